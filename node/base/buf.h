@@ -1,0 +1,58 @@
+/*
+ * buf.h - a growing byte buffer that cannot be made without a maximum.
+ *
+ * The first failure (limit or memory) sticks: later additions do nothing and buf_err() tells.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/own.h"
+#include "base/str.h"
+
+struct buf {
+	char *p;
+	size_t n, cap, max;
+	enum err err;
+};
+
+/* An empty buffer that may grow to `max` bytes; allocates nothing yet. */
+#define BUF(max_bytes) ((struct buf){NULL, 0, 0, (max_bytes), ERR_OK})
+void buf_init(struct buf *b, size_t max);
+void buf_free(struct buf *b);
+/* Forget the contents and the error, keep the memory. */
+void buf_clear(struct buf *b);
+static inline struct str buf_str(const struct buf *b)
+{
+	return (struct str){b->p ? b->p : "", b->n};
+}
+static inline enum err buf_err(const struct buf *b)
+{
+	return b->err;
+}
+/* Contents as a NUL-terminated string ("" when empty); valid until the next change. */
+const char *buf_cstr(struct buf *b);
+/* Room for `n` more bytes; NULL and a sticky error when that is not to be had. */
+char *buf_reserve(struct buf *b, size_t n);
+/* `n` bytes of what buf_reserve() gave are in use. */
+static inline void buf_commit(struct buf *b, size_t n)
+{
+	b->n += n;
+}
+void buf_add(struct buf *b, const void *p, size_t n);
+void buf_str_add(struct buf *b, struct str s);
+void buf_puts(struct buf *b, const char *c);
+void buf_putc(struct buf *b, char c);
+void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Decimal forms, faster than printf. */
+void buf_u64(struct buf *b, uint64_t v);
+void buf_i64(struct buf *b, int64_t v);
+/* Remove the first `n` bytes. */
+void buf_consume(struct buf *b, size_t n);
+/* Take the memory (NUL-terminated, free() it); the buffer is empty afterwards. */
+char *buf_take(struct buf *b, size_t *n);
+
+OWN_DEFINE(buf, struct buf, buf_free(p))

@@ -1,0 +1,41 @@
+/* hash.h - digests, encodings, random bytes, constant-time comparison. OpenSSL's home. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct sha256 {
+	uint8_t b[32];
+};
+
+struct sha256 hash_sha256(struct str s);
+void hash_sha1(struct str s, uint8_t out[20]);
+void hash_md5(struct str s, uint8_t out[16]);
+/* Incremental SHA-256. */
+struct hash_ctx;
+struct hash_ctx *hash_begin(void);
+void hash_add(struct hash_ctx *c, const void *p, size_t n);
+struct sha256 hash_end(struct hash_ctx *c); /* frees c; NULL gives zeros */
+void hash_abort(struct hash_ctx *c);
+/* HMAC-SHA-256. */
+struct sha256 hash_hmac(struct str key, struct str data);
+/* 64-bit keyed hash for tables (xxHash3). Not for security. */
+uint64_t hash_64(const void *p, size_t n, uint64_t seed);
+/* Lower-case hex of `n` bytes and a NUL; out holds 2n+1. Returns out. */
+char *hash_hex(const void *p, size_t n, char *out);
+bool hash_unhex(struct str hex, void *out, size_t n);
+/* Base64 with padding; decoding ignores ASCII white space, false on anything else. */
+void base64_encode(struct buf *out, struct str bytes);
+bool base64_decode(struct buf *out, struct str text);
+/* Random bytes from the kernel; never fails (aborts when the kernel has none). */
+void random_bytes(void *p, size_t n);
+uint64_t random_u64(void);
+/* Compare without telling by the time where they differ. */
+bool ct_equal(const void *a, const void *b, size_t n);
+/* Overwrite so that the compiler does not drop it. */
+void secret_wipe(void *p, size_t n);
