@@ -1,0 +1,69 @@
+/*
+ * export.h - one row per outward format. An exporter turns released elements into bytes, element
+ * by element, and keeps its place in `state`, so that an answer can stop and go on anywhere.
+ * A new format is one file with one row, and one line in export.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "gate/released.h"
+#include "gate/seal_write.h"
+
+enum export_scope {
+	EXPORT_EVENTS = 1, /* whole events */
+	EXPORT_ATTRIBUTES = 2, /* single attributes with their event's head */
+	EXPORT_ONE_EVENT = 4, /* events/view: one event without list framing */
+	EXPORT_OBJECTS = 8,
+};
+
+/* What the caller asked for, and what the node knows; all borrowed. */
+struct export_opts {
+	unsigned scope; /* one of enum export_scope */
+	struct str base_url, host_org_name;
+	struct uuid node_uuid;
+	uint64_t nids_sid; /* of the user */
+	int64_t now;
+	struct str filename_id; /* event id or uuid of a single event, absent otherwise */
+	bool headerless, include_context, include_event_uuid, include_event_tags, metadata,
+		include_correlations, include_sightings, no_reports, no_proposals,
+		sg_reference_only, full_tags;
+	const struct str *columns; /* requested_attributes */
+	uint32_t n_columns;
+	/* any further parameter by name; absent when not given */
+	struct str (*param)(void *user, const char *name);
+	void *param_user;
+};
+
+struct export_run {
+	struct seal_writer *out;
+	const struct export_opts *opts;
+	void *state; /* row.state_size zeroed bytes */
+	uint64_t n; /* events or attributes written so far */
+};
+
+struct exporter {
+	const char *name; /* returnFormat */
+	const char *media; /* Content-Type without charset */
+	const char *type_name; /* extension in event scope file names */
+	const char *doc;
+	unsigned scopes;
+	bool restrictive; /* defaults to to_ids=1 and published=1 */
+	size_t state_size;
+	/* Each may be NULL. Errors break the transfer off. */
+	enum err (*begin)(struct export_run *r);
+	enum err (*event)(struct export_run *r, const struct rel_event *e);
+	enum err (*element)(struct export_run *r, const struct rel_event *e,
+			    const struct rel_element *el);
+	enum err (*event_end)(struct export_run *r, const struct rel_event *e);
+	enum err (*end)(struct export_run *r);
+	void (*free_state)(void *state);
+};
+
+/* By returnFormat name; NULL when there is none. */
+const struct exporter *export_find(struct str name);
+/* All rows, NULL-terminated. */
+extern const struct exporter *const export_rows[];

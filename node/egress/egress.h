@@ -1,0 +1,69 @@
+/*
+ * egress.h - store -> gate -> exporter -> sealed. The only way from the store to the outside.
+ *
+ * Plain calls for workers. A `struct view` is one caller's look at one snapshot: audience, facts
+ * and caches (organisations, tags, groups), made from one read transaction.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "feeds/export/export.h"
+#include "gate/gate.h"
+#include "gate/sealed.h"
+#include "index/index.h"
+#include "search/search.h"
+#include "store/store.h"
+
+/* What egress works with; one per daemon, shared by all threads. */
+struct egress_env {
+	struct store *store;
+	struct index *index;
+	struct policy *(*policy)(void *user); /* a reference to the current snapshot */
+	int64_t (*now)(void *user, bool *trusted); /* the embargo clock */
+	void *user;
+	struct str base_url, host_org_name; /* host_org_name may change: see egress_env_host */
+	uint64_t host_org_id;
+	struct uuid host_org;
+	bool unpublished_private;
+};
+
+struct view;
+/* Open a view for a caller. It holds a read transaction: close it soon. */
+MUST_USE enum err view_open(const struct egress_env *env, const struct caller *c, struct view **out,
+			    struct fail *f);
+/* For an audience that is known already (feeds, exports, explain --to). */
+MUST_USE enum err view_open_as(const struct egress_env *env, const struct audience *aud,
+			       struct view **out, struct fail *f);
+void view_close(struct view *v);
+OWN_DEFINE(view, struct view *, view_close(*p))
+const struct audience *view_audience(const struct view *v);
+const struct store_rtxn *view_txn(const struct view *v);
+
+/* Id of an event given as number or UUID, if the audience may see it; ERR_NOENT otherwise. The
+   stored head comes back in `e` (for permission checks; never for output). */
+MUST_USE enum err view_event(struct view *v, struct str id_or_uuid, struct arena *a,
+			     struct misp_event *e, struct fail *f);
+/* Likewise an attribute or object, with its event. */
+MUST_USE enum err view_attr(struct view *v, struct str id_or_uuid, struct arena *a,
+			    struct misp_event *e, struct misp_attr *attr, struct fail *f);
+MUST_USE enum err view_object(struct view *v, struct str id_or_uuid, struct arena *a,
+			      struct misp_event *e, struct misp_object *o, struct fail *f);
+/* Search callbacks that ask the gate. */
+struct search_visible view_visible(struct view *v);
+
+struct egress_query {
+	const struct query *query; /* selection and output options */
+	const struct exporter *exporter;
+	struct export_opts opts;
+	/* instead of a search: exactly these hits */
+	const struct search_hit *hits;
+	uint64_t n_hits;
+	bool deleted_too; /* elements: deleted ones as well (events/view deleted:1) */
+	bool deleted_only;
+};
+
+/* Search, then a sealed stream of the result. The view is consumed (its transaction is reopened
+   slice by slice). `found` (may be NULL) gets the counts for the headers. */
+MUST_USE enum err egress_search(struct view **v, const struct egress_query *q,
+				const volatile bool *cancelled, struct search_result *found,
+				struct sealed **out, struct fail *f);

@@ -1,0 +1,41 @@
+/*
+ * policy.h - the policy file (gate.md section 11) as an immutable, reference-counted snapshot.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "gate/audience.h"
+
+struct policy;
+
+/* The shipped policies: "default", "cn-rmsv", "misp-compat". NULL when there is no such. */
+struct policy *policy_shipped(const char *name);
+/* Parse a file with its includes. Every error has file, line and column; unknown keys are errors. */
+MUST_USE enum err policy_load(const char *path, struct policy **out, struct fail *f);
+struct policy *policy_ref(struct policy *p);
+void policy_unref(struct policy *p);
+/* SHA-256 of the canonical form, hex: the policy version. */
+const char *policy_version(const struct policy *p);
+bool policy_is_misp_compat(const struct policy *p);
+
+/* What is known about a caller, from which its audience is made. */
+struct caller {
+	enum audience_kind kind; /* OPERATOR, MEMBER, PEER; FEED, EXPORT, STREAM by name */
+	uint64_t user_id, org_id;
+	struct uuid org;
+	struct str name; /* e-mail, peer or feed name: finds the row */
+	struct str url; /* of a peer */
+	bool site_admin, perm_sync, internal;
+};
+/* The audience of a caller: its row in the policy, or the default of its kind. */
+void policy_audience(const struct policy *p, const struct caller *c, struct audience *out);
+/* The audience named in the policy ("public-feed"); ERR_NOENT. */
+MUST_USE enum err policy_audience_named(const struct policy *p, struct str name,
+					struct audience *out);
+/* The n-th audience of kind `k` in the policy (feeds to publish). ERR_NOENT at the end. */
+MUST_USE enum err policy_audience_nth(const struct policy *p, enum audience_kind k, unsigned n,
+				      struct audience *out);

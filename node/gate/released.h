@@ -1,0 +1,67 @@
+/*
+ * released.h - an event cut for one audience: the only thing that exporters see.
+ *
+ * A `released` can only be made by gate_release(). Its elements are cut one by one as egress walks
+ * the store. Views are valid until the next element, the head's until the event ends.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/misp.h"
+
+struct released;
+
+/* What an exporter may know of an event. Members that the profile drops are zero or absent. */
+struct rel_event {
+	const struct misp_event *e; /* cut copy: only fields that may leave; tags filtered */
+	const struct misp_org *org, *orgc; /* NULL when dropped */
+	const struct misp_sg *sharing_group; /* NULL when dropped or none */
+	bool ids; /* may local numeric ids be shown (operator, members, MISP peers)? */
+	bool show_creator_email;
+};
+
+struct rel_element {
+	enum element_kind kind;
+	const struct misp_attr *attr; /* EL_ATTR: cut copy */
+	const struct misp_object *object; /* EL_OBJECT: opens an object; its attributes follow */
+	const struct misp_object *in_object; /* EL_ATTR of an object: that object (cut) */
+	const struct misp_report *report;
+	const struct misp_proposal *proposal; /* EL_PROPOSAL of the event (attribute id 0) */
+	const struct misp_sg *sharing_group; /* of the element, when distribution 4 */
+	/* children, cut: */
+	const struct misp_ref *refs; /* EL_OBJECT */
+	const struct rel_ref *ref_targets; /* same number: what each points to */
+	uint32_t n_refs;
+	const struct misp_proposal *proposals; /* EL_ATTR */
+	uint32_t n_proposals;
+	const struct misp_sighting *sightings; /* EL_ATTR */
+	const struct misp_org *const *sighting_orgs; /* same number; NULL entries: anonymous */
+	uint32_t n_sightings;
+	struct str data; /* EL_ATTR: attachment bytes (not base64), absent: none or not asked */
+	const struct rel_related *related; /* EL_ATTR: correlations, when asked */
+	uint32_t n_related;
+	const struct misp_tagref *event_tags; /* EL_ATTR in attribute scope: inherited tags */
+	uint32_t n_event_tags;
+};
+
+/* The stub that MISP prints beside a reference. Everything released itself. */
+struct rel_ref {
+	bool known, is_object;
+	struct uuid uuid;
+	uint8_t distribution;
+	uint64_t sharing_group_id;
+	struct str value, name, meta_category;
+	uint16_t type;
+	uint8_t category;
+	bool to_ids;
+};
+
+/* A correlating attribute of another event, released itself. */
+struct rel_related {
+	const struct misp_attr *attr;
+	const struct rel_event *event;
+};
+
+const struct rel_event *released_event(const struct released *r);

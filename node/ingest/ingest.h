@@ -1,0 +1,106 @@
+/*
+ * ingest.h - bytes -> raw -> admitted -> store. The only way into the store for intelligence.
+ *
+ * Plain calls for workers: each returns after the change is durable. Merge rules of edits as
+ * sync-protocol.md 4.5 and 4.6, texts as recorded.
+ */
+#pragma once
+
+#include "gate/admit.h"
+#include "gate/policy.h"
+#include "index/index.h"
+#include "model/json_read.h"
+#include "store/store.h"
+
+struct ingest_env {
+	struct store *store;
+	struct index *index;
+	struct policy *(*policy)(void *user);
+	void *user;
+	const char *spool_dir;
+	uint64_t host_org_id;
+	uint8_t default_event_distribution; /* 1 */
+	uint8_t default_attr_distribution; /* 5 */
+};
+
+/* What happened. */
+enum ingest_outcome { INGEST_ADDED, INGEST_UPDATED, INGEST_UNCHANGED, INGEST_REFUSED };
+
+struct ingest_problem {
+	uint32_t index; /* of the element in its list, from 0 */
+	struct str errors; /* JSON map {field:[message]} or a JSON string */
+};
+
+struct ingest_result {
+	enum ingest_outcome outcome;
+	uint64_t event_id;
+	struct uuid event_uuid;
+	uint64_t added, updated, refused;
+	/* ids of what was added or updated, in order, at most 1,000 */
+	struct search_id {
+		enum element_kind kind;
+		uint64_t id, parent;
+	} *ids;
+	uint32_t n_ids;
+	struct ingest_problem *problems; /* at most 1,000 */
+	uint32_t n_problems;
+};
+
+/* A new event. ERR_EXISTS: the UUID is known (result has its id); ERR_BLOCKED, ERR_INVAL ... */
+MUST_USE enum err ingest_event_add(const struct ingest_env *env, struct raw_event **raw,
+				   const struct origin *o, struct admit_facts *facts,
+				   struct arena *a, struct ingest_result *out, struct fail *f);
+/* Edit an existing event. ERR_STALE: not newer. ERR_PERM. */
+MUST_USE enum err ingest_event_edit(const struct ingest_env *env, uint64_t event_id,
+				    struct raw_event **raw, const struct origin *o,
+				    struct admit_facts *facts, struct arena *a,
+				    struct ingest_result *out, struct fail *f);
+/* Add it, or edit it when it is known and this is newer (pull, feeds, import). */
+MUST_USE enum err ingest_event_merge(const struct ingest_env *env, struct raw_event **raw,
+				     const struct origin *o, struct admit_facts *facts,
+				     struct arena *a, struct ingest_result *out, struct fail *f);
+/* Attributes or an object added to an event. */
+MUST_USE enum err ingest_elements_add(const struct ingest_env *env, uint64_t event_id,
+				      struct raw_event **raw, const struct origin *o,
+				      struct admit_facts *facts, bool break_on_duplicate,
+				      struct arena *a, struct ingest_result *out, struct fail *f);
+/* Edit one attribute, or one object with its attributes (by local id). */
+MUST_USE enum err ingest_attr_edit(const struct ingest_env *env, uint64_t attr_id,
+				   struct raw_event **raw, const struct origin *o,
+				   struct admit_facts *facts, struct arena *a,
+				   struct ingest_result *out, struct fail *f);
+MUST_USE enum err ingest_object_edit(const struct ingest_env *env, uint64_t object_id,
+				     struct raw_event **raw, const struct origin *o,
+				     struct admit_facts *facts, struct arena *a,
+				     struct ingest_result *out, struct fail *f);
+/* Soft or hard deletion, and restoring. Kinds: attribute, object, reference, report, proposal. */
+MUST_USE enum err ingest_el_delete(const struct ingest_env *env, enum element_kind k, uint64_t id,
+				   bool hard, const struct origin *o, struct fail *f);
+MUST_USE enum err ingest_attr_restore(const struct ingest_env *env, uint64_t id,
+				      const struct origin *o, struct fail *f);
+MUST_USE enum err ingest_ref_add(const struct ingest_env *env, uint64_t object_id,
+				 struct uuid referenced, struct str relationship,
+				 struct str comment, struct uuid uuid, const struct origin *o,
+				 uint64_t *id, struct fail *f);
+/* Delete an event; with `blocklist` its UUID is entered in the block list. */
+MUST_USE enum err ingest_event_delete(const struct ingest_env *env, uint64_t id, bool blocklist,
+				      const struct origin *o, struct fail *f);
+MUST_USE enum err ingest_publish(const struct ingest_env *env, uint64_t id, bool publish,
+				 const struct origin *o, struct fail *f);
+/* Attach or detach a tag (made by ingest_tag_capture) to an event (EL_COUNT) or attribute. */
+MUST_USE enum err ingest_tag_attach(const struct ingest_env *env, enum element_kind k, uint64_t id,
+				    uint64_t tag_id, bool local, struct str relationship,
+				    const struct origin *o, bool *already, struct fail *f);
+MUST_USE enum err ingest_tag_detach(const struct ingest_env *env, enum element_kind k, uint64_t id,
+				    uint64_t tag_id, const struct origin *o, struct fail *f);
+/* Id of the tag with this name, made when unknown (inside a job). */
+MUST_USE enum err ingest_tag_capture(struct store_wtxn *w, const struct misp_tagref *t,
+				     uint64_t *id, struct fail *f);
+/* Likewise organisations and sharing groups named in documents. */
+MUST_USE enum err ingest_org_capture(struct store_wtxn *w, const struct misp_org *o, bool local,
+				     uint64_t *id, struct fail *f);
+MUST_USE enum err ingest_sg_capture(struct store_wtxn *w, const struct misp_sg *g,
+				    const struct admit_facts *facts, uint64_t *id, struct fail *f);
+MUST_USE enum err ingest_sighting_add(const struct ingest_env *env, uint64_t attr_id,
+				      const struct misp_sighting *s, const struct origin *o,
+				      uint64_t *id, struct fail *f);

@@ -1,0 +1,43 @@
+/*
+ * json_read.h - MISP JSON to raw documents: a resumable push parser driven by fields.inc.
+ *
+ * Bytes are fed as they arrive; no tree is built. Strict JSON (RFC 8259) with full UTF-8 and
+ * escape checks; limits on depth, string length and element count. Unknown members are skipped.
+ * Wrappers are taken off: {"Event":{..}}, bare {..}, {"response":[{"Event":..}]}, arrays of these.
+ * Members of the wrong JSON type are cast as PHP would where MISP does so (numbers and numeric
+ * strings, 0/1/"0"/"1" for booleans), otherwise treated as absent.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "model/raw.h"
+
+/*
+ * Called with each complete document of the stream (an event; or the whole body for RAW_ATTRS and
+ * RAW_OBJECT). Takes ownership of `r`. An error stops the reader and is returned by json_read_feed.
+ */
+typedef enum err (*json_read_fn)(void *user, struct raw_event *r, struct fail *f);
+
+struct json_read_opts {
+	enum raw_root root;
+	const struct raw_limits *limits; /* NULL: default */
+	const char *spool_dir; /* NULL: /tmp is not used, memory only */
+	bool many; /* are several events allowed (feeds, restSearch answers)? else ERR_PARSE */
+};
+
+struct json_read;
+struct json_read *json_read_new(const struct json_read_opts *o, json_read_fn fn, void *user);
+/* Feed bytes. Errors carry line, column and byte offset; after one, the reader stays failed. */
+MUST_USE enum err json_read_feed(struct json_read *j, const void *p, size_t n, struct fail *f);
+/* The input ends: ERR_PARSE when the document is not complete. */
+MUST_USE enum err json_read_end(struct json_read *j, struct fail *f);
+/* Abandon or finish; an incomplete document is dropped. */
+void json_read_free(struct json_read *j);
+OWN_DEFINE(json_read, struct json_read *, json_read_free(*p))
+
+/*
+ * One entity of any kind from a small JSON object (administration calls: organisations, users,
+ * tags, sharing groups ...), wrapper taken off when there. Only FORM_BOTH and FORM_RAW members.
+ */
+MUST_USE enum err json_read_entity(struct str json, const struct entity_desc *d, struct arena *a,
+				   void *entity, struct fail *f);

@@ -1,0 +1,40 @@
+/*
+ * search.h - find what a query wants and an audience may see.
+ *
+ * Visibility is asked through callbacks, so that search knows no policy and counts only what is
+ * visible. Results are ids in MISP's order; the caller loads and releases them.
+ */
+#pragma once
+
+#include "index/index.h"
+#include "search/query.h"
+
+struct search_visible {
+	void *user;
+	/* May the audience see this event at all (answers are cached per search by event id)? */
+	bool (*event)(void *user, const struct misp_event *e);
+	/* And this attribute (with the object it stands in, or NULL)? Called on candidates only. */
+	bool (*attr)(void *user, const struct misp_event *e, const struct misp_object *o,
+		     const struct misp_attr *a);
+};
+
+struct search_hit {
+	uint64_t event_id, object_id, attr_id; /* event scope: only event_id */
+};
+
+struct search_result {
+	struct search_hit *hits; /* in the arena, in order; the page asked for */
+	uint64_t n;
+	uint64_t total; /* visible matches before paging, where MISP counts them */
+	bool more; /* the page is full and there is at least one more (attributes) */
+};
+
+/* `cancelled` may be NULL; polled, ERR_CANCELLED when it turns true. */
+MUST_USE enum err search_run(struct index *ix, const struct store_rtxn *t, const struct query *q,
+			     const struct search_visible *vis, const volatile bool *cancelled,
+			     struct arena *a, struct search_result *out, struct fail *f);
+
+/* Exact look-up of one value: live attributes of visible events that hold it (either part). */
+MUST_USE enum err search_value(struct index *ix, const struct store_rtxn *t, struct str value,
+			       const struct search_visible *vis, uint64_t limit, struct arena *a,
+			       struct search_result *out, struct fail *f);
