@@ -1,0 +1,261 @@
+"""Compare an answer with a recorded one: strict JSON types, volatile members normalised.
+
+What counts as volatile is listed here and nowhere else; the source is the README of the recordings.
+A difference is (path, recorded, got); an empty list of them means `the same`.
+"""
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+
+ABSENT = "(absent)"
+
+# server clock: same JSON type, same shape, zero stays zero
+TIMES = {
+    "timestamp", "publish_timestamp", "sighting_timestamp", "date_sighting", "modified",
+    "created", "date_created", "date_modified", "last_api_access", "last_pw_change",
+    "last_login", "current_login", "date", "expiration", "time",
+}
+# times that only a client sets
+EXACT = {"first_seen", "last_seen"}
+# `..._id` that the client chooses or that is the same on every server
+FIXED_IDS = {"threat_level_id", "role_id"}
+# shown once by a server that hashes keys, so not compared where MISP repeats it
+IGNORED = {"authkey"}
+# lists whose order MISP does not keep
+UNORDERED = {"RelatedEvent", "RelatedAttribute"}
+# members that hold an event's or an organisation's id, and the objects whose `id` is one
+ID_KIND = {"event_id": "event", "org_id": "org", "orgc_id": "org"}
+OWNER_KIND = {"Event": "event", "Org": "org", "Orgc": "org", "Organisation": "org"}
+HEADERS = ("Content-Type", "X-Result-Count", "X-Export-Module-Used", "X-Response-Format",
+           "X-Skipped-Elements-Count", "Content-Disposition", "Location")
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_SPLIT = re.compile(r"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+                    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d|Z)?"
+                    r"|\d+)")
+_DAY = 86400
+
+
+class Comparer:
+    """Holds what this run knows about ids, given tokens and the two clocks."""
+
+    def __init__(self, bindings, recorded_now, our_now, limit=40):
+        self.b = bindings
+        self.recorded_now, self.our_now = recorded_now, our_now
+        self.limit = limit
+
+    def body(self, recorded, got):
+        """Differences of two bodies (bytes)."""
+        rtext = recorded.decode("utf-8", "surrogateescape")
+        gtext = got.decode("utf-8", "surrogateescape")
+        out = []
+        if rtext[:1] in "{[":
+            try:
+                rdoc = json.loads(rtext)
+            except ValueError:
+                rdoc = None
+            if rdoc is not None:
+                try:
+                    gdoc = json.loads(gtext)
+                except ValueError:
+                    return [("(body)", "JSON " + _cut(rtext), "not JSON: " + _cut(gtext))]
+                self._value("", "", rdoc, gdoc, out, "")
+                return out
+        if rtext.startswith("<?xml"):
+            try:
+                tree = _xml(ElementTree.fromstring(gtext))
+            except ElementTree.ParseError as e:
+                return [("(body)", "XML", "not XML (%s): %s" % (e, _cut(gtext)))]
+            self._value("", "", _xml(ElementTree.fromstring(rtext)), tree, out, "")
+            return out
+        self._lines(rtext, gtext, out)
+        return out
+
+    def headers(self, recorded, got):
+        """Differences of the headers that matter; `got` has lower-case names."""
+        out = []
+        for name in HEADERS:
+            r, g = recorded.get(name), got.get(name.lower())
+            if r is None and name in ("Content-Type", "Content-Disposition"):
+                continue  # 304 and the like: what else is there does not matter
+            if r is None and g is None:
+                continue
+            if r is None or g is None:
+                out.append((name, ABSENT if r is None else r, ABSENT if g is None else g))
+            elif not self._same_text(r.lower() if name == "Content-Type" else r,
+                                     g.lower() if name == "Content-Type" else g):
+                out.append((name, r, g))
+        return out
+
+    def _lines(self, rtext, gtext, out):
+        r, g = rtext.split("\n"), gtext.split("\n")
+        if len(r) != len(g):
+            out.append(("(lines)", len(r), len(g)))
+        for i, (a, b) in enumerate(zip(r, g)):
+            if not self._same_text(a, b) and len(out) < self.limit:
+                out.append(("line %d" % (i + 1), a, b))
+
+    def _value(self, path, key, r, g, out, owner):
+        if len(out) >= self.limit:
+            return
+        if type(r) is not type(g):
+            out.append((path or "(body)", r, g))
+        elif isinstance(r, dict):
+            self._object(path, key, r, g, out, owner)
+        elif isinstance(r, list):
+            self._list(path, key, r, g, out)
+        elif isinstance(r, str):
+            if not self._same_member(key, r, g, owner):
+                out.append((path or "(body)", r, g))
+        elif r != g and not self._same_number(key, r, g, owner):
+            out.append((path or "(body)", r, g))
+
+    def _object(self, path, key, r, g, out, owner):
+        name = key if not key.isdigit() else owner
+        for k in r:
+            if k in IGNORED:
+                continue
+            sub = path + "." + k if path else k
+            if k in g:
+                self._value(sub, k, r[k], g[k], out, name)
+            elif not self._renamed_key(k, g):
+                out.append((sub, r[k], ABSENT))
+        for k in g:
+            if k not in r and k not in IGNORED and not self._renamed_key(k, r):
+                out.append((path + "." + k if path else k, ABSENT, g[k]))
+
+    @staticmethod
+    def _renamed_key(key, other):
+        """Maps keyed by server ids (id -> ...) may use other numbers."""
+        return key.isdigit() and any(k.isdigit() for k in other)
+
+    def _list(self, path, key, r, g, out):
+        if key in UNORDERED:
+            r, g = sorted(r, key=_sort_key), sorted(g, key=_sort_key)
+        if len(r) != len(g):
+            out.append((path + "[]", "%d members" % len(r), "%d members" % len(g)))
+            return
+        for i, (a, b) in enumerate(zip(r, g)):
+            self._value("%s[%d]" % (path, i), key, a, b, out, key)
+
+    def _same_member(self, key, r, g, owner):
+        if key in EXACT:
+            return r == g
+        if key in TIMES or key.endswith("_timestamp"):
+            return self._same_time(r, g)
+        if (key == "id" or key.endswith(("_id", "_ids"))) and key not in FIXED_IDS and r.isdigit():
+            kind = OWNER_KIND.get(owner) if key == "id" else ID_KIND.get(key)
+            return self._same_id(kind, r, g)
+        if key == "nids_sid" and r not in self.b.given:
+            return g.isdigit()
+        return self._same_text(r, g)
+
+    def _same_number(self, key, r, g, owner):
+        if isinstance(r, bool) or isinstance(g, bool) or not isinstance(r, int):
+            return False
+        return self._same_member(key, str(r), str(g), owner) if key in TIMES or key.endswith(
+            ("id", "_timestamp")) else False
+
+    def _same_id(self, kind, r, g):
+        if not g.isdigit():
+            return False
+        known = self.b.ids.get(kind, {}).get(r)
+        if known is not None:
+            return g == known
+        return (int(r) == 0) == (int(g) == 0)
+
+    def _same_time(self, r, g):
+        if r == g:
+            return True
+        if r in self.b.given and self.b.given[r] == g:
+            return True
+        if r.isdigit() and g.isdigit():
+            if len(r) != len(g) or int(r) == 0 or int(g) == 0:
+                return False
+            return self._both_now(int(r), int(g)) or r not in self.b.given
+        if r[:10] in self.b.given and not self._recorded_day(r):
+            return False
+        return _shape(r) == _shape(g)
+
+    def _both_now(self, r, g):
+        return abs(r - self.recorded_now) < _DAY and abs(g - self.our_now) < _DAY
+
+    def _recorded_day(self, text):
+        return text[:7] == "2026-11"
+
+    def _same_text(self, r, g):
+        """Equal but for our base URL, server-made UUIDs, clock readings and ids in their places."""
+        g = g.replace(self.b.base, "<BASE>").replace(self.b.host, "<HOST>")
+        g = g.replace(self.b.feed, "<FEED>")
+        r = r.replace("<HOST>", self.b.host).replace(self.b.host, "<HOST>")
+        if r == g:
+            return True
+        if "<AUTHKEY>" in r:
+            r = re.escape(r).replace(re.escape("<AUTHKEY>"), "[0-9A-Za-z*]{4,}")
+            return re.fullmatch(r, g) is not None
+        if "<PATH>" in r:
+            return re.fullmatch(re.escape(r).replace("<PATH>", "[^\"' ]+"), g) is not None
+        rs, gs = _SPLIT.split(r), _SPLIT.split(g)
+        if len(rs) != len(gs):
+            return False
+        for i, (a, b) in enumerate(zip(rs, gs)):
+            if a == b:
+                continue
+            if i % 2 == 0 or not self._same_token(a, b, rs[i - 1], rs[i + 1]):
+                return False
+        return True
+
+    def _same_token(self, r, g, before, after):
+        if r in self.b.given:
+            if self.b.given[r] == g:
+                return True
+            if not r.isdigit():
+                return False
+        if _UUID.fullmatch(r):
+            return _UUID.fullmatch(g) is not None
+        if not r.isdigit():
+            given = r[:10] in self.b.given and not self._recorded_day(r)
+            return not given and _shape(r) == _shape(g)
+        if not g.isdigit():
+            return False
+        if not before and not after:  # a bare number counts something
+            return len(r) == 10 and len(g) == 10 and self._both_now(int(r), int(g))
+        if g in self.b.pairs.get(r, ()):
+            return True
+        if len(r) == 10 and len(g) == 10 and self._both_now(int(r), int(g)):
+            return True
+        in_place = (before.endswith("/") or (before.endswith("(") and after.startswith(")")))
+        return in_place and int(r) != 0 and int(g) != 0
+
+
+def generalise(path):
+    """The path without list positions and map ids, for counting causes."""
+    return re.sub(r"\.\d+(?=\.|$)", ".N", re.sub(r"\[\d+\]", "[]", path))
+
+
+def show(value, width=100):
+    """A value for one line of a report."""
+    text = value if value is ABSENT else json.dumps(value, ensure_ascii=False)
+    return _cut(text, width)
+
+
+def _cut(text, width=100):
+    text = text.replace("\n", "\\n")
+    return text if len(text) <= width else text[:width - 3] + "..."
+
+
+def _shape(text):
+    return re.sub(r"\d", "9", text)
+
+
+def _sort_key(doc):
+    return _UUID.findall(json.dumps(doc, sort_keys=True))[:2]
+
+
+def _xml(el):
+    """An element as nested JSON, so that the same rules hold for both."""
+    kids = [_xml(k) for k in el]
+    doc = {el.tag: [k for k in kids] if kids else (el.text or "")}
+    if el.attrib:
+        doc["@" + el.tag] = dict(el.attrib)
+    return doc

@@ -1,0 +1,193 @@
+"""Read a recorded tape and fill its templates for the server under test.
+
+A tape is a list of exchanges in the order of `n`; nothing here sends anything.
+What cannot be filled raises Unbound, so that a lost variable never hides as a wrong answer.
+"""
+import base64
+import copy
+import gzip
+import json
+import os
+import re
+
+TAPES = {
+    "functional": {"setup": "setup"},
+    "search": {"setup": "search-setup"},
+}
+WRONG_KEY = "w" * 40  # <KEY:wrong>: well-formed and nobody's
+SHORT_KEY = "tooshort"  # <KEY:short>: malformed
+ANY_KEY = "0123456789abcdefghijABCDEFGHIJ0123456789"  # <AUTHKEY> in requests
+
+_VAR = re.compile(r"<<([^<>]+)>>")
+_TOKEN = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+                    r"|\d{4}-\d\d-\d\d|\d{6,}")
+
+
+class Unbound(Exception):
+    """A variable or key that no earlier answer has delivered."""
+
+
+def load(folder, tape):
+    """All exchanges of one tape, ordered by n."""
+    out = []
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".jsonl"):
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                for line in f:
+                    rec = json.loads(line)
+                    if rec["tape"] == tape:
+                        out.append(rec)
+    return sorted(out, key=lambda r: r["n"])
+
+
+def recorded_body(folder, rec):
+    """The body as MISP sent it, as bytes."""
+    if "resp_file" in rec:
+        with gzip.open(os.path.join(folder, rec["resp_file"]), "rb") as f:
+            return f.read()
+    if "resp_base64" in rec:
+        return base64.b64decode(rec["resp_base64"])
+    return rec["resp_body"].encode("utf-8", "surrogateescape")
+
+
+def tokens(text):
+    """Everything in a text that looks like a UUID, a date or a long number."""
+    return _TOKEN.findall(text)
+
+
+def pick(doc, path):
+    """Follow `Event.Attribute.0.id`; None when the answer has no such member."""
+    for step in path.split("."):
+        if isinstance(doc, list) and step.isdigit() and int(step) < len(doc):
+            doc = doc[int(step)]
+        elif isinstance(doc, dict) and step in doc:
+            doc = doc[step]
+        else:
+            return None
+    return doc
+
+
+def needed(groups, records, setup):
+    """The groups and those whose saved variables they use, however far back."""
+    saved, used = {}, {}
+    for rec in records:
+        g = rec["group"]
+        for var in rec.get("save") or {}:
+            saved.setdefault(var, set()).add(g)
+        text = json.dumps([rec.get("path_template"), rec.get("req_template")])
+        used.setdefault(g, set()).update(_VAR.findall(text))
+    want, todo = {setup}, list(groups)
+    while todo:
+        g = todo.pop()
+        if g in want:
+            continue
+        want.add(g)
+        for var in used.get(g, ()):
+            owners = saved.get(var, set())
+            if owners and not owners & want:
+                todo += owners
+    return want
+
+
+class Bindings:
+    """What this run knows: variables, keys, and which recorded number is which of ours."""
+
+    def __init__(self, base, keys, feed="http://127.0.0.1:9"):
+        self.base = base
+        self.host = base.split("//", 1)[1]
+        self.feed = feed
+        self.keys = {"wrong": WRONG_KEY, "short": SHORT_KEY}
+        self.keys.update(keys)
+        self.vars = {}
+        self.pairs = {}  # recorded number -> set of our numbers
+        self.ids = {"event": {}, "org": {"1": "1"}}  # recorded id -> our id
+        self.given = {}  # token of a recorded request -> token that we sent
+        self.etags = {}
+
+    def bind(self, var, recorded, ours, path=""):
+        """Keep one variable; the kind of id is told by the path it was saved from."""
+        self.vars[var] = ours
+        if isinstance(recorded, str) and isinstance(ours, str):
+            self.pairs.setdefault(recorded, set()).add(ours)
+            if path == "Event.id":
+                self.ids["event"][recorded] = ours
+            elif path == "Organisation.id":
+                self.ids["org"][recorded] = ours
+            self.given[recorded] = ours if len(recorded) > 5 else recorded
+
+    def note_request(self, recorded, sent):
+        """Remember which UUIDs, dates and long numbers the client itself has named."""
+        a, b = tokens(recorded), tokens(sent)
+        self.given.update(zip(a, b) if len(a) == len(b) else ((t, t) for t in a))
+
+    def _var(self, match):
+        name = match.group(1)
+        if name not in self.vars:
+            raise Unbound("<<%s>>" % name)
+        return str(self.vars[name])
+
+    def _place(self, match):
+        kind, _, name = match.group(1).partition(":")
+        if kind == "KEY":
+            if name not in self.keys:
+                raise Unbound("<KEY:%s>" % name)
+            return self.keys[name]
+        return {"BASE": self.base, "HOST": self.host, "FEED": self.feed,
+                "AUTHKEY": ANY_KEY}.get(kind, match.group(0))
+
+    def fill(self, text):
+        """Replace variables and placeholders in a text."""
+        text = _VAR.sub(self._var, text)
+        return re.sub(r"<([A-Z]+(?::\w+)?)>", self._place, text)
+
+    def fill_json(self, doc):
+        """Replace them inside the strings of a JSON template."""
+        if isinstance(doc, str):
+            return self.fill(doc)
+        if isinstance(doc, list):
+            return [self.fill_json(v) for v in doc]
+        if isinstance(doc, dict):
+            return {self.fill(k): self.fill_json(v) for k, v in doc.items()}
+        return copy.copy(doc)
+
+    def request(self, rec):
+        """(method, path, headers, body or None) ready to send."""
+        path = self.fill(rec.get("path_template") or rec["path"])
+        body = rec["req_body"]
+        if rec.get("req_template"):
+            body = json.dumps(self.fill_json(rec["req_template"]))
+        elif body is not None:
+            body = self.fill(body) if re.search(r"<[A-Z]+(:\w+)?>", body) else body
+        headers = {}
+        for name, value in rec["req_headers"].items():
+            value = self.fill(value)
+            if name == "If-None-Match":
+                for theirs, ours in self.etags.items():
+                    value = value.replace(theirs, ours)
+            headers[name] = value
+        self.note_request(rec["path"] + (rec["req_body"] or ""), path + (body or ""))
+        return rec["method"], path, headers, body
+
+    def learn(self, rec, recorded, answer):
+        """Take the variables that this answer delivers; returns those it failed to."""
+        lost = []
+        theirs = rec["resp_headers"].get("ETag")
+        if theirs and answer.headers.get("etag"):
+            self.etags[theirs.strip('"')] = answer.headers["etag"].replace("W/", "").strip('"')
+        if not rec.get("save"):
+            return lost
+        try:
+            ours = json.loads(answer.body)
+        except ValueError:
+            ours = None
+        try:
+            doc = json.loads(recorded)
+        except ValueError:
+            doc = None
+        for var, path in rec["save"].items():
+            value = pick(ours, path)
+            if value is None:
+                lost.append(var)
+            else:
+                self.bind(var, pick(doc, path), value, path)
+        return lost
