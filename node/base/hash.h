@@ -15,6 +15,8 @@ struct sha256 {
 
 struct sha256 hash_sha256(struct str s);
 void hash_sha1(struct str s, uint8_t out[20]);
+/* SHA-1 of two pieces set one behind the other. */
+void hash_sha1_2(struct str a, struct str b, uint8_t out[20]);
 void hash_md5(struct str s, uint8_t out[16]);
 /* Incremental SHA-256. */
 struct hash_ctx;

@@ -64,3 +64,5 @@ bool str_u64(struct str s, uint64_t *out);
 bool str_i64(struct str s, int64_t *out);
 /* Is it well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF)? */
 bool str_utf8_ok(struct str s);
+/* Length of the well-formed UTF-8 sequence that `s` begins with, 0 if there is none. */
+size_t str_utf8_len(struct str s);
