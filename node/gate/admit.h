@@ -14,6 +14,7 @@ struct admit_facts {
 	bool pull; /* fetched by us: distribution is lowered as MISP does on pull */
 	bool push; /* sent to us by a sync user */
 	bool internal_link;
+	bool is_edit; /* a partial document: no defaults are filled in */
 	bool existing_local; /* an edit: the stored event is not locked (made here) */
 	bool event_blocked, org_blocked; /* looked up by ingest */
 	uint8_t default_event_distribution, default_attr_distribution;

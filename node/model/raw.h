@@ -50,6 +50,9 @@ void raw_set_list(struct raw_event *r, bool is_list);
 /* Bytes of the packed elements: small (below `memory_bytes`) ones can be merged in one step. */
 uint64_t raw_spool_size(const struct raw_event *r);
 
+/* Are all elements in memory? Then the views of raw_next() live as long as `r`. */
+bool raw_in_memory(const struct raw_event *r);
+
 /* Append an element (packed into the spool; the views in it need not live on). */
 MUST_USE enum err raw_add(struct raw_event *r, const struct element *e, struct fail *f);
 
