@@ -20,6 +20,22 @@ struct rel_event {
 	const struct misp_sg *sharing_group; /* NULL when dropped or none */
 	bool ids; /* may local numeric ids be shown (operator, members, MISP peers)? */
 	bool show_creator_email;
+	/* galaxy clusters named by the tags that are left */
+	const struct rel_cluster *clusters;
+	uint32_t n_clusters;
+	/* events that hold equal values, released themselves; known only when the event ends */
+	const struct rel_event *const *related;
+	uint32_t n_related;
+};
+
+/* A cluster that a tag stands for, with its galaxy. */
+struct rel_cluster {
+	const struct misp_cluster *cluster;
+	const struct misp_galaxy *galaxy;
+	const struct misp_org *org, *orgc; /* of custom clusters, or NULL */
+	uint64_t tag_id;
+	bool local;
+	struct str relationship_type;
 };
 
 struct rel_element {
@@ -42,6 +58,8 @@ struct rel_element {
 	struct str data; /* EL_ATTR: attachment bytes (not base64), absent: none or not asked */
 	const struct rel_related *related; /* EL_ATTR: correlations, when asked */
 	uint32_t n_related;
+	const struct rel_cluster *clusters; /* EL_ATTR */
+	uint32_t n_clusters;
 	const struct misp_tagref *event_tags; /* EL_ATTR in attribute scope: inherited tags */
 	uint32_t n_event_tags;
 };

@@ -268,3 +268,27 @@ enum err unpack_entity(struct str bytes, const struct entity_desc *d, struct are
 	}
 	return ERR_OK;
 }
+
+enum err entity_copy(struct arena *a, const struct entity_desc *d, const void *from, void *to)
+{
+	memmove(to, from, d->size);
+	for (unsigned i = 0; i < d->n; i++) {
+		const struct field *f = &d->fields[i];
+		void *at = (char *)to + f->offset;
+		if (f->kind == F_STR && ((struct str *)at)->n) {
+			*(struct str *)at = arena_str(a, *(struct str *)at);
+			if (!((struct str *)at)->p)
+				return ERR_LIMIT;
+		} else if (f->kind == F_LIST && ((struct entity_list *)at)->n) {
+			struct entity_list *l = at;
+			char *v = arena_array(a, l->n, f->sub->size);
+			if (!v)
+				return ERR_LIMIT;
+			for (uint32_t k = 0; k < l->n; k++)
+				TRY(entity_copy(a, f->sub, (char *)l->v + k * (size_t)f->sub->size,
+						v + k * (size_t)f->sub->size));
+			l->v = v;
+		}
+	}
+	return ERR_OK;
+}

@@ -26,3 +26,6 @@ void pack_entity(struct buf *out, const struct entity_desc *d, const void *entit
  */
 MUST_USE enum err unpack_entity(struct str bytes, const struct entity_desc *d, struct arena *a,
 				void *entity);
+/* A copy of `from` in `to` whose strings and lists live in `a`. ERR_LIMIT when it is full. */
+MUST_USE enum err entity_copy(struct arena *a, const struct entity_desc *d, const void *from,
+			      void *to);
