@@ -17,6 +17,7 @@ import exports
 import node as nodelib
 import run as runs
 
+HOST_ORG_UUID = "cccccccc-0000-4000-8000-00000000000c"  # of the recorded instance
 FIELDS = ("exchanges", "status", "body", "headers", "excused")
 
 
@@ -81,7 +82,8 @@ def fresh_node(args, name):
         n = nodelib.Node(folder="unused", port=int(args.url.rsplit(":", 1)[1].strip("/")),
                          key=args.key)
         return n
-    n = nodelib.Node(folder=os.path.join(args.keep, name) if args.keep else None)
+    n = nodelib.Node(folder=os.path.join(args.keep, name) if args.keep else None,
+                     extra=["--org", "ORGNAME", "--org-uuid", HOST_ORG_UUID])
     n.start()
     return n
 
