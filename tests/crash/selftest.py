@@ -2,10 +2,12 @@
 """Check the crash test's own judgement: each kind of loss must be noticed."""
 import os
 import random
+import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
 import damage
 import model
 
@@ -24,6 +26,16 @@ def event(now=None, pending=None):
     if pending is not False:
         e.begin("step", pending)
     return e
+
+
+def kills(fault, rounds=4):
+    """Exit status and output of the crash test against the little fake node."""
+    env = dict(os.environ, TOCSIN_RUN_NODE=os.path.join(HERE, "fake_node.py"), FAKE_FAULT=fault)
+    env.pop("TOCSIND", None)
+    p = subprocess.run([sys.executable, os.path.join(HERE, "kill9.py"), "--rounds", str(rounds),
+                        "--seed", "7", "--connections", "3", "--seconds", "0.5", "--big", "0"],
+                       env=env, capture_output=True, text=True)
+    return p.returncode, p.stdout + p.stderr
 
 
 def main():
@@ -61,6 +73,13 @@ def main():
         with open(os.path.join(top, "data.mdb"), "rb") as f:
             ok(f.read() == b"x" * 5000, "the truth is never damaged")
         ok(kinds == set(damage.KINDS), "every kind of damage happens")
+    for fault, wanted in (("", 0), ("lose", 1), ("half", 1)):
+        status, out = kills(fault)
+        ok(status == wanted, "a fake node that %s is %s" % (
+            {"": "keeps its promises", "lose": "acknowledges too early",
+             "half": "stores by halves"}[fault], "passed" if wanted == 0 else "caught"))
+        if status != wanted:
+            print("# " + out.replace("\n", "\n# "))
     print("1..%d" % COUNT[0])
     return 1 if COUNT[1] else 0
 
