@@ -1,0 +1,345 @@
+/*
+ * reply.c - how handlers answer.
+ *
+ * Runs on the answering thread: indenting, ETag and compression happen here, so that the I/O
+ * thread only sends. Invariant: the first answer wins and is complete when it is posted.
+ */
+#include "http/reply.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "base/jsonw.h"
+#include "base/log.h"
+#include "http/internal.h"
+
+#define JSON_TYPE "application/json; charset=UTF-8"
+#define MESSAGE_MAX 4096
+
+/* Claim the right to answer. */
+static bool claim(struct http_req *r)
+{
+	struct http_call *c = call_of(r);
+
+	if (!atomic_exchange(&c->answered, true))
+		return true;
+	if (!atomic_load(&c->cancelled))
+		log_error("http", "event=answered-twice path=%s", r->ep ? r->ep->path : "-");
+	return false;
+}
+
+/* The answer is complete: tell the connection. */
+static void hand_over(struct http_call *c)
+{
+	if (loop_is_here(c->io->loop) && c->conn && c->conn->working)
+		c->ready = true; /* the connection looks when the handler has returned */
+	else
+		call_post(c, POST_REPLY);
+}
+
+void reply_header(struct http_req *r, const char *name, struct str value)
+{
+	struct http_call *c = call_of(r);
+
+	for (size_t i = 0; i < value.n; i++) {
+		unsigned char ch = (unsigned char)value.p[i];
+		if ((ch < 0x20 && ch != '\t') || ch == 0x7f) {
+			log_error("http", "event=bad-header name=%s", name);
+			return;
+		}
+	}
+	if (atomic_load(&c->answered))
+		return;
+	buf_puts(&c->reply.extra, name);
+	buf_puts(&c->reply.extra, ": ");
+	buf_str_add(&c->reply.extra, value);
+	buf_puts(&c->reply.extra, "\r\n");
+}
+
+void reply_header_u64(struct http_req *r, const char *name, uint64_t value)
+{
+	char t[24];
+
+	snprintf(t, sizeof(t), "%llu", (unsigned long long)value);
+	reply_header(r, name, str_c(t));
+}
+
+/* Is `coding` in Accept-Encoding with a quality above zero? */
+static bool accepts(struct str list, const char *coding)
+{
+	while (list.p) {
+		struct str item, name, q;
+		list = str_split(list, ',', &item);
+		q = str_split(item, ';', &name);
+		if (!str_eq_nocase(str_trim(name), str_c(coding)))
+			continue;
+		q = str_trim(q);
+		return !(str_is(q, "q=0") || str_is(q, "q=0.0") || str_is(q, "q=0.00") ||
+			 str_is(q, "q=0.000"));
+	}
+	return false;
+}
+
+bool req_accepts_gzip(const struct http_req *r)
+{
+	return accepts(req_header(r, "Accept-Encoding"), "gzip");
+}
+
+/* `tag` without the suffix that web servers in front add when they compress. */
+static struct str plain_tag(struct str tag)
+{
+	static const char *const suffixes[] = {"-gzip\"", "-br\""};
+
+	tag = str_trim(tag);
+	if (str_has_prefix(tag, STR("W/")))
+		tag = str_sub(tag, 2, SIZE_MAX);
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
+		if (str_has_suffix(tag, str_c(suffixes[i])))
+			tag.n -= strlen(suffixes[i]);
+	if (tag.n && tag.p[0] == '"')
+		tag = str_sub(tag, 1, SIZE_MAX);
+	if (tag.n && tag.p[tag.n - 1] == '"')
+		tag.n--;
+	return tag;
+}
+
+bool req_none_match(const struct http_req *r, struct str etag)
+{
+	struct str list = req_header(r, "If-None-Match"), want = plain_tag(etag);
+
+	while (list.p) {
+		struct str item;
+		list = str_split(list, ',', &item);
+		if (want.n && str_eq(plain_tag(item), want))
+			return true;
+	}
+	return false;
+}
+
+static void set_status(struct http_call *c, int status, const char *type)
+{
+	c->reply.status = status;
+	c->reply.type = type;
+	c->reply.no_length = status == 204 || status == 304;
+}
+
+/* MISP sends an ETag only to those who ask with If-None-Match, be it empty. */
+static void add_etag(struct http_call *c)
+{
+	uint8_t digest[20];
+	char hex[41], tag[44];
+
+	if (c->reply.status != 200 || !req_header(&c->req, "If-None-Match").p)
+		return;
+	hash_sha1(buf_str(&c->reply.body), digest);
+	snprintf(tag, sizeof(tag), "\"%s\"", hash_hex(digest, 20, hex));
+	if (req_none_match(&c->req, str_c(tag))) {
+		set_status(c, 304, NULL);
+		c->reply.kind = REPLY_NONE;
+		buf_free(&c->reply.body);
+	}
+	buf_printf(&c->reply.extra, "ETag: %s\r\n", tag);
+}
+
+static void compress(struct http_call *c)
+{
+	struct buf *body = &c->reply.body;
+	struct buf z = BUF(body->n);
+	struct encoder *e;
+
+	if (c->reply.kind != REPLY_BUF || body->n < c->srv->lim.gzip_min ||
+	    (c->req.ep && (c->req.ep->flags & EP_NO_GZIP)))
+		return;
+	buf_puts(&c->reply.extra, "Vary: Accept-Encoding\r\n");
+	if (!req_accepts_gzip(&c->req))
+		return;
+	z.max = body->n + 4096; /* the encoder asks for its room in steps */
+	e = encoder_new();
+	if (e && encoder_add(e, buf_str(body), FLUSH_END, &z) == ERR_OK && z.n < body->n) {
+		buf_free(body);
+		*body = z;
+		z = BUF(0);
+		buf_puts(&c->reply.extra, "Content-Encoding: gzip\r\n");
+	}
+	buf_free(&z);
+	encoder_free(e);
+}
+
+/* Everything about a buffered body but the pretty form. */
+static void finish_body(struct http_call *c, int status, const char *type, struct buf *body)
+{
+	set_status(c, status, type);
+	if (buf_err(body) != ERR_OK) {
+		log_error("http", "event=body-failed path=%s err=%s",
+			  c->req.ep ? c->req.ep->path : "-", err_name(buf_err(body)));
+		buf_free(body);
+		set_status(c, 500, JSON_TYPE);
+	}
+	c->reply.body = *body;
+	*body = BUF(body->max);
+	c->reply.kind = REPLY_BUF;
+	add_etag(c);
+	compress(c);
+	hand_over(c);
+}
+
+void reply_json(struct http_req *r, int status, struct buf *body)
+{
+	struct http_call *c = call_of(r);
+
+	if (!claim(r)) {
+		buf_free(body);
+		return;
+	}
+	if (!r->is_auto && body->n && body->n <= c->srv->lim.pretty_max) {
+		struct buf pretty = BUF(c->srv->lim.pretty_max * 8);
+		if (json_pretty(&pretty, buf_str(body)) == ERR_OK) {
+			buf_free(body);
+			*body = pretty;
+		} else {
+			buf_free(&pretty);
+		}
+	}
+	finish_body(c, status, JSON_TYPE, body);
+}
+
+void reply_body(struct http_req *r, int status, const char *type, struct buf *body)
+{
+	if (claim(r))
+		finish_body(call_of(r), status, type, body);
+	else
+		buf_free(body);
+}
+
+void reply_lit(struct http_req *r, int status, const char *type, const char *text)
+{
+	struct http_call *c = call_of(r);
+
+	if (!claim(r))
+		return;
+	set_status(c, status, type);
+	c->reply.kind = REPLY_LIT;
+	c->reply.lit = str_c(text);
+	hand_over(c);
+}
+
+void reply_empty(struct http_req *r, int status)
+{
+	struct http_call *c = call_of(r);
+
+	if (!claim(r))
+		return;
+	set_status(c, status, NULL);
+	c->reply.kind = REPLY_NONE;
+	hand_over(c);
+}
+
+/* The text as PHP's htmlspecialchars() would give it, in JSON quotes. */
+static void quote_html(struct buf *out, struct str s)
+{
+	OWN(buf) struct buf t = BUF(8 * MESSAGE_MAX);
+
+	for (size_t i = 0; i < s.n; i++) {
+		switch (s.p[i]) {
+		case '&':
+			buf_puts(&t, "&amp;");
+			break;
+		case '<':
+			buf_puts(&t, "&lt;");
+			break;
+		case '>':
+			buf_puts(&t, "&gt;");
+			break;
+		case '"':
+			buf_puts(&t, "&quot;");
+			break;
+		case '\'':
+			buf_puts(&t, "&#039;");
+			break;
+		default:
+			buf_putc(&t, s.p[i]);
+		}
+	}
+	json_quote(out, buf_str(&t));
+}
+
+/* As json_quote(), with slashes escaped as CakePHP's error view does. */
+static void quote_slashes(struct buf *out, struct str s)
+{
+	OWN(buf) struct buf t = BUF(out->max);
+
+	json_quote(&t, s);
+	for (size_t i = 0; i < t.n; i++) {
+		if (t.p[i] == '/')
+			buf_putc(out, '\\');
+		buf_putc(out, t.p[i]);
+	}
+}
+
+/* {"name":M,"message":M,"url":U}, with the slashes of the texts escaped as well. */
+static void error_document(struct buf *b, struct str message, struct str url)
+{
+	OWN(buf) struct buf text = BUF(16 * MESSAGE_MAX);
+	OWN(buf) struct buf m = BUF(16 * MESSAGE_MAX);
+
+	quote_html(&text, message);
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '/')
+			buf_putc(&m, '\\');
+		buf_putc(&m, text.p[i]);
+	}
+	buf_puts(b, "{\"name\":");
+	buf_str_add(b, buf_str(&m));
+	buf_puts(b, ",\"message\":");
+	buf_str_add(b, buf_str(&m));
+	buf_puts(b, ",\"url\":");
+	quote_slashes(b, url.p ? url : STR(""));
+	buf_puts(b, "}");
+}
+
+void reply_error(struct http_req *r, int status, const char *fmt, ...)
+{
+	struct buf b = BUF(256 * 1024);
+	char message[MESSAGE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	error_document(&b, str_c(message), r->url);
+	reply_json(r, status, &b);
+}
+
+void reply_err(struct http_req *r, enum err e)
+{
+	reply_error(r, err_http(e), "%s", err_text(e));
+}
+
+void reply_stream(struct http_req *r, int status, const char *type, struct reply_source *s)
+{
+	struct http_call *c = call_of(r);
+
+	if (!claim(r)) {
+		s->ops->free(s);
+		return;
+	}
+	set_status(c, status, type);
+	c->reply.kind = REPLY_STREAM;
+	c->reply.src = s;
+	c->reply.gzip = !(r->ep && (r->ep->flags & EP_NO_GZIP)) && req_accepts_gzip(r) &&
+			(s->length < 0 || (uint64_t)s->length >= c->srv->lim.gzip_min);
+	stream_begin(c, s);
+	hand_over(c);
+}
+
+void reply_send_file(struct http_req *r, int status, const char *type)
+{
+	struct http_call *c = call_of(r);
+
+	if (!claim(r))
+		return;
+	set_status(c, status, type);
+	c->reply.kind = REPLY_FILE;
+	hand_over(c);
+}
