@@ -16,6 +16,7 @@ import compare
 import exports
 import node as nodelib
 import run as runs
+import typecases
 
 HOST_ORG_UUID = "cccccccc-0000-4000-8000-00000000000c"  # of the recorded instance
 FIELDS = ("exchanges", "status", "body", "headers", "excused")
@@ -42,6 +43,8 @@ def main():
         report(args, results, causes)
     if args.acl:
         failed += acl_mode(args, folder, table, causes)
+    if args.types:
+        failed += types_mode(args, folder, table, causes)
     if args.exports:
         failed += exports_mode(args, folder, table, causes)
     print_table(table)
@@ -65,6 +68,7 @@ def parse_args():
     p.add_argument("--max-diffs", type=int, default=5, help="differences shown of one exchange")
     p.add_argument("--causes", nargs="?", type=int, const=25, help="print the most frequent causes")
     p.add_argument("--acl", action="store_true", help="also replay acl-matrix.json")
+    p.add_argument("--types", action="store_true", help="also send the values of types-table.json")
     p.add_argument("--exports", action="store_true", help="also compare exports/index.json")
     p.add_argument("--markdown", metavar="FILE", help="write the table as Markdown")
     p.add_argument("--baseline", metavar="FILE", help="fail when a group has fewer matches")
@@ -220,6 +224,18 @@ def acl_mode(args, folder, table, causes):
     node = fresh_node(args, "acl")
     try:
         results = acl.play(folder, node)
+    finally:
+        if not args.url:
+            node.clean()
+    tabulate(results, table)
+    report(args, results, causes)
+    return []
+
+
+def types_mode(args, folder, table, causes):
+    node = fresh_node(args, "types")
+    try:
+        results = typecases.play(folder, node)
     finally:
         if not args.url:
             node.clean()
