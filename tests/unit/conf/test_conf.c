@@ -128,7 +128,7 @@ static void mistakes(void)
 		{"data_dir: &x a\n", "anchors and tags", 1, 11},
 		{"data_dir: *x\n", "anchors and tags", 1, 11},
 		{"data_dir: !!str a\n", "anchors and tags", 1, 11},
-		{"org: b: c\n", "mapping values are not allowed", 1, 7},
+		{"data_dir: b: c\n", "mapping values are not allowed", 1, 12},
 		{"\tworkers: 3\n", "cannot start any token", 1, 1},
 		{"- a\n", "want \"option: value\" lines", 1, 1},
 		{"just text\n", "want \"option: value\" lines", 1, 1},
