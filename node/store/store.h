@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "base/uuid.h"
@@ -25,11 +26,12 @@ struct store_wtxn;
 
 struct store_opts {
 	const char *dir;
-	uint64_t map_size; /* bytes of address space; 0: 1 TiB */
+	uint64_t map_size; /* bytes of address space; 0: 1 TiB, or as much as there is */
 	uint64_t quota; /* refuse to grow beyond; 0: none */
 	unsigned readers; /* most read transactions at a time; 0: 256 */
 	unsigned group_us; /* how long the writer waits for company; 0: not at all */
 	bool create; /* make a new store when the folder is empty */
+	bool id_gaps; /* a new store leaves random gaps between ids of events and elements */
 	bool read_only; /* check, export by the tool */
 };
 
