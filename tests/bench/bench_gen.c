@@ -118,15 +118,17 @@ static void table(void)
 		const char *type = gen_value(&gen, i, v);
 
 		gen_uuid(&gen, 2, i, uuid);
-		printf("%" PRIu64 "\t%" PRIu64 "\t%s\t%s\t%s\t%d\t%" PRIu64 "\n", i + 1, i / 50 + 1, type, v,
-		       uuid, i % 5 != 0, UINT64_C(1700000000) + i / 50);
+		printf("%" PRIu64 "\t%" PRIu64 "\t%s\t%s\t%s\t%d\t%" PRIu64 "\n", i + 1, i / 50 + 1,
+		       type, v, uuid, i % 5 != 0, UINT64_C(1700000000) + i / 50);
 	}
 }
 
 static int usage(void)
 {
-	fputs("usage: bench_gen [-n ATTRIBUTES] [-e EVENTS] [-s SEED] [-r REPEATED PER MILLE] [-f FIRST] feed DIR\n"
-	      "       bench_gen [-n ATTRIBUTES] [-s SEED] [-r REPEATED] event|values|table >FILE\n", stderr);
+	fputs("usage: bench_gen [-n ATTRIBUTES] [-e EVENTS] [-s SEED] [-r REPEATED PER MILLE]\n"
+	      "                 [-f FIRST EVENT] feed DIR\n"
+	      "       bench_gen [-n ATTRIBUTES] [-s SEED] [-r REPEATED PER MILLE] event|values|table\n",
+	      stderr);
 	return 2;
 }
 

@@ -1,5 +1,5 @@
 /*
- * bench_load.c - HTTP load from one thread with epoll: small events, look-ups, one request again and again.
+ * bench_load.c - HTTP load from one thread: small events, look-ups, one request again and again.
  *
  * Keep-alive connections, one request in flight on each. It checks statuses and counts bytes, and
  * prints one JSON line; it does not parse JSON, so that it never is the bottleneck.
@@ -102,7 +102,8 @@ static void make_request(struct conn *c)
 		   "Accept: application/json\r\nUser-Agent: PyMISP 2.5.1 - Python 3.11\r\n",
 		   mode == MODE_GET ? "GET" : "POST", target, port, key);
 	if (mode != MODE_GET)
-		buf_printf(&c->out, "Content-Type: application/json\r\nContent-Length: %zu\r\n", b.n);
+		buf_printf(&c->out, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+			   b.n);
 	buf_puts(&c->out, "\r\n");
 	buf_str_add(&c->out, buf_str(&b));
 	if (buf_err(&b) != ERR_OK || buf_err(&c->out) != ERR_OK)
@@ -221,7 +222,8 @@ static int read_some(struct conn *c)
 		}
 		left = (size_t)n;
 		if (!c->in_body) {
-			size_t room = sizeof c->head - 1 - c->head_n, take = left < room ? left : room;
+			size_t room = sizeof c->head - 1 - c->head_n;
+			size_t take = left < room ? left : room;
 			char *end;
 
 			memcpy(c->head + c->head_n, p, take);
@@ -300,11 +302,12 @@ static void run(void)
 	t1 = now() - t0;
 	qsort(times, n_times, sizeof *times, by_time);
 	getrusage(RUSAGE_SELF, &ru);
-	printf("{\"requests\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"last_bad_status\":%d,\"seconds\":%.3f,"
+	printf("{\"requests\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"last_bad_status\":%d,"
+	       "\"seconds\":%.3f,"
 	       "\"rate\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,\"bytes_in\":%" PRIu64
 	       ",\"bytes_out\":%" PRIu64 ",\"own_cpu_s\":%.2f}\n",
-	       n_done, n_errors, last_bad, t1, (double)n_done / t1, percentile(0.5), percentile(0.99),
-	       percentile(1.0), n_bytes, n_sent_bytes,
+	       n_done, n_errors, last_bad, t1, (double)n_done / t1, percentile(0.5),
+	       percentile(0.99), percentile(1.0), n_bytes, n_sent_bytes,
 	       (double)ru.ru_utime.tv_sec + (double)ru.ru_utime.tv_usec / 1e6 +
 	       (double)ru.ru_stime.tv_sec + (double)ru.ru_stime.tv_usec / 1e6);
 	for (int i = 0; i < n_conns; i++)
@@ -316,8 +319,8 @@ static void run(void)
 
 static int usage(void)
 {
-	fputs("usage: bench_load -p PORT -k KEY [-c CONNECTIONS] [-t SECONDS] [-n REQUESTS] [-s SEED]\n"
-	      "       [-a ATTRIBUTES PER EVENT] [-f FIRST EVENT] [-v VALUES STORED]\n"
+	fputs("usage: bench_load -p PORT -k KEY [-c CONNECTIONS] [-t SECONDS] [-n REQUESTS]\n"
+	      "       [-s SEED] [-a ATTRIBUTES PER EVENT] [-f FIRST EVENT] [-v VALUES STORED]\n"
 	      "       events | lookup | get PATH | post PATH BODY\n", stderr);
 	return 2;
 }

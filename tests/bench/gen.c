@@ -54,7 +54,8 @@ const char *gen_value(const struct gen *g, uint64_t i, char out[GEN_VALUE_MAX])
 			 (unsigned)(h >> 8 & 255), (unsigned)(h & 255));
 		return "ip-dst";
 	case 5: case 6: case 7: case 8: case 9:
-		snprintf(out, GEN_VALUE_MAX, "h%" PRIx64 ".d%u.example", h >> 24, (unsigned)(h >> 8 & 4095));
+		snprintf(out, GEN_VALUE_MAX, "h%" PRIx64 ".d%u.example", h >> 24,
+			 (unsigned)(h >> 8 & 4095));
 		return "hostname";
 	case 10: case 11: case 12: case 13:
 		hash_value(g, i, 64, out);
@@ -114,7 +115,9 @@ static void event_fields(struct buf *b, const struct gen *g, uint64_t ev)
 		   (unsigned)(ev % 4 + 1), (unsigned)(ev % 3), EPOCH + ev);
 }
 
-#define ORG "\"Orgc\":{\"name\":\"Invented Reef\",\"uuid\":\"7d3f0b10-2a64-4c39-8e55-a1b2c3d4b001\"}"
+#define ORG                                                                                        \
+	"\"Orgc\":{\"name\":\"Invented Reef\","                                                     \
+	"\"uuid\":\"7d3f0b10-2a64-4c39-8e55-a1b2c3d4b001\"}"
 
 void gen_event_head(struct buf *b, const struct gen *g, uint64_t ev)
 {

@@ -25,7 +25,7 @@ void gen_uuid(const struct gen *g, uint64_t kind, uint64_t i, char out[37]);
 uint64_t gen_event_size(const struct gen *g, uint64_t i);
 /* Event `ev` as far as its attributes: `{"Event":{...,"Attribute":[`. */
 void gen_event_head(struct buf *b, const struct gen *g, uint64_t ev);
-/* One attribute with all members that MISP writes (about 490 bytes), or only those that a client sends. */
+/* One attribute: all members that MISP writes (about 410 bytes), or only what a client sends. */
 void gen_attribute(struct buf *b, const struct gen *g, uint64_t i, int full);
 /* Close what gen_event_head() opened. */
 void gen_event_tail(struct buf *b);

@@ -65,7 +65,8 @@ def send_file(port, key, target, path):
     with socket.create_connection(("127.0.0.1", port), timeout=600) as s, open(path, "rb") as f:
         s.sendall(("POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\n"
                    "Accept: application/json\r\nContent-Type: application/json\r\n"
-                   "Connection: close\r\nContent-Length: %d\r\n\r\n" % (target, key, size)).encode())
+                   "Connection: close\r\nContent-Length: %d\r\n\r\n"
+                   % (target, key, size)).encode())
         s.sendfile(f)
         status, head, _, _ = _drain(s, t0)
     return time.monotonic() - t0, status, head

@@ -1,5 +1,5 @@
 /*
- * ref_jansson.c - the reference for parsing: jansson on the same bytes, in this machine's same minute.
+ * ref_jansson.c - the reference for parsing: jansson on the same bytes, in the same minute.
  *
  * Reads each file whole, parses it, drops the tree; prints one JSON line with MB/s and peak memory.
  */
@@ -62,7 +62,7 @@ int main(int argc, char **argv)
 		free(p);
 	}
 	getrusage(RUSAGE_SELF, &ru);
-	printf("{\"bytes\":%" PRIu64 ",\"seconds\":%.3f,\"mb_per_s\":%.1f,\"peak_kb\":%ld}\n", bytes, spent,
-	       spent > 0 ? (double)bytes / spent / 1e6 : 0.0, ru.ru_maxrss);
+	printf("{\"bytes\":%" PRIu64 ",\"seconds\":%.3f,\"mb_per_s\":%.1f,\"peak_kb\":%ld}\n", bytes,
+	       spent, spent > 0 ? (double)bytes / spent / 1e6 : 0.0, ru.ru_maxrss);
 	return 0;
 }

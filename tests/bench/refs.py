@@ -55,19 +55,21 @@ def nginx(tmp, body, port, load):
 
 def mariadb(tmp, table):
     """LOAD DATA of the same attributes into a table with MISP's usual indexes; rows per second."""
-    server, install, client = which("mariadbd", "mysqld"), which("mariadb-install-db"), which("mariadb")
+    server, client = which("mariadbd", "mysqld"), which("mariadb")
+    install = which("mariadb-install-db")
     if not (server and install and client):
         print("reference left out: MariaDB is not installed")
         return None
     root = os.path.join(tmp, "mariadb")
     sock = os.path.join(root, "s")
     user = ["--user=root"] if os.getuid() == 0 else []
-    subprocess.run([install, "--no-defaults", "--datadir=" + root, "--auth-root-authentication-method="
-                    "normal"] + user, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([install, "--no-defaults", "--datadir=" + root,
+                    "--auth-root-authentication-method=normal"] + user, check=True, **quiet)
     p = subprocess.Popen([server, "--no-defaults", "--datadir=" + root, "--socket=" + sock,
                           "--skip-networking", "--innodb-buffer-pool-size=1G", "--local-infile=1",
                           "--pid-file=" + root + "/pid"] + user, start_new_session=True,
-                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                         **quiet)
     try:
         run = [client, "--no-defaults", "--socket=" + sock, "-uroot", "--local-infile=1", "-e"]
         for _ in range(100):

@@ -112,18 +112,19 @@ def feed_ingest(b):
     finally:
         node.stop()
     note = "%d events, %.0f MB of JSON, %s attributes stored" % (len(files), size / 1e6, stored)
+    rate = size / 1e6 / seconds
     parse = b.jansson(files[:len(files) // 10 or 1])
     out = [row("feed ingest", n / seconds, "attributes/s", 300000, peak.above_mib,
                "jansson parse only: %.1f MB/s; this ingest: %.1f MB/s (ratio %.2f)" % (
-                   parse["mb_per_s"], size / 1e6 / seconds, size / 1e6 / seconds / parse["mb_per_s"]),
+                   parse["mb_per_s"], rate, rate / parse["mb_per_s"]),
                note),
            row("disk per attribute with all indexes", disk, "bytes", -200)]
     table = os.path.join(b.tmp, "table.tsv")
     b.gen("-n", n, "-s", SEED, "table", to=table)
-    rate = refs.mariadb(b.tmp, table)
-    if rate:
-        out.append(row("reference: MariaDB LOAD DATA", rate, "rows/s",
-                       note="same values, MISP's usual indexes; ratio %.1f" % (n / seconds / rate)))
+    loaded = refs.mariadb(b.tmp, table)
+    if loaded:
+        out.append(row("reference: MariaDB LOAD DATA", loaded, "rows/s", note="same values, "
+                       "MISP's usual indexes; ratio %.1f" % (n / seconds / loaded)))
     return out
 
 
@@ -305,7 +306,8 @@ def number(x):
 def write_results(path, rows, failed, args):
     lines = ["# Benchmark results", "", "Written by `tests/bench/run.py --results`; do not edit.",
              "", "* machine: " + measure.machine(),
-             "* when: %s, scale %g" % (time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), args.scale),
+             "* when: %s, scale %g" % (time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+                                       args.scale),
              "* client and node share the cores; anonymous memory is the peak above idle, sampled",
              "", "| workload | measured | target | memory | beside it |",
              "| --- | ---: | --- | ---: | --- |"]

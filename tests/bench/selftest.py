@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Check generator and load program: same seed same bytes, valid JSON, counts, keep-alive, chunks."""
+"""Check generator and load program: same seed same bytes, counts, keep-alive, chunks."""
 import collections
 import http.server
 import json
@@ -10,7 +10,8 @@ import tempfile
 import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOOLS = os.path.join(os.environ.get("top_builddir", os.path.join(HERE, "..", "..")), "tests", "bench")
+BUILD = os.environ.get("top_builddir", os.path.join(HERE, "..", ".."))
+TOOLS = os.path.join(BUILD, "tests", "bench")
 COUNT = [0, 0]
 
 
@@ -54,8 +55,9 @@ def load(*args):
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     Fake.bodies, Fake.paths = [], []
-    p = subprocess.run([os.path.join(TOOLS, "bench_load"), "-p", str(server.server_address[1]), "-k",
-                        "k", "-t", "30"] + [str(a) for a in args], capture_output=True, text=True)
+    p = subprocess.run([os.path.join(TOOLS, "bench_load"), "-p", str(server.server_address[1]),
+                        "-k", "k", "-t", "30"] + [str(a) for a in args],
+                       capture_output=True, text=True)
     server.shutdown()
     return json.loads(p.stdout), Fake.bodies
 
@@ -73,7 +75,8 @@ def main():
     ok(values[:500] == [a["value"] for a in doc["Attribute"]], "programs agree on the values")
     repeated = 1 - len(set(values)) / len(values)
     ok(0.07 < repeated < 0.13, "about a tenth of the values repeat another (%.3f)" % repeated)
-    ok(len(set(gen("-n", 50000, "-r", 0, "values").split())) > 49950, "and none when asked for none")
+    plain = gen("-n", 50000, "-r", 0, "values").split()
+    ok(len(set(plain)) > 49950, "and none when asked for none")
     with tempfile.TemporaryDirectory() as tmp:
         said = json.loads(gen("-n", 20000, "feed", os.path.join(tmp, "f")))
         with open(os.path.join(tmp, "f", "manifest.json")) as f:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A tiny node for the crash test's own check: keeps events in a journal file, speaks run-node's contract.
+"""A tiny node for the crash test's own check: events in a journal file, run-node's contract.
 
 FAKE_FAULT makes it lie: `lose` acknowledges before writing, `half` writes an event in two steps.
 """

@@ -85,9 +85,9 @@ class Worker(threading.Thread):
         ev = model.Event(str(uuid.UUID(bytes=self.rng.randbytes(16), version=4)))
         self.events.append(ev)
         info = "crash %08x" % self.rng.getrandbits(32)
-        self.send(ev, "add event", model.state(info, False, ((a["uuid"], a["value"]) for a in attrs)),
-                  "/events/add", {"uuid": ev.uuid, "info": info, "distribution": "1",
-                                  "Attribute": attrs})
+        after = model.state(info, False, ((a["uuid"], a["value"]) for a in attrs))
+        self.send(ev, "add event", after, "/events/add", {
+            "uuid": ev.uuid, "info": info, "distribution": "1", "Attribute": attrs})
 
     def edit(self, ev):
         """Change the info and one value in a single request: both or neither."""

@@ -1,4 +1,4 @@
-"""What a store must hold after a crash: every acknowledged step, and of a pending one all or nothing.
+"""What a store must hold after a crash: all acknowledged steps, of a pending one all or nothing.
 
 One worker owns an event, so at most one step of each event is in doubt.
 States are plain values: (info, published, {attribute uuid: value}).

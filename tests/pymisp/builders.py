@@ -58,7 +58,8 @@ def _event(info, **more):
 
 def invented_documents():
     """(name, Event) pairs that go through the odd corners of the format."""
-    words = _event("Ærøskøbing \u2713 \"quotes\" \\ back / slash \U0001f41f <b>&amp;</b>", Attribute=[
+    info = "Ærøskøbing \u2713 \"quotes\" \\ back / slash \U0001f41f <b>&amp;</b>"
+    words = _event(info, Attribute=[
         _attribute("text", "Other", "tab\tand  two spaces, 灯塔, \u202eright to left"),
         _attribute("comment", "Other", "line one\nline two"),
         _attribute("ip-src", "Network activity", "2001:db8::1", to_ids=True,

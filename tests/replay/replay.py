@@ -93,7 +93,7 @@ def fresh_node(args, name):
 
 
 def play_tape(args, folder, name, first):
-    """Play one tape on its own node; (results, run), or (None, None) when nothing is asked of it."""
+    """Play one tape on its own node: (results, run), or (None, None) when not asked for."""
     asked = (args.groups or "").split(",") if args.groups else None
     if asked is None and args.diff and not (args.all or args.baseline or args.markdown):
         asked = [d.split(":")[0] for d in args.diff]

@@ -181,7 +181,8 @@ class Run:
         if lost:
             res.diffs.append(("(save)", ", ".join(lost), compare.ABSENT))
         if self.verbose:
-            print("%5d %-28s %s %s" % (rec["n"], rec["group"], ans.status, "ok" if res.body else "-"))
+            mark = "ok" if res.body else "-"
+            print("%5d %-28s %s %s" % (rec["n"], rec["group"], ans.status, mark))
         return res
 
     def shift(self, body):
