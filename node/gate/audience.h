@@ -20,12 +20,6 @@ enum audience_kind {
 	AUD_STREAM,
 };
 
-/* Highest marking that may be held; note that zero is the lowest clearance. */
-enum clearance { CLR_CLEAR = 0, CLR_GREEN, CLR_AMBER, CLR_AMBER_STRICT, CLR_RED };
-
-/* Release class for embargoes; sites may define more between (ordered numbers). */
-enum release_class { CLASS_PUBLIC = 0, CLASS_SECTOR = 10, CLASS_PARTNER = 20, CLASS_OWN = 30 };
-
 enum strip_profile { PROFILE_INDICATORS = 0, PROFILE_TECHNICAL, PROFILE_PARTNER, PROFILE_FULL };
 
 struct audience {
@@ -33,13 +27,14 @@ struct audience {
 	char name[64]; /* of the policy row, or "user:<id>", "peer:<id>" */
 	struct uuid org; /* organisation, nil: none */
 	uint64_t org_id, user_id; /* local ids; 0: none */
-	uint8_t tlp, pap; /* enum clearance */
-	uint8_t release_class;
+	uint8_t tlp, pap; /* enum tlp_ceiling, pap_ceiling (taxonomies/taxo.h): zero is up to clear */
+	uint8_t release_class; /* enum release_class of the same: zero is public */
 	bool domestic; /* jurisdiction */
 	bool internal; /* both ends run by the same host organisation */
 	uint8_t profile; /* enum strip_profile; above PROFILE_FULL: own profile number of the policy */
 	int64_t suspended_until; /* seconds; 0: not */
-	bool site_admin, perm_sync; /* MISP's role facts */
+	bool push; /* we send, unasked: distribution is lowered as MISP does on push */
+	bool site_admin, perm_sync, perm_audit; /* MISP's role facts */
 	bool misp_rules_only; /* policy misp-compat: MISP's own rules and nothing else */
 	char vendor_of[128]; /* '|'-separated product or vendor names */
 };

@@ -14,11 +14,15 @@ struct gate_facts {
 	bool clock_trusted; /* false: embargoes that may have ended stay shut */
 	uint64_t host_org_id;
 	struct uuid host_org;
+	const struct misp_org *host; /* for profiles that hide the creator; NULL: no creator shown */
 	bool unpublished_private;
-	/* sharing groups that the audience's organisation may read, ascending ids */
+	uint8_t sightings_policy; /* MISP's Sightings_policy, 0 to 3; 0: own organisation's only */
+	/*
+	 * Sharing groups that the audience's organisation may read (sync-protocol.md 6.4) or, for a
+	 * push, that the link is in (6.5); ascending ids.
+	 */
 	const uint64_t *groups;
 	uint32_t n_groups;
-	/* blocked event and organisation UUIDs are refused on the way in and not served */
 };
 
 /* One stored event with what its ids stand for. All borrowed. */
@@ -27,4 +31,13 @@ struct gate_subject {
 	const struct misp_org *org, *orgc; /* NULL: unknown */
 	const struct misp_sg *sharing_group; /* NULL unless distribution 4 */
 	struct str creator_email; /* absent: unknown */
+	bool blocked; /* the event or its organisation is on a block list */
+	bool own_sighting; /* the audience's organisation has a sighting in this event */
+	/* types of the attributes that pass, most frequent first, for the neutral info line; optional */
+	const uint16_t *types;
+	uint32_t n_types;
+	/* live attributes that the gate lets through, counted by the caller; has_count false: unknown,
+	   and then no number is shown to those who may not see the whole event */
+	bool has_count;
+	uint64_t visible_attributes;
 };

@@ -35,6 +35,8 @@ struct gate_ctx {
 	const struct policy *policy;
 	const struct audience *audience;
 	const struct gate_facts *facts;
+	bool all_tags; /* asked: non-exportable tags too (operator and members only) */
+	bool no_local_tags; /* asked: without local tags */
 };
 
 /* Only the verdict (searches, counts, indexes). */
@@ -42,14 +44,33 @@ struct verdict gate_judge(const struct gate_ctx *c, const struct gate_subject *s
 /* Verdict and the cut head, in `a`; NULL unless released. */
 struct released *gate_release(const struct gate_ctx *c, const struct gate_subject *s,
 			      struct arena *a, struct verdict *v);
-/* May this element of a released event leave (distribution, groups, rules, markings, profile)? */
+/*
+ * May this element of a released event leave (distribution, groups, deletion, rules, markings,
+ * profile)? `object` is the one it stands in; an attribute of an object that comes without it is
+ * withheld. Whether an object keeps any attribute is for the caller to find out by asking for its
+ * attributes: one that keeps none is not to be shown, nor references to it.
+ */
 bool gate_judge_attr(const struct gate_ctx *c, const struct gate_subject *s,
 		     const struct misp_object *object, const struct misp_attr *attr);
+bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
+		       const struct misp_object *object);
 
-/* The cut element in `a` (rewound by the caller), or NULL when it does not leave. Remembers
-   dropped objects, so that their attributes and references to them go too. */
+/*
+ * The cut element, or NULL when it does not leave. What needs no cut is not copied: the answer
+ * and its parts then point to `in`; the rest is in `a`, which the caller rewinds. Egress must hold
+ * an object back until its first attribute has passed (an object without one is not shown), and
+ * sets ref_targets[].known only for targets that pass themselves.
+ */
 const struct rel_element *gate_release_element(struct released *r, const struct rel_element *in,
 					       struct arena *a);
+/* Which rule withheld the last element (for explanations and metrics); RULE_NONE: none. */
+enum gate_rule gate_withheld_by(const struct released *r);
+
+/*
+ * The UUID under which a rewriting profile lets an element or event leave: name-based on this
+ * node's organisation and the profile, so that it never changes. `u` itself for other profiles.
+ */
+struct uuid gate_uuid(const struct gate_facts *f, uint8_t profile, struct uuid u);
 
 /* ---- explanation ------------------------------------------------------------------------- */
 

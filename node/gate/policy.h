@@ -29,7 +29,9 @@ struct caller {
 	struct uuid org;
 	struct str name; /* e-mail, peer or feed name: finds the row */
 	struct str url; /* of a peer */
-	bool site_admin, perm_sync, internal;
+	bool site_admin, perm_sync, perm_audit;
+	bool internal; /* both ends run by the same host organisation */
+	bool push; /* we send to this peer, unasked */
 };
 /* The audience of a caller: its row in the policy, or the default of its kind. */
 void policy_audience(const struct policy *p, const struct caller *c, struct audience *out);

@@ -1,0 +1,199 @@
+/*
+ * element.c - may an element of a released event leave?
+ *
+ * The same order for every kind: deletion, distribution, markings, policy rules, strip profile.
+ * What cannot be answered (an attribute of an object that is not given) is withheld.
+ */
+#include "gate/judge.h"
+
+static enum gate_rule marking_rule(const struct stance *st, const struct entity_list *tags)
+{
+	struct marks m;
+
+	if (tags->n == 0)
+		return RULE_NONE;
+	m = marks_of(st, tags);
+	if (m.has_tlp && !tlp_permits(st, m.tlp, m.named))
+		return RULE_element_marking;
+	if (m.has_pap && !pap_permits(st, m.pap))
+		return RULE_element_marking;
+	return embargo_answer(st, &m).outcome == GATE_RELEASE ? RULE_NONE : RULE_element_marking;
+}
+
+static enum gate_rule policy_rule(const struct stance *st, const struct rule_subject *rs)
+{
+	return st->policy->n_rules == 0 || policy_answer(st, rs, NULL).outcome == GATE_RELEASE ?
+		       RULE_NONE :
+		       RULE_element_policy;
+}
+
+enum gate_rule judge_container(const struct stance *st, const struct misp_object *o)
+{
+	const struct rule_subject rs = {.level = LEVEL_OBJECT, .object = o};
+	enum gate_rule r;
+
+	if (o->deleted && !sees_deleted(st))
+		return RULE_element_deleted;
+	if (!level_reaches(st, o->distribution, o->sharing_group_id, false))
+		return RULE_element_distribution;
+	if (st->misp)
+		return RULE_NONE;
+	r = policy_rule(st, &rs);
+	if (r != RULE_NONE)
+		return r;
+	return strip_keeps_object(st->aud->profile, o->name) ? RULE_NONE : RULE_strip;
+}
+
+enum gate_rule judge_object(const struct stance *st, const struct misp_object *o)
+{
+	enum gate_rule r = judge_container(st, o);
+
+	/* indicators are values without context: the object goes, its attributes may stay */
+	if (r == RULE_NONE && !st->misp && st->aud->profile == PROFILE_INDICATORS)
+		return RULE_strip;
+	return r;
+}
+
+static bool strip_keeps_attr(const struct stance *st, const struct misp_attr *a, bool in_object)
+{
+	uint8_t profile = st->aud->profile;
+
+	if (profile == PROFILE_FULL)
+		return true;
+	if (profile != PROFILE_PARTNER && profile != PROFILE_TECHNICAL &&
+	    (!a->to_ids || a->deleted))
+		return false;
+	return strip_keeps_type(profile, a->type, a->category, in_object);
+}
+
+enum gate_rule judge_attr(const struct stance *st, const struct misp_object *object,
+			  const struct misp_attr *a)
+{
+	const struct rule_subject rs = {.level = LEVEL_ATTRIBUTE, .attr = a, .object = object};
+	enum gate_rule r;
+
+	if (a->object_id && !object)
+		return RULE_element_distribution;
+	if (object) {
+		r = judge_container(st, object);
+		if (r != RULE_NONE)
+			return r;
+	}
+	if (a->deleted && !sees_deleted(st))
+		return RULE_element_deleted;
+	if (!level_reaches(st, a->distribution, a->sharing_group_id, false))
+		return RULE_element_distribution;
+	if (st->misp)
+		return RULE_NONE;
+	r = marking_rule(st, &a->tags);
+	if (r == RULE_NONE)
+		r = policy_rule(st, &rs);
+	if (r == RULE_NONE && !strip_keeps_attr(st, a, object != NULL))
+		r = RULE_strip;
+	return r;
+}
+
+enum gate_rule judge_report(const struct stance *st, const struct misp_report *p)
+{
+	const struct rule_subject rs = {.level = LEVEL_REPORT, .report = p};
+	enum gate_rule r;
+
+	if (p->deleted && !sees_deleted(st))
+		return RULE_element_deleted;
+	if (!level_reaches(st, p->distribution, p->sharing_group_id, false))
+		return RULE_element_distribution;
+	if (st->misp)
+		return RULE_NONE;
+	r = policy_rule(st, &rs);
+	if (r != RULE_NONE)
+		return r;
+	if (st->aud->profile == PROFILE_FULL)
+		return RULE_NONE;
+	if (st->aud->profile != PROFILE_PARTNER || is_internal(st, p->name) ||
+	    is_internal(st, p->content))
+		return RULE_strip;
+	return RULE_NONE;
+}
+
+/* A proposal has no level of its own: it is judged as the attribute that it would make. */
+enum gate_rule judge_proposal(const struct stance *st, const struct misp_proposal *p)
+{
+	const struct misp_attr as = {.type = p->type,
+				     .category = p->category,
+				     .value = p->value,
+				     .to_ids = p->to_ids,
+				     .distribution = DIST_INHERIT};
+	const struct rule_subject rs = {.level = LEVEL_ATTRIBUTE, .attr = &as};
+	enum gate_rule r;
+
+	if (p->deleted && !sees_deleted(st))
+		return RULE_element_deleted;
+	if (st->misp)
+		return RULE_NONE;
+	r = policy_rule(st, &rs);
+	if (r != RULE_NONE)
+		return r;
+	if (st->aud->profile == PROFILE_FULL)
+		return RULE_NONE;
+	if (st->aud->profile != PROFILE_PARTNER)
+		return RULE_strip;
+	return strip_keeps_attr(st, &as, false) ? RULE_NONE : RULE_strip;
+}
+
+/* MISP's Sightings_policy (6.7). */
+bool sees_sighting(const struct stance *st, const struct misp_sighting *s)
+{
+	bool own = st->aud->org_id && s->org_id == st->aud->org_id;
+
+	if (!st->misp && st->aud->profile != PROFILE_FULL && st->aud->profile != PROFILE_PARTNER &&
+	    st->aud->profile != PROFILE_TECHNICAL)
+		return false;
+	if (st->sees_all || st->owner)
+		return true;
+	switch (st->facts->sightings_policy) {
+	case 1:
+		return own || st->s->own_sighting;
+	case 2:
+		return true;
+	case 3:
+		return own || (st->facts->host_org_id && s->org_id == st->facts->host_org_id);
+	default:
+		return own;
+	}
+}
+
+bool sees_reference(const struct stance *st, const struct misp_ref *ref,
+		    const struct rel_ref *t)
+{
+	if (!t || !t->known || (ref->deleted && !sees_deleted(st)))
+		return false;
+	if (!level_reaches(st, t->distribution, t->sharing_group_id, false))
+		return false;
+	if (st->misp)
+		return true;
+	if (t->is_object)
+		return strip_keeps_object(st->aud->profile, t->name);
+	return strip_keeps_type(st->aud->profile, t->type, t->category, true);
+}
+
+bool gate_judge_attr(const struct gate_ctx *c, const struct gate_subject *s,
+		     const struct misp_object *object, const struct misp_attr *attr)
+{
+	struct stance st;
+
+	if (!c->policy || !c->audience || !c->facts || !s->event || !attr)
+		return false;
+	st = stance_of(c, s);
+	return judge_attr(&st, object, attr) == RULE_NONE;
+}
+
+bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
+		       const struct misp_object *object)
+{
+	struct stance st;
+
+	if (!c->policy || !c->audience || !c->facts || !s->event || !object)
+		return false;
+	st = stance_of(c, s);
+	return judge_object(&st, object) == RULE_NONE;
+}

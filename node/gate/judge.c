@@ -1,0 +1,268 @@
+/*
+ * judge.c - the event-level rules, one function each, asked in the order of rules.inc.
+ *
+ * Each answers for itself and can say why. The first that denies decides, of holds the latest; a
+ * rule that cannot be answered denies.
+ */
+#include "gate/judge.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+
+static const char *const rule_names[] = {
+	"none",
+#define RULE(name, level, text) #name,
+#include "gate/rules.inc"
+#undef RULE
+};
+static const char *const rule_texts[] = {
+	"nothing objects",
+#define RULE(name, level, text) text,
+#include "gate/rules.inc"
+#undef RULE
+};
+
+const char *gate_rule_name(enum gate_rule r)
+{
+	return (unsigned)r < RULE_COUNT ? rule_names[r] : "unknown";
+}
+
+const char *gate_rule_text(enum gate_rule r)
+{
+	return (unsigned)r < RULE_COUNT ? rule_texts[r] : "unknown rule";
+}
+
+struct answer answer_because(struct answer a, struct buf *why, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	if (!why)
+		return a;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	buf_puts(why, text);
+	return a;
+}
+
+static const char *time_text(int64_t t, char out[32])
+{
+	struct clock_civil c;
+
+	if (t == INT64_MAX || t > 253402300799 || t < -62135596800)
+		return "no time that is known";
+	c = clock_to_civil(t);
+	snprintf(out, 32, "%04d-%02d-%02dT%02d:%02d:%02dZ", c.year, c.month, c.day, c.hour, c.minute,
+		 c.second);
+	return out;
+}
+
+static struct answer ask_suspended(const struct stance *st, struct buf *why)
+{
+	char t[32];
+
+	if (!st->aud->suspended_until)
+		return answer_because(ANSWER_PASS, why, "the audience is not suspended");
+	if (st->facts->clock_trusted && st->facts->now >= st->aud->suspended_until)
+		return answer_because(ANSWER_PASS, why, "the suspension ended at %s",
+				      time_text(st->aud->suspended_until, t));
+	return answer_because(ANSWER_DENY, why, "the audience is suspended until %s",
+			      time_text(st->aud->suspended_until, t));
+}
+
+static bool has_uuid(const struct uuid *list, uint32_t n, struct uuid u)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (uuid_eq(list[i], u))
+			return true;
+	return false;
+}
+
+static struct answer ask_blocked(const struct stance *st, struct buf *why)
+{
+	const struct policy *p = st->policy;
+
+	if (st->misp || st->sees_all)
+		return answer_because(ANSWER_PASS, why, "block lists do not bind this audience");
+	if (st->s->blocked)
+		return answer_because(ANSWER_DENY, why,
+				      "the event or its organisation is on a block list");
+	if (has_uuid(p->blocked_events, p->n_blocked_events, st->s->event->uuid))
+		return answer_because(ANSWER_DENY, why, "the policy blocks this event");
+	if (st->s->orgc && has_uuid(p->blocked_orgs, p->n_blocked_orgs, st->s->orgc->uuid))
+		return answer_because(ANSWER_DENY, why, "the policy blocks the creator");
+	if (p->n_blocked_orgs && !st->s->orgc)
+		return answer_because(ANSWER_DENY, why, "the creator is not known, and some are blocked");
+	return answer_because(ANSWER_PASS, why, "neither the event nor its creator is blocked");
+}
+
+static struct answer ask_unpublished(const struct stance *st, struct buf *why)
+{
+	bool reads_as_user = st->aud->kind == AUD_MEMBER ||
+			     (st->aud->kind == AUD_PEER && st->misp && !st->aud->push);
+
+	if (st->s->event->published)
+		return answer_because(ANSWER_PASS, why, "the event is published");
+	if (st->sees_all || (reads_as_user && st->owner))
+		return answer_because(ANSWER_PASS, why,
+				      "unpublished, but the audience owns it or administers the node");
+	if (reads_as_user && !st->facts->unpublished_private)
+		return answer_because(ANSWER_PASS, why,
+				      "unpublished events are shown to local users");
+	return answer_because(ANSWER_DENY, why, "the event is not published");
+}
+
+static struct answer ask_distribution(const struct stance *st, struct buf *why)
+{
+	const struct misp_event *e = st->s->event;
+
+	if (st->aud->kind == AUD_NOBODY)
+		return answer_because(ANSWER_DENY, why, "the audience is nobody");
+	if (e->distribution == DIST_GROUP)
+		return answer_because(ANSWER_PASS, why, "a sharing group decides");
+	if (!level_reaches(st, e->distribution, 0, true))
+		return answer_because(ANSWER_DENY, why, "distribution %u does not reach %s%s",
+				      e->distribution, audience_kind_name(st->aud->kind),
+				      st->aud->push ? " by push" : "");
+	return answer_because(ANSWER_PASS, why, "distribution %u reaches %s%s", e->distribution,
+			      audience_kind_name(st->aud->kind),
+			      st->sees_all ? " (administrator)" :
+			      st->owner	   ? " (owner)" :
+					     "");
+}
+
+static struct answer ask_sharing_group(const struct stance *st, struct buf *why)
+{
+	const struct misp_event *e = st->s->event;
+
+	if (e->distribution != DIST_GROUP)
+		return answer_because(ANSWER_PASS, why, "no sharing group");
+	if (!level_reaches(st, DIST_GROUP, e->sharing_group_id, true))
+		return answer_because(ANSWER_DENY, why, "the audience is not in sharing group %llu",
+				      (unsigned long long)e->sharing_group_id);
+	return answer_because(ANSWER_PASS, why, "the audience may read sharing group %llu",
+			      (unsigned long long)e->sharing_group_id);
+}
+
+static struct answer ask_tlp(const struct stance *st, struct buf *why)
+{
+	struct marks m;
+	enum tlp t;
+	bool may;
+
+	if (st->misp)
+		return answer_because(ANSWER_PASS, why, "MISP's rules only");
+	m = marks_of(st, &st->s->event->tags);
+	t = m.has_tlp ? m.tlp : st->policy->default_tlp;
+	may = tlp_permits(st, t, m.named);
+	return answer_because(may ? ANSWER_PASS : ANSWER_DENY, why,
+			      "the event is tlp:%s%s, the audience may hold %sit (up to tlp:%s%s)",
+			      tlp_name(t), m.has_tlp ? "" : " by default", may ? "" : "not ",
+			      tlp_name((enum tlp)(TLP_CLEAR - (int)MIN(st->aud->tlp, TLP_CLEAR))),
+			      m.named ? ", named recipient" : "");
+}
+
+static struct answer ask_pap(const struct stance *st, struct buf *why)
+{
+	struct marks m;
+	enum pap p;
+	bool may;
+
+	if (st->misp)
+		return answer_because(ANSWER_PASS, why, "MISP's rules only");
+	m = marks_of(st, &st->s->event->tags);
+	p = m.has_pap ? m.pap : st->policy->default_pap;
+	may = pap_permits(st, p);
+	return answer_because(may ? ANSWER_PASS : ANSWER_DENY, why,
+			      "the event is pap:%s%s, the audience may hold %sit", pap_name(p),
+			      m.has_pap ? "" : " by default", may ? "" : "not ");
+}
+
+static struct answer ask_embargo(const struct stance *st, struct buf *why)
+{
+	struct marks m;
+	struct answer a;
+	char t[32];
+
+	if (st->misp)
+		return answer_because(ANSWER_PASS, why, "MISP's rules only");
+	m = marks_of(st, &st->s->event->tags);
+	a = embargo_answer(st, &m);
+	if (!m.has_embargo)
+		return answer_because(a, why, "no embargo");
+	if (a.outcome == GATE_RELEASE)
+		return answer_because(a, why, "no embargo holds for class %s",
+				      class_name((enum release_class)st->cls));
+	if (m.shut[st->cls] != INT64_MAX && m.shut[st->cls] <= st->facts->now)
+		return answer_because(a, why,
+				      "the embargo of class %s ended at %s, but the clock is not trusted",
+				      class_name((enum release_class)st->cls),
+				      time_text(m.shut[st->cls], t));
+	return answer_because(a, why, "an embargo holds for class %s until %s",
+			      class_name((enum release_class)st->cls), time_text(a.until, t));
+}
+
+static struct answer ask_policy(const struct stance *st, struct buf *why)
+{
+	static const struct rule_subject event = {.level = LEVEL_EVENT};
+	struct str which = STR_NONE;
+	struct answer a;
+	char t[32];
+
+	if (st->misp)
+		return answer_because(ANSWER_PASS, why, "MISP's rules only");
+	a = policy_answer(st, &event, &which);
+	if (a.outcome == GATE_RELEASE)
+		return answer_because(a, why, "no rule of the policy file applies");
+	if (a.outcome == GATE_HOLD)
+		return answer_because(a, why, "rule %.*s holds it until %s", STR_ARG(which),
+				      time_text(a.until, t));
+	return answer_because(a, why, "rule %.*s denies it", STR_ARG(which));
+}
+
+typedef struct answer (*ask_fn)(const struct stance *st, struct buf *why);
+
+/* Rules about elements are asked in element.c. */
+static const ask_fn asks[RULE_COUNT] = {
+#define ASK_event(name) [RULE_##name] = ask_##name,
+#define ASK_element(name)
+#define RULE(name, level, text) ASK_##level(name)
+#include "gate/rules.inc"
+#undef RULE
+};
+
+struct answer ask_rule(const struct stance *st, enum gate_rule r, struct buf *why)
+{
+	return (unsigned)r < RULE_COUNT && asks[r] ? asks[r](st, why) : ANSWER_PASS;
+}
+
+struct verdict judge_event(const struct stance *st)
+{
+	struct verdict v = {GATE_RELEASE, RULE_NONE, 0};
+
+	for (unsigned r = RULE_NONE + 1; r < RULE_COUNT; r++) {
+		struct answer a;
+
+		if (!asks[r])
+			continue;
+		a = asks[r](st, NULL);
+		if (a.outcome == GATE_DENY)
+			return (struct verdict){GATE_DENY, (enum gate_rule)r, 0};
+		if (a.outcome == GATE_HOLD && (v.outcome == GATE_RELEASE || a.until > v.until))
+			v = (struct verdict){GATE_HOLD, (enum gate_rule)r, a.until};
+	}
+	return v;
+}
+
+struct verdict gate_judge(const struct gate_ctx *c, const struct gate_subject *s)
+{
+	struct stance st;
+
+	if (!c->policy || !c->audience || !c->facts || !s->event)
+		return (struct verdict){GATE_DENY, RULE_NONE, 0};
+	st = stance_of(c, s);
+	return judge_event(&st);
+}

@@ -1,0 +1,103 @@
+/*
+ * judge.h - inside the gate: how an audience stands to one event, and the questions that are asked
+ * of it. Everything here is a pure function of its arguments.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "gate/gate.h"
+#include "gate/policy_impl.h"
+
+/* How the audience stands to the event; worked out once a call. */
+struct stance {
+	const struct policy *policy;
+	const struct audience *aud;
+	const struct gate_facts *facts;
+	const struct gate_subject *s;
+	bool misp; /* MISP's own rules and nothing else */
+	bool sees_all; /* site administrator */
+	bool owner; /* the audience's organisation owns the event here (org_id) */
+	bool local; /* operator or user of a local organisation */
+	uint8_t cls; /* release class, own for owners */
+};
+struct stance stance_of(const struct gate_ctx *c, const struct gate_subject *s);
+
+/* Answer of one rule. `why` (may be NULL) takes one sentence with the inputs. */
+struct answer {
+	enum gate_outcome outcome;
+	int64_t until; /* with GATE_HOLD */
+};
+#define ANSWER_PASS ((struct answer){GATE_RELEASE, 0})
+#define ANSWER_DENY ((struct answer){GATE_DENY, 0})
+struct answer answer_because(struct answer a, struct buf *why, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
+
+/* ---- MISP's visibility (visible.c) ---- */
+
+/* Does this level reach the audience? 5 reaches when it is not the event's own. */
+bool level_reaches(const struct stance *st, uint8_t distribution, uint64_t sharing_group_id,
+		   bool is_event);
+/* May the audience have deleted elements of this event? */
+bool sees_deleted(const struct stance *st);
+bool org_in_group(const struct gate_facts *f, uint64_t sharing_group_id);
+
+/* ---- markings (marking.c) ---- */
+
+/* What the tags of one entity say, the strictest of each. */
+struct marks {
+	bool has_tlp, has_pap, has_embargo;
+	enum tlp tlp;
+	enum pap pap;
+	int64_t shut[CLASS_COUNT]; /* for each class: opens then (seconds); INT64_MIN: not shut,
+				      INT64_MAX: not by time */
+	bool named; /* the audience's organisation is a named recipient */
+};
+struct marks marks_of(const struct stance *st, const struct entity_list *tags);
+bool tlp_permits(const struct stance *st, enum tlp t, bool named);
+bool pap_permits(const struct stance *st, enum pap p);
+/* Embargo for the class of the audience. */
+struct answer embargo_answer(const struct stance *st, const struct marks *m);
+/* Tags that are the gate's own: embargoes and named recipients. */
+bool tag_is_gates(struct str name);
+
+/* ---- rules of the policy file (policy_rules.c) ---- */
+
+/* What a rule looks at; absent parts are NULL. */
+struct rule_subject {
+	enum policy_level level;
+	const struct misp_attr *attr;
+	const struct misp_object *object;
+	const struct misp_report *report;
+};
+/* The verdict of all rules of the level; `which` (may be NULL) gets the deciding rule's name. */
+struct answer policy_answer(const struct stance *st, const struct rule_subject *rs,
+			    struct str *which);
+
+/* ---- elements (element.c): RULE_NONE it may leave, otherwise what withholds it ---- */
+
+enum gate_rule judge_attr(const struct stance *st, const struct misp_object *object,
+			  const struct misp_attr *attr);
+/* As a container: may what stands in it leave? */
+enum gate_rule judge_container(const struct stance *st, const struct misp_object *object);
+enum gate_rule judge_object(const struct stance *st, const struct misp_object *object);
+enum gate_rule judge_report(const struct stance *st, const struct misp_report *report);
+enum gate_rule judge_proposal(const struct stance *st, const struct misp_proposal *p);
+bool sees_sighting(const struct stance *st, const struct misp_sighting *s);
+bool sees_reference(const struct stance *st, const struct misp_ref *ref,
+		    const struct rel_ref *target);
+
+/* ---- strip profiles (strip.c) ---- */
+
+bool strip_keeps_type(uint8_t profile, uint16_t type, uint8_t category, bool in_object);
+bool strip_keeps_object(uint8_t profile, struct str name);
+/* Does a tag leave? Local, non-exportable and the gate's own tags included. */
+bool tag_leaves(const struct stance *st, bool all_tags, bool no_local,
+		const struct misp_tagref *t);
+/* Does a text bear the policy's internal marker? */
+bool is_internal(const struct stance *st, struct str text);
+
+/* ---- events (judge.c) ---- */
+
+/* Answer of one event-level rule; elements' rules pass. */
+struct answer ask_rule(const struct stance *st, enum gate_rule r, struct buf *why);
+struct verdict judge_event(const struct stance *st);

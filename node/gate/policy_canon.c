@@ -1,0 +1,158 @@
+/*
+ * policy_canon.c - the canonical form of a policy and its digest, the policy version.
+ *
+ * Every part is written in a fixed order with its defaults filled in, so two files that mean the
+ * same have the same version, and whatever changes a verdict changes the version.
+ */
+#include "base/hash.h"
+#include "base/jsonw.h"
+#include "gate/policy_impl.h"
+
+#define CANON_MAX (32u << 20)
+
+const char *const policy_level_names[LEVEL_COUNT] = {"event", "attribute", "object", "report"};
+const char *const policy_effect_names[EFFECT_COUNT] = {"deny", "hold", "drop"};
+
+static void put_audience(struct jsonw *w, const struct audience *a)
+{
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_c, "name", a->name);
+	JSONW_KV(w, jsonw_c, "kind", audience_kind_name(a->kind));
+	JSONW_KV(w, jsonw_uuid, "org", a->org);
+	JSONW_KV(w, jsonw_uint, "tlp", a->tlp);
+	JSONW_KV(w, jsonw_uint, "pap", a->pap);
+	JSONW_KV(w, jsonw_uint, "class", a->release_class);
+	JSONW_KV(w, jsonw_bool, "domestic", a->domestic);
+	JSONW_KV(w, jsonw_bool, "internal", a->internal);
+	JSONW_KV(w, jsonw_c, "profile", profile_name(a->profile));
+	JSONW_KV(w, jsonw_int, "suspended_until", a->suspended_until);
+	JSONW_KV(w, jsonw_c, "vendor_of", a->vendor_of);
+	jsonw_obj_end(w);
+}
+
+static void put_who(struct jsonw *w, const char *key, const struct policy_who *who)
+{
+	jsonw_key(w, key);
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_bool, "given", who->given);
+	JSONW_KV(w, jsonw_bool, "all", who->all);
+	JSONW_KV(w, jsonw_uint, "kinds", who->kinds);
+	JSONW_KV(w, jsonw_uint, "classes", who->classes);
+	jsonw_key(w, "names");
+	jsonw_arr(w);
+	for (uint32_t i = 0; i < who->n_names; i++)
+		jsonw_str(w, who->names[i]);
+	jsonw_arr_end(w);
+	jsonw_obj_end(w);
+}
+
+static void put_when(struct jsonw *w, const struct policy_when *c)
+{
+	jsonw_key(w, "when");
+	jsonw_arr(w);
+	jsonw_arr(w);
+	for (uint32_t i = 0; i < c->n_categories; i++)
+		jsonw_uint(w, c->categories[i]);
+	jsonw_arr_end(w);
+	jsonw_arr(w);
+	for (uint32_t i = 0; i < c->n_types; i++)
+		jsonw_uint(w, c->types[i]);
+	jsonw_arr_end(w);
+	jsonw_arr(w);
+	for (uint32_t i = 0; i < c->n_tags; i++)
+		jsonw_str(w, c->tags[i]);
+	jsonw_arr_end(w);
+	jsonw_arr(w);
+	for (uint32_t i = 0; i < c->n_orgcs; i++)
+		jsonw_uuid(w, c->orgcs[i]);
+	jsonw_arr_end(w);
+	jsonw_arr(w);
+	for (uint32_t i = 0; i < c->n_object_names; i++)
+		jsonw_str(w, c->object_names[i]);
+	jsonw_arr_end(w);
+	jsonw_uint(w, c->to_ids);
+	jsonw_uint(w, c->published);
+	jsonw_uint(w, c->distributions);
+	jsonw_arr_end(w);
+}
+
+static void put_rule(struct jsonw *w, const struct policy_rule *r)
+{
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_str, "name", r->name);
+	JSONW_KV(w, jsonw_c, "level", policy_level_names[r->level]);
+	JSONW_KV(w, jsonw_c, "effect", policy_effect_names[r->effect]);
+	put_when(w, &r->when);
+	put_who(w, "to", &r->to);
+	put_who(w, "except", &r->except);
+	JSONW_KV(w, jsonw_int, "for", r->hold_s);
+	JSONW_KV(w, jsonw_int, "until", r->until);
+	JSONW_KV(w, jsonw_int, "class", r->has_class ? r->release_class : -1);
+	jsonw_obj_end(w);
+}
+
+static void put_uuids(struct jsonw *w, const char *key, const struct uuid *u, uint32_t n)
+{
+	jsonw_key(w, key);
+	jsonw_arr(w);
+	for (uint32_t i = 0; i < n; i++)
+		jsonw_uuid(w, u[i]);
+	jsonw_arr_end(w);
+}
+
+static void put_rows(struct jsonw *w, const struct policy *p)
+{
+	jsonw_key(w, "audiences");
+	jsonw_arr(w);
+	put_audience(w, &p->default_operator);
+	put_audience(w, &p->default_member);
+	put_audience(w, &p->default_peer);
+	for (uint32_t i = 0; i < p->n_rows; i++) {
+		put_audience(w, &p->rows[i].a);
+		jsonw_str(w, p->rows[i].user);
+		jsonw_str(w, p->rows[i].url);
+	}
+	jsonw_arr_end(w);
+}
+
+enum err policy_seal(struct policy *p, struct fail *f)
+{
+	OWN(buf) struct buf b = BUF(CANON_MAX);
+	struct jsonw w = jsonw_on(&b);
+	struct sha256 digest;
+
+	if (arena_overflowed(p->a))
+		return fail(f, ERR_LIMIT, "the policy is too large");
+	jsonw_obj(&w);
+	JSONW_KV(&w, jsonw_uint, "form", 1);
+	JSONW_KV(&w, jsonw_bool, "misp_compat", p->misp_compat);
+	JSONW_KV(&w, jsonw_c, "default_tlp", tlp_name(p->default_tlp));
+	JSONW_KV(&w, jsonw_c, "default_pap", pap_name(p->default_pap));
+	JSONW_KV(&w, jsonw_bool, "tlp_for_members_strict", p->tlp_members_strict);
+	JSONW_KV(&w, jsonw_bool, "pseudonymous_origin", p->pseudonymous_origin);
+	JSONW_KV(&w, jsonw_uint, "use", p->use);
+	JSONW_KV(&w, jsonw_str, "jurisdiction", p->jurisdiction);
+	JSONW_KV(&w, jsonw_str, "internal_marker", p->internal_marker);
+	put_rows(&w, p);
+	jsonw_key(&w, "rules");
+	jsonw_arr(&w);
+	for (uint32_t i = 0; i < p->n_rules; i++)
+		put_rule(&w, &p->rules[i]);
+	jsonw_arr_end(&w);
+	jsonw_key(&w, "freeze");
+	jsonw_arr(&w);
+	for (uint32_t i = 0; i < p->n_freezes; i++) {
+		jsonw_str(&w, p->freezes[i].name);
+		jsonw_int(&w, p->freezes[i].from);
+		jsonw_int(&w, p->freezes[i].until);
+	}
+	jsonw_arr_end(&w);
+	put_uuids(&w, "blocked_events", p->blocked_events, p->n_blocked_events);
+	put_uuids(&w, "blocked_orgs", p->blocked_orgs, p->n_blocked_orgs);
+	jsonw_obj_end(&w);
+	if (buf_err(&b) != ERR_OK)
+		return fail(f, buf_err(&b), "the policy is too large");
+	digest = hash_sha256(buf_str(&b));
+	hash_hex(digest.b, sizeof(digest.b), p->version);
+	return ERR_OK;
+}

@@ -1,0 +1,31 @@
+/*
+ * release.h - inside the gate: what a `released` is made of.
+ */
+#pragma once
+
+#include "gate/cut.h"
+#include "gate/judge.h"
+
+struct released {
+	struct gate_ctx ctx; /* of the caller; its parts must outlive this */
+	struct gate_subject subject;
+	struct stance st;
+	struct cut_plan plan;
+	bool rewrites; /* the profile derives UUIDs and rewrites fields */
+	struct uuid space; /* for derived UUIDs */
+	struct misp_event head;
+	struct rel_event out;
+	struct rel_element el; /* the last element */
+	struct misp_object object; /* the object of the last attribute, cut */
+	struct uuid object_from, object_to; /* the last derived object UUID */
+	enum gate_rule withheld;
+};
+
+/* rewrite.c: the fields that a profile rewrites (X in profiles.inc). False: memory. */
+struct uuid rewrite_space(const struct gate_facts *f, uint8_t profile);
+bool rewrite_head(struct released *r, struct arena *a);
+void rewrite_attr(const struct released *r, struct misp_attr *attr);
+void rewrite_object(struct released *r, struct misp_object *o);
+void rewrite_ref(const struct released *r, struct misp_ref *ref);
+void rewrite_sighting(const struct released *r, struct misp_sighting *s);
+struct uuid rewrite_uuid(const struct released *r, struct uuid u);

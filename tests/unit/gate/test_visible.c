@@ -1,0 +1,162 @@
+/*
+ * test_visible.c - distribution x audience against a table written by hand from the protocol's
+ * sections 3.4, 4.4, 6.1 and 6.2; sharing groups, unpublished events, deleted elements.
+ */
+#include "tests/unit/gate/fixture.h"
+#include "gate/judge.h"
+
+/* Who asks. */
+enum who { ADMIN, HOST, OWNER, CREATOR, STRANGER, SYNC_OWNER, SYNC, PUSH, PUSH_INTERNAL, WHO_COUNT };
+static const char *const who_names[] = {"admin",	"host member", "owner", "creator", "stranger",
+					"sync of owner", "sync",	"push",	 "internal push"};
+
+static void be(struct fixture *x, enum who w)
+{
+	static const struct {
+		enum audience_kind kind;
+		uint64_t org;
+	} rows[WHO_COUNT] = {{AUD_OPERATOR, 1}, {AUD_MEMBER, 1}, {AUD_MEMBER, 2},
+			     {AUD_MEMBER, 3},	{AUD_MEMBER, 4}, {AUD_PEER, 2},
+			     {AUD_PEER, 4},	{AUD_PEER, 4},	 {AUD_PEER, 4}};
+
+	fixture_caller(x, rows[w].kind, rows[w].org);
+	x->aud.push = w == PUSH || w == PUSH_INTERNAL;
+	x->aud.internal = w == PUSH_INTERNAL;
+}
+
+/* Columns: distribution 0 1 2 3, 4 in the group, 4 not in it, 5, 6. */
+#define COLUMNS 8
+static const char *const event_table[WHO_COUNT] = {
+	[ADMIN] = "yyyyyy..",	  [HOST] = ".yyyy...",	     [OWNER] = "yyyyyy..",
+	[CREATOR] = ".yyyy...",	  [STRANGER] = ".yyyy...",   [SYNC_OWNER] = "yyyyyy..",
+	[SYNC] = ".yyyy...",	  [PUSH] = "..yyy...",	     [PUSH_INTERNAL] = "..yyy...",
+};
+static const char *const element_table[WHO_COUNT] = {
+	[ADMIN] = "yyyyyyy.",	  [HOST] = ".yyyy.y.",	     [OWNER] = "yyyyyyy.",
+	[CREATOR] = ".yyyy.y.",	  [STRANGER] = ".yyyy.y.",   [SYNC_OWNER] = "yyyyyyy.",
+	[SYNC] = ".yyyy.y.",	  [PUSH] = "..yyy.y.",	     [PUSH_INTERNAL] = "yyyyyyy.",
+};
+
+static void column(int c, uint8_t *distribution, uint64_t *group)
+{
+	*distribution = (uint8_t)(c < 5 ? c : c - 1);
+	*group = c == 4 ? 13 : c == 5 ? 12 : 0;
+}
+
+static void events(struct fixture *x)
+{
+	for (int w = 0; w < WHO_COUNT; w++)
+		for (int c = 0; c < COLUMNS; c++) {
+			struct verdict v;
+
+			be(x, (enum who)w);
+			column(c, &x->e.distribution, &x->e.sharing_group_id);
+			v = gate_judge(&x->c, &x->s);
+			ok((v.outcome == GATE_RELEASE) == (event_table[w][c] == 'y'),
+			   "event, column %d, %s: %s", c, who_names[w], gate_rule_name(v.rule));
+		}
+	x->e.distribution = DIST_ALL;
+	x->e.sharing_group_id = 0;
+}
+
+static void elements(struct fixture *x)
+{
+	for (int w = 0; w < WHO_COUNT; w++)
+		for (int c = 0; c < COLUMNS; c++) {
+			struct misp_attr a;
+			struct misp_object o;
+
+			misp_attr_init(&a);
+			misp_object_init(&o);
+			a.type = ATTR_DOMAIN;
+			a.category = CAT_NETWORK;
+			o.distribution = DIST_INHERIT;
+			be(x, (enum who)w);
+			column(c, &a.distribution, &a.sharing_group_id);
+			ok(gate_judge_attr(&x->c, &x->s, NULL, &a) == (element_table[w][c] == 'y'),
+			   "attribute, column %d, %s", c, who_names[w]);
+			a.object_id = 3;
+			ok(!gate_judge_attr(&x->c, &x->s, NULL, &a),
+			   "without its object it is withheld");
+			a.distribution = DIST_ALL;
+			column(c, &o.distribution, &o.sharing_group_id);
+			ok(gate_judge_attr(&x->c, &x->s, &o, &a) == (element_table[w][c] == 'y'),
+			   "attribute of an object, column %d, %s", c, who_names[w]);
+			ok(gate_judge_object(&x->c, &x->s, &o) == (element_table[w][c] == 'y'),
+			   "object, column %d, %s", c, who_names[w]);
+		}
+}
+
+static void unpublished(struct fixture *x)
+{
+	static const char shown[] = "yyyyyyy..", private[] = "y.y..y...";
+
+	x->e.published = false;
+	for (int p = 0; p < 2; p++)
+		for (int w = 0; w < WHO_COUNT; w++) {
+			x->facts.unpublished_private = p;
+			be(x, (enum who)w);
+			ok((gate_judge(&x->c, &x->s).outcome == GATE_RELEASE) ==
+				   ((p ? private : shown)[w] == 'y'),
+			   "unpublished%s, %s", p ? " and private" : "", who_names[w]);
+		}
+	x->facts.unpublished_private = false;
+	x->e.published = true;
+}
+
+static void deleted(struct fixture *x)
+{
+	static const char shown[] = "y.y..yyyy";
+
+	for (int w = 0; w < WHO_COUNT; w++) {
+		struct misp_attr a;
+
+		misp_attr_init(&a);
+		a.distribution = DIST_INHERIT;
+		a.deleted = true;
+		be(x, (enum who)w);
+		ok(gate_judge_attr(&x->c, &x->s, NULL, &a) == (shown[w] == 'y'),
+		   "deleted attribute, %s", who_names[w]);
+	}
+}
+
+/* Published things by class: rows public, sector, partner, own; columns distribution 0 to 3. */
+static void published(struct fixture *x)
+{
+	static const char *const table[CLASS_COUNT] = {"...y", "...y", "..yy", ".yyy"};
+
+	fixture_tag(x, "tlp:clear");
+	for (int k = AUD_FEED; k <= AUD_STREAM; k++)
+		for (int c = 0; c < CLASS_COUNT; c++)
+			for (uint8_t d = 0; d < 4; d++) {
+				x->aud = (struct audience){.kind = (enum audience_kind)k,
+							   .release_class = (uint8_t)c};
+				x->e.distribution = d;
+				ok((gate_judge(&x->c, &x->s).outcome == GATE_RELEASE) ==
+					   (table[c][d] == 'y'),
+				   "kind %d class %d distribution %u", k, c, d);
+				x->e.published = false;
+				ok(gate_judge(&x->c, &x->s).outcome == GATE_DENY, "unpublished");
+				x->e.published = true;
+			}
+	x->e.distribution = DIST_ALL;
+}
+
+int main(void)
+{
+	struct fixture x;
+
+	fixture_init(&x, "misp-compat");
+	events(&x);
+	elements(&x);
+	unpublished(&x);
+	deleted(&x);
+	published(&x);
+	x.aud = (struct audience){0};
+	x.aud.site_admin = x.aud.perm_sync = true;
+	is_int(gate_judge(&x.c, &x.s).outcome, GATE_DENY, "nobody gets nothing");
+	x.c.policy = NULL;
+	is_int(gate_judge(&x.c, &x.s).outcome, GATE_DENY, "without a policy nothing leaves");
+	fixture_free(&x);
+	return done_testing();
+}
