@@ -7,12 +7,12 @@
  */
 #include "model/normalise.h"
 
-#include <arpa/inet.h>
 #include <idn2.h>
 
 #include "base/own.h"
 #include "model/ascii.h"
 #include "model/datetime.h"
+#include "model/ipaddr.h"
 #include "model/validate.h"
 
 typedef struct str (*norm_fn)(struct arena *, struct str);
@@ -121,20 +121,16 @@ static struct str norm_lower_no_colon(struct arena *a, struct str s)
 	return s.p ? norm_lower(a, s) : s;
 }
 
-/* "0047 (0) 22" is "+4722". */
+/* "0047 (0) 22" is "+4722". The prefix is looked for last, so that the result is stable. */
 static struct str norm_phone(struct arena *a, struct str s)
 {
-	bool abroad = str_has_prefix(s, STR("00"));
-	ptrdiff_t trunk = str_find(s, STR("(0)"));
 	char *p, *end;
 
-	if (abroad || trunk >= 0) {
-		p = end = arena_alloc(a, s.n + 1);
+	if (str_find(s, STR("(0)")) >= 0) {
+		p = end = arena_alloc(a, s.n);
 		if (!p)
 			return STR_NONE;
-		if (abroad)
-			*end++ = '+';
-		for (size_t i = abroad ? 2 : 0; i < s.n; i++) {
+		for (size_t i = 0; i < s.n; i++) {
 			if (s.n - i >= 3 && memcmp(s.p + i, "(0)", 3) == 0)
 				i += 2;
 			else
@@ -142,7 +138,9 @@ static struct str norm_phone(struct arena *a, struct str s)
 		}
 		s = joined(p, end);
 	}
-	return keep_only(a, s, keep_phone);
+	s = keep_only(a, s, keep_phone);
+	return str_has_prefix(s, STR("00")) ? arena_printf(a, "+%.*s", STR_ARG(str_sub(s, 2, s.n)))
+					    : s;
 }
 
 static struct str norm_mac(struct arena *a, struct str s)
@@ -226,16 +224,12 @@ static struct str norm_boolean(struct arena *a, struct str s)
 /* An IPv6 address in its shortest form; what is none is returned as it is. */
 static struct str compress_ipv6(struct arena *a, struct str s)
 {
-	char text[INET6_ADDRSTRLEN], shorter[INET6_ADDRSTRLEN];
-	struct in6_addr addr;
+	uint8_t addr[16];
+	char shorter[IPV6_TEXT_MAX];
 
-	if (s.n >= sizeof(text) || !ascii_has(s, ':'))
+	if (!ascii_has(s, ':') || !ipv6_parse(s, addr))
 		return s;
-	memcpy(text, s.p, s.n);
-	text[s.n] = '\0';
-	if (inet_pton(AF_INET6, text, &addr) != 1 ||
-	    !inet_ntop(AF_INET6, &addr, shorter, sizeof(shorter)))
-		return s;
+	ipv6_format(addr, shorter);
 	return str_is(s, shorter) ? s : arena_str(a, str_c(shorter));
 }
 

@@ -6,13 +6,11 @@
  */
 #include "model/validate.h"
 
-#include <arpa/inet.h>
-
-#include "base/hash.h"
 #include "base/own.h"
 #include "base/uuid.h"
 #include "model/ascii.h"
 #include "model/datetime.h"
+#include "model/ipaddr.h"
 #include "model/normalise.h"
 
 #define GOOD STR_NONE
@@ -36,38 +34,16 @@ static struct str good_if(bool good, struct str text)
 
 bool value_is_ipv4(struct str s)
 {
-	unsigned octets = 0, digits = 0, value = 0;
+	uint8_t addr[4];
 
-	if (s.n < 7 || s.n > 15)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '.') {
-			if (!digits)
-				return false;
-			octets++;
-			digits = value = 0;
-			continue;
-		}
-		if (!ascii_digit(s.p[i]) || (digits && !value)) /* no leading zeros */
-			return false;
-		value = value * 10 + (unsigned)(s.p[i] - '0');
-		digits++;
-		if (value > 255)
-			return false;
-	}
-	return octets == 3 && digits;
+	return ipv4_parse(s, addr);
 }
 
 bool value_is_ipv6(struct str s)
 {
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr addr;
+	uint8_t addr[16];
 
-	if (s.n < 2 || s.n >= sizeof(text) || !ascii_has(s, ':'))
-		return false;
-	memcpy(text, s.p, s.n);
-	text[s.n] = '\0';
-	return strlen(text) == s.n && inet_pton(AF_INET6, text, &addr) == 1;
+	return ipv6_parse(s, addr);
 }
 
 static bool is_ip(struct str s)
