@@ -1,7 +1,7 @@
 /*
  * export.h - one row per outward format. An exporter turns released elements into bytes, element
  * by element, and keeps its place in `state`, so that an answer can stop and go on anywhere.
- * A new format is one file with one row, and one line in export.c.
+ * A new format is one file with one row, and one line in exporters.inc.
  */
 #pragma once
 
@@ -62,6 +62,11 @@ struct exporter {
 	enum err (*end)(struct export_run *r);
 	void (*free_state)(void *state);
 };
+
+/* The rows themselves. */
+#define EXPORTER(row) extern const struct exporter row;
+#include "feeds/export/exporters.inc"
+#undef EXPORTER
 
 /* By returnFormat name; NULL when there is none. */
 const struct exporter *export_find(struct str name);

@@ -1,0 +1,19 @@
+/*
+ * export.c - the list of outward formats. A new one is a file with a row, and a line in exporters.inc.
+ */
+#include "feeds/export/export.h"
+
+const struct exporter *const export_rows[] = {
+#define EXPORTER(row) &row,
+#include "feeds/export/exporters.inc"
+#undef EXPORTER
+	NULL,
+};
+
+const struct exporter *export_find(struct str name)
+{
+	for (const struct exporter *const *e = export_rows; *e; e++)
+		if (str_is(name, (*e)->name))
+			return *e;
+	return NULL;
+}

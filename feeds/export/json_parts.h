@@ -1,0 +1,40 @@
+/*
+ * json_parts.h - MISP's JSON forms of single entities, shared by the JSON exporters
+ * (sync-protocol.md section 8, rest-api.md section 9, shapes as recorded). Template writers:
+ * they append literal pieces, no generic serialiser. Nothing here decides what may leave.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "gate/released.h"
+
+/* A literal piece. */
+#define LIT(b, text) buf_add((b), (text), sizeof(text) - 1)
+
+/* Members with a leading comma: ,"key":"value" and so on. */
+void jp_str(struct buf *b, const char *key, struct str v); /* absent: "" */
+void jp_str_or_null(struct buf *b, const char *key, struct str v); /* empty: null */
+void jp_bool(struct buf *b, const char *key, bool v);
+void jp_num(struct buf *b, const char *key, uint64_t v); /* in quotes */
+void jp_time(struct buf *b, const char *key, int64_t v); /* in quotes */
+void jp_micro(struct buf *b, const char *key, int64_t us); /* ISO 8601 or null */
+void jp_uuid(struct buf *b, const char *key, struct uuid u); /* nil: "" */
+/* "YYYY-MM-DD" in quotes, without key. */
+void jp_date(struct buf *b, uint32_t yyyymmdd);
+
+/* {"id":..,"name":..,"uuid":..[,"local":..]}; null when `o` is NULL. */
+void jp_org(struct buf *b, const struct misp_org *o, bool ids, bool with_local);
+/* Tags of an event or attribute in event scope. */
+void jp_tags(struct buf *b, const struct misp_tagref *t, uint32_t n, bool ids);
+/* A sharing group with its organisations and servers. */
+void jp_sharing_group(struct buf *b, const struct misp_sg *g, bool ids);
+/* Galaxies with their clusters, grouped by galaxy; "[]" when there are none. */
+void jp_galaxies(struct buf *b, const struct rel_cluster *c, uint32_t n, bool of_event, bool ids);
+/* One sighting, one proposal, one report, one reference. */
+void jp_sighting(struct buf *b, const struct misp_sighting *s, const struct misp_org *org,
+		 struct uuid attr_uuid, bool ids);
+void jp_proposal(struct buf *b, const struct misp_proposal *p, const struct rel_event *e);
+void jp_report(struct buf *b, const struct misp_report *r, const struct rel_event *e,
+	       const struct misp_sg *g);
+void jp_ref(struct buf *b, const struct misp_ref *r, const struct rel_ref *target,
+	    const struct misp_object *of, const struct rel_event *e);

@@ -1,0 +1,511 @@
+/*
+ * misp_json.c - MISP JSON: lists of events, one event, lists of attributes. One exporter among
+ * others. Shapes as recorded from MISP 2.5.1.
+ */
+#include "base/hash.h"
+#include "base/jsonw.h"
+#include "feeds/export/export.h"
+#include "feeds/export/json_parts.h"
+#include "model/types.h"
+
+/* Which array of the event is open; they come in this order. */
+enum section { SEC_HEAD, SEC_ATTRS, SEC_PROPOSALS, SEC_OBJECTS, SEC_REPORTS };
+
+struct json_state {
+	enum section section;
+	bool section_empty;
+	bool object_open, object_empty;
+};
+
+static struct buf *out(struct export_run *r)
+{
+	return seal_buf(r->out);
+}
+
+/* ---- heads ---- */
+
+static enum err json_begin(struct export_run *r)
+{
+	switch (r->opts->scope) {
+	case EXPORT_EVENTS:
+		LIT(out(r), "{\"response\": [");
+		break;
+	case EXPORT_ATTRIBUTES:
+		LIT(out(r), "{\"response\": {\"Attribute\": [");
+		break;
+	default:
+		break;
+	}
+	return ERR_OK;
+}
+
+static enum err json_end(struct export_run *r)
+{
+	switch (r->opts->scope) {
+	case EXPORT_EVENTS:
+		LIT(out(r), "]}\n");
+		break;
+	case EXPORT_ATTRIBUTES:
+		LIT(out(r), "]}}\n");
+		break;
+	default:
+		break;
+	}
+	return ERR_OK;
+}
+
+static void event_scalars(struct buf *b, const struct rel_event *re)
+{
+	const struct misp_event *e = re->e;
+	if (re->ids) {
+		LIT(b, "\"id\":\"");
+		buf_u64(b, e->id);
+		buf_putc(b, '"');
+		jp_num(b, "orgc_id", e->orgc_id);
+		jp_num(b, "org_id", e->org_id);
+		LIT(b, ",\"date\":");
+	} else {
+		LIT(b, "\"date\":");
+	}
+	jp_date(b, e->date);
+	jp_num(b, "threat_level_id", e->threat_level_id);
+	jp_str(b, "info", e->info);
+	jp_bool(b, "published", e->published);
+	jp_uuid(b, "uuid", e->uuid);
+	jp_num(b, "attribute_count", e->attribute_count);
+	jp_num(b, "analysis", e->analysis);
+	jp_time(b, "timestamp", e->timestamp);
+	jp_num(b, "distribution", e->distribution);
+	jp_bool(b, "proposal_email_lock", e->proposal_email_lock);
+	jp_bool(b, "locked", e->locked);
+	jp_time(b, "publish_timestamp", e->publish_timestamp);
+	jp_num(b, "sharing_group_id", re->ids ? e->sharing_group_id : 0);
+	jp_bool(b, "disable_correlation", e->disable_correlation);
+	jp_uuid(b, "extends_uuid", e->extends_uuid);
+	if (e->is_protected)
+		LIT(b, ",\"protected\":true");
+	else
+		LIT(b, ",\"protected\":null");
+	if (re->show_creator_email)
+		jp_str(b, "event_creator_email", e->creator_email);
+}
+
+static void event_orgs(struct buf *b, const struct rel_event *re)
+{
+	if (re->org) {
+		LIT(b, ",\"Org\":");
+		jp_org(b, re->org, re->ids, true);
+	}
+	if (re->orgc) {
+		LIT(b, ",\"Orgc\":");
+		jp_org(b, re->orgc, re->ids, true);
+	}
+}
+
+static enum err json_event(struct export_run *r, const struct rel_event *re)
+{
+	struct json_state *st = r->state;
+	struct buf *b = out(r);
+	*st = (struct json_state){.section_empty = true};
+	if (r->n++)
+		buf_putc(b, ',');
+	LIT(b, "{\"Event\":{");
+	event_scalars(b, re);
+	event_orgs(b, re);
+	if (re->sharing_group && !r->opts->sg_reference_only) {
+		LIT(b, ",\"SharingGroup\":");
+		jp_sharing_group(b, re->sharing_group, re->ids);
+	}
+	seal_count(r->out, 1, 0);
+	return buf_err(b);
+}
+
+/* ---- sections ---- */
+
+static void object_close(struct buf *b, struct json_state *st)
+{
+	if (st->object_open)
+		LIT(b, "]}");
+	st->object_open = false;
+}
+
+/* Open the arrays up to `to`, the ones skipped stay empty. */
+static void section_go(struct buf *b, struct json_state *st, enum section to)
+{
+	static const char *const names[] = {NULL, ",\"Attribute\":[", ",\"ShadowAttribute\":[",
+					    ",\"Object\":[", ",\"EventReport\":["};
+	while (st->section < to) {
+		object_close(b, st);
+		if (st->section != SEC_HEAD)
+			buf_putc(b, ']');
+		st->section++;
+		st->section_empty = true;
+		buf_puts(b, names[st->section]);
+	}
+}
+
+static void comma(struct buf *b, bool *empty)
+{
+	if (!*empty)
+		buf_putc(b, ',');
+	*empty = false;
+}
+
+/* ---- attributes in events ---- */
+
+static void attr_fixed(struct buf *b, const struct misp_attr *a, bool ids)
+{
+	if (ids) {
+		LIT(b, "{\"id\":\"");
+		buf_u64(b, a->id);
+		LIT(b, "\",\"type\":");
+	} else {
+		LIT(b, "{\"type\":");
+	}
+	json_quote(b, type_name(a->type));
+	jp_str(b, "category", category_name(a->category));
+	jp_bool(b, "to_ids", a->to_ids);
+	jp_uuid(b, "uuid", a->uuid);
+	if (ids)
+		jp_num(b, "event_id", a->event_id);
+	jp_num(b, "distribution", a->distribution);
+	jp_time(b, "timestamp", a->timestamp);
+	jp_str(b, "comment", a->comment);
+	jp_num(b, "sharing_group_id", ids ? a->sharing_group_id : 0);
+	jp_bool(b, "deleted", a->deleted);
+	jp_bool(b, "disable_correlation", a->disable_correlation);
+	if (ids)
+		jp_num(b, "object_id", a->object_id);
+	jp_str_or_null(b, "object_relation", a->object_relation);
+	jp_micro(b, "first_seen", a->first_seen);
+	jp_micro(b, "last_seen", a->last_seen);
+	jp_str(b, "value", a->value);
+}
+
+static void sightings(struct buf *b, const struct rel_element *el, bool ids)
+{
+	if (!el->n_sightings)
+		return;
+	LIT(b, ",\"Sighting\":[");
+	for (uint32_t i = 0; i < el->n_sightings; i++) {
+		if (i)
+			buf_putc(b, ',');
+		jp_sighting(b, &el->sightings[i], el->sighting_orgs ? el->sighting_orgs[i] : NULL,
+			    el->attr->uuid, ids);
+	}
+	buf_putc(b, ']');
+}
+
+static void data(struct buf *b, const struct rel_element *el)
+{
+	if (!el->data.p)
+		return;
+	LIT(b, ",\"data\":\"");
+	base64_encode(b, el->data);
+	buf_putc(b, '"');
+}
+
+static void attr_in_event(struct buf *b, const struct rel_event *re, const struct rel_element *el)
+{
+	const struct misp_attr *a = el->attr;
+	attr_fixed(b, a, re->ids);
+	LIT(b, ",\"Galaxy\":");
+	jp_galaxies(b, el->clusters, el->n_clusters, false, re->ids);
+	data(b, el);
+	LIT(b, ",\"ShadowAttribute\":[");
+	for (uint32_t i = 0; i < el->n_proposals; i++) {
+		if (i)
+			buf_putc(b, ',');
+		jp_proposal(b, &el->proposals[i], re);
+	}
+	buf_putc(b, ']');
+	if (a->tags.n) {
+		LIT(b, ",\"Tag\":");
+		jp_tags(b, a->tags.v, a->tags.n, re->ids);
+	}
+	sightings(b, el, re->ids);
+	if (el->sharing_group) {
+		LIT(b, ",\"SharingGroup\":");
+		jp_sharing_group(b, el->sharing_group, re->ids);
+	}
+	buf_putc(b, '}');
+}
+
+static void object_open(struct buf *b, const struct rel_event *re, const struct rel_element *el)
+{
+	const struct misp_object *o = el->object;
+	if (re->ids) {
+		LIT(b, "{\"id\":\"");
+		buf_u64(b, o->id);
+		LIT(b, "\",\"name\":");
+	} else {
+		LIT(b, "{\"name\":");
+	}
+	json_quote(b, o->name);
+	jp_str(b, "meta-category", o->meta_category);
+	jp_str(b, "description", o->description);
+	jp_str(b, "template_uuid", o->template_uuid);
+	jp_str(b, "template_version", o->template_version);
+	if (re->ids)
+		jp_num(b, "event_id", o->event_id);
+	jp_uuid(b, "uuid", o->uuid);
+	jp_time(b, "timestamp", o->timestamp);
+	jp_num(b, "distribution", o->distribution);
+	jp_num(b, "sharing_group_id", re->ids ? o->sharing_group_id : 0);
+	jp_str(b, "comment", o->comment);
+	jp_bool(b, "deleted", o->deleted);
+	jp_micro(b, "first_seen", o->first_seen);
+	jp_micro(b, "last_seen", o->last_seen);
+	if (el->sharing_group) {
+		LIT(b, ",\"SharingGroup\":");
+		jp_sharing_group(b, el->sharing_group, re->ids);
+	}
+	LIT(b, ",\"ObjectReference\":[");
+	for (uint32_t i = 0; i < el->n_refs; i++) {
+		if (i)
+			buf_putc(b, ',');
+		jp_ref(b, &el->refs[i], &el->ref_targets[i], o, re);
+	}
+	LIT(b, "],\"Attribute\":[");
+}
+
+static enum err element_in_event(struct export_run *r, const struct rel_event *re,
+				 const struct rel_element *el)
+{
+	struct json_state *st = r->state;
+	struct buf *b = out(r);
+	switch (el->kind) {
+	case EL_ATTR:
+		if (el->in_object) {
+			comma(b, &st->object_empty);
+		} else {
+			section_go(b, st, SEC_ATTRS);
+			comma(b, &st->section_empty);
+		}
+		attr_in_event(b, re, el);
+		seal_count(r->out, 0, 1);
+		break;
+	case EL_PROPOSAL:
+		section_go(b, st, SEC_PROPOSALS);
+		comma(b, &st->section_empty);
+		jp_proposal(b, el->proposal, re);
+		break;
+	case EL_OBJECT:
+		section_go(b, st, SEC_OBJECTS);
+		object_close(b, st);
+		comma(b, &st->section_empty);
+		object_open(b, re, el);
+		st->object_open = st->object_empty = true;
+		break;
+	case EL_REPORT:
+		section_go(b, st, SEC_REPORTS);
+		comma(b, &st->section_empty);
+		jp_report(b, el->report, re, el->sharing_group);
+		break;
+	case EL_REF:
+	case EL_SIGHTING:
+	case EL_CLUSTER:
+	case EL_COUNT:
+		break;
+	}
+	return buf_err(b);
+}
+
+static void related(struct buf *b, const struct rel_event *re)
+{
+	LIT(b, ",\"RelatedEvent\":[");
+	for (uint32_t i = 0; i < re->n_related; i++) {
+		const struct rel_event *o = re->related[i];
+		buf_puts(b, i ? ",{\"Event\":{\"id\":\"" : "{\"Event\":{\"id\":\"");
+		buf_u64(b, o->e->id);
+		LIT(b, "\",\"date\":");
+		jp_date(b, o->e->date);
+		jp_num(b, "threat_level_id", o->e->threat_level_id);
+		jp_str(b, "info", o->e->info);
+		jp_bool(b, "published", o->e->published);
+		jp_uuid(b, "uuid", o->e->uuid);
+		jp_num(b, "analysis", o->e->analysis);
+		jp_time(b, "timestamp", o->e->timestamp);
+		jp_num(b, "distribution", o->e->distribution);
+		jp_num(b, "org_id", o->e->org_id);
+		jp_num(b, "orgc_id", o->e->orgc_id);
+		LIT(b, ",\"Org\":");
+		jp_org(b, o->org, true, false);
+		LIT(b, ",\"Orgc\":");
+		jp_org(b, o->orgc, true, false);
+		LIT(b, "}}");
+	}
+	buf_putc(b, ']');
+}
+
+static enum err json_event_end(struct export_run *r, const struct rel_event *re)
+{
+	struct json_state *st = r->state;
+	struct buf *b = out(r);
+	if (!r->opts->metadata) {
+		section_go(b, st, SEC_REPORTS);
+		buf_putc(b, ']');
+	}
+	if (re->ids)
+		related(b, re);
+	LIT(b, ",\"Galaxy\":");
+	jp_galaxies(b, re->clusters, re->n_clusters, true, re->ids);
+	LIT(b, ",\"CryptographicKey\":[]");
+	if (re->e->tags.n) {
+		LIT(b, ",\"Tag\":");
+		jp_tags(b, re->e->tags.v, re->e->tags.n, re->ids);
+	}
+	LIT(b, "}}");
+	return buf_err(b);
+}
+
+/* ---- attribute scope ---- */
+
+static void tag_short(struct buf *b, const struct misp_tagref *t, bool ids, bool inherited,
+		      bool first)
+{
+	buf_puts(b, first ? "{" : ",{");
+	if (ids) {
+		LIT(b, "\"id\":\"");
+		buf_u64(b, t->tag_id);
+		LIT(b, "\",\"name\":");
+	} else {
+		LIT(b, "\"name\":");
+	}
+	json_quote(b, t->name);
+	jp_str(b, "colour", t->colour);
+	jp_str_or_null(b, "numerical_value", t->numerical_value);
+	if (inherited) {
+		LIT(b, ",\"inherited\":1}");
+		return;
+	}
+	jp_bool(b, "is_galaxy", t->is_galaxy);
+	jp_bool(b, "local", t->local);
+	buf_putc(b, '}');
+}
+
+static void event_stub(struct buf *b, const struct rel_event *re)
+{
+	const struct misp_event *e = re->e;
+	LIT(b, ",\"Event\":{");
+	if (re->ids) {
+		LIT(b, "\"org_id\":\"");
+		buf_u64(b, e->org_id);
+		LIT(b, "\",\"distribution\":\"");
+	} else {
+		LIT(b, "\"distribution\":\"");
+	}
+	buf_u64(b, e->distribution);
+	buf_putc(b, '"');
+	jp_time(b, "publish_timestamp", e->publish_timestamp);
+	if (re->ids)
+		jp_num(b, "id", e->id);
+	jp_str(b, "info", e->info);
+	if (re->ids)
+		jp_num(b, "orgc_id", e->orgc_id);
+	jp_uuid(b, "uuid", e->uuid);
+	buf_putc(b, '}');
+}
+
+static void event_context(struct buf *b, const struct rel_event *re)
+{
+	const struct misp_event *e = re->e;
+	LIT(b, ",\"Event\":{\"date\":");
+	jp_date(b, e->date);
+	if (re->ids) {
+		jp_num(b, "id", e->id);
+		jp_num(b, "orgc_id", e->orgc_id);
+		jp_num(b, "org_id", e->org_id);
+		jp_num(b, "sharing_group_id", e->sharing_group_id);
+	}
+	jp_num(b, "threat_level_id", e->threat_level_id);
+	jp_str(b, "info", e->info);
+	jp_bool(b, "published", e->published);
+	jp_uuid(b, "uuid", e->uuid);
+	jp_num(b, "analysis", e->analysis);
+	jp_time(b, "timestamp", e->timestamp);
+	jp_num(b, "distribution", e->distribution);
+	jp_time(b, "publish_timestamp", e->publish_timestamp);
+	jp_uuid(b, "extends_uuid", e->extends_uuid);
+	if (e->tags.n) {
+		LIT(b, ",\"Tag\":[");
+		const struct misp_tagref *t = e->tags.v;
+		for (uint32_t i = 0; i < e->tags.n; i++, t++) {
+			buf_puts(b, i ? ",{\"local\":" : "{\"local\":");
+			buf_puts(b, t->local ? "true" : "false");
+			if (re->ids)
+				jp_num(b, "id", t->tag_id);
+			jp_str(b, "name", t->name);
+			jp_str(b, "colour", t->colour);
+			jp_str_or_null(b, "numerical_value", t->numerical_value);
+			buf_putc(b, '}');
+		}
+		buf_putc(b, ']');
+	}
+	if (re->orgc) {
+		LIT(b, ",\"Orgc\":");
+		jp_org(b, re->orgc, re->ids, true);
+	}
+	buf_putc(b, '}');
+}
+
+static enum err attr_in_list(struct export_run *r, const struct rel_event *re,
+			     const struct rel_element *el)
+{
+	struct buf *b = out(r);
+	const struct misp_attr *a = el->attr;
+	if (el->kind != EL_ATTR)
+		return ERR_OK;
+	if (r->n++)
+		buf_putc(b, ',');
+	attr_fixed(b, a, re->ids);
+	if (r->opts->include_event_uuid)
+		jp_uuid(b, "event_uuid", re->e->uuid);
+	data(b, el);
+	if (r->opts->include_context)
+		event_context(b, re);
+	else
+		event_stub(b, re);
+	if (el->in_object && re->ids) {
+		LIT(b, ",\"Object\":{\"id\":\"");
+		buf_u64(b, el->in_object->id);
+		buf_putc(b, '"');
+		jp_num(b, "distribution", el->in_object->distribution);
+		jp_num(b, "sharing_group_id", el->in_object->sharing_group_id);
+		buf_putc(b, '}');
+	}
+	if (a->tags.n || el->n_event_tags) {
+		const struct misp_tagref *t = a->tags.v;
+		LIT(b, ",\"Tag\":[");
+		for (uint32_t i = 0; i < a->tags.n; i++)
+			tag_short(b, &t[i], re->ids, false, i == 0);
+		for (uint32_t i = 0; i < el->n_event_tags; i++)
+			tag_short(b, &el->event_tags[i], re->ids, true, i == 0 && !a->tags.n);
+		buf_putc(b, ']');
+	}
+	sightings(b, el, re->ids);
+	buf_putc(b, '}');
+	seal_count(r->out, 0, 1);
+	return buf_err(b);
+}
+
+static enum err json_element(struct export_run *r, const struct rel_event *re,
+			     const struct rel_element *el)
+{
+	return r->opts->scope == EXPORT_ATTRIBUTES ? attr_in_list(r, re, el)
+						   : element_in_event(r, re, el);
+}
+
+const struct exporter export_misp_json = {
+	.name = "json",
+	.media = "application/json",
+	.type_name = "json",
+	.doc = "MISP JSON, events or attributes",
+	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES | EXPORT_ONE_EVENT,
+	.state_size = sizeof(struct json_state),
+	.begin = json_begin,
+	.event = json_event,
+	.element = json_element,
+	.event_end = json_event_end,
+	.end = json_end,
+};

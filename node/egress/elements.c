@@ -1,0 +1,328 @@
+/*
+ * elements.c - stored elements made ready for the gate: children joined, tags and groups resolved,
+ * attachments read; and what the gate lets through handed to the exporter.
+ */
+#include <ctype.h>
+
+#include "base/hash.h"
+#include "egress/run.h"
+#include "model/pack.h"
+#include "search/correlate.h"
+
+#define CHILDREN_MAX 10000
+#define ATTACHMENT_MAX (64u << 20)
+
+bool run_deleted_wanted(const struct run *r, bool deleted)
+{
+	return r->deleted_only ? deleted : !deleted || r->deleted_too;
+}
+
+static bool carries_tag(const struct run *r, const struct misp_attr *a)
+{
+	LIST_EACH(t, a->tags, struct misp_tagref)
+		for (uint32_t i = 0; i < r->not_tags.n; i++)
+			if (str_eq_nocase(t->name, r->not_tags.v[i]))
+				return true;
+	return false;
+}
+
+bool run_attr_passes(struct run *r, const struct misp_object *o, const struct misp_attr *attr)
+{
+	struct misp_attr copy = *attr;
+	if (!run_deleted_wanted(r, attr->deleted))
+		return false;
+	if (r->to_ids && !(r->to_ids & (1u << attr->to_ids)))
+		return false;
+	struct arena_mark m = arena_mark(r->element_arena);
+	bool yes = view_resolve_tags(r->view, r->element_arena, &copy.tags) == ERR_OK &&
+		   !carries_tag(r, &copy) &&
+		   gate_judge_attr(&r->view->gate, &r->subject.s, o, &copy);
+	arena_rewind(r->element_arena, m);
+	return yes;
+}
+
+/* ---- children ---- */
+
+static enum err sightings_of(struct run *r, uint64_t attr_id, struct rel_element *el)
+{
+	struct arena *a = r->element_arena;
+	OWN(store_el_iter) struct store_el_iter *it = NULL;
+	struct el_key from = {r->subject.event.body, attr_id, 0}, key;
+	if (!r->sightings || !r->subject.event.sighting_count)
+		return ERR_OK;
+	uint32_t max = (uint32_t)MIN(r->subject.event.sighting_count, CHILDREN_MAX);
+	struct misp_sighting *v = ARENA_ARRAY(a, struct misp_sighting, max);
+	const struct misp_org **orgs = ARENA_ARRAY(a, const struct misp_org *, max);
+	if (!v || !orgs)
+		return ERR_LIMIT;
+	TRY(store_el_iter_new(r->view->txn, EL_SIGHTING, from, true, &it));
+	while (el->n_sightings < max) {
+		enum err e = store_el_iter_next(it, a, &key, &v[el->n_sightings]);
+		if (e == ERR_NOENT)
+			break;
+		TRY(e);
+		orgs[el->n_sightings] = view_org(r->view, v[el->n_sightings].org_id);
+		el->n_sightings++;
+	}
+	el->sightings = v;
+	el->sighting_orgs = orgs;
+	return ERR_OK;
+}
+
+static enum err proposals_of(struct run *r, uint64_t attr_id, struct rel_element *el)
+{
+	struct arena *a = r->element_arena;
+	OWN(store_el_iter) struct store_el_iter *it = NULL;
+	struct el_key from = {r->subject.event.body, attr_id, 0}, key;
+	if (!r->proposals || !r->subject.event.proposal_count)
+		return ERR_OK;
+	uint32_t max = (uint32_t)MIN(r->subject.event.proposal_count, CHILDREN_MAX);
+	struct misp_proposal *v = ARENA_ARRAY(a, struct misp_proposal, max);
+	if (!v)
+		return ERR_LIMIT;
+	TRY(store_el_iter_new(r->view->txn, EL_PROPOSAL, from, true, &it));
+	while (el->n_proposals < max) {
+		enum err e = store_el_iter_next(it, a, &key, &v[el->n_proposals]);
+		if (e == ERR_NOENT)
+			break;
+		TRY(e);
+		if (!v[el->n_proposals].deleted)
+			el->n_proposals++;
+	}
+	el->proposals = v;
+	return ERR_OK;
+}
+
+static enum err attachment(struct run *r, const struct misp_attr *attr, struct rel_element *el)
+{
+	if (!r->with_attachments || attr->blob.n != 32)
+		return ERR_OK;
+	OWN(buf) struct buf b = BUF(ATTACHMENT_MAX);
+	struct fail why = {0};
+	enum err e = store_blob_get(r->view->env->store, attr->blob, &b, &why);
+	if (e == ERR_NOENT)
+		return ERR_OK;
+	TRY(e);
+	el->data = arena_str(r->element_arena, buf_str(&b));
+	return el->data.p || !b.n ? ERR_OK : ERR_LIMIT;
+}
+
+static struct str lower(struct arena *a, struct str s)
+{
+	char *p = arena_cstr(a, s);
+	for (size_t i = 0; p && i < s.n; i++)
+		p[i] = (char)tolower((unsigned char)p[i]);
+	return p ? (struct str){p, s.n} : STR_NONE;
+}
+
+enum err run_clusters(struct run *r, struct arena *a, const struct entity_list *tags,
+		      const struct rel_cluster **out, uint32_t *n)
+{
+	struct rel_cluster *v = NULL;
+	*n = 0;
+	*out = NULL;
+	LIST_EACH(t, *tags, struct misp_tagref) {
+		uint64_t id;
+		if (!t->is_galaxy ||
+		    store_find(r->view->txn, IX_CLUSTER_TAG, lower(a, t->name), &id) != ERR_OK)
+			continue;
+		struct misp_cluster *c = ARENA_NEW(a, struct misp_cluster), row;
+		struct misp_galaxy *g = ARENA_NEW(a, struct misp_galaxy), grow;
+		if (!v)
+			v = ARENA_ARRAY(a, struct rel_cluster, tags->n);
+		if (!c || !g || !v)
+			return ERR_LIMIT;
+		TRY(store_get(r->view->txn, T_CLUSTER, id, a, &row));
+		TRY(entity_copy(a, &desc_misp_cluster, &row, c));
+		if (c->deleted || store_get(r->view->txn, T_GALAXY, c->galaxy_id, a, &grow) != ERR_OK)
+			continue;
+		/* a custom cluster of one organisation stays with it */
+		if (!c->default_ && c->distribution == DIST_ORG && c->org_id &&
+		    c->org_id != r->view->audience.org_id && !r->view->audience.site_admin)
+			continue;
+		TRY(entity_copy(a, &desc_misp_galaxy, &grow, g));
+		v[(*n)++] = (struct rel_cluster){.cluster = c,
+						 .galaxy = g,
+						 .org = view_org(r->view, c->org_id),
+						 .orgc = view_org(r->view, c->orgc_id),
+						 .tag_id = t->tag_id,
+						 .local = t->local,
+						 .relationship_type = t->relationship_type};
+	}
+	*out = v;
+	return ERR_OK;
+}
+
+static const struct misp_sg *group_of(struct run *r, uint8_t distribution, uint64_t id)
+{
+	return distribution == DIST_GROUP ? view_sg(r->view, id) : NULL;
+}
+
+/* ---- one element out ---- */
+
+/* The gate's cut, then the exporter. */
+static enum err release(struct run *r, const struct rel_element *in, bool *shown)
+{
+	const struct rel_element *cut = gate_release_element(r->released, in, r->element_arena);
+	*shown = cut != NULL;
+	if (!cut)
+		return ERR_OK;
+	struct rel_element el = *cut;
+	if (el.attr)
+		TRY(run_clusters(r, r->element_arena, &el.attr->tags, &el.clusters, &el.n_clusters));
+	if (r->exporter->element)
+		TRY(r->exporter->element(&r->out, &r->rel, &el));
+	return buf_err(seal_buf(r->out.out));
+}
+
+/* Events that hold the same value, for RelatedEvent. */
+static void note_related(struct run *r, const struct misp_attr *attr)
+{
+	struct search_result hits = {0};
+	struct search_visible vis = view_visible(r->view);
+	if (!r->correlations || attr->disable_correlation || attr->deleted ||
+	    r->n_related == ARRAY_LEN(r->related))
+		return;
+	struct arena_mark m = arena_mark(r->element_arena);
+	if (search_correlating(r->view->env->index, r->view->txn, attr, &vis, 100, r->element_arena,
+			       &hits) == ERR_OK)
+		for (uint64_t i = 0; i < hits.n && r->n_related < ARRAY_LEN(r->related); i++) {
+			unsigned k = 0;
+			if (hits.hits[i].event_id == r->event_id)
+				continue;
+			while (k < r->n_related && r->related[k] != hits.hits[i].event_id)
+				k++;
+			if (k == r->n_related)
+				r->related[r->n_related++] = hits.hits[i].event_id;
+		}
+	arena_rewind(r->element_arena, m);
+}
+
+enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fail *f)
+{
+	struct rel_element el = {.kind = EL_ATTR, .attr = attr};
+	*shown = false;
+	if (!run_deleted_wanted(r, attr->deleted) ||
+	    (r->to_ids && !(r->to_ids & (1u << attr->to_ids))))
+		return ERR_OK;
+	enum err e = view_resolve_tags(r->view, r->element_arena, &attr->tags);
+	if (e == ERR_OK && carries_tag(r, attr))
+		return ERR_OK;
+	el.in_object = attr->object_id ? &r->object : NULL;
+	el.sharing_group = group_of(r, attr->distribution, attr->sharing_group_id);
+	if (e == ERR_OK)
+		e = sightings_of(r, attr->id, &el);
+	if (e == ERR_OK)
+		e = proposals_of(r, attr->id, &el);
+	if (e == ERR_OK)
+		e = attachment(r, attr, &el);
+	if (e == ERR_OK && r->opts.scope == EXPORT_ATTRIBUTES && r->rel.e) {
+		el.event_tags = r->rel.e->tags.v;
+		el.n_event_tags = r->opts.include_event_tags ? r->rel.e->tags.n : 0;
+	}
+	if (e == ERR_OK)
+		e = release(r, &el, shown);
+	if (e == ERR_OK && *shown)
+		note_related(r, attr);
+	return e == ERR_OK ? e : fail(f, e, "attribute %llu", (unsigned long long)attr->id);
+}
+
+/* The stub of a reference's target, if that may leave too. */
+static enum err ref_target(struct run *r, const struct misp_ref *ref, struct rel_ref *out)
+{
+	struct index_uuid at;
+	struct misp_attr attr;
+	struct misp_object object;
+	uint64_t body = r->subject.event.body;
+	*out = (struct rel_ref){.uuid = ref->referenced_uuid, .is_object = ref->referenced_type};
+	enum err e = index_uuid_find(r->view->env->index, ref->referenced_uuid, &at);
+	if (e != ERR_OK || at.event_id != r->event_id)
+		return e == ERR_NOENT ? ERR_OK : e;
+	out->is_object = at.kind == CHANGE_EL(EL_OBJECT);
+	uint64_t object_id = out->is_object ? at.id : at.parent;
+	if (object_id) {
+		e = store_el_get(r->view->txn, EL_OBJECT, (struct el_key){body, 0, object_id},
+				 r->element_arena, &object);
+		if (e != ERR_OK || !gate_judge_object(&r->view->gate, &r->subject.s, &object))
+			return e == ERR_NOENT ? ERR_OK : e;
+	}
+	if (out->is_object) {
+		out->known = run_deleted_wanted(r, object.deleted);
+		out->distribution = object.distribution;
+		out->sharing_group_id = object.sharing_group_id;
+		out->name = object.name;
+		out->meta_category = object.meta_category;
+		return ERR_OK;
+	}
+	e = store_el_get(r->view->txn, EL_ATTR, (struct el_key){body, at.parent, at.id},
+			 r->element_arena, &attr);
+	if (e != ERR_OK)
+		return e == ERR_NOENT ? ERR_OK : e;
+	out->known = run_attr_passes(r, object_id ? &object : NULL, &attr);
+	out->distribution = attr.distribution;
+	out->sharing_group_id = attr.sharing_group_id;
+	out->value = attr.value;
+	out->type = attr.type;
+	out->category = attr.category;
+	out->to_ids = attr.to_ids;
+	return ERR_OK;
+}
+
+static enum err refs_of(struct run *r, struct rel_element *el)
+{
+	struct arena *a = r->element_arena;
+	OWN(store_el_iter) struct store_el_iter *it = NULL;
+	struct el_key from = {r->subject.event.body, r->object.id, 0}, key;
+	if (!r->subject.event.ref_count)
+		return ERR_OK;
+	uint32_t max = (uint32_t)MIN(r->subject.event.ref_count, CHILDREN_MAX);
+	struct misp_ref *v = ARENA_ARRAY(a, struct misp_ref, max);
+	struct rel_ref *targets = ARENA_ARRAY(a, struct rel_ref, max);
+	if (!v || !targets)
+		return ERR_LIMIT;
+	TRY(store_el_iter_new(r->view->txn, EL_REF, from, true, &it));
+	while (el->n_refs < max) {
+		enum err e = store_el_iter_next(it, a, &key, &v[el->n_refs]);
+		if (e == ERR_NOENT)
+			break;
+		TRY(e);
+		if (!run_deleted_wanted(r, v[el->n_refs].deleted))
+			continue;
+		TRY(ref_target(r, &v[el->n_refs], &targets[el->n_refs]));
+		el->n_refs++;
+	}
+	el->refs = v;
+	el->ref_targets = targets;
+	return ERR_OK;
+}
+
+enum err run_object(struct run *r, struct fail *f)
+{
+	struct rel_element el = {.kind = EL_OBJECT, .object = &r->object};
+	el.sharing_group = group_of(r, r->object.distribution, r->object.sharing_group_id);
+	enum err e = refs_of(r, &el);
+	if (e == ERR_OK)
+		e = release(r, &el, &r->object_shown);
+	return e == ERR_OK ? e : fail(f, e, "object %llu", (unsigned long long)r->object.id);
+}
+
+enum err run_report(struct run *r, struct misp_report *rep, struct fail *f)
+{
+	struct rel_element el = {.kind = EL_REPORT, .report = rep};
+	bool shown;
+	if (!run_deleted_wanted(r, rep->deleted))
+		return ERR_OK;
+	el.sharing_group = group_of(r, rep->distribution, rep->sharing_group_id);
+	enum err e = release(r, &el, &shown);
+	return e == ERR_OK ? e : fail(f, e, "report %llu", (unsigned long long)rep->id);
+}
+
+enum err run_proposal(struct run *r, struct misp_proposal *p, struct fail *f)
+{
+	struct rel_element el = {.kind = EL_PROPOSAL, .proposal = p};
+	bool shown;
+	if (p->deleted)
+		return ERR_OK;
+	enum err e = release(r, &el, &shown);
+	return e == ERR_OK ? e : fail(f, e, "proposal %llu", (unsigned long long)p->id);
+}

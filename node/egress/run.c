@@ -1,0 +1,456 @@
+/*
+ * run.c - walks hits and the elements of each event, slice by slice, through gate and exporter
+ * into a sealed stream.
+ */
+#include "egress/run.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "gate/seal.h"
+#include "model/pack.h"
+
+#define RUN_ARENA (256u << 20)
+#define EVENT_ARENA (64u << 20)
+#define ELEMENT_ARENA (192u << 20)
+#define CHUNK_MAX (256u << 20) /* an attachment in base64 must fit */
+
+/* ---- events ---- */
+
+static void event_clear(struct run *r)
+{
+	r->event_id = 0;
+	r->released = NULL;
+	r->rel = (struct rel_event){0};
+	r->n_related = 0;
+	arena_reset(r->event_arena);
+}
+
+/* Load and judge; ERR_WITHHELD when it does not leave (any more). */
+static enum err event_load(struct run *r, uint64_t id)
+{
+	struct verdict v;
+	event_clear(r);
+	enum err e = view_subject(r->view, id, r->event_arena, &r->subject);
+	if (e == ERR_NOENT)
+		return ERR_WITHHELD; /* deleted since the search */
+	TRY(e);
+	/* the caches may renew while this event is under way: own copies of what they lend */
+	struct gate_subject *s = &r->subject.s;
+	struct misp_org *orgs = ARENA_ARRAY(r->event_arena, struct misp_org, 2);
+	struct misp_sg *sg = ARENA_NEW(r->event_arena, struct misp_sg);
+	if (!orgs || !sg)
+		return ERR_LIMIT;
+	if (s->org) {
+		TRY(entity_copy(r->event_arena, &desc_misp_org, s->org, &orgs[0]));
+		s->org = &orgs[0];
+	}
+	if (s->orgc) {
+		TRY(entity_copy(r->event_arena, &desc_misp_org, s->orgc, &orgs[1]));
+		s->orgc = &orgs[1];
+	}
+	if (s->sharing_group) {
+		TRY(entity_copy(r->event_arena, &desc_misp_sg, s->sharing_group, sg));
+		s->sharing_group = sg;
+	}
+	s->creator_email = arena_str(r->event_arena, s->creator_email);
+	struct misp_tagref *t = r->subject.event.tags.v;
+	for (uint32_t i = 0; i < r->subject.event.tags.n; i++)
+		TRY(entity_copy(r->event_arena, &desc_misp_tagref, &t[i], &t[i]));
+	r->released = gate_release(&r->view->gate, s, r->event_arena, &v);
+	if (!r->released)
+		return ERR_WITHHELD;
+	r->rel = *released_event(r->released);
+	TRY(run_clusters(r, r->event_arena, &r->rel.e->tags, &r->rel.clusters, &r->rel.n_clusters));
+	r->event_id = id;
+	r->event_seq = store_seq(r->view->txn);
+	return ERR_OK;
+}
+
+/* A new snapshot: is the event that is half sent still the same? */
+static enum err event_recheck(struct run *r, struct fail *f)
+{
+	struct misp_event now;
+	if (!r->event_id || store_seq(r->view->txn) == r->event_seq)
+		return ERR_OK;
+	struct arena_mark m = arena_mark(r->element_arena);
+	enum err e = store_get(r->view->txn, T_EVENT, r->event_id, r->element_arena, &now);
+	arena_rewind(r->element_arena, m);
+	const struct misp_event *was = &r->subject.event;
+	if (e != ERR_OK || now.body != was->body || now.timestamp != was->timestamp ||
+	    now.published != was->published || now.attribute_total != was->attribute_total ||
+	    now.distribution != was->distribution || now.tags.n != was->tags.n)
+		return fail(f, ERR_AGAIN, "event %llu changed while it was sent",
+			    (unsigned long long)r->event_id);
+	r->event_seq = store_seq(r->view->txn);
+	return ERR_OK;
+}
+
+static enum err related_load(struct run *r)
+{
+	const struct rel_event **v = NULL;
+	struct arena *a = r->event_arena;
+	if (!r->n_related)
+		return ERR_OK;
+	v = ARENA_ARRAY(a, const struct rel_event *, r->n_related);
+	if (!v)
+		return ERR_LIMIT;
+	for (unsigned i = 0; i < r->n_related; i++) {
+		struct subject *s = ARENA_NEW(a, struct subject);
+		struct verdict verdict;
+		if (!s)
+			return ERR_LIMIT;
+		enum err e = view_subject(r->view, r->related[i], a, s);
+		if (e == ERR_NOENT)
+			continue;
+		TRY(e);
+		struct released *rel = gate_release(&r->view->gate, &s->s, a, &verdict);
+		if (rel)
+			v[r->rel.n_related++] = released_event(rel);
+	}
+	r->rel.related = v;
+	return ERR_OK;
+}
+
+/* ---- elements of the current event ---- */
+
+/* Next row of a kind in this body from r->next on, or ERR_NOENT. */
+static enum err next_row(struct run *r, enum element_kind k, bool one_parent, struct el_key *key,
+			 void *row)
+{
+	OWN(store_el_iter) struct store_el_iter *it = NULL;
+	arena_reset(r->element_arena);
+	TRY(store_el_iter_new(r->view->txn, k, r->next, one_parent, &it));
+	return store_el_iter_next(it, r->element_arena, key, row);
+}
+
+static enum run_state state_after_attrs(const struct run *r)
+{
+	if (r->subject.event.proposal_count && r->proposals)
+		return RUN_PROPOSALS;
+	return r->subject.event.object_count ? RUN_OBJECTS : RUN_REPORTS;
+}
+
+static void go(struct run *r, enum run_state s)
+{
+	r->state = s;
+	r->next = (struct el_key){.body = r->subject.event.body};
+}
+
+/* Attributes are the hot path: one cursor for as many as fit into the slice. */
+static enum err attrs_step(struct run *r, size_t want, enum run_state after, struct fail *f)
+{
+	OWN(store_el_iter) struct store_el_iter *it = NULL;
+	struct buf *out = seal_buf(r->out.out);
+	bool shown;
+	TRY(store_el_iter_new(r->view->txn, EL_ATTR, r->next, true, &it));
+	while (out->n < want) {
+		struct misp_attr attr;
+		struct el_key key;
+		arena_reset(r->element_arena);
+		enum err e = store_el_iter_next(it, r->element_arena, &key, &attr);
+		if (e == ERR_NOENT) {
+			r->state = after;
+			return ERR_OK;
+		}
+		if (e != ERR_OK)
+			return fail(f, e, "reading attributes");
+		TRY(run_attr(r, &attr, &shown, f));
+		r->next.id = key.id + 1;
+	}
+	return ERR_OK;
+}
+
+/* Does the object keep an attribute? One that keeps none is not shown. */
+static enum err object_keeps(struct run *r, bool *keeps)
+{
+	OWN(store_el_iter) struct store_el_iter *it = NULL;
+	struct el_key from = {r->subject.event.body, r->object.id, 0}, key;
+	struct misp_attr attr;
+	*keeps = false;
+	TRY(store_el_iter_new(r->view->txn, EL_ATTR, from, true, &it));
+	while (!*keeps) {
+		enum err e = store_el_iter_next(it, r->element_arena, &key, &attr);
+		if (e == ERR_NOENT)
+			return ERR_OK;
+		TRY(e);
+		*keeps = run_attr_passes(r, &r->object, &attr);
+	}
+	return ERR_OK;
+}
+
+static enum err object_step(struct run *r, struct fail *f)
+{
+	struct el_key key;
+	struct misp_object row;
+	bool keeps;
+	enum err e = next_row(r, EL_OBJECT, true, &key, &row);
+	if (e == ERR_NOENT) {
+		go(r, RUN_REPORTS);
+		return ERR_OK;
+	}
+	TRY(e);
+	r->next.id = key.id + 1;
+	if (!run_deleted_wanted(r, row.deleted))
+		return ERR_OK;
+	/* it must outlive slices, until its attributes are through */
+	TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
+	TRY(object_keeps(r, &keeps));
+	if (!keeps)
+		return ERR_OK;
+	arena_reset(r->element_arena);
+	TRY(run_object(r, f));
+	if (r->object_shown) {
+		r->state = RUN_OBJECT_ATTRS;
+		r->next = (struct el_key){r->subject.event.body, r->object.id, 0};
+	}
+	return ERR_OK;
+}
+
+static enum err reports_step(struct run *r, struct fail *f)
+{
+	struct el_key key;
+	struct misp_report rep;
+	enum err e = r->subject.event.report_count && r->reports
+			     ? next_row(r, EL_REPORT, true, &key, &rep)
+			     : ERR_NOENT;
+	if (e == ERR_NOENT) {
+		r->state = RUN_EVENT_END;
+		return ERR_OK;
+	}
+	TRY(e);
+	r->next.id = key.id + 1;
+	return run_report(r, &rep, f);
+}
+
+static enum err proposals_step(struct run *r, struct fail *f)
+{
+	struct el_key key;
+	struct misp_proposal p;
+	enum err e = next_row(r, EL_PROPOSAL, true, &key, &p);
+	if (e == ERR_NOENT) {
+		go(r, r->subject.event.object_count ? RUN_OBJECTS : RUN_REPORTS);
+		return ERR_OK;
+	}
+	TRY(e);
+	r->next.id = key.id + 1;
+	return run_proposal(r, &p, f);
+}
+
+/* ---- hits ---- */
+
+/* One attribute of attribute scope. */
+static enum err attr_hit(struct run *r, const struct search_hit *h, struct fail *f)
+{
+	struct misp_attr attr;
+	struct misp_object row;
+	bool shown;
+	uint64_t body = r->subject.event.body;
+	arena_reset(r->element_arena);
+	if (h->object_id && (r->object.id != h->object_id || r->object.event_id != h->event_id)) {
+		enum err e = store_el_get(r->view->txn, EL_OBJECT,
+					  (struct el_key){body, 0, h->object_id}, r->element_arena,
+					  &row);
+		if (e != ERR_OK)
+			return e == ERR_NOENT ? ERR_OK : e;
+		TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
+	}
+	enum err e = store_el_get(r->view->txn, EL_ATTR,
+				  (struct el_key){body, h->object_id, h->attr_id},
+				  r->element_arena, &attr);
+	if (e != ERR_OK)
+		return e == ERR_NOENT ? ERR_OK : e;
+	return run_attr(r, &attr, &shown, f);
+}
+
+static enum err hit_step(struct run *r, struct fail *f)
+{
+	if (r->at == r->n_hits) {
+		r->state = RUN_END;
+		return ERR_OK;
+	}
+	const struct search_hit *h = &r->hits[r->at];
+	if (r->opts.scope == EXPORT_ATTRIBUTES && h->event_id == r->event_id) {
+		r->at++;
+		return attr_hit(r, h, f);
+	}
+	if (r->opts.scope == EXPORT_ATTRIBUTES)
+		r->object = (struct misp_object){0};
+	enum err e = event_load(r, h->event_id);
+	if (e == ERR_WITHHELD) {
+		r->at++;
+		return ERR_OK;
+	}
+	if (e != ERR_OK)
+		return fail(f, e, "event %llu", (unsigned long long)h->event_id);
+	if (r->opts.scope == EXPORT_ATTRIBUTES)
+		return ERR_OK; /* the hit itself comes next */
+	r->at++;
+	if (r->exporter->event)
+		TRY(r->exporter->event(&r->out, &r->rel));
+	go(r, r->opts.metadata ? RUN_EVENT_END : RUN_ATTRS);
+	return ERR_OK;
+}
+
+static enum err event_end(struct run *r)
+{
+	arena_reset(r->element_arena);
+	TRY(related_load(r));
+	r->state = RUN_HIT;
+	if (r->exporter->event_end)
+		TRY(r->exporter->event_end(&r->out, &r->rel));
+	event_clear(r);
+	return ERR_OK;
+}
+
+static enum err step(struct run *r, size_t want, struct fail *f)
+{
+	switch (r->state) {
+	case RUN_BEGIN:
+		r->state = RUN_HIT;
+		return r->exporter->begin ? r->exporter->begin(&r->out) : ERR_OK;
+	case RUN_HIT:
+		return hit_step(r, f);
+	case RUN_ATTRS: {
+		enum err e = attrs_step(r, want, state_after_attrs(r), f);
+		if (r->state != RUN_ATTRS)
+			go(r, r->state);
+		return e;
+	}
+	case RUN_PROPOSALS:
+		return proposals_step(r, f);
+	case RUN_OBJECTS:
+		return object_step(r, f);
+	case RUN_OBJECT_ATTRS: {
+		uint64_t id = r->object.id;
+		enum err e = attrs_step(r, want, RUN_OBJECTS, f);
+		if (r->state == RUN_OBJECTS)
+			r->next = (struct el_key){r->subject.event.body, 0, id + 1};
+		return e;
+	}
+	case RUN_REPORTS:
+		return reports_step(r, f);
+	case RUN_EVENT_END:
+		return event_end(r);
+	case RUN_END:
+		r->state = RUN_DONE;
+		return r->exporter->end ? r->exporter->end(&r->out) : ERR_OK;
+	case RUN_DONE:
+		break;
+	}
+	return ERR_OK;
+}
+
+static enum err produce(void *user, struct seal_writer *w, size_t want, bool *end, struct fail *f)
+{
+	struct run *r = user;
+	struct buf *out = seal_buf(w);
+	r->out.out = w;
+	enum err e = view_reopen(r->view, f);
+	if (e == ERR_OK)
+		e = event_recheck(r, f);
+	while (e == ERR_OK && out->n < want && r->state != RUN_DONE) {
+		e = step(r, want, f);
+		if (e == ERR_OK)
+			e = buf_err(out);
+	}
+	*end = r->state == RUN_DONE;
+	view_pause(r->view);
+	return e;
+}
+
+static void run_free(void *user)
+{
+	struct run *r = user;
+	if (!r)
+		return;
+	if (r->exporter && r->exporter->free_state && r->out.state)
+		r->exporter->free_state(r->out.state);
+	free(r->out.state);
+	view_close(r->view);
+	arena_free(r->arena);
+	arena_free(r->event_arena);
+	arena_free(r->element_arena);
+	free(r);
+}
+
+/* ---- starting ---- */
+
+static struct run *run_new(struct view **v, const struct egress_query *q)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	if (!r)
+		return NULL;
+	r->arena = arena_new(RUN_ARENA);
+	r->event_arena = arena_new(EVENT_ARENA);
+	r->element_arena = arena_new(ELEMENT_ARENA);
+	r->exporter = q->exporter;
+	r->out.state = calloc(1, q->exporter->state_size + 1);
+	if (!r->arena || !r->event_arena || !r->element_arena || !r->out.state) {
+		run_free(r);
+		return NULL;
+	}
+	r->view = MOVE(*v);
+	r->opts = q->opts;
+	r->out.opts = &r->opts;
+	r->deleted_too = q->deleted_too;
+	r->deleted_only = q->deleted_only;
+	r->reports = !q->opts.no_reports;
+	r->proposals = !q->opts.no_proposals;
+	r->sightings = q->opts.include_sightings;
+	r->correlations = q->opts.include_correlations;
+	if (q->query) {
+		r->with_attachments = q->query->with_attachments;
+		if (q->query->scope == SCOPE_EVENTS) {
+			r->to_ids = q->query->to_ids_given ? q->query->to_ids : 0;
+			r->not_tags = q->query->tags.none;
+		}
+		r->view->gate.all_tags = q->query->include_all_tags;
+		r->view->gate.no_local_tags = q->query->exclude_local_tags;
+	}
+	return r;
+}
+
+static enum err find_hits(struct run *r, const struct egress_query *q,
+			  const volatile bool *cancelled, struct search_result *found,
+			  struct fail *f)
+{
+	struct search_result res = {0};
+	if (q->hits) {
+		res.hits = ARENA_ARRAY(r->arena, struct search_hit, q->n_hits);
+		res.n = res.total = q->n_hits;
+		if (q->n_hits && !res.hits)
+			return fail(f, ERR_LIMIT, "too many hits");
+		if (q->n_hits)
+			memcpy(res.hits, q->hits, q->n_hits * sizeof(*res.hits));
+	} else {
+		struct search_visible vis = view_visible(r->view);
+		TRY(search_run(r->view->env->index, r->view->txn, q->query, &vis, cancelled,
+			       r->arena, &res, f));
+	}
+	r->hits = res.hits;
+	r->n_hits = res.n;
+	if (found)
+		*found = res;
+	return ERR_OK;
+}
+
+enum err egress_search(struct view **v, const struct egress_query *q,
+		       const volatile bool *cancelled, struct search_result *found,
+		       struct sealed **out, struct fail *f)
+{
+	*out = NULL;
+	struct run *r = run_new(v, q);
+	if (!r)
+		return fail(f, ERR_NOMEM, "no memory");
+	enum err e = find_hits(r, q, cancelled, found, f);
+	if (e != ERR_OK) {
+		run_free(r);
+		return e;
+	}
+	view_pause(r->view);
+	struct seal_source src = {produce, run_free, r};
+	struct audience aud = r->view->audience;
+	*out = sealed_new(&aud, q->exporter->media, &src, CHUNK_MAX);
+	return *out ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+}

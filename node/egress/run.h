@@ -1,0 +1,66 @@
+/*
+ * run.h - one export under way (inside node/egress only): which hits, how far, with what cuts.
+ *
+ * It may stop after any element and go on in another slice with a new read transaction; what it
+ * keeps across slices is copied into its own arenas.
+ */
+#pragma once
+
+#include "egress/view.h"
+
+enum run_state {
+	RUN_BEGIN,
+	RUN_HIT, /* take the next hit */
+	RUN_ATTRS, /* attributes directly in the event */
+	RUN_PROPOSALS, /* proposals for new attributes */
+	RUN_OBJECTS, /* the next object */
+	RUN_OBJECT_ATTRS,
+	RUN_REPORTS,
+	RUN_EVENT_END,
+	RUN_END,
+	RUN_DONE,
+};
+
+struct run {
+	struct view *view;
+	const struct exporter *exporter;
+	struct export_opts opts;
+	struct export_run out;
+	bool deleted_too, deleted_only;
+	uint8_t to_ids; /* query_flag */
+	bool with_attachments, sightings, proposals, reports, correlations;
+	struct query_terms not_tags; /* attributes carrying one of these are left out */
+
+	struct arena *arena; /* of the run: hits, options */
+	struct arena *event_arena; /* of the current event */
+	struct arena *element_arena; /* of the current element */
+	struct search_hit *hits;
+	uint64_t n_hits, at;
+	enum run_state state;
+
+	/* the current event */
+	uint64_t event_id; /* 0: none */
+	uint64_t event_seq; /* store sequence when it was loaded */
+	struct subject subject;
+	struct released *released;
+	struct rel_event rel; /* the cut head, with clusters */
+	struct el_key next; /* where to go on */
+	struct misp_object object; /* the current object, uncut */
+	struct rel_element object_el;
+	bool object_shown;
+	uint64_t related[64]; /* events that correlate, ascending by discovery */
+	unsigned n_related;
+};
+
+/* elements.c: make one ready (children, resolved tags), let the gate cut it, hand it to the
+   exporter. *shown tells whether it left. */
+MUST_USE enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fail *f);
+MUST_USE enum err run_object(struct run *r, struct fail *f);
+MUST_USE enum err run_report(struct run *r, struct misp_report *rep, struct fail *f);
+MUST_USE enum err run_proposal(struct run *r, struct misp_proposal *p, struct fail *f);
+/* Would this attribute of the current object pass (deletion, filters, gate)? */
+bool run_attr_passes(struct run *r, const struct misp_object *o, const struct misp_attr *attr);
+bool run_deleted_wanted(const struct run *r, bool deleted);
+/* Clusters that the tags in `tags` stand for. */
+MUST_USE enum err run_clusters(struct run *r, struct arena *a, const struct entity_list *tags,
+			       const struct rel_cluster **out, uint32_t *n);

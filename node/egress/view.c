@@ -1,0 +1,385 @@
+/*
+ * view.c - opening a look at the store for a caller: audience, facts, caches.
+ */
+#include "egress/view.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "model/pack.h"
+
+#define ARENA_MAX (32u << 20)
+#define ARENA_RENEW (24u << 20)
+
+/* ---- caches ---- */
+
+static const void *cached(struct view *v, struct row_cache *c, enum store_table tab,
+			  const struct entity_desc *d, uint64_t id)
+{
+	struct row_slot *s = &c->slots[(id * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
+	if (id == 0 || !v->txn)
+		return NULL;
+	if (s->id == id)
+		return s->row;
+	char row[1024];
+	if (BUG(d->size > sizeof(row)))
+		return NULL;
+	struct arena_mark m = arena_mark(v->scratch);
+	enum err e = store_get(v->txn, tab, id, v->scratch, row);
+	void *copy = e == ERR_OK ? arena_alloc(v->arena, d->size) : NULL;
+	if (copy && entity_copy(v->arena, d, row, copy) != ERR_OK)
+		copy = NULL;
+	arena_rewind(v->scratch, m);
+	/* a failure other than "no such row" is not remembered, and withholds */
+	if (copy || e == ERR_NOENT)
+		*s = (struct row_slot){id, copy};
+	return copy;
+}
+
+const struct misp_org *view_org(struct view *v, uint64_t id)
+{
+	return cached(v, &v->orgs, T_ORG, &desc_misp_org, id);
+}
+
+const struct misp_tag *view_tag(struct view *v, uint64_t id)
+{
+	return cached(v, &v->tags, T_TAG, &desc_misp_tag, id);
+}
+
+const struct misp_sg *view_sg(struct view *v, uint64_t id)
+{
+	return cached(v, &v->groups, T_SG, &desc_misp_sg, id);
+}
+
+const struct misp_user *view_user(struct view *v, uint64_t id)
+{
+	return cached(v, &v->users, T_USER, &desc_misp_user, id);
+}
+
+/* ---- facts ---- */
+
+static bool group_readable(const struct audience *aud, const struct misp_sg *g)
+{
+	if (aud->site_admin)
+		return true;
+	LIST_EACH(s, g->servers, struct misp_sgserver)
+		if (s->server_id == 0 && s->all_orgs)
+			return true;
+	LIST_EACH(o, g->orgs, struct misp_sgorg)
+		if (o->org_id == aud->org_id && aud->org_id)
+			return true;
+	return false;
+}
+
+/* Sharing groups that the audience's organisation may read (sync-protocol.md 6.4). */
+static enum err groups_find(struct view *v, struct fail *f)
+{
+	uint64_t n = store_count(v->txn, T_SG), id = 0;
+	struct misp_sg g;
+	enum err e;
+	free(v->sg_ids);
+	v->sg_ids = calloc(n + 1, sizeof(*v->sg_ids));
+	v->facts.n_groups = 0;
+	v->facts.groups = v->sg_ids;
+	if (!v->sg_ids)
+		return fail(f, ERR_NOMEM, "no memory for %llu sharing groups",
+			    (unsigned long long)n);
+	struct arena_mark m = arena_mark(v->scratch);
+	while ((e = store_next(v->txn, T_SG, &id, v->scratch, &g)) == ERR_OK) {
+		if (group_readable(&v->audience, &g) && v->facts.n_groups < n)
+			v->sg_ids[v->facts.n_groups++] = id;
+		arena_rewind(v->scratch, m);
+	}
+	return e == ERR_NOENT ? ERR_OK : fail(f, e, "reading sharing groups");
+}
+
+static enum err view_new(const struct egress_env *env, struct view **out, struct fail *f)
+{
+	struct view *v = calloc(1, sizeof(*v));
+	if (!v)
+		return fail(f, ERR_NOMEM, "no memory");
+	*out = v;
+	v->env = env;
+	v->arena = arena_new(ARENA_MAX);
+	v->scratch = arena_new(ARENA_MAX);
+	v->policy = env->policy(env->user);
+	if (!v->arena || !v->scratch)
+		return fail(f, ERR_NOMEM, "no memory");
+	v->facts.now = env->now(env->user, &v->facts.clock_trusted);
+	v->facts.host_org_id = env->host_org_id;
+	v->facts.host_org = env->host_org;
+	v->facts.unpublished_private = env->unpublished_private;
+	v->gate = (struct gate_ctx){.policy = v->policy, .audience = &v->audience, .facts = &v->facts};
+	return store_read(env->store, &v->txn, f);
+}
+
+static enum err view_finish(struct view **v, enum err e, struct view **out, struct fail *f)
+{
+	if (e == ERR_OK)
+		e = groups_find(*v, f);
+	if (e != ERR_OK)
+		view_close(MOVE(*v));
+	*out = *v;
+	return e;
+}
+
+enum err view_open(const struct egress_env *env, const struct caller *c, struct view **out,
+		   struct fail *f)
+{
+	struct view *v = NULL;
+	enum err e = view_new(env, &v, f);
+	if (e == ERR_OK)
+		policy_audience(v->policy, c, &v->audience);
+	return view_finish(&v, e, out, f);
+}
+
+enum err view_open_as(const struct egress_env *env, const struct audience *aud, struct view **out,
+		      struct fail *f)
+{
+	struct view *v = NULL;
+	enum err e = view_new(env, &v, f);
+	if (e == ERR_OK)
+		v->audience = *aud;
+	return view_finish(&v, e, out, f);
+}
+
+void view_close(struct view *v)
+{
+	if (!v)
+		return;
+	view_pause(v);
+	if (v->policy)
+		policy_unref(v->policy);
+	arena_free(v->arena);
+	arena_free(v->scratch);
+	free(v->sg_ids);
+	free(v);
+}
+
+void view_pause(struct view *v)
+{
+	if (v->txn)
+		store_read_end(MOVE(v->txn));
+}
+
+enum err view_reopen(struct view *v, struct fail *f)
+{
+	if (arena_used(v->arena) > ARENA_RENEW) {
+		memset(&v->orgs, 0, sizeof(v->orgs));
+		memset(&v->tags, 0, sizeof(v->tags));
+		memset(&v->groups, 0, sizeof(v->groups));
+		memset(&v->users, 0, sizeof(v->users));
+		arena_reset(v->arena);
+	}
+	v->facts.now = v->env->now(v->env->user, &v->facts.clock_trusted);
+	return v->txn ? ERR_OK : store_read(v->env->store, &v->txn, f);
+}
+
+const struct audience *view_audience(const struct view *v)
+{
+	return &v->audience;
+}
+
+const struct store_rtxn *view_txn(const struct view *v)
+{
+	return v->txn;
+}
+
+/* ---- subjects ---- */
+
+enum err view_resolve_tags(struct view *v, struct arena *a, struct entity_list *tags)
+{
+	if (!tags->n)
+		return ERR_OK;
+	struct misp_tagref *out = ARENA_ARRAY(a, struct misp_tagref, tags->n);
+	uint32_t n = 0;
+	if (!out)
+		return ERR_LIMIT;
+	LIST_EACH(t, *tags, struct misp_tagref) {
+		const struct misp_tag *row = view_tag(v, t->tag_id);
+		if (!row)
+			continue; /* deleted meanwhile */
+		struct misp_tagref *r = &out[n++];
+		*r = *t;
+		r->name = row->name;
+		r->colour = row->colour;
+		r->exportable = row->exportable;
+		r->hide_tag = row->hide_tag;
+		r->is_galaxy = row->is_galaxy;
+		r->is_custom_galaxy = row->is_custom_galaxy;
+		r->local_only = row->local_only;
+		r->numerical_value = row->numerical_value;
+		r->user_id = row->user_id;
+		r->relationship_type = arena_str(a, t->relationship_type);
+	}
+	*tags = (struct entity_list){out, n};
+	return ERR_OK;
+}
+
+enum err view_subject_of(struct view *v, const struct misp_event *e, struct arena *a,
+			 struct subject *out)
+{
+	TRY(entity_copy(a, &desc_misp_event, e, &out->event));
+	TRY(view_resolve_tags(v, a, &out->event.tags));
+	const struct misp_user *creator = view_user(v, e->user_id);
+	out->s = (struct gate_subject){
+		.event = &out->event,
+		.org = view_org(v, e->org_id),
+		.orgc = view_org(v, e->orgc_id),
+		.sharing_group =
+			e->distribution == DIST_GROUP ? view_sg(v, e->sharing_group_id) : NULL,
+		.creator_email = creator ? creator->email : STR_NONE,
+	};
+	return ERR_OK;
+}
+
+enum err view_subject(struct view *v, uint64_t id, struct arena *a, struct subject *out)
+{
+	struct misp_event e;
+	TRY(store_get(v->txn, T_EVENT, id, a, &e));
+	return view_subject_of(v, &e, a, out);
+}
+
+/* ---- single elements, for permission checks ---- */
+
+/* Upper-case UUIDs are not found, as in MISP (rest-api.md, corrections 4). */
+static bool parse_id(struct str s, uint64_t *id, struct uuid *u)
+{
+	*id = 0;
+	*u = UUID_NIL;
+	if (str_u64(s, id))
+		return true;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] >= 'A' && s.p[i] <= 'Z')
+			return false;
+	return uuid_parse(s, u);
+}
+
+static enum err visible_event(struct view *v, uint64_t id, struct arena *a, struct misp_event *e)
+{
+	struct subject s;
+	TRY(view_subject(v, id, a, &s));
+	if (gate_judge(&v->gate, &s.s).outcome != GATE_RELEASE)
+		return ERR_NOENT;
+	*e = s.event;
+	return ERR_OK;
+}
+
+enum err view_event(struct view *v, struct str id_or_uuid, struct arena *a, struct misp_event *e,
+		    struct fail *f)
+{
+	uint64_t id;
+	struct uuid u;
+	enum err err = ERR_NOENT;
+	if (parse_id(id_or_uuid, &id, &u)) {
+		err = ERR_OK;
+		if (!id)
+			err = store_find(v->txn, IX_EVENT_UUID, (struct str){(char *)u.b, 16}, &id);
+		if (err == ERR_OK)
+			err = visible_event(v, id, a, e);
+	}
+	return err == ERR_OK ? err : fail(f, err, "Invalid event");
+}
+
+static enum err locate(struct view *v, struct str id_or_uuid, enum element_kind k,
+		       struct index_uuid *at)
+{
+	uint64_t id;
+	struct uuid u;
+	if (!parse_id(id_or_uuid, &id, &u))
+		return ERR_NOENT;
+	if (!id) {
+		TRY(index_uuid_find(v->env->index, u, at));
+		return at->kind == CHANGE_EL(k) ? ERR_OK : ERR_NOENT;
+	}
+	*at = (struct index_uuid){.kind = CHANGE_EL(k), .id = id};
+	if (k == EL_ATTR)
+		return index_attr_find(v->env->index, id, &at->event_id, &at->parent);
+	return index_object_find(v->env->index, id, &at->event_id);
+}
+
+static enum err load_object(struct view *v, const struct misp_event *e, uint64_t id,
+			    struct arena *a, struct misp_object *o)
+{
+	struct misp_object row;
+	TRY(store_el_get(v->txn, EL_OBJECT, (struct el_key){e->body, 0, id}, a, &row));
+	return entity_copy(a, &desc_misp_object, &row, o);
+}
+
+enum err view_attr(struct view *v, struct str id_or_uuid, struct arena *a, struct misp_event *e,
+		   struct misp_attr *attr, struct fail *f)
+{
+	struct index_uuid at;
+	struct misp_attr row;
+	struct misp_object object;
+	struct subject s;
+	enum err err = locate(v, id_or_uuid, EL_ATTR, &at);
+	if (err == ERR_OK)
+		err = visible_event(v, at.event_id, a, e);
+	if (err == ERR_OK)
+		err = store_el_get(v->txn, EL_ATTR, (struct el_key){e->body, at.parent, at.id}, a,
+				   &row);
+	if (err == ERR_OK)
+		err = entity_copy(a, &desc_misp_attr, &row, attr);
+	if (err == ERR_OK)
+		err = view_resolve_tags(v, a, &attr->tags);
+	if (err == ERR_OK && at.parent)
+		err = load_object(v, e, at.parent, a, &object);
+	if (err == ERR_OK)
+		err = view_subject_of(v, e, a, &s);
+	if (err == ERR_OK && !gate_judge_attr(&v->gate, &s.s, at.parent ? &object : NULL, attr))
+		err = ERR_NOENT;
+	return err == ERR_OK ? err : fail(f, err, "Invalid attribute");
+}
+
+enum err view_object(struct view *v, struct str id_or_uuid, struct arena *a, struct misp_event *e,
+		     struct misp_object *o, struct fail *f)
+{
+	struct index_uuid at;
+	struct subject s;
+	enum err err = locate(v, id_or_uuid, EL_OBJECT, &at);
+	if (err == ERR_OK)
+		err = visible_event(v, at.event_id, a, e);
+	if (err == ERR_OK)
+		err = load_object(v, e, at.id, a, o);
+	if (err == ERR_OK)
+		err = view_subject_of(v, e, a, &s);
+	if (err == ERR_OK && !gate_judge_object(&v->gate, &s.s, o))
+		err = ERR_NOENT;
+	return err == ERR_OK ? err : fail(f, err, "Invalid object");
+}
+
+/* ---- what search asks ---- */
+
+static bool event_visible(void *user, const struct misp_event *e)
+{
+	struct view *v = user;
+	struct subject s;
+	if (v->judged_id == e->id && e->id)
+		return v->judged;
+	struct arena_mark m = arena_mark(v->scratch);
+	v->judged = view_subject_of(v, e, v->scratch, &s) == ERR_OK &&
+		    gate_judge(&v->gate, &s.s).outcome == GATE_RELEASE;
+	v->judged_id = e->id;
+	arena_rewind(v->scratch, m);
+	return v->judged;
+}
+
+static bool attr_visible(void *user, const struct misp_event *e, const struct misp_object *o,
+			 const struct misp_attr *attr)
+{
+	struct view *v = user;
+	struct subject s;
+	struct misp_attr copy = *attr;
+	struct arena_mark m = arena_mark(v->scratch);
+	bool yes = view_subject_of(v, e, v->scratch, &s) == ERR_OK &&
+		   view_resolve_tags(v, v->scratch, &copy.tags) == ERR_OK &&
+		   gate_judge_attr(&v->gate, &s.s, o, &copy);
+	arena_rewind(v->scratch, m);
+	return yes;
+}
+
+struct search_visible view_visible(struct view *v)
+{
+	return (struct search_visible){.user = v, .event = event_visible, .attr = attr_visible};
+}

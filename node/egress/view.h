@@ -1,0 +1,57 @@
+/*
+ * view.h - one caller's look at one snapshot (inside node/egress only).
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "egress/egress.h"
+
+#define CACHE_SLOTS 256
+
+/* Rows that many events share, copied into the view's arena: id -> row. Direct mapped: a clash
+   replaces, and the old copy stays in the arena until that is full; then both start anew. */
+struct row_cache {
+	struct row_slot {
+		uint64_t id;
+		void *row; /* NULL: known not to be there */
+	} slots[CACHE_SLOTS];
+};
+
+struct view {
+	const struct egress_env *env;
+	struct audience audience;
+	struct policy *policy;
+	struct gate_facts facts;
+	struct gate_ctx gate;
+	struct store_rtxn *txn; /* NULL between slices */
+	struct arena *arena; /* of caches */
+	struct arena *scratch; /* of one question */
+	struct row_cache orgs, tags, groups, users;
+	uint64_t *sg_ids;
+	/* the last answer of the search callback */
+	uint64_t judged_id;
+	bool judged;
+};
+
+MUST_USE enum err view_reopen(struct view *v, struct fail *f);
+void view_pause(struct view *v);
+
+/* Rows by id from the caches; NULL when there is none. */
+const struct misp_org *view_org(struct view *v, uint64_t id);
+const struct misp_tag *view_tag(struct view *v, uint64_t id);
+const struct misp_sg *view_sg(struct view *v, uint64_t id);
+const struct misp_user *view_user(struct view *v, uint64_t id);
+
+/* Fill what a tag reference leaves to the tag table. Copies the list into `a`. */
+MUST_USE enum err view_resolve_tags(struct view *v, struct arena *a, struct entity_list *tags);
+
+/* Load an event with what its ids stand for; copies live in `a`. */
+struct subject {
+	struct misp_event event;
+	struct gate_subject s;
+};
+MUST_USE enum err view_subject(struct view *v, uint64_t id, struct arena *a, struct subject *out);
+/* The same for a head that is at hand. */
+MUST_USE enum err view_subject_of(struct view *v, const struct misp_event *e, struct arena *a,
+				  struct subject *out);

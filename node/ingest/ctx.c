@@ -1,0 +1,145 @@
+/*
+ * ctx.c - the shared state of one ingest: maps of a document's ordinals, problems, results.
+ */
+#include "ingest/ctx.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+
+#define PROBLEMS_MAX 1000
+#define IDS_MAX 1000
+
+static size_t ordmap_place(const struct ordmap *m, uint32_t ordinal)
+{
+	size_t i = (ordinal * UINT32_C(2654435761)) & (m->cap - 1);
+	while (m->v[i].ordinal && m->v[i].ordinal != ordinal)
+		i = (i + 1) & (m->cap - 1);
+	return i;
+}
+
+static bool ordmap_grow(struct ordmap *m)
+{
+	struct ordmap old = *m;
+	m->cap = old.cap ? old.cap * 2 : 64;
+	m->v = calloc(m->cap, sizeof(*m->v));
+	if (!m->v) {
+		*m = old;
+		return false;
+	}
+	for (size_t i = 0; i < old.cap; i++)
+		if (old.v[i].ordinal)
+			m->v[ordmap_place(m, old.v[i].ordinal)] = old.v[i];
+	free(old.v);
+	return true;
+}
+
+struct ordmap_slot *ordmap_at(struct ordmap *m, uint32_t ordinal, bool make)
+{
+	if (ordinal == 0)
+		return NULL;
+	if (m->cap) {
+		struct ordmap_slot *s = &m->v[ordmap_place(m, ordinal)];
+		if (s->ordinal)
+			return s;
+	}
+	if (!make || (m->n * 4 >= m->cap * 3 && !ordmap_grow(m)))
+		return NULL;
+	struct ordmap_slot *s = &m->v[ordmap_place(m, ordinal)];
+	*s = (struct ordmap_slot){.ordinal = ordinal};
+	m->n++;
+	return s;
+}
+
+void ordmap_free(struct ordmap *m)
+{
+	free(m->v);
+	*m = (struct ordmap){0};
+}
+
+static bool seen_grow(struct seen *s)
+{
+	struct seen old = *s;
+	s->cap = old.cap ? old.cap * 2 : 256;
+	s->v = calloc(s->cap, sizeof(*s->v));
+	if (!s->v) {
+		*s = old;
+		return false;
+	}
+	for (size_t i = 0; i < old.cap; i++) {
+		if (!old.v[i])
+			continue;
+		size_t k = old.v[i] & (s->cap - 1);
+		while (s->v[k])
+			k = (k + 1) & (s->cap - 1);
+		s->v[k] = old.v[i];
+	}
+	free(old.v);
+	return true;
+}
+
+bool seen_add(struct seen *s, uint64_t digest, bool *oom)
+{
+	digest |= 1; /* 0 is the empty slot */
+	if (s->n * 4 >= s->cap * 3 && !seen_grow(s)) {
+		*oom = true;
+		return false;
+	}
+	size_t i = digest & (s->cap - 1);
+	while (s->v[i]) {
+		if (s->v[i] == digest)
+			return true;
+		i = (i + 1) & (s->cap - 1);
+	}
+	s->v[i] = digest;
+	s->n++;
+	return false;
+}
+
+void seen_free(struct seen *s)
+{
+	free(s->v);
+	*s = (struct seen){0};
+}
+
+void ctx_init(struct ingest_ctx *c, const struct ingest_env *env, const struct admitted *adm,
+	      struct admit_facts *facts, struct arena *a, struct ingest_result *out)
+{
+	*c = (struct ingest_ctx){.env = env,
+				 .adm = adm,
+				 .origin = adm ? admitted_origin(adm) : NULL,
+				 .facts = facts,
+				 .out_arena = a,
+				 .out = out};
+	*out = (struct ingest_result){0};
+}
+
+void ctx_free(struct ingest_ctx *c)
+{
+	arena_free(c->arena);
+	ordmap_free(&c->objects);
+	ordmap_free(&c->attrs);
+	seen_free(&c->seen);
+}
+
+void ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors)
+{
+	c->out->refused++;
+	if (c->out->n_problems >= PROBLEMS_MAX)
+		return;
+	if (!c->out->problems)
+		c->out->problems = ARENA_ARRAY(c->out_arena, struct ingest_problem, PROBLEMS_MAX);
+	struct str text = arena_str(c->out_arena, str_c(errors));
+	if (c->out->problems && text.p)
+		c->out->problems[c->out->n_problems++] = (struct ingest_problem){index, text};
+}
+
+void ctx_id(struct ingest_ctx *c, enum element_kind k, uint64_t id, uint64_t parent)
+{
+	if (c->out->n_ids >= IDS_MAX)
+		return;
+	if (!c->out->ids)
+		c->out->ids = arena_array(c->out_arena, IDS_MAX, sizeof(*c->out->ids));
+	if (c->out->ids)
+		c->out->ids[c->out->n_ids++] = (struct search_id){k, id, parent};
+}

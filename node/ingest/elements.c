@@ -1,0 +1,312 @@
+/*
+ * elements.c - attributes and objects added to an event that is there, or edited one by one.
+ */
+#include "base/clock.h"
+#include "ingest/ctx.h"
+
+/* Content of an event changed: it is no longer published, and as new as the change
+   (sync-protocol.md section 7, "unpublishing side effect"). */
+static enum err touch_event(struct ingest_ctx *c, struct store_wtxn *w, struct fail *f)
+{
+	if (!c->touched)
+		return ERR_OK;
+	if (c->content_changed) {
+		c->event.published = false;
+		c->event.timestamp = clock_now();
+	}
+	TRY(store_event_put(w, c->adm, &c->event, f));
+	return put_event_change(c, w, CHANGE_EDIT, false, f);
+}
+
+struct job {
+	struct ingest_ctx *c;
+	struct ingest_result before;
+	struct arena *arena;
+	enum element_kind kind; /* of the one that is edited */
+	uint64_t event_id, id, parent;
+	bool adding_object;
+};
+
+static enum err begin(struct job *j, struct store_wtxn *w, struct fail *f)
+{
+	struct ingest_ctx *c = j->c;
+	*c->out = j->before;
+	c->changes = 0;
+	c->touched = c->content_changed = false;
+	memset(c->tags, 0, sizeof(c->tags));
+	enum err e = store_get(store_view(w), T_EVENT, j->event_id, j->arena, &c->event);
+	c->out->event_id = j->event_id;
+	c->out->event_uuid = c->event.uuid;
+	c->out->outcome = INGEST_UPDATED;
+	return e == ERR_NOENT ? fail(f, e, "Invalid event") : e;
+}
+
+static const unsigned passes[] = {KIND(EL_OBJECT) | KIND(EL_CLUSTER), KIND(EL_ATTR),
+				  KIND(EL_REF) | KIND(EL_REPORT) | KIND(EL_SIGHTING)};
+
+static enum err run_add(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct job *j = arg;
+	struct ingest_ctx *c = j->c;
+	TRY(begin(j, w, f));
+	for (size_t p = 0; p < ARRAY_LEN(passes); p++)
+		for (uint32_t i = 0; i < c->n; i++) {
+			struct element e = c->els[i];
+			if (passes[p] & KIND(e.kind))
+				TRY(put_element(c, w, &e, c->index_of[i], f));
+		}
+	return touch_event(c, w, f);
+}
+
+static enum err admit(const struct ingest_env *env, struct raw_event **raw, const struct origin *o,
+		      struct admit_facts *facts, struct admitted **adm, struct fail *f)
+{
+	struct policy *p = env->policy(env->user);
+	enum err e = gate_admit(p, raw, o, facts, adm, f);
+	policy_unref(p);
+	return e;
+}
+
+/* Prepare all elements of the document and run one job over them. */
+static enum err one_job(const struct ingest_env *env, struct job *j, struct raw_event **raw,
+			const struct origin *o, struct admit_facts *facts, store_run_fn run,
+			bool break_on_duplicate, struct arena *a, struct ingest_result *out,
+			struct fail *f)
+{
+	OWN(admitted) struct admitted *adm = NULL;
+	struct ingest_ctx c;
+	uint64_t n = 1;
+	bool end;
+	*out = (struct ingest_result){0};
+	TRY(admit(env, raw, o, facts, &adm, f));
+	for (unsigned k = 0; k < EL_COUNT; k++)
+		n += raw_count(admitted_raw(adm), k);
+	ctx_init(&c, env, adm, facts, a, out);
+	c.break_on_duplicate = break_on_duplicate;
+	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(admitted_raw(adm));
+	enum err e = cur ? ctx_prepare(&c, cur, KINDS_ALL, (uint32_t)MIN(n, UINT32_MAX), &end, f)
+			 : ERR_NOMEM;
+	if (e == ERR_OK) {
+		j->c = &c;
+		j->before = *out;
+		j->arena = a;
+		e = store_run(env->store, run, j, f);
+	}
+	ctx_free(&c);
+	return e;
+}
+
+enum err ingest_elements_add(const struct ingest_env *env, uint64_t event_id,
+			     struct raw_event **raw, const struct origin *o,
+			     struct admit_facts *facts, bool break_on_duplicate, struct arena *a,
+			     struct ingest_result *out, struct fail *f)
+{
+	struct job j = {.event_id = event_id};
+	return one_job(env, &j, raw, o, facts, run_add, break_on_duplicate, a, out, f);
+}
+
+/* ---- editing one ---- */
+
+/* The object of an edited attribute is as new as the attribute (sync-protocol.md 12.2, 5). */
+static enum err touch_object(struct ingest_ctx *c, struct store_wtxn *w, uint64_t object_id,
+			     struct fail *f)
+{
+	struct el_key key = {c->event.body, 0, object_id};
+	struct misp_object o;
+	if (!object_id)
+		return ERR_OK;
+	TRY(store_el_get(store_view(w), EL_OBJECT, key, c->arena, &o));
+	o.timestamp = clock_now();
+	TRY(store_el_put(w, c->adm, EL_OBJECT, key, &o, f));
+	return put_change(c, w, CHANGE_EDIT, EL_OBJECT, object_id, 0, o.uuid, f);
+}
+
+static enum err run_attr_edit(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct job *j = arg;
+	struct ingest_ctx *c = j->c;
+	struct misp_attr row;
+	TRY(begin(j, w, f));
+	struct el_key key = {c->event.body, j->parent, j->id};
+	TRY(store_el_get(store_view(w), EL_ATTR, key, c->arena, &row));
+	if (row.deleted)
+		return fail(f, ERR_NOENT, "Invalid attribute.");
+	if (c->n == 0)
+		return ERR_OK; /* refused: problems tell */
+	struct element e = c->els[0];
+	if (ENTITY_HAS(&e.attr, ATTR_F_timestamp) && e.attr.timestamp <= row.timestamp)
+		return fail(f, ERR_STALE,
+			    "Attribute could not be saved: Attribute in the request not newer than "
+			    "the local copy.");
+	e.attr.uuid = row.uuid; /* cannot be changed */
+	e.parent = 0;
+	e.attr.object_id = j->parent;
+	TRY(put_element(c, w, &e, 0, f));
+	TRY(touch_object(c, w, j->parent, f));
+	return touch_event(c, w, f);
+}
+
+/* An attribute as stored, for the gate to judge an edit against (type and category of a partial
+   document come from here). */
+static enum err complete_attr(const struct ingest_env *env, uint64_t event_id, uint64_t object_id,
+			      uint64_t attr_id, struct raw_event **raw, struct arena *a,
+			      struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(*raw);
+	OWN(raw) struct raw_event *full = raw_new(RAW_ATTRS, NULL, env->spool_dir);
+	struct misp_event ev;
+	struct misp_attr row;
+	struct element e;
+	if (!cur || !full)
+		return fail(f, ERR_NOMEM, "no memory");
+	TRY(store_read(env->store, &t, f));
+	enum err err = store_get(t, T_EVENT, event_id, NULL, &ev);
+	if (err == ERR_OK)
+		err = store_el_get(t, EL_ATTR, (struct el_key){ev.body, object_id, attr_id}, a, &row);
+	TRY(err);
+	TRY(raw_next(cur, a, &e, f));
+	bool changes = ENTITY_HAS(&e.attr, ATTR_F_value) || ENTITY_HAS(&e.attr, ATTR_F_type) ||
+		       ENTITY_HAS(&e.attr, ATTR_F_category);
+	if (changes) {
+		if (!ENTITY_HAS(&e.attr, ATTR_F_value))
+			e.attr.value = row.value;
+		if (!ENTITY_HAS(&e.attr, ATTR_F_type))
+			e.attr.type = row.type;
+		if (!ENTITY_HAS(&e.attr, ATTR_F_category) && !ENTITY_HAS(&e.attr, ATTR_F_type))
+			e.attr.category = row.category;
+		ENTITY_SET_HAS(&e.attr, ATTR_F_value);
+		ENTITY_SET_HAS(&e.attr, ATTR_F_type);
+	}
+	if (!ENTITY_HAS(&e.attr, ATTR_F_timestamp))
+		e.attr.timestamp = MAX(clock_now(), row.timestamp + 1);
+	TRY(raw_add(full, &e, f));
+	raw_free(*raw);
+	*raw = MOVE(full);
+	return ERR_OK;
+}
+
+enum err ingest_attr_edit(const struct ingest_env *env, uint64_t attr_id, struct raw_event **raw,
+			  const struct origin *o, struct admit_facts *facts, struct arena *a,
+			  struct ingest_result *out, struct fail *f)
+{
+	struct job j = {.kind = EL_ATTR, .id = attr_id};
+	*out = (struct ingest_result){0};
+	enum err e = index_attr_find(env->index, attr_id, &j.event_id, &j.parent);
+	if (e != ERR_OK)
+		return fail(f, e, "Invalid attribute.");
+	TRY(complete_attr(env, j.event_id, j.parent, attr_id, raw, a, f));
+	facts->is_edit = true;
+	return one_job(env, &j, raw, o, facts, run_attr_edit, true, a, out, f);
+}
+
+/* ---- objects ---- */
+
+static bool object_differs(const struct misp_attr *a, const struct misp_attr *row)
+{
+	return (ENTITY_HAS(a, ATTR_F_value) && !str_eq(a->value, row->value)) ||
+	       (ENTITY_HAS(a, ATTR_F_type) && a->type != row->type) ||
+	       (ENTITY_HAS(a, ATTR_F_category) && a->category != row->category) ||
+	       (ENTITY_HAS(a, ATTR_F_to_ids) && a->to_ids != row->to_ids) ||
+	       (ENTITY_HAS(a, ATTR_F_comment) && !str_eq(a->comment, row->comment)) ||
+	       (ENTITY_HAS(a, ATTR_F_distribution) && a->distribution != row->distribution) ||
+	       (ENTITY_HAS(a, ATTR_F_deleted) && a->deleted != row->deleted) ||
+	       (ENTITY_HAS(a, ATTR_F_first_seen) && a->first_seen != row->first_seen) ||
+	       (ENTITY_HAS(a, ATTR_F_last_seen) && a->last_seen != row->last_seen) ||
+	       (ENTITY_HAS(a, ATTR_F_disable_correlation) &&
+		a->disable_correlation != row->disable_correlation) ||
+	       row->deleted;
+}
+
+/* The prepared attribute with this UUID, or NULL. */
+static struct element *prepared(struct ingest_ctx *c, struct uuid u)
+{
+	for (uint32_t i = 0; i < c->n; i++)
+		if (c->els[i].kind == EL_ATTR && uuid_eq(c->els[i].attr.uuid, u))
+			return &c->els[i];
+	return NULL;
+}
+
+/* A document with attributes replaces them: those that it leaves out are soft-deleted, those that
+   are equal stay as they are (rest-api.md, update_object). */
+static enum err object_attrs(struct ingest_ctx *c, struct store_wtxn *w, struct job *j, bool *given,
+			     struct fail *f)
+{
+	struct el_key from = {c->event.body, j->id, 0}, key;
+	int64_t now = clock_now();
+	for (uint32_t i = 0; i < c->n; i++)
+		*given |= c->els[i].kind == EL_ATTR;
+	while (*given) {
+		OWN(store_el_iter) struct store_el_iter *it = NULL;
+		struct misp_attr row;
+		TRY(store_el_iter_new(store_view(w), EL_ATTR, from, true, &it));
+		enum err e = store_el_iter_next(it, c->arena, &key, &row);
+		if (e == ERR_NOENT)
+			break;
+		TRY(e);
+		from.id = key.id + 1;
+		struct element *in = prepared(c, row.uuid);
+		if (in ? !object_differs(&in->attr, &row) : row.deleted)
+			continue;
+		struct element el = {.kind = EL_ATTR, .attr = row};
+		if (in)
+			el = *in;
+		else
+			el.attr.deleted = true;
+		el.attr.head.has |= UINT64_C(1) << ATTR_F_deleted;
+		el.attr.head.has &= ~(UINT64_C(1) << ATTR_F_timestamp);
+		el.attr.timestamp = now;
+		el.attr.tags.n = in ? el.attr.tags.n : 0;
+		el.parent = 0;
+		el.attr.object_id = j->id;
+		TRY(put_element(c, w, &el, 0, f));
+	}
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct element el = c->els[i];
+		struct index_uuid at;
+		if (el.kind != EL_ATTR ||
+		    index_uuid_find(c->env->index, el.attr.uuid, &at) == ERR_OK)
+			continue;
+		el.parent = 0;
+		el.attr.object_id = j->id;
+		TRY(put_element(c, w, &el, c->index_of[i], f));
+	}
+	return ERR_OK;
+}
+
+static enum err run_object_edit(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct job *j = arg;
+	struct ingest_ctx *c = j->c;
+	struct misp_object row;
+	bool given = false;
+	TRY(begin(j, w, f));
+	struct el_key key = {c->event.body, 0, j->id};
+	TRY(store_el_get(store_view(w), EL_OBJECT, key, c->arena, &row));
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct element e = c->els[i];
+		if (e.kind != EL_OBJECT)
+			continue;
+		/* an older timestamp is accepted (corrections, 27) */
+		e.object.head.has &= ~(UINT64_C(1) << OBJECT_F_timestamp);
+		e.object.timestamp = clock_now();
+		e.object.uuid = row.uuid;
+		TRY(put_element(c, w, &e, c->index_of[i], f));
+	}
+	TRY(object_attrs(c, w, j, &given, f));
+	return touch_event(c, w, f);
+}
+
+enum err ingest_object_edit(const struct ingest_env *env, uint64_t object_id,
+			    struct raw_event **raw, const struct origin *o,
+			    struct admit_facts *facts, struct arena *a, struct ingest_result *out,
+			    struct fail *f)
+{
+	struct job j = {.kind = EL_OBJECT, .id = object_id};
+	*out = (struct ingest_result){0};
+	enum err e = index_object_find(env->index, object_id, &j.event_id);
+	if (e != ERR_OK)
+		return fail(f, e, "Invalid object.");
+	facts->is_edit = true;
+	return one_job(env, &j, raw, o, facts, run_object_edit, true, a, out, f);
+}

@@ -1,0 +1,439 @@
+/*
+ * event.c - whole events: added, edited, merged.
+ *
+ * A document of ordinary size is one job: all or nothing. A big one is written as a stage in
+ * several jobs of bounded size and named by the last one, so that nobody sees half of it.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "ingest/ctx.h"
+
+/* Elements a job of a stage writes: about 8 MiB of records. */
+#define STAGE_STEP 8192
+/* Documents with more elements are staged. */
+#define ONE_JOB_MAX 20000
+
+/* The passes over a document: objects first (their ids are wanted by attributes and references),
+   references and what hangs below attributes last. */
+static const unsigned passes[] = {
+	KIND(EL_CLUSTER) | KIND(EL_OBJECT),
+	KIND(EL_ATTR),
+	KIND(EL_REF) | KIND(EL_REPORT) | KIND(EL_SIGHTING),
+};
+
+static uint64_t elements_of(struct raw_event *r)
+{
+	uint64_t n = 0;
+	for (unsigned k = 0; k < EL_COUNT; k++)
+		n += raw_count(r, k);
+	return n;
+}
+
+/* What a job may undo. */
+struct snapshot {
+	struct misp_event event;
+	struct ingest_result out;
+	uint64_t changes;
+	bool touched, content_changed;
+};
+
+static struct snapshot snap(const struct ingest_ctx *c)
+{
+	return (struct snapshot){c->event, *c->out, c->changes, c->touched, c->content_changed};
+}
+
+static void snap_back(struct ingest_ctx *c, const struct snapshot *s)
+{
+	c->event = s->event;
+	*c->out = s->out;
+	c->changes = s->changes;
+	c->touched = s->touched;
+	c->content_changed = s->content_changed;
+	memset(c->tags, 0, sizeof(c->tags));
+}
+
+/* Put the prepared elements of one pass; copies, since a job may run again. */
+static enum err put_pass(struct ingest_ctx *c, struct store_wtxn *w, unsigned kinds, struct fail *f)
+{
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct element e = c->els[i];
+		if (kinds & KIND(e.kind))
+			TRY(put_element(c, w, &e, c->index_of[i], f));
+	}
+	return ERR_OK;
+}
+
+/* ---- adding ---- */
+
+static struct str uuid_key(const struct uuid *u)
+{
+	return (struct str){(const char *)u->b, sizeof(u->b)};
+}
+
+static enum err event_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u, bool *blocked)
+{
+	char key[17] = {(char)kind};
+	uint64_t id;
+	memcpy(key + 1, u.b, 16);
+	enum err e = store_find(t, IX_BLOCK_UUID, (struct str){key, sizeof(key)}, &id);
+	*blocked = e == ERR_OK;
+	return e == ERR_NOENT ? ERR_OK : e;
+}
+
+/* Facts that gate_admit wants about block lists. */
+static enum err look_up_blocks(const struct ingest_env *env, struct raw_event *raw,
+			       struct admit_facts *facts, struct fail *f)
+{
+	const struct misp_event *h = raw_head(raw);
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	TRY(store_read(env->store, &t, f));
+	TRY(event_blocked(t, 0, h->uuid, &facts->event_blocked));
+	if (h->orgc.n)
+		TRY(event_blocked(t, 1, LIST_AT(h->orgc, struct misp_org, 0)->uuid,
+				  &facts->org_blocked));
+	return ERR_OK;
+}
+
+static enum err admit(const struct ingest_env *env, struct raw_event **raw, const struct origin *o,
+		      struct admit_facts *facts, struct admitted **adm, struct fail *f)
+{
+	struct policy *p = env->policy(env->user);
+	enum err e = look_up_blocks(env, *raw, facts, f);
+	if (e == ERR_OK)
+		e = gate_admit(p, raw, o, facts, adm, f);
+	policy_unref(p);
+	return e;
+}
+
+/* The organisations, group and tags that the head names. */
+static enum err head_capture(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
+			     struct fail *f)
+{
+	struct misp_event *e = &c->event;
+	bool refused;
+	e->org_id = c->facts->org_id;
+	e->orgc_id = c->facts->org_id;
+	if (e->orgc.n)
+		TRY(ingest_org_capture(w, LIST_AT(e->orgc, struct misp_org, 0), false, &e->orgc_id, f));
+	TRY(capture_sg_of(c, w, &e->sharing_group, &e->distribution, &e->sharing_group_id, &refused,
+			  f));
+	return capture_tags(c, w, a, &e->tags, f);
+}
+
+static enum err head_begin(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
+			   struct fail *f)
+{
+	uint64_t id;
+	enum err e = store_find(store_view(w), IX_EVENT_UUID, uuid_key(&c->event.uuid), &id);
+	if (e == ERR_OK) {
+		c->out->event_id = id;
+		return fail(f, ERR_EXISTS, "event exists");
+	}
+	if (e != ERR_NOENT)
+		return fail(f, e, "looking up the event");
+	TRY(head_capture(c, w, a, f));
+	c->event.id = store_new_row_id(w, T_EVENT);
+	c->event.user_id = c->facts->user_id;
+	c->event.received = clock_now();
+	return ERR_OK;
+}
+
+static enum err head_end(struct ingest_ctx *c, struct store_wtxn *w, struct fail *f)
+{
+	if (c->event.published)
+		c->event.publish_timestamp = clock_now();
+	c->event.timestamp = c->event.timestamp ? c->event.timestamp : clock_now();
+	if (c->origin->kind == ORIGIN_PEER)
+		c->event.origin_peer = c->origin->id;
+	TRY(store_event_put(w, c->adm, &c->event, f));
+	c->out->outcome = INGEST_ADDED;
+	c->out->event_id = c->event.id;
+	c->out->event_uuid = c->event.uuid;
+	return put_event_change(c, w, CHANGE_ADD, true, f);
+}
+
+struct job {
+	struct ingest_ctx *c;
+	struct snapshot before;
+	struct arena *arena; /* of the head's captured tags */
+	unsigned kinds;
+	bool first, last;
+};
+
+/* An ordinary document: everything in one job. */
+static enum err run_add(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct job *j = arg;
+	struct ingest_ctx *c = j->c;
+	snap_back(c, &j->before);
+	TRY(head_begin(c, w, j->arena, f));
+	c->event.body = store_new_body(w);
+	for (size_t i = 0; i < ARRAY_LEN(passes); i++)
+		TRY(put_pass(c, w, passes[i], f));
+	return head_end(c, w, f);
+}
+
+/* One step of a stage. */
+static enum err run_stage(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct job *j = arg;
+	struct ingest_ctx *c = j->c;
+	snap_back(c, &j->before);
+	if (j->first) {
+		TRY(head_begin(c, w, j->arena, f));
+		TRY(store_stage_new(w, &c->event.body, f));
+	}
+	TRY(put_pass(c, w, j->kinds, f));
+	if (!j->last)
+		return ERR_OK;
+	uint64_t id;
+	/* somebody may have added it while this was being staged */
+	if (store_find(store_view(w), IX_EVENT_UUID, uuid_key(&c->event.uuid), &id) == ERR_OK) {
+		c->out->event_id = id;
+		return fail(f, ERR_EXISTS, "event exists");
+	}
+	TRY(head_end(c, w, f));
+	return store_stage_release(w, c->event.body, f);
+}
+
+static enum err run_drop(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct ingest_ctx *c = arg;
+	TRY(store_body_drop(w, c->event.body, f));
+	return store_stage_release(w, c->event.body, f);
+}
+
+static enum err step(struct ingest_ctx *c, struct job *j, store_run_fn run, struct fail *f)
+{
+	j->c = c;
+	j->before = snap(c);
+	return store_run(c->env->store, run, j, f);
+}
+
+static enum err add_one_job(struct ingest_ctx *c, struct arena *a, struct fail *f)
+{
+	struct raw_event *raw = admitted_raw(c->adm);
+	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(raw);
+	bool end;
+	if (!cur)
+		return fail(f, ERR_NOMEM, "no memory");
+	TRY(ctx_prepare(c, cur, KINDS_ALL, (uint32_t)elements_of(raw) + 1, &end, f));
+	struct job j = {.arena = a, .first = true, .last = true};
+	return step(c, &j, run_add, f);
+}
+
+static enum err add_pass(struct ingest_ctx *c, struct job *j, unsigned kinds, struct fail *f)
+{
+	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(admitted_raw(c->adm));
+	bool end = false;
+	if (!cur)
+		return fail(f, ERR_NOMEM, "no memory");
+	while (!end) {
+		TRY(ctx_prepare(c, cur, kinds, STAGE_STEP, &end, f));
+		j->kinds = kinds;
+		if (c->n || j->first)
+			TRY(step(c, j, run_stage, f));
+		j->first = false;
+	}
+	return ERR_OK;
+}
+
+static enum err add_staged(struct ingest_ctx *c, struct arena *a, struct fail *f)
+{
+	struct raw_event *raw = admitted_raw(c->adm);
+	struct job j = {.arena = a, .first = true};
+	enum err e = ERR_OK;
+	c->staged = true;
+	for (size_t i = 0; i < ARRAY_LEN(passes) && e == ERR_OK; i++) {
+		bool any = j.first;
+		for (unsigned k = 0; k < EL_COUNT; k++)
+			any |= (passes[i] & KIND(k)) && raw_count(raw, k);
+		if (any)
+			e = add_pass(c, &j, passes[i], f);
+	}
+	if (e == ERR_OK) {
+		c->n = 0;
+		j.last = true;
+		e = step(c, &j, run_stage, f);
+	}
+	if (e != ERR_OK && !j.first) {
+		struct fail ignored = {0};
+		if (store_run(c->env->store, run_drop, c, &ignored) != ERR_OK)
+			log_warn("ingest", "stage not dropped, left for the next start");
+	}
+	return e;
+}
+
+static enum err add_admitted(struct ingest_ctx *c, struct arena *a, struct fail *f)
+{
+	struct raw_event *raw = admitted_raw(c->adm);
+	c->event = *admitted_head(c->adm);
+	c->adding = true;
+	bool small = raw_in_memory(raw) && elements_of(raw) <= ONE_JOB_MAX;
+	return small ? add_one_job(c, a, f) : add_staged(c, a, f);
+}
+
+enum err ingest_event_add(const struct ingest_env *env, struct raw_event **raw,
+			  const struct origin *o, struct admit_facts *facts, struct arena *a,
+			  struct ingest_result *out, struct fail *f)
+{
+	OWN(admitted) struct admitted *adm = NULL;
+	struct ingest_ctx c;
+	*out = (struct ingest_result){0};
+	TRY(admit(env, raw, o, facts, &adm, f));
+	ctx_init(&c, env, adm, facts, a, out);
+	enum err e = add_admitted(&c, a, f);
+	ctx_free(&c);
+	return e;
+}
+
+/* ---- editing ---- */
+
+static void head_merge(struct misp_event *to, const struct misp_event *from)
+{
+#define TAKE(member)                                                                               \
+	do {                                                                                       \
+		if (ENTITY_HAS(from, EVENT_F_##member))                                            \
+			to->member = from->member;                                                 \
+	} while (0)
+	TAKE(date);
+	TAKE(threat_level_id);
+	TAKE(analysis);
+	TAKE(info);
+	TAKE(distribution);
+	TAKE(sharing_group_id);
+	TAKE(disable_correlation);
+	TAKE(extends_uuid);
+#undef TAKE
+	to->published = ENTITY_HAS(from, EVENT_F_published) && from->published;
+	to->timestamp = ENTITY_HAS(from, EVENT_F_timestamp) ? from->timestamp : clock_now();
+}
+
+/* Tags of the document join those of the event. */
+static enum err head_tags(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
+			  struct entity_list in, struct fail *f)
+{
+	struct entity_list had = c->event.tags;
+	if (!in.n || !c->facts->perm_tagger)
+		return ERR_OK;
+	TRY(capture_tags(c, w, a, &in, f));
+	struct misp_tagref *v = ARENA_ARRAY(a, struct misp_tagref, in.n + had.n);
+	uint32_t n = 0;
+	if (!v)
+		return fail(f, ERR_LIMIT, "no memory for tags");
+	LIST_EACH(t, had, struct misp_tagref)
+		v[n++] = *t;
+	LIST_EACH(t, in, struct misp_tagref) {
+		uint32_t i = 0;
+		while (i < n && v[i].tag_id != t->tag_id)
+			i++;
+		if (t->deleted && i < n)
+			v[i] = v[--n];
+		else if (!t->deleted) {
+			v[i] = *t;
+			n = MAX(n, i + 1);
+		}
+	}
+	c->event.tags = (struct entity_list){v, n};
+	return ERR_OK;
+}
+
+static enum err run_edit(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct job *j = arg;
+	struct ingest_ctx *c = j->c;
+	const struct misp_event *h = admitted_head(c->adm);
+	bool refused;
+	uint64_t id = j->before.event.id;
+	snap_back(c, &j->before);
+	TRY(store_get(store_view(w), T_EVENT, id, j->arena, &c->event));
+	if (ENTITY_HAS(h, EVENT_F_timestamp) && h->timestamp <= c->event.timestamp)
+		return fail(f, ERR_STALE,
+			    "Event could not be saved: Event in the request not newer than the local "
+			    "copy.");
+	int64_t published_before = c->event.publish_timestamp;
+	head_merge(&c->event, h);
+	if (ENTITY_HAS(h, EVENT_F_distribution)) {
+		TRY(capture_sg_of(c, w, &h->sharing_group, &c->event.distribution,
+				  &c->event.sharing_group_id, &refused, f));
+		if (refused)
+			return fail(f, ERR_INVAL,
+				    "Event could not be saved: User not authorised to create the "
+				    "associated sharing group.");
+	}
+	TRY(head_tags(c, w, j->arena, h->tags, f));
+	for (size_t i = 0; i < ARRAY_LEN(passes); i++)
+		TRY(put_pass(c, w, passes[i], f));
+	c->event.publish_timestamp = c->event.published ? clock_now() : published_before;
+	TRY(store_event_put(w, c->adm, &c->event, f));
+	c->out->outcome = INGEST_UPDATED;
+	c->out->event_id = id;
+	c->out->event_uuid = c->event.uuid;
+	return put_event_change(c, w, c->event.published ? CHANGE_PUBLISH : CHANGE_EDIT, false, f);
+}
+
+static enum err edit_admitted(struct ingest_ctx *c, uint64_t event_id, struct arena *a,
+			      struct fail *f)
+{
+	struct raw_event *raw = admitted_raw(c->adm);
+	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(raw);
+	uint64_t n = elements_of(raw);
+	bool end;
+	if (!cur)
+		return fail(f, ERR_NOMEM, "no memory");
+	c->event.id = event_id;
+	TRY(ctx_prepare(c, cur, KINDS_ALL, (uint32_t)MIN(n + 1, UINT32_MAX), &end, f));
+	struct job j = {.arena = a};
+	return step(c, &j, run_edit, f);
+}
+
+enum err ingest_event_edit(const struct ingest_env *env, uint64_t event_id, struct raw_event **raw,
+			   const struct origin *o, struct admit_facts *facts, struct arena *a,
+			   struct ingest_result *out, struct fail *f)
+{
+	OWN(admitted) struct admitted *adm = NULL;
+	struct ingest_ctx c;
+	*out = (struct ingest_result){0};
+	facts->is_edit = true;
+	TRY(admit(env, raw, o, facts, &adm, f));
+	ctx_init(&c, env, adm, facts, a, out);
+	enum err e = edit_admitted(&c, event_id, a, f);
+	ctx_free(&c);
+	return e;
+}
+
+enum err ingest_event_merge(const struct ingest_env *env, struct raw_event **raw,
+			    const struct origin *o, struct admit_facts *facts, struct arena *a,
+			    struct ingest_result *out, struct fail *f)
+{
+	struct uuid uuid = raw_head(*raw)->uuid;
+	uint64_t id = 0;
+	struct misp_event known;
+	enum err e = ERR_NOENT;
+	*out = (struct ingest_result){0};
+	if (!uuid_is_nil(uuid)) {
+		OWN(store_rtxn) struct store_rtxn *t = NULL;
+		TRY(store_read(env->store, &t, f));
+		e = store_find(t, IX_EVENT_UUID, uuid_key(&uuid), &id);
+		if (e == ERR_OK)
+			e = store_get(t, T_EVENT, id, NULL, &known);
+		if (e == ERR_OK) {
+			facts->existing_local = !known.locked;
+			if (facts->kind == AUD_PEER && facts->pull && facts->existing_local &&
+			    !facts->internal_link)
+				return fail(f, ERR_BLOCKED,
+					    "Blocked an edit to an event that was created locally.");
+		}
+	}
+	if (e == ERR_NOENT)
+		return ingest_event_add(env, raw, o, facts, a, out, f);
+	TRY(e);
+	e = ingest_event_edit(env, id, raw, o, facts, a, out, f);
+	if (e == ERR_STALE) {
+		out->outcome = INGEST_UNCHANGED;
+		out->event_id = id;
+		out->event_uuid = uuid;
+		return ERR_OK;
+	}
+	return e;
+}

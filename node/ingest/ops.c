@@ -1,0 +1,519 @@
+/*
+ * ops.c - operations that carry no document: delete, restore, publish, tag, refer, sight.
+ */
+#include "base/clock.h"
+#include "gate/admit.h"
+#include "ingest/ctx.h"
+
+struct op {
+	const struct ingest_env *env;
+	const struct origin *origin;
+	const struct admitted *adm;
+	struct arena *arena;
+	enum element_kind kind;
+	uint64_t id, event_id, parent;
+	bool hard, flag, local;
+	uint64_t tag_id;
+	struct str relationship;
+	struct uuid uuid;
+	union {
+		const struct misp_ref *ref;
+		const struct misp_sighting *sighting;
+	};
+	/* results */
+	uint64_t new_id;
+	bool already;
+};
+
+/* Run an operation with an empty admitted document as the gate's proof. */
+static enum err run_op(struct op *op, store_run_fn run, struct fail *f)
+{
+	OWN(arena) struct arena *a = arena_new(16 << 20);
+	OWN(raw) struct raw_event *raw = raw_new(RAW_ELEMENTS, NULL, NULL);
+	OWN(admitted) struct admitted *adm = NULL;
+	struct admit_facts facts = {.kind = AUD_OPERATOR, .is_edit = true, .now = clock_now()};
+	if (!a || !raw)
+		return fail(f, ERR_NOMEM, "no memory");
+	struct policy *p = op->env->policy(op->env->user);
+	enum err e = gate_admit(p, &raw, op->origin, &facts, &adm, f);
+	policy_unref(p);
+	TRY(e);
+	op->adm = adm;
+	op->arena = a;
+	return store_run(op->env->store, run, op, f);
+}
+
+static enum err note(struct op *op, struct store_wtxn *w, enum change_op what, uint8_t kind,
+		     uint64_t id, uint64_t parent, struct uuid uuid, struct fail *f)
+{
+	struct change ch = {.op = what,
+			    .kind = kind,
+			    .id = id,
+			    .event_id = op->event_id,
+			    .parent = parent,
+			    .time = clock_now(),
+			    .uuid = uuid,
+			    .origin = *op->origin};
+	return store_change(w, &ch, f);
+}
+
+static enum err event_of(struct op *op, struct store_wtxn *w, struct misp_event *e, struct fail *f)
+{
+	enum err err = store_get(store_view(w), T_EVENT, op->event_id, op->arena, e);
+	return err == ERR_NOENT ? fail(f, err, "Invalid event") : err;
+}
+
+/* Content changed: unpublished, and as new as now. */
+static enum err event_touched(struct op *op, struct store_wtxn *w, struct misp_event *e,
+			      struct fail *f)
+{
+	e->published = false;
+	e->timestamp = clock_now();
+	TRY(store_event_put(w, op->adm, e, f));
+	return note(op, w, CHANGE_EDIT, CHANGE_TABLE(T_EVENT), e->id, 0, e->uuid, f);
+}
+
+static enum err locate(struct op *op, struct fail *f)
+{
+	enum err e;
+	if (op->kind == EL_ATTR)
+		e = index_attr_find(op->env->index, op->id, &op->event_id, &op->parent);
+	else if (op->kind == EL_OBJECT)
+		e = index_object_find(op->env->index, op->id, &op->event_id);
+	else
+		e = index_el_find(op->env->index, op->kind, op->id, &op->event_id, &op->parent);
+	return e == ERR_OK ? e : fail(f, e, "no such element");
+}
+
+/* ---- deleting ---- */
+
+/* Any element row: all have the members below under the same names. */
+union any_row {
+	struct misp_attr attr;
+	struct misp_object object;
+	struct misp_ref ref;
+	struct misp_report report;
+	struct misp_proposal proposal;
+	struct misp_sighting sighting;
+};
+
+static struct uuid mark_deleted(enum element_kind k, union any_row *r, bool deleted, bool *was)
+{
+	int64_t now = clock_now();
+#define MARK(member)                                                                               \
+	do {                                                                                       \
+		*was = r->member.deleted;                                                          \
+		r->member.deleted = deleted;                                                       \
+		r->member.timestamp = now;                                                         \
+		return r->member.uuid;                                                             \
+	} while (0)
+	switch (k) {
+	case EL_ATTR:
+		MARK(attr);
+	case EL_OBJECT:
+		MARK(object);
+	case EL_REF:
+		MARK(ref);
+	case EL_REPORT:
+		MARK(report);
+	case EL_PROPOSAL:
+		MARK(proposal);
+	case EL_SIGHTING:
+		return r->sighting.uuid;
+	case EL_CLUSTER:
+	case EL_COUNT:
+		break;
+	}
+#undef MARK
+	return UUID_NIL;
+}
+
+static uint64_t *count_of(struct misp_event *e, enum element_kind k)
+{
+	switch (k) {
+	case EL_ATTR:
+		return &e->attribute_total;
+	case EL_OBJECT:
+		return &e->object_count;
+	case EL_REF:
+		return &e->ref_count;
+	case EL_REPORT:
+		return &e->report_count;
+	case EL_PROPOSAL:
+		return &e->proposal_count;
+	case EL_SIGHTING:
+		return &e->sighting_count;
+	case EL_CLUSTER:
+	case EL_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+/* Delete or mark one element; keeps the event's counts right. */
+static enum err delete_one(struct op *op, struct store_wtxn *w, struct misp_event *e,
+			   enum element_kind k, struct el_key key, struct fail *f)
+{
+	union any_row row;
+	bool was = false;
+	TRY(store_el_get(store_view(w), k, key, op->arena, &row));
+	struct uuid u = mark_deleted(k, &row, true, &was);
+	if (k == EL_ATTR && !was)
+		e->attribute_count--;
+	if (op->hard || k == EL_SIGHTING) {
+		TRY(store_el_del(w, k, key, f));
+		uint64_t *n = count_of(e, k);
+		if (n)
+			(*n)--;
+		return note(op, w, CHANGE_DELETE, CHANGE_EL(k), key.id, key.parent, u, f);
+	}
+	TRY(store_el_put(w, op->adm, k, key, &row, f));
+	return note(op, w, CHANGE_EDIT, CHANGE_EL(k), key.id, key.parent, u, f);
+}
+
+/* What hangs below: attributes and references of an object; references to what goes. */
+static enum err delete_below(struct op *op, struct store_wtxn *w, struct misp_event *e,
+			     enum element_kind k, uint64_t parent, struct fail *f)
+{
+	struct el_key from = {e->body, parent, 0}, key;
+	for (;;) {
+		OWN(store_el_iter) struct store_el_iter *it = NULL;
+		union any_row row;
+		TRY(store_el_iter_new(store_view(w), k, from, true, &it));
+		enum err err = store_el_iter_next(it, op->arena, &key, &row);
+		if (err == ERR_NOENT)
+			return ERR_OK;
+		TRY(err);
+		from.id = key.id + 1;
+		TRY(delete_one(op, w, e, k, key, f));
+	}
+}
+
+static enum err delete_refs_to(struct op *op, struct store_wtxn *w, struct misp_event *e,
+			       struct uuid target, struct fail *f)
+{
+	struct el_key from = {.body = e->body}, key;
+	while (e->ref_count) {
+		OWN(store_el_iter) struct store_el_iter *it = NULL;
+		struct misp_ref row;
+		TRY(store_el_iter_new(store_view(w), EL_REF, from, false, &it));
+		enum err err = store_el_iter_next(it, op->arena, &key, &row);
+		if (err == ERR_NOENT)
+			return ERR_OK;
+		TRY(err);
+		from = key;
+		from.id++;
+		if (uuid_eq(row.referenced_uuid, target) && !row.deleted)
+			TRY(delete_one(op, w, e, EL_REF, key, f));
+	}
+	return ERR_OK;
+}
+
+static enum err run_delete(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct op *op = arg;
+	struct misp_event e;
+	TRY(event_of(op, w, &e, f));
+	struct el_key key = {e.body, op->parent, op->id};
+	union any_row row;
+	bool was;
+	TRY(store_el_get(store_view(w), op->kind, key, op->arena, &row));
+	struct uuid u = mark_deleted(op->kind, &row, true, &was);
+	if (op->kind == EL_OBJECT) {
+		TRY(delete_below(op, w, &e, EL_ATTR, op->id, f));
+		TRY(delete_below(op, w, &e, EL_REF, op->id, f));
+	}
+	if (op->kind == EL_ATTR || op->kind == EL_OBJECT)
+		TRY(delete_refs_to(op, w, &e, u, f));
+	TRY(delete_one(op, w, &e, op->kind, key, f));
+	if (op->kind == EL_SIGHTING) {
+		TRY(store_event_put(w, op->adm, &e, f));
+		return ERR_OK;
+	}
+	return event_touched(op, w, &e, f);
+}
+
+enum err ingest_el_delete(const struct ingest_env *env, enum element_kind k, uint64_t id, bool hard,
+			  const struct origin *o, struct fail *f)
+{
+	struct op op = {.env = env, .origin = o, .kind = k, .id = id, .hard = hard};
+	TRY(locate(&op, f));
+	return run_op(&op, run_delete, f);
+}
+
+static enum err run_restore(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct op *op = arg;
+	struct misp_event e;
+	struct misp_attr row;
+	TRY(event_of(op, w, &e, f));
+	struct el_key key = {e.body, op->parent, op->id};
+	TRY(store_el_get(store_view(w), EL_ATTR, key, op->arena, &row));
+	if (!row.deleted)
+		return fail(f, ERR_NOENT, "Invalid Attribute");
+	row.deleted = false;
+	row.timestamp = clock_now();
+	e.attribute_count++;
+	TRY(store_el_put(w, op->adm, EL_ATTR, key, &row, f));
+	TRY(note(op, w, CHANGE_EDIT, CHANGE_EL(EL_ATTR), row.id, key.parent, row.uuid, f));
+	return event_touched(op, w, &e, f);
+}
+
+enum err ingest_attr_restore(const struct ingest_env *env, uint64_t id, const struct origin *o,
+			     struct fail *f)
+{
+	struct op op = {.env = env, .origin = o, .kind = EL_ATTR, .id = id};
+	TRY(locate(&op, f));
+	return run_op(&op, run_restore, f);
+}
+
+/* ---- events ---- */
+
+static enum err block(struct store_wtxn *w, const struct misp_event *e, struct fail *f)
+{
+	struct misp_org orgc = {0};
+	enum err err = store_get(store_view(w), T_ORG, e->orgc_id, NULL, &orgc);
+	if (err != ERR_OK && err != ERR_NOENT)
+		return err;
+	struct misp_block b = {.id = store_new_row_id(w, T_BLOCK),
+			       .kind = 0,
+			       .uuid = e->uuid,
+			       .created = clock_now(),
+			       .info = e->info,
+			       .comment = STR("Automatically blocked by deleting the event"),
+			       .orgc = orgc.name};
+	err = store_put(w, T_BLOCK, b.id, &b, f);
+	return err == ERR_EXISTS ? ERR_OK : err;
+}
+
+static enum err run_event_delete(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct op *op = arg;
+	struct misp_event e;
+	TRY(event_of(op, w, &e, f));
+	if (op->flag)
+		TRY(block(w, &e, f));
+	TRY(store_event_del(w, e.id, f));
+	return note(op, w, CHANGE_DELETE, CHANGE_TABLE(T_EVENT), e.id, 0, e.uuid, f);
+}
+
+enum err ingest_event_delete(const struct ingest_env *env, uint64_t id, bool blocklist,
+			     const struct origin *o, struct fail *f)
+{
+	struct op op = {.env = env, .origin = o, .id = id, .event_id = id, .flag = blocklist};
+	return run_op(&op, run_event_delete, f);
+}
+
+static enum err run_publish(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct op *op = arg;
+	struct misp_event e;
+	TRY(event_of(op, w, &e, f));
+	e.published = op->flag;
+	if (op->flag)
+		e.publish_timestamp = clock_now();
+	TRY(store_event_put(w, op->adm, &e, f));
+	return note(op, w, op->flag ? CHANGE_PUBLISH : CHANGE_EDIT, CHANGE_TABLE(T_EVENT), e.id, 0,
+		    e.uuid, f);
+}
+
+enum err ingest_publish(const struct ingest_env *env, uint64_t id, bool publish,
+			const struct origin *o, struct fail *f)
+{
+	struct op op = {.env = env, .origin = o, .id = id, .event_id = id, .flag = publish};
+	return run_op(&op, run_publish, f);
+}
+
+/* ---- tags ---- */
+
+/* Put the tag into (or take it out of) a list; false when nothing changes. */
+static bool tag_list_change(struct op *op, struct entity_list *tags, bool attach)
+{
+	struct misp_tagref *v = ARENA_ARRAY(op->arena, struct misp_tagref, tags->n + 1);
+	uint32_t n = 0, at = UINT32_MAX;
+	if (!v)
+		return false;
+	LIST_EACH(t, *tags, struct misp_tagref) {
+		if (t->tag_id == op->tag_id)
+			at = n;
+		v[n++] = *t;
+	}
+	if (attach == (at != UINT32_MAX))
+		return false;
+	if (attach)
+		v[n++] = (struct misp_tagref){.tag_id = op->tag_id,
+					      .local = op->local,
+					      .relationship_type = op->relationship};
+	else {
+		op->local = v[at].local;
+		memmove(&v[at], &v[at + 1], (n - at - 1) * sizeof(*v));
+		n--;
+	}
+	*tags = (struct entity_list){v, n};
+	return true;
+}
+
+/* Local tags change neither timestamps nor the published state. */
+static enum err tag_event(struct op *op, struct store_wtxn *w, struct misp_event *e, bool attach,
+			  struct fail *f)
+{
+	op->already = !tag_list_change(op, &e->tags, attach);
+	if (op->already)
+		return ERR_OK;
+	if (!op->local)
+		return event_touched(op, w, e, f);
+	TRY(store_event_put(w, op->adm, e, f));
+	return note(op, w, CHANGE_EDIT, CHANGE_TABLE(T_EVENT), e->id, 0, e->uuid, f);
+}
+
+static enum err tag_attr(struct op *op, struct store_wtxn *w, struct misp_event *e, bool attach,
+			 struct fail *f)
+{
+	struct el_key key = {e->body, op->parent, op->id}, okey = {e->body, 0, op->parent};
+	struct misp_attr row;
+	struct misp_object object;
+	TRY(store_el_get(store_view(w), EL_ATTR, key, op->arena, &row));
+	op->already = !tag_list_change(op, &row.tags, attach);
+	if (op->already)
+		return ERR_OK;
+	if (!op->local)
+		row.timestamp = clock_now();
+	TRY(store_el_put(w, op->adm, EL_ATTR, key, &row, f));
+	TRY(note(op, w, CHANGE_EDIT, CHANGE_EL(EL_ATTR), row.id, key.parent, row.uuid, f));
+	if (op->local)
+		return note(op, w, CHANGE_EDIT, CHANGE_TABLE(T_EVENT), e->id, 0, e->uuid, f);
+	if (op->parent) {
+		TRY(store_el_get(store_view(w), EL_OBJECT, okey, op->arena, &object));
+		object.timestamp = row.timestamp;
+		TRY(store_el_put(w, op->adm, EL_OBJECT, okey, &object, f));
+		TRY(note(op, w, CHANGE_EDIT, CHANGE_EL(EL_OBJECT), okey.id, 0, object.uuid, f));
+	}
+	return event_touched(op, w, e, f);
+}
+
+static enum err run_tag(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct op *op = arg;
+	struct misp_event e;
+	TRY(event_of(op, w, &e, f));
+	return op->kind == EL_ATTR ? tag_attr(op, w, &e, op->flag, f)
+				   : tag_event(op, w, &e, op->flag, f);
+}
+
+static enum err tag_op(struct op *op, struct fail *f)
+{
+	if (op->kind == EL_ATTR)
+		TRY(locate(op, f));
+	else
+		op->event_id = op->id;
+	return run_op(op, run_tag, f);
+}
+
+enum err ingest_tag_attach(const struct ingest_env *env, enum element_kind k, uint64_t id,
+			   uint64_t tag_id, bool local, struct str relationship,
+			   const struct origin *o, bool *already, struct fail *f)
+{
+	struct op op = {.env = env,
+			.origin = o,
+			.kind = k,
+			.id = id,
+			.tag_id = tag_id,
+			.local = local,
+			.relationship = relationship,
+			.flag = true};
+	TRY(tag_op(&op, f));
+	*already = op.already;
+	return ERR_OK;
+}
+
+enum err ingest_tag_detach(const struct ingest_env *env, enum element_kind k, uint64_t id,
+			   uint64_t tag_id, const struct origin *o, struct fail *f)
+{
+	struct op op = {.env = env, .origin = o, .kind = k, .id = id, .tag_id = tag_id};
+	TRY(tag_op(&op, f));
+	return op.already ? fail(f, ERR_NOENT, "tag is not attached") : ERR_OK;
+}
+
+/* ---- references and sightings ---- */
+
+static enum err run_ref(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct op *op = arg;
+	struct misp_event e;
+	struct misp_object object;
+	struct misp_ref r = *op->ref;
+	struct index_uuid target, mine;
+	TRY(event_of(op, w, &e, f));
+	struct el_key okey = {e.body, 0, op->id};
+	TRY(store_el_get(store_view(w), EL_OBJECT, okey, op->arena, &object));
+	enum err err = index_uuid_find(op->env->index, r.referenced_uuid, &target);
+	if (err != ERR_OK || target.event_id != e.id ||
+	    (target.kind != CHANGE_EL(EL_ATTR) && target.kind != CHANGE_EL(EL_OBJECT)))
+		return fail(f, ERR_NOENT, "Invalid target.");
+	struct el_key key = {e.body, op->id, store_new_el_id(w, EL_REF)};
+	r.id = op->new_id = key.id;
+	r.object_id = op->id;
+	r.object_uuid = object.uuid;
+	r.event_id = e.id;
+	r.referenced_id = target.id;
+	r.referenced_type = target.kind == CHANGE_EL(EL_OBJECT);
+	r.timestamp = clock_now();
+	mine = (struct index_uuid){CHANGE_EL(EL_REF), r.id, e.id, op->id};
+	TRY(store_el_put(w, op->adm, EL_REF, key, &r, f));
+	TRY(index_uuid_pending(op->env->index, r.uuid, &mine));
+	TRY(note(op, w, CHANGE_ADD, CHANGE_EL(EL_REF), r.id, op->id, r.uuid, f));
+	object.timestamp = r.timestamp;
+	TRY(store_el_put(w, op->adm, EL_OBJECT, okey, &object, f));
+	TRY(note(op, w, CHANGE_EDIT, CHANGE_EL(EL_OBJECT), op->id, 0, object.uuid, f));
+	e.ref_count++;
+	return event_touched(op, w, &e, f);
+}
+
+enum err ingest_ref_add(const struct ingest_env *env, uint64_t object_id, struct uuid referenced,
+			struct str relationship, struct str comment, struct uuid uuid,
+			const struct origin *o, uint64_t *id, struct fail *f)
+{
+	struct misp_ref r = {.referenced_uuid = referenced,
+			     .relationship_type = relationship,
+			     .comment = comment,
+			     .uuid = uuid_is_nil(uuid) ? uuid_random() : uuid};
+	struct op op = {.env = env, .origin = o, .kind = EL_OBJECT, .id = object_id, .ref = &r};
+	TRY(locate(&op, f));
+	TRY(run_op(&op, run_ref, f));
+	*id = op.new_id;
+	return ERR_OK;
+}
+
+static enum err run_sighting(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct op *op = arg;
+	struct misp_event e;
+	struct misp_sighting s = *op->sighting;
+	struct index_uuid mine;
+	TRY(event_of(op, w, &e, f));
+	if (index_uuid_find(op->env->index, s.uuid, &mine) == ERR_OK)
+		return fail(f, ERR_EXISTS, "sighting is known");
+	struct el_key key = {e.body, op->id, store_new_el_id(w, EL_SIGHTING)};
+	s.id = op->new_id = key.id;
+	s.attribute_id = op->id;
+	s.event_id = e.id;
+	mine = (struct index_uuid){CHANGE_EL(EL_SIGHTING), s.id, e.id, op->id};
+	TRY(store_el_put(w, op->adm, EL_SIGHTING, key, &s, f));
+	TRY(index_uuid_pending(op->env->index, s.uuid, &mine));
+	TRY(note(op, w, CHANGE_ADD, CHANGE_EL(EL_SIGHTING), s.id, op->id, s.uuid, f));
+	e.sighting_count++;
+	e.sighting_timestamp = clock_now();
+	TRY(store_event_put(w, op->adm, &e, f));
+	return note(op, w, CHANGE_EDIT, CHANGE_TABLE(T_EVENT), e.id, 0, e.uuid, f);
+}
+
+enum err ingest_sighting_add(const struct ingest_env *env, uint64_t attr_id,
+			     const struct misp_sighting *s, const struct origin *o, uint64_t *id,
+			     struct fail *f)
+{
+	struct op op = {.env = env, .origin = o, .kind = EL_ATTR, .id = attr_id, .sighting = s};
+	TRY(locate(&op, f));
+	TRY(run_op(&op, run_sighting, f));
+	*id = op.new_id;
+	return ERR_OK;
+}

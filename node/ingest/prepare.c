@@ -1,0 +1,111 @@
+/*
+ * prepare.c - elements of an admitted document made ready for the writer, on the worker thread:
+ * judged by the gate, attachments decoded and stored. Nothing here needs a transaction.
+ */
+#include "base/hash.h"
+#include "ingest/ctx.h"
+#include "model/pack.h"
+
+#define ARENA_MAX (256u << 20)
+
+/* Deep copy: the views of a cursor over a file die with its next step. */
+static enum err keep(struct arena *a, struct element *e)
+{
+	TRY(entity_copy(a, element_desc(e->kind), &e->head, &e->head));
+	if (e->kind != EL_CLUSTER)
+		return ERR_OK;
+	return entity_copy(a, &desc_misp_galaxy, &e->galaxy, &e->galaxy);
+}
+
+/* Attachment: base64 to a content-addressed file. */
+static enum err store_data(struct ingest_ctx *c, struct str *data, struct str *blob,
+			   uint64_t *size, struct fail *f)
+{
+	OWN(buf) struct buf bytes = BUF(data->n + 16);
+	uint8_t digest[32];
+	if (!data->n || !base64_decode(&bytes, *data))
+		return buf_err(&bytes); /* MISP takes what is not base64 and keeps nothing of it */
+	TRY(store_blob_put(c->env->store, buf_str(&bytes), digest, f));
+	*blob = arena_str(c->arena, (struct str){(const char *)digest, sizeof(digest)});
+	*size = bytes.n;
+	*data = STR_NONE;
+	return blob->p ? ERR_OK : ERR_LIMIT;
+}
+
+/* Equal live attributes directly in a new event: the first wins (sync-protocol.md 4.5.1, 14). */
+static enum err repeats(struct ingest_ctx *c, const struct element *e, bool *twice, struct fail *f)
+{
+	const struct misp_attr *a = &e->attr;
+	bool oom = false;
+	*twice = false;
+	if (!c->adding || e->kind != EL_ATTR || e->parent || a->deleted)
+		return ERR_OK;
+	*twice = seen_add(&c->seen,
+			  hash_64(a->value.p, a->value.n, (uint64_t)a->type << 8 | a->category), &oom);
+	return oom ? fail(f, ERR_NOMEM, "no memory for the duplicate test") : ERR_OK;
+}
+
+static enum err prepare_one(struct ingest_ctx *c, struct element *e, struct fail *f)
+{
+	TRY(gate_admit_element(c->adm, c->facts, c->arena, e, f));
+	if (e->kind == EL_ATTR)
+		return store_data(c, &e->attr.data, &e->attr.blob, &e->attr.blob_size, f);
+	if (e->kind == EL_PROPOSAL)
+		return store_data(c, &e->proposal.data, &e->proposal.blob, &e->proposal.blob_size,
+				  f);
+	return ERR_OK;
+}
+
+enum err ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cur, unsigned kinds, uint32_t max,
+		     bool *end, struct fail *f)
+{
+	bool copy = !raw_in_memory(admitted_raw(c->adm));
+	*end = false;
+	c->n = 0;
+	if (!c->arena)
+		c->arena = arena_new(ARENA_MAX);
+	else
+		arena_reset(c->arena);
+	c->els = c->arena ? ARENA_ARRAY(c->arena, struct element, max) : NULL;
+	c->index_of = c->els ? ARENA_ARRAY(c->arena, uint32_t, max) : NULL;
+	if (!c->index_of)
+		return fail(f, ERR_NOMEM, "no memory for %u elements", max);
+	while (c->n < max) {
+		struct element *e = &c->els[c->n];
+		struct fail problem = {0};
+		enum err err = raw_next(cur, c->arena, e, f);
+		if (err == ERR_NOENT) {
+			*end = true;
+			return ERR_OK;
+		}
+		TRY(err);
+		if (!(kinds & KIND(e->kind)))
+			continue;
+		if (copy)
+			TRY(keep(c->arena, e));
+		err = prepare_one(c, e, &problem);
+		if (err == ERR_INVAL) {
+			ctx_problem(c, c->next_index++, problem.text);
+			struct ordmap_slot *s =
+				e->kind == EL_OBJECT ? ordmap_at(&c->objects, e->ordinal, true) : NULL;
+			if (s)
+				s->refused = true;
+			continue;
+		}
+		if (err != ERR_OK) {
+			if (f)
+				*f = problem;
+			return err;
+		}
+		bool twice;
+		TRY(repeats(c, e, &twice, f));
+		if (twice) {
+			ctx_problem(c, c->next_index++,
+				    "{\"value\":[\"A similar attribute already exists for this "
+				    "event.\"]}");
+			continue;
+		}
+		c->index_of[c->n++] = c->next_index++;
+	}
+	return ERR_OK;
+}
