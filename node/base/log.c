@@ -6,8 +6,8 @@
  */
 #include "base/log.h"
 
-#include <stdatomic.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -295,7 +295,7 @@ bool value_holds(struct str value, struct str folded_part)
 	struct str folded;
 
 	if (value.n > sizeof(small) / 2) {
-		room = large = malloc(value.n * 2);
+		room = large = calloc(value.n, 2);
 		if (!large)
 			return true; /* rather a hit too many than one that is not shown */
 	}
