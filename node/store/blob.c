@@ -1,7 +1,7 @@
 /*
  * blob.c - attachments as files named by their SHA-256, in two levels of folders.
  * A file gets its name only after it has been written and fsynced; equal contents are one file.
- * Nothing is deleted here: the sweep of care.c removes what no record names.
+ * Nothing is deleted here: the sweep of check.c removes what no record names.
  */
 #include "store/internal.h"
 

@@ -78,11 +78,39 @@ static enum err env_try(struct store *s, uint64_t size, unsigned flags, int *rc)
 	return ERR_OK;
 }
 
+/*
+ * Reading a mapped page behind the end of the file kills the process. Pages at the end that were
+ * never written are normal (allocated and freed in one transaction), pages cut off are not; in a
+ * hole both read as zeros, which LMDB reports as damage where it expects a page.
+ */
+static enum err file_reaches(struct store *s, struct fail *f)
+{
+	MDB_envinfo info;
+	struct stat st;
+	uint64_t need;
+	int fd;
+
+	if (mdb_env_info(s->env, &info) || mdb_env_get_fd(s->env, &fd) || fstat(fd, &st))
+		return fail(f, ERR_IO, "cannot look at data.mdb");
+	need = (info.me_last_pgno + 1) * (uint64_t)s->page_size;
+	if ((uint64_t)st.st_size >= need)
+		return ERR_OK;
+	if (s->opts.read_only) {
+		char path[4096];
+
+		snprintf(path, sizeof(path), "%s/data.mdb", s->dir);
+		return truncate(path, (off_t)need)
+			       ? fail(f, ERR_CORRUPT, "data.mdb is shorter than its pages")
+			       : ERR_OK;
+	}
+	return ftruncate(fd, (off_t)need) ? fail_errno(f, ERR_IO, errno, "cannot extend data.mdb")
+					  : ERR_OK;
+}
+
 static enum err env_make(struct store *s, struct fail *f)
 {
 	unsigned flags = MDB_NOTLS | (s->opts.read_only ? MDB_RDONLY : 0);
 	uint64_t size = map_wanted(&s->opts);
-	struct stat st;
 	MDB_stat ms;
 	int rc, fd, dead = 0;
 
@@ -99,14 +127,14 @@ static enum err env_make(struct store *s, struct fail *f)
 									       : db_err(rc),
 			    "cannot open %s/data.mdb: %s", s->dir, mdb_strerror(rc));
 	}
-	if (mdb_env_get_fd(s->env, &fd) == 0 && fstat(fd, &st) == 0)
+	if (mdb_env_get_fd(s->env, &fd) == 0)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	mdb_reader_check(s->env, &dead);
 	if (dead)
 		log_info(ROOM, "dead_readers=%d cleared", dead);
 	if (mdb_env_stat(s->env, &ms) == 0)
 		s->page_size = ms.ms_psize;
-	return ERR_OK;
+	return file_reaches(s, f);
 }
 
 static enum err dbs_open(struct store *s, MDB_txn *txn, struct fail *f)

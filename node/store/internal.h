@@ -207,7 +207,13 @@ enum err drop_step(struct store_wtxn *w, unsigned max, struct fail *f);
 enum err stages_recover(struct store_wtxn *w, uint64_t *n, struct fail *f);
 enum err change_unpack(MDB_val key, MDB_val val, struct change *out);
 
+/* rows.c: next id above *id under a key of a dup index as it stands in the database. */
+enum err index_next(const struct store_rtxn *t, enum store_index ix, const struct dbkey *key,
+		    uint64_t *id);
+
 /* meta.c */
+/* The last numbers given out, as the snapshot has them. */
+void meta_ids(const struct store *s, MDB_txn *txn, uint64_t ids[ID_COUNT]);
 enum err meta_create(struct store *s, MDB_txn *txn, struct fail *f);
 enum err meta_load(struct store *s, MDB_txn *txn, uint32_t *format, struct fail *f);
 enum err meta_keep_ids(struct store_wtxn *w);

@@ -61,6 +61,18 @@ enum err meta_create(struct store *s, MDB_txn *txn, struct fail *f)
 	return put(s, txn, key_gaps, &gaps, 1, f);
 }
 
+void meta_ids(const struct store *s, MDB_txn *txn, uint64_t ids[ID_COUNT])
+{
+	for (unsigned id = 0; id < ID_COUNT; id++) {
+		char name[64];
+		MDB_val k = VAL(name, id_name(id, name)), v;
+
+		ids[id] = mdb_get(txn, s->dbi[DB_META], &k, &v) == 0 && v.mv_size == 8
+				  ? be64_get(v.mv_data)
+				  : 0;
+	}
+}
+
 enum err meta_load(struct store *s, MDB_txn *txn, uint32_t *format, struct fail *f)
 {
 	uint8_t seed[8], version[4], gaps;
@@ -78,14 +90,7 @@ enum err meta_load(struct store *s, MDB_txn *txn, uint32_t *format, struct fail 
 	TRY(get(s, txn, key_gaps, &gaps, 1, f));
 	s->seed = be64_get(seed);
 	s->gaps = gaps != 0;
-	for (unsigned id = 0; id < ID_COUNT; id++) {
-		char name[64];
-		MDB_val k = VAL(name, id_name(id, name)), v;
-
-		s->ids[id] = mdb_get(txn, s->dbi[DB_META], &k, &v) == 0 && v.mv_size == 8
-				     ? be64_get(v.mv_data)
-				     : 0;
-	}
+	meta_ids(s, txn, s->ids);
 	atomic_store(&s->seq, s->ids[ID_SEQ]);
 	return ERR_OK;
 }

@@ -39,14 +39,32 @@ enum err store_find(const struct store_rtxn *t, enum store_index ix, struct str 
 	return ERR_OK;
 }
 
+enum err index_next(const struct store_rtxn *t, enum store_index ix, const struct dbkey *key,
+		    uint64_t *id)
+{
+	MDB_cursor *c = db_cursor(t, db_of_index(ix));
+	uint8_t from[8];
+	MDB_val k, v;
+
+	if (!c)
+		return ERR_NOMEM;
+	if (!key->n)
+		return ERR_NOENT;
+	be64_put(from, *id + 1);
+	k = VAL(key->b, key->n);
+	v = VAL(from, 8);
+	TRY(db_err(mdb_cursor_get(c, &k, &v, MDB_GET_BOTH_RANGE)));
+	if (v.mv_size != 8)
+		return ERR_CORRUPT;
+	*id = be64_get(v.mv_data);
+	return ERR_OK;
+}
+
 enum err store_find_next(const struct store_rtxn *t, enum store_index ix, struct str key,
 			 uint64_t *id)
 {
 	uint64_t found;
-	uint8_t from[8];
 	struct dbkey k;
-	MDB_cursor *c;
-	MDB_val mk, mv;
 
 	if (*id == UINT64_MAX)
 		return ERR_NOENT;
@@ -58,19 +76,7 @@ enum err store_find_next(const struct store_rtxn *t, enum store_index ix, struct
 		return ERR_OK;
 	}
 	key_normal(ix, key, &k);
-	if (!k.n)
-		return ERR_NOENT;
-	c = db_cursor(t, db_of_index(ix));
-	if (!c)
-		return ERR_NOMEM;
-	be64_put(from, *id + 1);
-	mk = VAL(k.b, k.n);
-	mv = VAL(from, 8);
-	TRY(db_err(mdb_cursor_get(c, &mk, &mv, MDB_GET_BOTH_RANGE)));
-	if (mv.mv_size != 8)
-		return ERR_CORRUPT;
-	*id = be64_get(mv.mv_data);
-	return ERR_OK;
+	return index_next(t, ix, &k, id);
 }
 
 /* Take what the cursor stands at. */

@@ -266,7 +266,7 @@ MUST_USE enum err store_kv_next(const struct store_rtxn *t, struct str prefix, s
 struct uuid store_node_uuid(const struct store *s);
 uint64_t store_hash_seed(const struct store *s);
 
-/* ---- care (store/care.c) --------------------------------------------------------------------- */
+/* ---- care (store/check.c, store/backup.c) --------------------------------------------------- */
 
 typedef void (*store_progress_fn)(void *user, const char *step, uint64_t done, uint64_t total);
 struct store_report {
