@@ -56,9 +56,9 @@ static bool whole_number(struct str s, int64_t *out)
 
 static bool truth(enum json_tok t, struct str text)
 {
-	if (t == JSON_TRUE || t == JSON_FALSE)
-		return t == JSON_TRUE;
-	if (t == JSON_NUM) {
+	if (t == TOK_TRUE || t == TOK_FALSE)
+		return t == TOK_TRUE;
+	if (t == TOK_NUM) {
 		for (size_t i = 0; i < text.n && (text.p[i] | 0x20) != 'e'; i++)
 			if (text.p[i] >= '1' && text.p[i] <= '9')
 				return true;
@@ -71,8 +71,8 @@ static bool truth(enum json_tok t, struct str text)
 /* Truth value, number or numeric text as a number. */
 static bool as_number(enum json_tok t, struct str text, int64_t *v)
 {
-	*v = t == JSON_TRUE;
-	if (t == JSON_TRUE || t == JSON_FALSE)
+	*v = t == TOK_TRUE;
+	if (t == TOK_TRUE || t == TOK_FALSE)
 		return true;
 	return whole_number(text, v);
 }
@@ -82,7 +82,7 @@ static enum cast small_number(const struct field *f, uint8_t *at, enum json_tok 
 	static const char *const analysis[] = {"Initial", "Ongoing", "Completed"};
 	int64_t v;
 
-	if (t == JSON_STR && !text.n)
+	if (t == TOK_STR && !text.n)
 		return CAST_UNSET;
 	if (!as_number(t, text, &v)) {
 		v = NONSENSE_U8;
@@ -234,10 +234,10 @@ enum cast json_cast(const struct field *f, void *entity, enum json_tok t, struct
 {
 	void *at = (char *)entity + f->offset;
 
-	if (t == JSON_NULL)
+	if (t == TOK_NULL)
 		return null_member(f, at);
-	if (t == JSON_TRUE || t == JSON_FALSE)
-		text = t == JSON_TRUE ? STR("1") : STR("");
+	if (t == TOK_TRUE || t == TOK_FALSE)
+		text = t == TOK_TRUE ? STR("1") : STR("");
 	switch ((enum field_kind)f->kind) {
 	case F_STR:
 		*(struct str *)at = text;

@@ -13,7 +13,7 @@ enum cast {
 };
 
 /*
- * Set the member `f` of `entity` from a scalar token (JSON_STR to JSON_NULL); `text` is kept as a
+ * Set the member `f` of `entity` from a scalar token (TOK_STR to TOK_NULL); `text` is kept as a
  * view by text members.
  */
 enum cast json_cast(const struct field *f, void *entity, enum json_tok t, struct str text);

@@ -569,7 +569,7 @@ static void set_text(struct frame *fr, const struct key_row *r, struct str text)
 static enum err scalar(struct json_read *j, struct frame *fr, const struct key_row *r,
 		       enum json_tok t, struct fail *f)
 {
-	struct str text = t == JSON_STR || t == JSON_NUM ? j->scan.text : STR_NONE;
+	struct str text = t == TOK_STR || t == TOK_NUM ? j->scan.text : STR_NONE;
 	uint8_t kind = r->field->kind;
 	struct entity_head *head = fr->entity;
 	uint64_t bit = UINT64_C(1) << r->bit;
@@ -585,12 +585,12 @@ static enum err scalar(struct json_read *j, struct frame *fr, const struct key_r
 	if (kind == F_TYPE || kind == F_CATEGORY) {
 		if (c == CAST_SET)
 			text = STR_NONE;
-		else if (!keep_text(j, fr, &text))
+		else if (text.p && !keep_text(j, fr, &text))
 			return no_memory(f, fr->a);
 		set_text(fr, r, text);
 	}
 	if (kind == F_STR && fr->place.keys->desc == &desc_misp_attr && r->bit == ATTR_F_value)
-		((struct misp_attr *)fr->entity)->value_is_number = t == JSON_NUM;
+		((struct misp_attr *)fr->entity)->value_is_number = t == TOK_NUM;
 	return ERR_OK;
 }
 
@@ -604,9 +604,9 @@ static enum err cluster_member(struct json_read *j, struct frame *fr, enum json_
 	if (!fr->el)
 		return ERR_OK;
 	if (j->row->act == KEY_TAG_LOCAL) {
-		c->local = t == JSON_TRUE ||
-			   ((t == JSON_NUM || t == JSON_STR) && text.n && !str_is(text, "0"));
-	} else if (t == JSON_STR) {
+		c->local = t == TOK_TRUE ||
+			   ((t == TOK_NUM || t == TOK_STR) && text.n && !str_is(text, "0"));
+	} else if (t == TOK_STR) {
 		c->relation = arena_str(fr->a, text);
 		if (!c->relation.p)
 			return no_memory(f, fr->a);
@@ -669,7 +669,7 @@ static enum err open_wrapper(struct json_read *j, struct frame *fr, enum json_to
 {
 	struct place at = fr->place;
 
-	if (t == JSON_OBJ && j->row == &row_wrapper) {
+	if (t == TOK_OBJ && j->row == &row_wrapper) {
 		struct frame *in = push(j, SHAPE_ITEM, &at);
 		in->is_inner = true;
 		in->entity = fr->entity;
@@ -681,8 +681,8 @@ static enum err open_wrapper(struct json_read *j, struct frame *fr, enum json_to
 		return ERR_OK;
 	}
 	drop_item(j, fr);
-	push(j, t == JSON_OBJ ? SHAPE_PICK : SHAPE_LIST, &at);
-	if (j->raw && at.is_root && t == JSON_ARR)
+	push(j, t == TOK_OBJ ? SHAPE_PICK : SHAPE_LIST, &at);
+	if (j->raw && at.is_root && t == TOK_ARR)
 		raw_set_list(j->raw, true);
 	(void)f;
 	return ERR_OK;
@@ -728,7 +728,7 @@ static enum err open_member(struct json_read *j, struct frame *fr, enum json_tok
 		begin_capture(j);
 		return ERR_OK;
 	}
-	if (t == JSON_ARR && j->root == RAW_ATTRS && fr->place.item == ITEM_ELEMENT &&
+	if (t == TOK_ARR && j->root == RAW_ATTRS && fr->place.item == ITEM_ELEMENT &&
 	    fr->place.keys->desc == &desc_misp_attr && r->act == KEY_SCALAR &&
 	    r->bit == ATTR_F_value) {
 		push(j, SHAPE_VALUES, &fr->place);
@@ -744,7 +744,7 @@ static enum err open_member(struct json_read *j, struct frame *fr, enum json_tok
 		skip(j);
 		return ERR_OK;
 	}
-	push(j, t == JSON_OBJ ? SHAPE_PICK : SHAPE_LIST, &at);
+	push(j, t == TOK_OBJ ? SHAPE_PICK : SHAPE_LIST, &at);
 	return ERR_OK;
 }
 
@@ -774,19 +774,19 @@ static enum err in_item(struct json_read *j, struct frame *fr, enum json_tok t, 
 	const struct key_row *r = j->row;
 
 	switch (t) {
-	case JSON_KEY:
+	case TOK_KEY:
 		member(j, fr);
 		return ERR_OK;
-	case JSON_OBJ:
-	case JSON_ARR:
+	case TOK_OBJ:
+	case TOK_ARR:
 		return open_member(j, fr, t, f);
-	case JSON_OBJ_END:
+	case TOK_OBJ_END:
 		return close_item(j, f);
-	case JSON_STR:
-	case JSON_NUM:
-	case JSON_TRUE:
-	case JSON_FALSE:
-	case JSON_NULL:
+	case TOK_STR:
+	case TOK_NUM:
+	case TOK_TRUE:
+	case TOK_FALSE:
+	case TOK_NULL:
 		if (!r || fr->spent || r == &row_wrapper || r == &row_envelope)
 			return ERR_OK;
 		if (r->act == KEY_SCALAR || r->act == KEY_JSON)
@@ -794,9 +794,9 @@ static enum err in_item(struct json_read *j, struct frame *fr, enum json_tok t, 
 		if (r->act == KEY_TAG_LOCAL || r->act == KEY_TAG_RELATION)
 			return cluster_member(j, fr, t, f);
 		return ERR_OK;
-	case JSON_ARR_END:
-	case JSON_MORE:
-	case JSON_BAD:
+	case TOK_ARR_END:
+	case TOK_MORE:
+	case TOK_BAD:
 		break;
 	}
 	return fail(f, ERR_BUG, "token out of place");
@@ -807,13 +807,13 @@ static enum err in_list(struct json_read *j, struct frame *fr, enum json_tok t, 
 	struct place at = fr->place;
 
 	j->scan.quiet = true;
-	if (t == JSON_OBJ) {
+	if (t == TOK_OBJ) {
 		push(j, SHAPE_ITEM, &at);
 		return begin_item(j, f);
 	}
-	if (t == JSON_ARR)
+	if (t == TOK_ARR)
 		skip(j);
-	else if (t == JSON_ARR_END || t == JSON_OBJ_END)
+	else if (t == TOK_ARR_END || t == TOK_OBJ_END)
 		pop(j);
 	return ERR_OK;
 }
@@ -827,7 +827,7 @@ static bool is_index(struct str key)
 /* The first token behind '{' where a list may stand. */
 static enum err in_pick(struct json_read *j, struct frame *fr, enum json_tok t, struct fail *f)
 {
-	if (t == JSON_OBJ_END) {
+	if (t == TOK_OBJ_END) {
 		pop(j);
 		return ERR_OK;
 	}
@@ -843,11 +843,11 @@ static enum err in_values(struct json_read *j, struct frame *fr, enum json_tok t
 {
 	struct frame *attr = fr - 1;
 
-	if (t == JSON_OBJ || t == JSON_ARR) {
+	if (t == TOK_OBJ || t == TOK_ARR) {
 		skip(j);
 		return ERR_OK;
 	}
-	if (t == JSON_ARR_END) {
+	if (t == TOK_ARR_END) {
 		pop(j);
 		return ERR_OK;
 	}
@@ -855,8 +855,8 @@ static enum err in_values(struct json_read *j, struct frame *fr, enum json_tok t
 	struct value *v = list_grow(fr->a, &l, sizeof(*v));
 	if (!v)
 		return no_memory(f, fr->a);
-	*v = (struct value){STR(""), t == JSON_NUM};
-	if (t == JSON_STR || t == JSON_NUM) {
+	*v = (struct value){STR(""), t == TOK_NUM};
+	if (t == TOK_STR || t == TOK_NUM) {
 		/* copied: settle() does not know of them */
 		v->text = arena_str(fr->a, j->scan.text);
 		if (!v->text.p)
@@ -872,7 +872,7 @@ static enum err at_top(struct json_read *j, enum json_tok t, struct fail *f)
 	j->scan.quiet = true;
 	if (j->top.item != ITEM_EVENT && j->top.item != ITEM_ENTITY && !j->raw)
 		TRY(raw_begin(j, f));
-	if (t == JSON_ARR) {
+	if (t == TOK_ARR) {
 		if (j->top.item == ITEM_ENTITY)
 			return json_scan_fail_here(&j->scan, f, ERR_PARSE, "an object expected");
 		if (j->raw)
@@ -889,7 +889,7 @@ static enum err token(struct json_read *j, enum json_tok t, struct fail *f)
 	struct frame *fr = j->fr;
 
 	if (j->skipping) {
-		if ((t == JSON_OBJ_END || t == JSON_ARR_END) && j->scan.depth == j->skip_to) {
+		if ((t == TOK_OBJ_END || t == TOK_ARR_END) && j->scan.depth == j->skip_to) {
 			j->skipping = false;
 			j->scan.quiet = fr->shape != SHAPE_VALUES;
 			if (j->capturing)
@@ -961,12 +961,12 @@ static enum err read_tokens(struct json_read *j, struct fail *f)
 {
 	for (;;) {
 		enum json_tok t = json_scan_next(&j->scan);
-		if (t == JSON_MORE) {
+		if (t == TOK_MORE) {
 			TRY(settle_all(j, f));
 			json_scan_leave(&j->scan);
 			return ERR_OK;
 		}
-		if (t == JSON_BAD)
+		if (t == TOK_BAD)
 			return json_scan_fail(&j->scan, f);
 		TRY(token(j, t, f));
 	}

@@ -91,7 +91,7 @@ static enum json_tok bad(struct json_scan *s, const char *at, enum err e, const 
 	s->p = at;
 	s->err = e;
 	s->why = why;
-	return JSON_BAD;
+	return TOK_BAD;
 }
 
 static bool in_object(const struct json_scan *s)
@@ -240,12 +240,12 @@ static enum json_tok text_done(struct json_scan *s, const char *end, struct str 
 	s->text = text;
 	if (s->is_key) {
 		s->state = EXPECT_COLON;
-		return JSON_KEY;
+		return TOK_KEY;
 	}
 	s->state = EXPECT_COMMA;
 	if (text.n > s->max_text && !s->quiet)
 		return bad(s, end, ERR_LIMIT, "text too long");
-	return JSON_STR;
+	return TOK_STR;
 }
 
 /* One hexadecimal digit of \uXXXX; after the fourth the code is judged. */
@@ -384,10 +384,11 @@ static enum json_tok string_run(struct json_scan *s, bool fresh)
 			start = ++p;
 			continue;
 		}
-		const unsigned char *q = (const unsigned char *)p;
-		if (q[1] < lo || q[1] > hi || (need > 1 && (q[2] & 0xc0) != 0x80) ||
-		    (need > 2 && (q[3] & 0xc0) != 0x80))
-			return bad(s, p, ERR_PARSE, "invalid UTF-8");
+		if ((unsigned char)p[1] < lo || (unsigned char)p[1] > hi)
+			return bad(s, p + 1, ERR_PARSE, "invalid UTF-8");
+		for (unsigned i = 2; i <= need; i++)
+			if (((unsigned char)p[i] & 0xc0) != 0x80)
+				return bad(s, p + i, ERR_PARSE, "invalid UTF-8");
 		p += need + 1;
 	}
 split:
@@ -398,7 +399,7 @@ split:
 more:
 	s->p = p;
 	s->in = IN_STRING;
-	return JSON_MORE;
+	return TOK_MORE;
 }
 
 static enum json_tok string_begin(struct json_scan *s, const char *p, bool is_key)
@@ -497,7 +498,7 @@ static enum json_tok number_run(struct json_scan *s, bool fresh)
 	s->p = p;
 	if (p == s->end) {
 		s->in = IN_NUMBER;
-		return JSON_MORE;
+		return TOK_MORE;
 	}
 	if (s->num_state != NUM_ZERO && s->num_state != NUM_INT && s->num_state != NUM_FRAC &&
 	    s->num_state != NUM_EXP)
@@ -510,7 +511,7 @@ static enum json_tok number_run(struct json_scan *s, bool fresh)
 	s->text = text;
 	s->borrowed = fresh;
 	s->state = EXPECT_COMMA;
-	return JSON_NUM;
+	return TOK_NUM;
 }
 
 static enum json_tok number_begin(struct json_scan *s, const char *p)
@@ -530,7 +531,7 @@ static enum json_tok literal_run(struct json_scan *s)
 		if (p == s->end) {
 			s->p = p;
 			s->in = IN_LITERAL;
-			return JSON_MORE;
+			return TOK_MORE;
 		}
 		if (*p != s->lit[s->lit_at])
 			return bad(s, p, ERR_PARSE, "invalid token");
@@ -538,7 +539,7 @@ static enum json_tok literal_run(struct json_scan *s)
 	s->p = p;
 	s->in = IN_NONE;
 	s->state = EXPECT_COMMA;
-	return *s->lit == 't' ? JSON_TRUE : *s->lit == 'f' ? JSON_FALSE : JSON_NULL;
+	return *s->lit == 't' ? TOK_TRUE : *s->lit == 'f' ? TOK_FALSE : TOK_NULL;
 }
 
 static enum json_tok literal_begin(struct json_scan *s, const char *p, const char *lit)
@@ -561,12 +562,12 @@ static enum json_tok open_container(struct json_scan *s, const char *p, bool obj
 	s->depth++;
 	s->p = p + 1;
 	s->state = object ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END;
-	return object ? JSON_OBJ : JSON_ARR;
+	return object ? TOK_OBJ : TOK_ARR;
 }
 
 static enum json_tok close_container(struct json_scan *s, const char *p)
 {
-	enum json_tok t = *p == '}' ? JSON_OBJ_END : JSON_ARR_END;
+	enum json_tok t = *p == '}' ? TOK_OBJ_END : TOK_ARR_END;
 	s->p = p + 1;
 	s->depth--;
 	value_done(s);
@@ -608,7 +609,7 @@ static enum json_tok top_begin(struct json_scan *s, const char *p)
 		if (s->bom == 3)
 			break;
 		if (p == s->end)
-			return JSON_MORE;
+			return TOK_MORE;
 	}
 	if (s->bom == 3) {
 		s->bom = 6; /* never again */
@@ -623,7 +624,7 @@ static enum json_tok top_begin(struct json_scan *s, const char *p)
 static enum json_tok resume(struct json_scan *s)
 {
 	if (s->p == s->end)
-		return JSON_MORE;
+		return TOK_MORE;
 	switch (s->in) {
 	case IN_STRING:
 		return string_run(s, false);
@@ -639,7 +640,7 @@ enum json_tok json_scan_next(struct json_scan *s)
 	const char *p;
 
 	if (s->err != ERR_OK)
-		return JSON_BAD;
+		return TOK_BAD;
 	if (s->in != IN_NONE)
 		return resume(s);
 	p = s->p;
@@ -648,7 +649,7 @@ again:
 		p = skip_space(p, s->end);
 	if (p == s->end) {
 		s->p = p;
-		return JSON_MORE;
+		return TOK_MORE;
 	}
 	switch (s->state) {
 	case EXPECT_COMMA:

@@ -11,18 +11,18 @@
 #include "base/err.h"
 
 enum json_tok {
-	JSON_MORE, /* the bytes are used up; feed more or end */
-	JSON_BAD,  /* json_scan_fail() tells why; stays so */
-	JSON_OBJ,
-	JSON_OBJ_END,
-	JSON_ARR,
-	JSON_ARR_END,
-	JSON_KEY, /* text: the member's name, cut to JSON_KEY_MAX bytes when it was split */
-	JSON_STR, /* text: decoded */
-	JSON_NUM, /* text: as sent */
-	JSON_TRUE,
-	JSON_FALSE,
-	JSON_NULL,
+	TOK_MORE, /* the bytes are used up; feed more or end */
+	TOK_BAD,  /* json_scan_fail() tells why; stays so */
+	TOK_OBJ,
+	TOK_OBJ_END,
+	TOK_ARR,
+	TOK_ARR_END,
+	TOK_KEY, /* text: the member's name, cut to JSON_KEY_MAX bytes when it was split */
+	TOK_STR, /* text: decoded */
+	TOK_NUM, /* text: as sent */
+	TOK_TRUE,
+	TOK_FALSE,
+	TOK_NULL,
 };
 
 #define JSON_KEY_MAX 1024u  /* longer names belong to no member */
@@ -35,7 +35,7 @@ struct json_scan {
 	uint64_t line_offset; /* of the first byte of the line in which the chunk begins */
 	uint32_t lines;	      /* line breaks before the chunk */
 
-	struct str text; /* of JSON_KEY, JSON_STR and JSON_NUM */
+	struct str text; /* of TOK_KEY, TOK_STR and TOK_NUM */
 	/* Is `text` a view into the fed bytes? Otherwise it dies with the next token. */
 	bool borrowed;
 
@@ -70,13 +70,13 @@ struct json_scan {
 /* `part_max`: the longest text of all that will ever be asked for by max_text. */
 void json_scan_init(struct json_scan *s, unsigned max_depth, size_t part_max);
 void json_scan_free(struct json_scan *s);
-/* The next piece. The bytes must stay until json_scan_leave(), which comes after JSON_MORE. */
+/* The next piece. The bytes must stay until json_scan_leave(), which comes after TOK_MORE. */
 void json_scan_feed(struct json_scan *s, const void *p, size_t n);
 void json_scan_leave(struct json_scan *s);
 enum json_tok json_scan_next(struct json_scan *s);
-/* Is the input complete? Only after JSON_MORE. */
+/* Is the input complete? Only after TOK_MORE. */
 bool json_scan_complete(const struct json_scan *s);
-/* Fill `f` with the reason of JSON_BAD and its place. Returns the code. */
+/* Fill `f` with the reason of TOK_BAD and its place. Returns the code. */
 enum err json_scan_fail(const struct json_scan *s, struct fail *f);
 /* As fail_at() with the place that the tokenizer has reached. */
 enum err json_scan_fail_here(const struct json_scan *s, struct fail *f, enum err e,
