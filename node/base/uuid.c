@@ -16,36 +16,35 @@ int uuid_cmp(struct uuid a, struct uuid b)
 	return memcmp(a.b, b.b, sizeof(a.b));
 }
 
-static inline int hex_digit(char c)
-{
-	unsigned d = (unsigned)(unsigned char)c;
-
-	if (d - '0' <= 9)
-		return (int)(d - '0');
-	d |= 0x20;
-	return d - 'a' <= 5 ? (int)(d - 'a' + 10) : -1;
-}
+/* Value of a hex digit, inverted: bytes without an entry give 0xff. */
+static const uint8_t hex_value[256] = {
+#define H(c, v) [c] = (v) ^ 0xff
+	H('0', 0), H('1', 1), H('2', 2), H('3', 3), H('4', 4), H('5', 5), H('6', 6), H('7', 7),
+	H('8', 8), H('9', 9), H('a', 10), H('b', 11), H('c', 12), H('d', 13), H('e', 14),
+	H('f', 15), H('A', 10), H('B', 11), H('C', 12), H('D', 13), H('E', 14), H('F', 15),
+#undef H
+};
 
 bool uuid_parse(struct str s, struct uuid *out)
 {
+	static const uint8_t at[16] = {0,  2,  4,  6,  9,  11, 14, 16,
+				       19, 21, 24, 26, 28, 30, 32, 34};
 	struct uuid u;
-	size_t at = 0;
+	unsigned wrong = 0;
 
 	*out = UUID_NIL;
-	if (s.n != UUID_TEXT_LEN)
+	if (s.n != UUID_TEXT_LEN || s.p[8] != '-' || s.p[13] != '-' || s.p[18] != '-' ||
+	    s.p[23] != '-')
 		return false;
 	for (size_t i = 0; i < sizeof(u.b); i++) {
-		int hi, lo;
+		unsigned hi = hex_value[(unsigned char)s.p[at[i]]] ^ 0xffu;
+		unsigned lo = hex_value[(unsigned char)s.p[at[i] + 1]] ^ 0xffu;
 
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			if (s.p[at++] != '-')
-				return false;
-		hi = hex_digit(s.p[at++]);
-		lo = hex_digit(s.p[at++]);
-		if (hi < 0 || lo < 0)
-			return false;
+		wrong |= hi | lo;
 		u.b[i] = (uint8_t)(hi << 4 | lo);
 	}
+	if (wrong > 0xf)
+		return false;
 	*out = u;
 	return true;
 }

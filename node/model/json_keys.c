@@ -73,7 +73,9 @@ static void add_row(struct key_table *t, const struct key_row *r)
 	unsigned s = json_key_hash(r->name, r->n);
 	while (t->slot[s])
 		s = (s + 1) % KEY_SLOTS;
-	t->rows[t->n++] = *r;
+	t->rows[t->n] = *r;
+	t->rows[t->n++].is_data = r->field && r->field->kind == F_STR &&
+				  strcmp(r->field->key, "data") == 0;
 	t->slot[s] = (uint8_t)t->n;
 }
 
@@ -91,7 +93,7 @@ static void add_extras(struct key_table *t)
 {
 	for (size_t i = 0; i < ARRAY_LEN(extras); i++) {
 		const struct extra *x = &extras[i];
-		struct key_row r = {x->name, (uint8_t)strlen(x->name), x->act, 0, x->element, NULL};
+		struct key_row r = {x->name, (uint8_t)strlen(x->name), x->act, 0, false, x->element, NULL};
 		if (x->desc != t->desc)
 			continue;
 		if (x->field) {
@@ -117,7 +119,7 @@ static void build(void)
 			if (!f->key || f->form == FORM_STORE)
 				continue;
 			struct key_row r = {f->key, (uint8_t)strlen(f->key), act_of(t->desc, f),
-					    (uint8_t)k, 0, f};
+					    (uint8_t)k, false, 0, f};
 			add_row(t, &r);
 		}
 		add_extras(t);

@@ -23,6 +23,7 @@ struct key_row {
 	uint8_t n;
 	uint8_t act;	 /* enum key_act */
 	uint8_t bit;	 /* `has` bit */
+	bool is_data;	 /* base64 of an attachment, which may be long */
 	uint8_t element; /* enum element_kind */
 	const struct field *field;
 };
@@ -53,6 +54,33 @@ static inline unsigned json_key_hash(const char *p, size_t n)
 	return (unsigned)(n * 7 + u[0] * 31u + u[n / 2] * 5u + u[n - 1] * 67u) % KEY_SLOTS;
 }
 
+/* Equality of two names of the same length without a call: overlapping words from both ends. */
+static inline bool json_name_eq(const char *a, const char *b, size_t n)
+{
+	uint64_t a1, a2, b1, b2;
+
+	if (n > 16)
+		return memcmp(a, b, n) == 0;
+	if (n >= 8) {
+		memcpy(&a1, a, 8);
+		memcpy(&b1, b, 8);
+		memcpy(&a2, a + n - 8, 8);
+		memcpy(&b2, b + n - 8, 8);
+		return ((a1 ^ b1) | (a2 ^ b2)) == 0;
+	}
+	if (n >= 4) {
+		uint32_t c1, c2, d1, d2;
+		memcpy(&c1, a, 4);
+		memcpy(&d1, b, 4);
+		memcpy(&c2, a + n - 4, 4);
+		memcpy(&d2, b + n - 4, 4);
+		return ((c1 ^ d1) | (c2 ^ d2)) == 0;
+	}
+	while (n && a[n - 1] == b[n - 1])
+		n--;
+	return !n;
+}
+
 /* Row of a member name, or NULL. */
 static inline const struct key_row *json_key_find(const struct key_table *t, struct str key)
 {
@@ -60,7 +88,7 @@ static inline const struct key_row *json_key_find(const struct key_table *t, str
 		return NULL;
 	for (unsigned s = json_key_hash(key.p, key.n); t->slot[s]; s = (s + 1) % KEY_SLOTS) {
 		const struct key_row *r = &t->rows[t->slot[s] - 1];
-		if (r->n == key.n && memcmp(r->name, key.p, key.n) == 0)
+		if (r->n == key.n && json_name_eq(r->name, key.p, key.n))
 			return r;
 	}
 	return NULL;

@@ -764,9 +764,7 @@ static void member(struct json_read *j, struct frame *fr)
 		r = &row_envelope;
 	j->row = r;
 	j->scan.quiet = !r;
-	j->scan.max_text = r && r->field && r->field->kind == F_STR && str_is(name, "data")
-				   ? j->lim.data_bytes
-				   : j->lim.string_bytes;
+	j->scan.max_text = r && r->is_data ? j->lim.data_bytes : j->lim.string_bytes;
 }
 
 static enum err in_item(struct json_read *j, struct frame *fr, enum json_tok t, struct fail *f)

@@ -94,12 +94,6 @@ static enum json_tok bad(struct json_scan *s, const char *at, enum err e, const 
 	return TOK_BAD;
 }
 
-static bool in_object(const struct json_scan *s)
-{
-	unsigned top = s->depth - 1;
-	return s->stack[top / 64] >> (top % 64) & 1;
-}
-
 static inline bool is_space(char c)
 {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
@@ -224,14 +218,6 @@ static bool part_add_code(struct json_scan *s, uint32_t c)
 	return part_add(s, b, n);
 }
 
-/* A value is complete: what may follow? */
-static void value_done(struct json_scan *s)
-{
-	s->state = s->depth ? EXPECT_COMMA : EXPECT_NOTHING;
-	if (!s->depth)
-		s->had_one = true;
-}
-
 static enum json_tok text_done(struct json_scan *s, const char *end, struct str text, bool borrowed)
 {
 	s->p = end;
@@ -323,12 +309,12 @@ static const char *string_byte(struct json_scan *s, char c)
 }
 
 /*
- * The string in progress, from s->p. `fresh`: it began in this chunk and nothing is kept in `part`
- * yet, so that it can be a view.
+ * The string in progress, from s->p; up to `p` it is known to be plain. `fresh`: it began in this
+ * chunk and nothing is kept in `part` yet, so that it can be a view.
  */
-static enum json_tok string_run(struct json_scan *s, bool fresh)
+static enum json_tok string_run(struct json_scan *s, bool fresh, const char *p)
 {
-	const char *p = s->p, *start = p, *const end = s->end;
+	const char *start = s->p, *const end = s->end;
 	const char *why;
 
 	for (;;) {
@@ -402,13 +388,45 @@ more:
 	return TOK_MORE;
 }
 
-static enum json_tok string_begin(struct json_scan *s, const char *p, bool is_key)
+/* What may come after a value, with the comma taken if it is there already. */
+static inline const char *behind_value(struct json_scan *s, const char *p)
 {
-	s->p = p + 1;
+	s->state = EXPECT_COMMA;
+	if (p < s->end && *p == ',') {
+		s->state = s->in_object ? EXPECT_KEY : EXPECT_VALUE;
+		p++;
+	}
+	return p;
+}
+
+/* Most texts are plain and whole: they are found here, the others by string_run(). */
+static inline enum json_tok string_begin(struct json_scan *s, const char *p, bool is_key)
+{
+	const char *q = skip_plain(++p, s->end);
+
 	s->is_key = is_key;
+	if (q < s->end && *q == '"') {
+		s->text = (struct str){p, (size_t)(q - p)};
+		s->borrowed = true;
+		q++;
+		if (is_key) {
+			s->state = EXPECT_COLON;
+			if (q < s->end && *q == ':') {
+				s->state = EXPECT_VALUE;
+				q++;
+			}
+			s->p = q;
+			return TOK_KEY;
+		}
+		if (s->text.n > s->max_text && !s->quiet)
+			return bad(s, q, ERR_LIMIT, "text too long");
+		s->p = behind_value(s, q);
+		return TOK_STR;
+	}
+	s->p = p;
 	s->str_state = STR_PLAIN;
 	s->high = 0;
-	return string_run(s, true);
+	return string_run(s, true, q);
 }
 
 /* Take notes about the size of the number, for number_too_large(). */
@@ -542,8 +560,13 @@ static enum json_tok literal_run(struct json_scan *s)
 	return *s->lit == 't' ? TOK_TRUE : *s->lit == 'f' ? TOK_FALSE : TOK_NULL;
 }
 
-static enum json_tok literal_begin(struct json_scan *s, const char *p, const char *lit)
+static inline enum json_tok literal_begin(struct json_scan *s, const char *p, const char *lit,
+					  size_t n, enum json_tok t)
 {
+	if ((size_t)(s->end - p) >= n && memcmp(p, lit, n) == 0) {
+		s->p = behind_value(s, p + n);
+		return t;
+	}
 	s->p = p;
 	s->lit = lit;
 	s->lit_at = 0;
@@ -560,6 +583,7 @@ static enum json_tok open_container(struct json_scan *s, const char *p, bool obj
 	else
 		s->stack[s->depth / 64] &= ~bit;
 	s->depth++;
+	s->in_object = object;
 	s->p = p + 1;
 	s->state = object ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END;
 	return object ? TOK_OBJ : TOK_ARR;
@@ -568,9 +592,15 @@ static enum json_tok open_container(struct json_scan *s, const char *p, bool obj
 static enum json_tok close_container(struct json_scan *s, const char *p)
 {
 	enum json_tok t = *p == '}' ? TOK_OBJ_END : TOK_ARR_END;
-	s->p = p + 1;
-	s->depth--;
-	value_done(s);
+	unsigned top = --s->depth - 1;
+	if (s->depth) {
+		s->in_object = s->stack[top / 64] >> (top % 64) & 1;
+		s->p = behind_value(s, p + 1);
+	} else {
+		s->p = p + 1;
+		s->state = EXPECT_NOTHING;
+		s->had_one = true;
+	}
 	return t;
 }
 
@@ -584,11 +614,11 @@ static enum json_tok value_begin(struct json_scan *s, const char *p)
 	case '[':
 		return open_container(s, p, false);
 	case 't':
-		return literal_begin(s, p, "true");
+		return literal_begin(s, p, "true", 4, TOK_TRUE);
 	case 'f':
-		return literal_begin(s, p, "false");
+		return literal_begin(s, p, "false", 5, TOK_FALSE);
 	case 'n':
-		return literal_begin(s, p, "null");
+		return literal_begin(s, p, "null", 4, TOK_NULL);
 	default:
 		if (*p == '-' || (*p >= '0' && *p <= '9'))
 			return number_begin(s, p);
@@ -627,7 +657,7 @@ static enum json_tok resume(struct json_scan *s)
 		return TOK_MORE;
 	switch (s->in) {
 	case IN_STRING:
-		return string_run(s, false);
+		return string_run(s, false, s->p);
 	case IN_NUMBER:
 		return number_run(s, false);
 	default:
@@ -655,10 +685,10 @@ again:
 	case EXPECT_COMMA:
 		if (*p == ',') {
 			p++;
-			s->state = in_object(s) ? EXPECT_KEY : EXPECT_VALUE;
+			s->state = s->in_object ? EXPECT_KEY : EXPECT_VALUE;
 			goto again;
 		}
-		if (*p == (in_object(s) ? '}' : ']'))
+		if (*p == (s->in_object ? '}' : ']'))
 			return close_container(s, p);
 		return bad(s, p, ERR_PARSE, "',' or the end of the list expected");
 	case EXPECT_KEY_OR_END:

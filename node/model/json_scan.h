@@ -49,6 +49,7 @@ struct json_scan {
 	/* The rest is the tokenizer's own. */
 	uint8_t state, in, str_state, num_state, bom;
 	bool is_key, had_one;
+	bool in_object; /* is the open container an object? */
 	uint8_t lit_at;
 	const char *lit;
 	uint8_t u8_need, u8_lo, u8_hi;

@@ -167,7 +167,7 @@ static enum err spill(struct raw_event *r, struct fail *f)
 	}
 	r->in_file += done;
 	buf_clear(&r->mem);
-	if (r->mem.cap > 2 * IO_BYTES)
+	if (r->mem.cap > 4 * IO_BYTES)
 		buf_free(&r->mem);
 	return ERR_OK;
 }
