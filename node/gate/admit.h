@@ -17,21 +17,34 @@ struct admit_facts {
 	bool is_edit; /* a partial document: no defaults are filled in */
 	bool existing_local; /* an edit: the stored event is not locked (made here) */
 	bool event_blocked, org_blocked; /* looked up by ingest */
+	bool own_derived; /* the UUID is one under which we gave out a cut copy */
+	/* local ids of the sharing groups that the caller may use, ascending (all, for a site
+	   administrator); a group given by number is refused when it is not among them */
+	const uint64_t *groups;
+	uint32_t n_groups;
 	uint8_t default_event_distribution, default_attr_distribution;
 	int64_t now;
 };
 
 /*
- * Judge the head of a document. Takes over *raw. The answer carries the head with defaults filled,
- * distribution lowered, local tags cut.
- * ERR_BLOCKED, ERR_INVAL (with MISP's message in f->text), ERR_PERM.
+ * Judge the head of a document. Takes over *raw. For a new event the answer carries the head with
+ * its defaults; for an edit (is_edit) members that the document does not give stay without `has`
+ * bit. Distribution is lowered on pull, local tags of others are cut, the creator is forced to the
+ * caller's organisation where MISP does (`orgc` is then empty), `published` needs perm_publish,
+ * `locked` is set on what is pulled or comes from a feed.
+ * ERR_BLOCKED; ERR_INVAL with MISP's messages in f->text: a JSON map, nested under "Event" for a
+ * new event; ERR_PERM with a plain text. *raw is freed when this fails.
  */
 MUST_USE enum err gate_admit(const struct policy *p, struct raw_event **raw,
 			     const struct origin *o, const struct admit_facts *facts,
 			     struct admitted **out, struct fail *f);
 /*
  * Judge one element that was read from the admitted document: normalise, validate, lower, cut
- * local tags. ERR_INVAL: this element is refused (with its message), the rest may go on.
+ * local tags. Members that it does not give get their defaults without `has` bit, so that an edit
+ * of a known element can tell them from given ones. In an edit an attribute with a UUID may leave
+ * out type and value together.
+ * ERR_INVAL: this element is refused (f->text is a JSON map or string with MISP's message), the
+ * rest may go on. ERR_PERM (plain text), ERR_LIMIT: the whole document is refused.
  */
 MUST_USE enum err gate_admit_element(const struct admitted *adm, const struct admit_facts *facts,
 				     struct arena *a, struct element *e, struct fail *f);
