@@ -177,7 +177,7 @@ static enum err contents_open(struct store *s, struct fail *f)
 	if (e == ERR_OK && format < STORE_FORMAT)
 		e = s->opts.read_only ? fail(f, ERR_VERSION, "format %u: open it for writing first",
 					     format)
-				      : migrate(s, txn, format, f);
+				      : store_migrate(s, txn, format, f);
 	if (e != ERR_OK) {
 		mdb_txn_abort(txn);
 		return e;

@@ -218,7 +218,7 @@ enum err meta_create(struct store *s, MDB_txn *txn, struct fail *f);
 enum err meta_load(struct store *s, MDB_txn *txn, uint32_t *format, struct fail *f);
 enum err meta_keep_ids(struct store_wtxn *w);
 /* migrate.c */
-enum err migrate(struct store *s, MDB_txn *txn, uint32_t from, struct fail *f);
+enum err store_migrate(struct store *s, MDB_txn *txn, uint32_t from, struct fail *f);
 
 /* writer.c */
 enum err writer_start(struct store *s, struct fail *f);

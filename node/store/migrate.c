@@ -25,7 +25,7 @@ static const struct migration *migration_of(uint32_t from)
 	return NULL;
 }
 
-enum err migrate(struct store *s, MDB_txn *txn, uint32_t from, struct fail *f)
+enum err store_migrate(struct store *s, MDB_txn *txn, uint32_t from, struct fail *f)
 {
 	for (; from < STORE_FORMAT; from++) {
 		const struct migration *m = migration_of(from);
