@@ -17,6 +17,7 @@
 #define MAP_DEFAULT ((uint64_t)1 << 40)
 #define MAP_LEAST ((uint64_t)64 << 20)
 #define READERS_DEFAULT 256u
+#define READERS_SPARE 32u /* the room's own, and tools beside the daemon */
 
 static enum err lock_take(struct store *s, struct fail *f)
 {
@@ -62,13 +63,11 @@ static uint64_t map_wanted(const struct store_opts *o)
 
 static enum err env_try(struct store *s, uint64_t size, unsigned flags, int *rc)
 {
-	unsigned readers = s->opts.readers ? s->opts.readers : READERS_DEFAULT;
-
 	*rc = mdb_env_create(&s->env);
 	if (*rc)
 		return ERR_STORE;
 	if ((*rc = mdb_env_set_mapsize(s->env, size)) ||
-	    (*rc = mdb_env_set_maxreaders(s->env, readers + 4)) ||
+	    (*rc = mdb_env_set_maxreaders(s->env, s->opts.readers + READERS_SPARE)) ||
 	    (*rc = mdb_env_set_maxdbs(s->env, DB_COUNT)) ||
 	    (*rc = mdb_env_open(s->env, s->dir, flags, 0600))) {
 		mdb_env_close(s->env);
@@ -237,6 +236,8 @@ enum err store_open(const struct store_opts *o, struct store **out, struct fail 
 	pthread_mutex_init(&s->blob_lock, NULL);
 	pthread_mutex_init(&s->care_lock, NULL);
 	s->opts.dir = s->dir;
+	if (!s->opts.readers)
+		s->opts.readers = READERS_DEFAULT;
 	e = s->dir ? open_steps(s, f) : fail(f, ERR_NOMEM, "store");
 	if (e != ERR_OK) {
 		store_close(s);

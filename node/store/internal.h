@@ -125,6 +125,7 @@ struct store {
 
 	pthread_mutex_t pool_lock;
 	struct store_rtxn *pool;
+	unsigned n_readers; /* slots taken, pooled ones too */
 
 	struct writer *writer;
 	struct store_hooks hooks;
@@ -192,6 +193,8 @@ MUST_USE enum err db_put(struct store_wtxn *w, enum db db, MDB_val key, MDB_val 
 /* Delete a key, or with `val` one duplicate. ERR_NOENT when it is not there (not sticky). */
 MUST_USE enum err db_del(struct store_wtxn *w, enum db db, MDB_val key, MDB_val *val,
 			 struct fail *f);
+/* As store_read(), from the few slots that callers cannot take up. */
+enum err rtxn_own(struct store *s, struct store_rtxn **out, struct fail *f);
 void rtxn_pool_free(struct store *s);
 enum err wtxn_open(struct store *s, struct store_wtxn *w, struct fail *f);
 /* Keep ids, commit. The transaction is gone afterwards, whatever is returned. */

@@ -28,14 +28,18 @@ struct store_opts {
 	const char *dir;
 	uint64_t map_size; /* bytes of address space; 0: 1 TiB, or as much as there is */
 	uint64_t quota; /* refuse to grow beyond; 0: none */
-	unsigned readers; /* most read transactions at a time; 0: 256 */
+	unsigned readers; /* most read transactions at a time (then ERR_BUSY); 0: 256 */
 	unsigned group_us; /* how long the writer waits for company; 0: not at all */
 	bool create; /* make a new store when the folder is empty */
 	bool id_gaps; /* a new store leaves random gaps between ids of events and elements */
 	bool read_only; /* check, export by the tool */
 };
 
-/* Open (and recover: staging left over is deleted, dead readers are cleared). */
+/*
+ * Open (and recover: staging left over is deleted, dead readers are cleared). ERR_NOENT: no store
+ * there and not to be made; ERR_BUSY: another process has it open for writing; ERR_VERSION: made
+ * by a newer program. Open a folder once in a process, and do not use it after fork.
+ */
 MUST_USE enum err store_open(const struct store_opts *o, struct store **out, struct fail *f);
 /* Finish queued jobs, stop the writer, close. */
 void store_close(struct store *s);
@@ -107,7 +111,8 @@ uint64_t store_seq(const struct store_rtxn *t);
  */
 MUST_USE enum err store_get(const struct store_rtxn *t, enum store_table tab, uint64_t id,
 			    struct arena *a, void *row);
-/* Id under a unique secondary key, or the first of several. */
+/* Id under a unique secondary key, or the first of several. Where keys are lower-case, `key` is
+   folded here. An empty key or nil UUID is nobody's. */
 MUST_USE enum err store_find(const struct store_rtxn *t, enum store_index ix, struct str key,
 			     uint64_t *id);
 /* All ids under a secondary key, ascending: call with *id = 0 first, then with the last one. */
@@ -147,9 +152,11 @@ OWN_DEFINE(store_el_iter, struct store_el_iter *, store_el_iter_free(*p))
 
 /*
  * A write job. run() is called on the writer thread; it may be called again when another job of
- * the same group failed after it had written, so it must not change anything but the transaction
- * and its own results. On ERR_OK the group is committed and done() is called; an error undoes
- * what the job wrote.
+ * the same group failed after it had written or taken a number, so it must not change anything
+ * but the transaction and its own results. On ERR_OK the group is committed and done() is called;
+ * an error undoes what the job wrote. Storage errors stick: once one has happened, later writes
+ * of the job do nothing and return it, and the job has failed whatever it returns. ERR_FULL: the
+ * disk or the quota; the store itself stays fine, reading and deleting go on.
  */
 typedef enum err (*store_run_fn)(struct store_wtxn *w, void *arg, struct fail *f);
 
@@ -159,7 +166,8 @@ MUST_USE enum err store_run(struct store *s, store_run_fn run, void *arg, struct
 typedef void (*store_done_fn)(void *arg, enum err e, const struct fail *f);
 MUST_USE enum err store_submit(struct store *s, store_run_fn run, store_done_fn done, void *arg);
 
-/* Reads inside a write see what the transaction has written so far. */
+/* Reads inside a write see what the transaction has written so far. What they lend lives only until
+   the next write of the job; iterators may be held across writes and deletions. */
 const struct store_rtxn *store_view(struct store_wtxn *w);
 struct store *store_of(struct store_wtxn *w);
 
@@ -269,15 +277,18 @@ uint64_t store_hash_seed(const struct store *s);
 /* ---- care (store/check.c, store/backup.c) --------------------------------------------------- */
 
 typedef void (*store_progress_fn)(void *user, const char *step, uint64_t done, uint64_t total);
+/* `rows` and `elements` that were read, `blobs` in use. */
 struct store_report {
 	uint64_t rows, elements, blobs, problems;
 };
 /* Verify everything: every record unpacks, counts agree, keys agree, blobs have their digest.
-   Each problem is told to `tell`. ERR_CORRUPT when there were any. */
+   Each problem is told to `tell`. ERR_CORRUPT when there were any. Attachments that nothing has
+   named for an hour are deleted (not when the store is open for reading only). */
 MUST_USE enum err store_check(struct store *s, store_progress_fn progress,
 			      void (*tell)(void *user, const char *problem), void *user,
 			      struct store_report *out, struct fail *f);
-/* A consistent copy while the daemon runs, written to a new folder, fsynced. */
+/* A consistent copy while the daemon runs, written to a new (or empty) folder, fsynced. progress()
+   is called on the caller's thread with steps "data" (bytes) and "attachments" (files). */
 MUST_USE enum err store_backup(struct store *s, const char *to_dir, store_progress_fn progress,
 			       void *user, struct fail *f);
 /* Copy a backup into an empty folder, verified. */

@@ -92,31 +92,69 @@ static struct store_rtxn *rtxn_new(struct store *s)
 	return t;
 }
 
-enum err store_read(struct store *s, struct store_rtxn **out, struct fail *f)
+/* Count one more reader if there is a slot; the room itself may go beyond what callers may. */
+static bool slot_take(struct store *s, bool own)
+{
+	bool ok;
+
+	pthread_mutex_lock(&s->pool_lock);
+	ok = own || s->n_readers < s->opts.readers;
+	if (ok)
+		s->n_readers++;
+	pthread_mutex_unlock(&s->pool_lock);
+	return ok;
+}
+
+static void slot_give(struct store *s)
+{
+	pthread_mutex_lock(&s->pool_lock);
+	s->n_readers--;
+	pthread_mutex_unlock(&s->pool_lock);
+}
+
+static struct store_rtxn *pool_take(struct store *s)
 {
 	struct store_rtxn *t;
-	int rc;
 
-	*out = NULL;
 	pthread_mutex_lock(&s->pool_lock);
 	t = s->pool;
 	if (t)
 		s->pool = t->next;
 	pthread_mutex_unlock(&s->pool_lock);
+	return t;
+}
+
+static enum err read_begin(struct store *s, bool own, struct store_rtxn **out, struct fail *f)
+{
+	struct store_rtxn *t = pool_take(s);
+	int rc;
+
+	*out = NULL;
 	if (t) {
 		rc = mdb_txn_renew(t->txn);
 	} else {
+		if (!slot_take(s, own))
+			return fail(f, ERR_BUSY, "%u readers already", s->opts.readers);
 		t = rtxn_new(s);
-		if (!t)
-			return fail(f, ERR_NOMEM, "read transaction");
-		rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &t->txn);
+		rc = t ? mdb_txn_begin(s->env, NULL, MDB_RDONLY, &t->txn) : ENOMEM;
 	}
 	if (rc) {
 		rtxn_free(t);
+		slot_give(s);
 		return db_fail(f, rc, DB_COUNT, "begin reading");
 	}
 	*out = t;
 	return ERR_OK;
+}
+
+enum err store_read(struct store *s, struct store_rtxn **out, struct fail *f)
+{
+	return read_begin(s, false, out, f);
+}
+
+enum err rtxn_own(struct store *s, struct store_rtxn **out, struct fail *f)
+{
+	return read_begin(s, true, out, f);
 }
 
 void store_read_end(struct store_rtxn *t)
@@ -186,7 +224,7 @@ static bool quota_reached(struct store *s)
 	used = (info.me_last_pgno + 1) * (uint64_t)s->page_size;
 	if (used < s->opts.quota)
 		return false;
-	if (store_read(s, &t, NULL) != ERR_OK)
+	if (rtxn_own(s, &t, NULL) != ERR_OK)
 		return true;
 	if (mdb_cursor_open(t->txn, 0, &c) == 0) {
 		while (mdb_cursor_get(c, &k, &v, MDB_NEXT) == 0 && v.mv_size >= sizeof(size_t)) {
@@ -299,6 +337,7 @@ uint64_t wtxn_next_id(struct store_wtxn *w, unsigned id, bool gap)
 		step += w->rnd[--w->rnd_left] & 7;
 	}
 	w->ids[id] += step;
+	w->wrote = true; /* whoever has a number may have told the hooks of it */
 	return w->ids[id];
 }
 

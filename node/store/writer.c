@@ -2,7 +2,7 @@
  * writer.c - the one thread that writes: jobs in groups, one commit and one fsync for each group.
  *
  * Jobs that arrive while a group runs or commits join it or the next. A job that fails before it
- * wrote costs nothing. One that fails after it wrote undoes the group; the others run again
+ * wrote or took a number costs nothing. One that fails after it wrote undoes the group; the others run again
  * without it. When storage itself fails (full, or the commit), every job of the group runs again
  * alone, so that each gets a verdict of its own. Jobs complete after the commit is durable and
  * the hooks have taken it.
@@ -23,6 +23,7 @@
 #define RERUNS_MAX 8u
 #define DROP_BATCH 1000u
 #define DROP_PAUSE_MS 100
+#define READER_CHECK_MS 3600000 /* slots of readers that died in other processes */
 
 enum state { WAITS, RAN, FAILED, FAILED_DIRTY };
 
@@ -50,7 +51,7 @@ struct writer {
 	struct job *group[GROUP_MAX];
 	unsigned n;
 	struct job drop;
-	int64_t last_drop;
+	int64_t last_drop, last_reader_check;
 };
 
 /* ---- the queue ------------------------------------------------------------------------------ */
@@ -231,7 +232,7 @@ static void tell(struct writer *wr)
 	enum err e = ERR_OK;
 
 	if (s->has_hooks && s->hooks.applied) {
-		e = store_read(s, &t, &f);
+		e = rtxn_own(s, &t, &f);
 		if (e == ERR_OK) {
 			e = s->hooks.applied(s->hooks.user, t, wr->w.changes, wr->w.n_changes);
 			store_read_end(t);
@@ -410,6 +411,10 @@ static void *writer_main(void *arg)
 			wr->group[wr->n++] = &wr->drop;
 		}
 		serve(wr);
+		if (clock_boot_ms() - wr->last_reader_check >= READER_CHECK_MS) {
+			(void)mdb_reader_check(wr->s->env, NULL);
+			wr->last_reader_check = clock_boot_ms();
+		}
 	}
 	return NULL;
 }
@@ -424,6 +429,7 @@ enum err writer_start(struct store *s, struct fail *f)
 	wr->s = s;
 	wr->tail = &wr->head;
 	wr->drop.run = drop_run;
+	wr->last_reader_check = clock_boot_ms();
 	pthread_mutex_init(&wr->lock, NULL);
 	pthread_cond_init(&wr->wake, NULL);
 	s->writer = wr;

@@ -134,7 +134,7 @@ static bool all_there(const uint64_t *v, size_t n)
 int main(void)
 {
 	const size_t max = 1000000;
-	uint64_t *v = malloc(max * sizeof(*v));
+	uint64_t *v = calloc(max, sizeof(*v));
 	size_t n = 0;
 
 	if (!v)

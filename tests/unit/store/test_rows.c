@@ -215,6 +215,22 @@ static void numbers(void)
 	store_close(s);
 }
 
+static void readers(void)
+{
+	struct store *s = fix_open("readers", (struct store_opts){.readers = 3});
+	struct store_rtxn *t[4] = {NULL};
+
+	for (unsigned i = 0; i < 3; i++)
+		is_ok(store_read(s, &t[i], NULL), "reader %u", i);
+	is_err(store_read(s, &t[3], NULL), ERR_BUSY, "no more than was said");
+	fix_run(s, kv_job, NULL);
+	store_read_end(t[1]);
+	is_ok(store_read(s, &t[1], NULL), "one in the place of another");
+	for (unsigned i = 0; i < 3; i++)
+		store_read_end(t[i]);
+	store_close(s);
+}
+
 int main(void)
 {
 	struct store *s, *second;
@@ -237,5 +253,6 @@ int main(void)
 	is_err(store_run(s, kv_job, NULL, NULL), ERR_UNSUPPORTED, "no writing there");
 	store_close(s);
 	numbers();
+	readers();
 	return fix_end();
 }
