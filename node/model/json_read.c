@@ -701,7 +701,7 @@ static enum err end_capture(struct json_read *j, struct fail *f)
 	struct frame *fr = j->fr;
 
 	j->capturing = false;
-	buf_add(&j->captured, j->capture_from, (size_t)(j->scan.p - j->capture_from));
+	buf_add(&j->captured, j->capture_from, (size_t)(j->scan.closed - j->capture_from));
 	if (buf_err(&j->captured) != ERR_OK)
 		return json_scan_fail_here(&j->scan, f, buf_err(&j->captured), "text too long");
 	struct str text = arena_str(fr->a, buf_str(&j->captured));

@@ -593,6 +593,7 @@ static enum json_tok close_container(struct json_scan *s, const char *p)
 {
 	enum json_tok t = *p == '}' ? TOK_OBJ_END : TOK_ARR_END;
 	unsigned top = --s->depth - 1;
+	s->closed = p + 1;
 	if (s->depth) {
 		s->in_object = s->stack[top / 64] >> (top % 64) & 1;
 		s->p = behind_value(s, p + 1);

@@ -35,6 +35,7 @@ struct json_scan {
 	uint64_t line_offset; /* of the first byte of the line in which the chunk begins */
 	uint32_t lines;	      /* line breaks before the chunk */
 
+	const char *closed; /* behind the bracket of the last TOK_OBJ_END or TOK_ARR_END */
 	struct str text; /* of TOK_KEY, TOK_STR and TOK_NUM */
 	/* Is `text` a view into the fed bytes? Otherwise it dies with the next token. */
 	bool borrowed;
