@@ -42,13 +42,15 @@ enum err search_correlating(struct index *ix, const struct store_rtxn *t,
 	type_split((enum attr_type)attr->type, attr->value, &v1, &v2);
 	TRY(search_value(ix, t, v1, &mine, limit, a, out, &why));
 	if (row->correlates == CORR_BOTH && v2.n && out->n < limit) {
-		struct search_result more;
+		struct search_result more = {0};
 		TRY(search_value(ix, t, v2, &mine, limit - out->n, a, &more, &why));
 		struct search_hit *both = ARENA_ARRAY(a, struct search_hit, out->n + more.n);
 		if (!both)
 			return ERR_LIMIT;
-		memcpy(both, out->hits, out->n * sizeof(*both));
-		memcpy(both + out->n, more.hits, more.n * sizeof(*both));
+		for (uint64_t i = 0; i < out->n; i++)
+			both[i] = out->hits[i];
+		for (uint64_t i = 0; i < more.n; i++)
+			both[out->n + i] = more.hits[i];
 		out->hits = both;
 		out->n += more.n;
 	}

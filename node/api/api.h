@@ -1,0 +1,53 @@
+/*
+ * api.h - what endpoints work with, and the table of them.
+ */
+#pragma once
+
+#include "egress/egress.h"
+#include "http/server.h"
+#include "ingest/ingest.h"
+#include "model/perms.h"
+
+/* One per daemon; handed to the server as http_conf.app. */
+struct api {
+	struct store *store;
+	struct index *index;
+	struct ingest_env ingest;
+	struct egress_env egress;
+	struct str base_url, misp_version;
+	struct str key_secret; /* HMAC key under which API keys are stored */
+	bool (*ready)(void *user, struct buf *why); /* for /readyz */
+	void (*metrics)(void *user, struct buf *out); /* Prometheus text */
+	void *user;
+	size_t max_event_bytes; /* largest document taken */
+	const char *feeds_dir; /* published feeds, or NULL */
+};
+
+/* Who calls: made by api_auth(), in http_req.user. */
+struct api_user {
+	struct misp_user user;
+	struct misp_role role;
+	struct misp_org org;
+	struct misp_authkey key;
+	uint32_t perms;
+	struct caller caller;
+	struct str url; /* what answers say as `url`, when it is not the request's own */
+};
+
+/* The permission wanted by a row (endpoint.auth): bits of enum perm, all of which are needed. */
+#define API_ANY 0u
+
+/* http_conf.auth. Key from Authorization or X-MISP-AUTH, or the local socket's credentials. */
+enum err api_auth(struct http_req *r, struct fail *f);
+/* Digest under which an API key is stored. */
+struct sha256 api_key_digest(const struct api *api, struct str key);
+/* A new random key of 40 letters and digits. */
+void api_key_new(char out[41]);
+
+/* The rows, one by one. */
+#define ENDPOINT(row) extern const struct endpoint row;
+#include "api/endpoints.inc"
+#undef ENDPOINT
+/* All rows, for http_conf. */
+extern const struct endpoint *const api_rows[];
+extern const size_t api_rows_n;

@@ -1,0 +1,203 @@
+/*
+ * auth.c - who calls: API keys (stored as HMAC, so that the store gives none away), the local
+ * socket, permissions. Texts as recorded; rest-api.md 1.5.
+ */
+#include <arpa/inet.h>
+#include <ctype.h>
+
+#include "api/rest.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "model/pack.h"
+
+#define KEY_LEN 40
+
+static const char text_failed[] =
+	"Authentication failed. Please make sure you pass the API key of an API enabled user along in "
+	"the Authorization header.";
+
+struct sha256 api_key_digest(const struct api *api, struct str key)
+{
+	return hash_hmac(api->key_secret, key);
+}
+
+void api_key_new(char out[KEY_LEN + 1])
+{
+	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	for (unsigned i = 0; i < KEY_LEN;) {
+		uint8_t b;
+		random_bytes(&b, 1);
+		if (b < 248) /* 4 * 62: no value is likelier than another */
+			out[i++] = set[b % 62];
+	}
+	out[KEY_LEN] = 0;
+}
+
+static bool key_shaped(struct str s)
+{
+	if (s.n != KEY_LEN)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (!isalnum((unsigned char)s.p[i]))
+			return false;
+	return true;
+}
+
+/* ---- addresses a key may be used from ---- */
+
+static bool in_cidr(const uint8_t ip[16], const char *cidr)
+{
+	char text[64];
+	uint8_t net[16] = {[10] = 0xff, [11] = 0xff};
+	uint64_t bits = 128;
+	struct str host, rest = str_split(str_c(cidr), '/', &host);
+	if (host.n >= sizeof(text))
+		return false;
+	memcpy(text, host.p, host.n);
+	text[host.n] = 0;
+	bool v4 = inet_pton(AF_INET, text, net + 12) == 1;
+	if (!v4 && inet_pton(AF_INET6, text, net) != 1)
+		return false;
+	if (rest.p && !str_u64(rest, &bits))
+		return false;
+	if (v4)
+		bits = rest.p ? bits + 96 : 128;
+	if (bits > 128)
+		return false;
+	for (unsigned i = 0; i < bits; i++)
+		if ((ip[i / 8] ^ net[i / 8]) & (0x80 >> (i % 8)))
+			return false;
+	return true;
+}
+
+static bool address_allowed(const struct misp_authkey *k, const struct http_peer *p)
+{
+	size_t i;
+	json_t *v;
+	bool ok = false;
+	if (!k->allowed_ips.n)
+		return true;
+	json_t *list = json_loadb(k->allowed_ips.p, k->allowed_ips.n, 0, NULL);
+	json_array_foreach(list, i, v)
+		ok |= json_is_string(v) && in_cidr(p->ip, json_string_value(v));
+	ok |= list && json_array_size(list) == 0;
+	json_decref(list);
+	return ok;
+}
+
+/* ---- the user ---- */
+
+static enum err refuse(struct http_req *r, struct fail *f, const char *text)
+{
+	reply_error(r, 403, "%s", text);
+	return fail(f, ERR_AUTH, "%s", text);
+}
+
+static enum err load(struct http_req *r, const struct store_rtxn *t, uint64_t user_id,
+		     struct api_user *u, struct fail *f)
+{
+	struct misp_user user;
+	struct misp_role role;
+	struct misp_org org;
+	enum err e = store_get(t, T_USER, user_id, r->arena, &user);
+	if (e == ERR_OK)
+		e = store_get(t, T_ROLE, user.role_id, r->arena, &role);
+	if (e == ERR_OK)
+		e = store_get(t, T_ORG, user.org_id, r->arena, &org);
+	if (e == ERR_OK)
+		e = entity_copy(r->arena, &desc_misp_user, &user, &u->user);
+	if (e == ERR_OK)
+		e = entity_copy(r->arena, &desc_misp_role, &role, &u->role);
+	if (e == ERR_OK)
+		e = entity_copy(r->arena, &desc_misp_org, &org, &u->org);
+	if (e != ERR_OK)
+		return refuse(r, f, text_failed);
+	u->perms = (uint32_t)u->role.perms;
+	if (u->key.read_only)
+		u->perms &= perm_auth | perm_audit;
+	bool admin = u->role.perms & perm_site_admin;
+	bool sync = u->role.perms & perm_sync;
+	u->caller = (struct caller){
+		.kind = admin ? AUD_OPERATOR : sync ? AUD_PEER : AUD_MEMBER,
+		.user_id = u->user.id,
+		.org_id = u->user.org_id,
+		.org = u->org.uuid,
+		.name = u->user.email,
+		.site_admin = admin,
+		.perm_sync = sync,
+		.perm_audit = u->role.perms & perm_audit,
+	};
+	return ERR_OK;
+}
+
+/* The first key-shaped item of a comma-separated list. */
+static struct str first_key(struct str header)
+{
+	struct str item;
+	while (header.p) {
+		header = str_split(header, ',', &item);
+		item = str_trim(item);
+		if (key_shaped(item))
+			return item;
+	}
+	return STR_NONE;
+}
+
+static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct api_user *u,
+		       struct fail *f)
+{
+	struct str header = req_header(r, "X-MISP-AUTH");
+	uint64_t id;
+	struct misp_authkey row;
+	if (!header.p)
+		header = req_header(r, "Authorization");
+	struct str key = first_key(header);
+	if (!key.p)
+		return refuse(r, f, text_failed);
+	struct sha256 d = api_key_digest(api_of(r), key);
+	enum err e = store_find(t, IX_AUTHKEY_DIGEST, (struct str){(char *)d.b, sizeof(d.b)}, &id);
+	if (e == ERR_OK)
+		e = store_get(t, T_AUTHKEY, id, r->arena, &row);
+	/* the look-up is by a keyed digest; the comparison is constant-time all the same */
+	if (e != ERR_OK || row.digest.n != sizeof(d.b) || !ct_equal(row.digest.p, d.b, sizeof(d.b)))
+		return refuse(r, f, text_failed);
+	TRY(entity_copy(r->arena, &desc_misp_authkey, &row, &u->key));
+	if (row.expiration && row.expiration < clock_now())
+		return refuse(r, f, "Auth key is expired");
+	if (!address_allowed(&row, &r->peer))
+		return refuse(r, f,
+			      "It is not possible to use this Auth key from your IP address");
+	TRY(load(r, t, row.user_id, u, f));
+	if (u->user.disabled)
+		return refuse(r, f, "Authentication failed. Your user account has been disabled.");
+	if (!(u->perms & perm_auth))
+		return refuse(r, f, text_failed);
+	return ERR_OK;
+}
+
+/* The local tool: the socket's credentials were checked when the connection was accepted. */
+static enum err by_socket(struct http_req *r, const struct store_rtxn *t, struct api_user *u,
+			  struct fail *f)
+{
+	return load(r, t, 1, u, f);
+}
+
+static bool local_allowed(const struct http_req *r)
+{
+	return r->peer.is_unix;
+}
+
+enum err api_auth(struct http_req *r, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct api_user *u = ARENA_NEW(r->arena, struct api_user);
+	bool keyed = req_header(r, "Authorization").p || req_header(r, "X-MISP-AUTH").p;
+	if (!u)
+		return fail(f, ERR_NOMEM, "no memory");
+	TRY(store_read(api_of(r)->store, &t, f));
+	TRY(local_allowed(r) && !keyed ? by_socket(r, t, u, f) : by_key(r, t, u, f));
+	r->user = u;
+	if ((u->perms & r->ep->auth) != r->ep->auth)
+		return refuse(r, f, "You do not have permission to use this functionality.");
+	return ERR_OK;
+}

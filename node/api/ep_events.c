@@ -1,0 +1,480 @@
+/*
+ * ep_events.c - /events: add, edit, view, delete, publish. Documents are parsed as they arrive.
+ * Texts and status codes as recorded (wire/client, events).
+ */
+#include "api/rest.h"
+#include "base/log.h"
+
+/* ---- a document that arrives in the request body ---- */
+
+struct upload {
+	struct json_read *reader;
+	struct raw_event *raw; /* complete */
+	struct fail why;
+	enum err err;
+	bool any; /* has there been a byte? */
+};
+
+static void upload_free(void *ctx)
+{
+	struct upload *u = ctx;
+	json_read_free(u->reader);
+	raw_free(u->raw);
+	free(u);
+}
+
+static enum err upload_done(void *user, struct raw_event *raw, struct fail *f)
+{
+	struct upload *u = user;
+	(void)f;
+	if (u->raw)
+		raw_free(raw); /* a list: MISP takes none here, the first is enough for its answer */
+	else
+		u->raw = raw;
+	return ERR_OK;
+}
+
+static enum err upload_begin(struct http_req *r, struct fail *f)
+{
+	struct upload *u = calloc(1, sizeof(*u));
+	struct json_read_opts o = {.root = RAW_EVENT, .spool_dir = api_of(r)->ingest.spool_dir};
+	if (!u)
+		return fail(f, ERR_NOMEM, "no memory");
+	r->ctx = u;
+	r->ctx_free = upload_free;
+	u->reader = json_read_new(&o, upload_done, u);
+	return u->reader ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+}
+
+/* Errors are kept for the end, so that the answer comes when the client listens. */
+static enum err upload_body(struct http_req *r, struct str bytes, struct fail *f)
+{
+	struct upload *u = r->ctx;
+	(void)f;
+	u->any |= str_trim(bytes).n > 0;
+	if (u->err == ERR_OK)
+		u->err = json_read_feed(u->reader, bytes.p, bytes.n, &u->why);
+	return ERR_OK;
+}
+
+/* MISP's text, and beside it the place, which MISP does not tell. */
+static void answer_bad_json(struct http_req *r, const struct fail *why)
+{
+	static const char text[] =
+		"Invalid JSON input. Make sure that the JSON input is a correctly formatted JSON "
+		"string. This request has been blocked to avoid an unfiltered request.";
+	struct buf b = BUF(1 << 16);
+	struct jsonw w = jsonw_on(&b);
+	jsonw_obj(&w);
+	JSONW_KV(&w, jsonw_c, "name", text);
+	JSONW_KV(&w, jsonw_c, "message", text);
+	JSONW_KV(&w, jsonw_str, "url", r->url);
+	JSONW_KV(&w, jsonw_c, "detail", why->text);
+	JSONW_KV(&w, jsonw_uint, "line", why->line);
+	JSONW_KV(&w, jsonw_uint, "column", why->column);
+	JSONW_KV(&w, jsonw_uint, "offset", why->offset);
+	jsonw_obj_end(&w);
+	rest_answer(r, 405, &b);
+}
+
+/* The finished document, or answered. */
+static struct raw_event *upload_take(struct http_req *r)
+{
+	struct upload *u = r->ctx;
+	if (!u->any) {
+		reply_error(r, 405, "No valid event data received.");
+		return NULL;
+	}
+	if (u->err == ERR_OK)
+		u->err = json_read_end(u->reader, &u->why);
+	if (u->err == ERR_PARSE) {
+		answer_bad_json(r, &u->why);
+		return NULL;
+	}
+	if (u->err != ERR_OK) {
+		reply_error(r, err_http(u->err), "%s", u->why.text);
+		return NULL;
+	}
+	if (u->raw && !raw_head(u->raw)->head.has) {
+		bool empty = true;
+		for (unsigned k = 0; k < EL_COUNT; k++)
+			empty &= raw_count(u->raw, k) == 0;
+		if (empty && r->ep->path[8] == 'a') {
+			reply_error(r, 405, "No valid event data received.");
+			return NULL;
+		}
+	}
+	return MOVE(u->raw);
+}
+
+/* `errors` of a failed save: the gate's text is JSON already, or a sentence. */
+static struct str errors_of(struct http_req *r, const struct fail *why)
+{
+	if (why->text[0] == '{' || why->text[0] == '"' || why->text[0] == '[')
+		return arena_str(r->arena, str_c(why->text));
+	return rest_quoted(r, why->text);
+}
+
+static struct str id_text(struct http_req *r, uint64_t id)
+{
+	return arena_printf(r->arena, "%llu", (unsigned long long)id);
+}
+
+static void url_with_id(struct http_req *r, const char *action, struct str id)
+{
+	me(r)->url = arena_printf(r->arena, "/events/%s/%.*s", action, STR_ARG(id));
+}
+
+/* ---- adding ---- */
+
+static bool metadata_asked(struct http_req *r)
+{
+	struct str s = req_param(r, "metadata");
+	return s.n && !str_is(s, "0");
+}
+
+static enum err answer_event(struct http_req *r, uint64_t id, struct fail *f)
+{
+	struct event_opts o = {.metadata = metadata_asked(r), .correlations = true};
+	return rest_event(r, id, &o, f);
+}
+
+static void answer_refused(struct http_req *r, const char *action, enum err e,
+			   const struct ingest_result *res, const struct fail *why, struct str id)
+{
+	const struct api *api = api_of(r);
+	switch ((int)e) {
+	case ERR_EXISTS:
+		reply_header(r, "Location",
+			     arena_printf(r->arena, "%.*s/events/%llu", STR_ARG(api->base_url),
+					  (unsigned long long)res->event_id));
+		reply_error(r, 404,
+			    "Event already exists, if you would like to edit it, use the url in the "
+			    "location header.");
+		break;
+	case ERR_BLOCKED:
+		reply_error(r, 403, "%s", why->text);
+		break;
+	case ERR_PERM:
+		reply_error(r, 405, "%s", why->text);
+		break;
+	case ERR_NOENT:
+		reply_error(r, 404, "Invalid event");
+		break;
+	case ERR_INVAL:
+	case ERR_STALE: {
+		struct str errors = errors_of(r, why);
+		if (!id.p && errors.p[0] == '{' && !str_has_prefix(errors, STR("{\"Event\"")))
+			errors = arena_printf(r->arena, "{\"Event\":%.*s}", STR_ARG(errors));
+		rest_not_saved(r, action, "Event", id, errors);
+		break;
+	}
+	default:
+		log_warn("api", "event %s failed err=%s detail=%s", action, err_name(e),
+			 log_val(str_c(why->text)));
+		reply_err(r, e);
+	}
+}
+
+static enum err events_add(struct http_req *r, struct fail *f)
+{
+	OWN(raw) struct raw_event *raw = upload_take(r);
+	struct ingest_result res;
+	struct fail why = {0};
+	if (!raw)
+		return ERR_OK;
+	struct admit_facts facts = rest_facts(r);
+	struct origin o = rest_origin(r);
+	enum err e = ingest_event_add(&api_of(r)->ingest, &raw, &o, &facts, r->arena, &res, &why);
+	if (e == ERR_OK)
+		return answer_event(r, res.event_id, f);
+	answer_refused(r, "add", e, &res, &why, STR_NONE);
+	return ERR_OK;
+}
+
+/* ---- permission ---- */
+
+/* May the caller change this event (sync-protocol.md 4.5.2, 2)? */
+static bool may_modify(struct http_req *r, const struct misp_event *e)
+{
+	const struct api_user *u = me(r);
+	if (u->perms & perm_site_admin)
+		return true;
+	if (e->orgc_id != u->user.org_id)
+		return false;
+	return (u->perms & perm_modify_org) ||
+	       ((u->perms & perm_modify) && e->user_id == u->user.id);
+}
+
+static enum err find_event(struct http_req *r, struct str id, struct misp_event *e, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	TRY(rest_view(r, &v, f));
+	return view_event(v, id, r->arena, e, f);
+}
+
+/* ---- editing ---- */
+
+static enum err events_edit(struct http_req *r, struct fail *f)
+{
+	struct misp_event e;
+	struct ingest_result res;
+	struct fail why = {0};
+	enum err err = find_event(r, req_arg(r, "id"), &e, &why);
+	if (err == ERR_NOENT) {
+		reply_error(r, 404, "Invalid event");
+		return ERR_OK;
+	}
+	TRY(err);
+	OWN(raw) struct raw_event *raw = upload_take(r);
+	if (!raw)
+		return ERR_OK;
+	if (!may_modify(r, &e) && !may(r, perm_sync)) {
+		reply_error(r, 403, "You are not authorised to do that.");
+		return ERR_OK;
+	}
+	struct str id = id_text(r, e.id);
+	url_with_id(r, "edit", id);
+	struct uuid given = raw_head(raw)->uuid;
+	if (!uuid_is_nil(given) && !uuid_eq(given, e.uuid)) {
+		rest_not_saved(r, "edit", "Event", id,
+			       STR("\"Event could not be saved: Could not find the local event.\""));
+		return ERR_OK;
+	}
+	if (!may_modify(r, &e) && !e.locked) {
+		rest_not_saved(r, "edit", "Event", id,
+			       STR("\"Event could not be saved: The user used to edit the event is not "
+				   "authorised to do so. This can be caused by the user not being of "
+				   "the same organisation as the original creator of the event whilst "
+				   "also not being a site administrator.\""));
+		return ERR_OK;
+	}
+	struct admit_facts facts = rest_facts(r);
+	struct origin o = rest_origin(r);
+	facts.existing_local = !e.locked;
+	err = ingest_event_edit(&api_of(r)->ingest, e.id, &raw, &o, &facts, r->arena, &res, &why);
+	if (err == ERR_OK)
+		return answer_event(r, e.id, f);
+	answer_refused(r, "edit", err, &res, &why, id);
+	return ERR_OK;
+}
+
+/* ---- viewing ---- */
+
+/* `deleted` in its forms: 1 both, 2 or "only" the deleted, a list what it names. */
+static void deleted_option(struct http_req *r, const json_t *body, struct event_opts *o)
+{
+	const json_t *list = json_object_get(body, "deleted");
+	bool zero = false, one = false;
+	struct str v;
+	size_t it = 0;
+	while (req_named_next(r, "deleted[]", &it, &v)) {
+		zero |= str_is(v, "0");
+		one |= str_is(v, "1");
+	}
+	if (json_is_array(list)) {
+		size_t i;
+		json_t *item;
+		json_array_foreach(list, i, item)
+			*(json_truthy(item) ? &one : &zero) = true;
+	}
+	v = rest_param(r, body, "deleted");
+	if (str_is(v, "2") || str_is(v, "only") || (one && !zero))
+		o->deleted_only = true;
+	else if (one || str_is(v, "1") || str_is(v, "true"))
+		o->deleted_too = true;
+}
+
+static bool asked(struct http_req *r, const json_t *body, const char *key, bool otherwise)
+{
+	struct str s = rest_param(r, body, key);
+	return s.p ? s.n && !str_is(s, "0") && !str_is(s, "false") : otherwise;
+}
+
+static enum err events_view(struct http_req *r, struct fail *f)
+{
+	struct misp_event e;
+	json_t *body = NULL;
+	struct fail why = {0};
+	if (rest_json(r, "Event", &body, f) != ERR_OK)
+		return ERR_OK;
+	enum err err = find_event(r, req_arg(r, "id"), &e, &why);
+	if (err == ERR_NOENT) {
+		reply_error(r, 404, "Invalid event");
+		return ERR_OK;
+	}
+	TRY(err);
+	struct event_opts o = {
+		.attachments = asked(r, body, "includeAttachments", true),
+		.no_sightings = asked(r, body, "noSightings", false),
+		.correlations = asked(r, body, "includeEventCorrelations", true),
+		.all_tags = asked(r, body, "includeAllTags", false),
+		.no_local_tags = asked(r, body, "excludeLocalTags", false),
+		.no_reports = asked(r, body, "noEventReports", false),
+		.no_proposals = asked(r, body, "noShadowAttributes", false),
+		.sg_reference_only = asked(r, body, "sgReferenceOnly", false),
+	};
+	deleted_option(r, body, &o);
+	if (r->method == HTTP_HEAD) {
+		reply_empty(r, 200);
+		return ERR_OK;
+	}
+	return rest_event(r, e.id, &o, f);
+}
+
+/* ---- deleting ---- */
+
+static bool delete_one(struct http_req *r, struct str id, struct fail *f)
+{
+	struct misp_event e;
+	struct origin o = rest_origin(r);
+	return find_event(r, id, &e, f) == ERR_OK && may_modify(r, &e) &&
+	       ingest_event_delete(&api_of(r)->ingest, e.id, true, &o, f) == ERR_OK;
+}
+
+static enum err events_delete(struct http_req *r, struct fail *f)
+{
+	struct str id = req_arg(r, "id");
+	json_t *body = NULL, *item;
+	size_t i, failed = 0, n;
+	struct fail why = {0};
+	if (rest_json(r, "Event", &body, f) != ERR_OK)
+		return ERR_OK;
+	if (id.p) {
+		if (delete_one(r, id, &why)) {
+			url_with_id(r, "delete", id);
+			rest_saved(r, id, "Event deleted.");
+		} else {
+			me(r)->url = STR("/events/delete");
+			rest_not_saved(r, "delete", "Event", STR_NONE,
+				       STR("\"Event was not deleted.\""));
+		}
+		return ERR_OK;
+	}
+	json_t *list = json_object_get(body, "id");
+	n = json_array_size(list);
+	json_array_foreach(list, i, item) {
+		json_t *wrapped = json_pack("{sO}", "id", item);
+		failed += !delete_one(r, rest_text(r, wrapped, "id"), &why);
+		json_decref(wrapped);
+	}
+	me(r)->url = STR("/events/delete");
+	if (n && failed == 0)
+		rest_saved(r, STR_NONE, "%zu event%s deleted.", n, n == 1 ? "" : "s");
+	else
+		rest_not_saved(r, "delete", "Event", STR_NONE,
+			       arena_printf(r->arena,
+					    "\"%zu event(s) could not be deleted due to insufficient "
+					    "privileges or the event not being found.\"",
+					    failed));
+	return ERR_OK;
+}
+
+/* ---- publishing ---- */
+
+static enum err set_published(struct http_req *r, bool publish, const char *action,
+			      const char *unknown, const char *done, struct fail *f)
+{
+	struct misp_event e;
+	struct origin o = rest_origin(r);
+	struct fail why = {0};
+	enum err err = find_event(r, req_arg(r, "id"), &e, &why);
+	if (err == ERR_NOENT) {
+		reply_error(r, 404, "%s", unknown);
+		return ERR_OK;
+	}
+	TRY(err);
+	if (!may(r, perm_site_admin) && e.orgc_id != me(r)->user.org_id) {
+		reply_error(r, 405, "You do not have the permission to do that.");
+		return ERR_OK;
+	}
+	TRY(ingest_publish(&api_of(r)->ingest, e.id, publish, &o, f));
+	struct str id = id_text(r, e.id);
+	url_with_id(r, action, id);
+	rest_saved(r, id, "%s", done);
+	return ERR_OK;
+}
+
+static enum err events_publish(struct http_req *r, struct fail *f)
+{
+	return set_published(r, true, "publish", "Invalid event.", "Event published without alerts",
+			     f);
+}
+
+static enum err events_alert(struct http_req *r, struct fail *f)
+{
+	return set_published(r, true, "alert", "Invalid event.", "Email sent to all participants.",
+			     f);
+}
+
+static enum err events_unpublish(struct http_req *r, struct fail *f)
+{
+	return set_published(r, false, "unpublish", "Invalid Event.", "Event unpublished.", f);
+}
+
+#define EVENT_BODY_MAX (4ull << 30)
+
+const struct endpoint ep_events_add = {
+	.methods = HTTP_POST | HTTP_PUT,
+	.path = "/events/add",
+	.flags = EP_STREAM_BODY,
+	.auth = perm_add,
+	.body_cap = EVENT_BODY_MAX,
+	.begin = upload_begin,
+	.body = upload_body,
+	.run = events_add,
+	.shape = "Event",
+	.doc = "Add an event with everything in it",
+};
+const struct endpoint ep_events_edit = {
+	.methods = HTTP_POST | HTTP_PUT,
+	.path = "/events/edit/:id",
+	.flags = EP_STREAM_BODY,
+	.auth = perm_add,
+	.body_cap = EVENT_BODY_MAX,
+	.begin = upload_begin,
+	.body = upload_body,
+	.run = events_edit,
+	.shape = "Event",
+	.doc = "Merge a document into an event: newer elements replace, nothing is removed",
+};
+const struct endpoint ep_events_view = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/events/view/:id",
+	.auth = API_ANY,
+	.run = events_view,
+	.shape = "Event",
+	.doc = "One event as this caller may see it",
+};
+const struct endpoint ep_events_delete = {
+	.methods = HTTP_POST | HTTP_DELETE,
+	.path = "/events/delete/:id",
+	.auth = perm_add,
+	.run = events_delete,
+	.shape = "Saved",
+	.doc = "Delete an event and enter it in the block list",
+};
+const struct endpoint ep_events_publish = {
+	.methods = HTTP_POST,
+	.path = "/events/publish/:id",
+	.auth = perm_publish,
+	.run = events_publish,
+	.shape = "Saved",
+	.doc = "Publish an event",
+};
+const struct endpoint ep_events_alert = {
+	.methods = HTTP_POST,
+	.path = "/events/alert/:id",
+	.auth = perm_publish,
+	.run = events_alert,
+	.shape = "Saved",
+	.doc = "Publish an event (mail is not sent)",
+};
+const struct endpoint ep_events_unpublish = {
+	.methods = HTTP_POST,
+	.path = "/events/unpublish/:id",
+	.auth = perm_publish,
+	.run = events_unpublish,
+	.shape = "Saved",
+	.doc = "Take back the published mark",
+};

@@ -1,0 +1,183 @@
+/*
+ * ep_search.c - restSearch: parameters from body, path and query; answers streamed from egress.
+ */
+#include "api/rest.h"
+#include "base/clock.h"
+#include "search/query.h"
+
+/* Parameters of a GET: named (/value:x), query (?value=x) and, first of all, positional ones. */
+static const char *const positional_events[] = {"returnFormat", "value", "type", "category", "org",
+						"tags"};
+
+static void add_text(json_t *o, const char *key, struct str v)
+{
+	json_t *s = json_stringn(v.p ? v.p : "", v.n);
+	json_t *had = json_object_get(o, key);
+	if (!s)
+		return;
+	if (!had) {
+		json_object_set_new(o, key, s);
+		return;
+	}
+	if (json_is_array(had)) {
+		json_array_append_new(had, s);
+		return;
+	}
+	json_t *list = json_array();
+	json_array_append(list, had);
+	json_array_append_new(list, s);
+	json_object_set_new(o, key, list);
+}
+
+static void add_pairs(struct http_req *r, json_t *o, const struct http_pairs *pairs)
+{
+	for (size_t i = 0; i < pairs->n; i++) {
+		struct str name = pairs->v[i].name;
+		if (str_has_suffix(name, STR("[]")))
+			name.n -= 2;
+		char *key = arena_cstr(r->arena, name);
+		/* in URLs ';' stands for ':' */
+		char *value = arena_cstr(r->arena, pairs->v[i].value);
+		for (char *p = value; p && *p; p++)
+			if (*p == ';')
+				*p = ':';
+		if (key && value)
+			add_text(o, key, str_c(value));
+	}
+}
+
+static enum err params_of(struct http_req *r, json_t **out, struct fail *f)
+{
+	json_t *body;
+	TRY(rest_json(r, NULL, &body, f));
+	if (!json_is_object(body))
+		body = r->ctx = json_object();
+	add_pairs(r, body, &r->named);
+	add_pairs(r, body, &r->query);
+	for (size_t i = 0; i < r->args_n && i < ARRAY_LEN(positional_events); i++) {
+		struct str v = r->args[i];
+		if (v.n && !str_is(v, "null") && !str_is(v, "0") && !str_is(v, "false"))
+			add_text(body, positional_events[i], v);
+	}
+	*out = body;
+	return ERR_OK;
+}
+
+static struct str raw_param(void *user, const char *name)
+{
+	struct http_req *r = user;
+	return rest_text(r, r->ctx, name);
+}
+
+static void content_type(const struct exporter *x, char *out, size_t n)
+{
+	bool text = strncmp(x->media, "text/", 5) == 0 || strstr(x->media, "json") ||
+		    strstr(x->media, "xml");
+	snprintf(out, n, "%s%s", x->media, text ? "; charset=UTF-8" : "");
+}
+
+static void headers(struct http_req *r, const struct exporter *x, const struct query *q,
+		    const struct search_result *found)
+{
+	uint64_t count = q->scope == SCOPE_EVENTS ? found->total : found->n + found->more;
+	if (q->scope == SCOPE_ATTRIBUTES && q->limit && found->n == 0 && q->page > 1)
+		count = 1; /* corrections, 56 */
+	reply_header_u64(r, "X-Result-Count", count);
+	reply_header(r, "X-Export-Module-Used", str_c(x->name));
+	reply_header(r, "X-Response-Format", str_c(x->type_name));
+	if (q->scope == SCOPE_ATTRIBUTES || q->scope == SCOPE_EVENTS)
+		reply_header(r, "X-Skipped-Elements-Count", STR("0"));
+	if (q->scope == SCOPE_EVENTS) {
+		struct str id = STR("list");
+		if (q->eventid.any.n == 1)
+			id = q->eventid.any.v[0];
+		reply_header(r, "Content-Disposition",
+			     arena_printf(r->arena, "attachment; filename=\"misp.event.%.*s.%s\"",
+					  STR_ARG(id), x->type_name));
+	}
+}
+
+static enum err restsearch(struct http_req *r, enum search_scope scope, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	OWN(sealed) struct sealed *s = NULL;
+	struct query *q = ARENA_NEW(r->arena, struct query);
+	struct search_result found = {0};
+	json_t *params;
+	char type[64];
+	if (params_of(r, &params, f) != ERR_OK)
+		return ERR_OK;
+	if (!q)
+		return fail(f, ERR_NOMEM, "no memory");
+	struct fail why = {0};
+	enum err e = query_parse(q, scope, params, r->arena, clock_now(), &why);
+	if (e == ERR_INVAL) {
+		reply_error(r, 400, "%s", why.text);
+		return ERR_OK;
+	}
+	TRY(e);
+	unsigned xscope = scope == SCOPE_EVENTS ? EXPORT_EVENTS : EXPORT_ATTRIBUTES;
+	const struct exporter *x =
+		export_find(q->return_format.n ? q->return_format : STR("json"));
+	if (!x || !(x->scopes & xscope)) {
+		reply_error(r, 404, "Invalid output format.");
+		return ERR_OK;
+	}
+	if (x->restrictive && !q->to_ids_given)
+		q->to_ids = 2;
+	if (x->restrictive && !q->published_given)
+		q->published = 2;
+	struct egress_query eq = {.query = q, .exporter = x, .opts = rest_export_opts(r, xscope)};
+	eq.opts.headerless = q->headerless;
+	eq.opts.include_context = q->include_context;
+	eq.opts.include_event_uuid = q->include_event_uuid;
+	eq.opts.include_event_tags = q->include_event_tags;
+	eq.opts.include_sightings = q->include_sightings || scope == SCOPE_EVENTS;
+	eq.opts.include_correlations = scope == SCOPE_EVENTS || q->include_correlations;
+	eq.opts.metadata = q->metadata;
+	eq.opts.no_reports = q->no_event_reports;
+	eq.opts.no_proposals = q->no_shadow_attributes;
+	eq.opts.sg_reference_only = q->sg_reference_only;
+	eq.opts.columns = q->requested_attributes.v;
+	eq.opts.n_columns = q->requested_attributes.n;
+	eq.opts.param = raw_param;
+	eq.opts.param_user = r;
+	eq.deleted_too = q->deleted_given && q->deleted == 3;
+	eq.deleted_only = q->deleted_given && q->deleted == 2;
+	TRY(rest_view(r, &v, f));
+	TRY(egress_search(&v, &eq, NULL, &found, &s, f));
+	headers(r, x, q, &found);
+	content_type(x, type, sizeof(type));
+	char *copy = arena_cstr(r->arena, str_c(type));
+	rest_sealed(r, &s, copy ? copy : x->media);
+	return ERR_OK;
+}
+
+static enum err events_restsearch(struct http_req *r, struct fail *f)
+{
+	return restsearch(r, SCOPE_EVENTS, f);
+}
+
+static enum err attributes_restsearch(struct http_req *r, struct fail *f)
+{
+	return restsearch(r, SCOPE_ATTRIBUTES, f);
+}
+
+#define SEARCH_BODY_MAX (16u << 20)
+
+const struct endpoint ep_events_restsearch = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/events/restSearch",
+	.body_cap = SEARCH_BODY_MAX,
+	.run = events_restsearch,
+	.shape = "Export",
+	.doc = "Search events; returnFormat chooses the export",
+};
+const struct endpoint ep_attributes_restsearch = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/attributes/restSearch",
+	.body_cap = SEARCH_BODY_MAX,
+	.run = attributes_restsearch,
+	.shape = "Export",
+	.doc = "Search attributes; returnFormat chooses the export",
+};

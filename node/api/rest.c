@@ -1,0 +1,323 @@
+/*
+ * rest.c - what endpoint handlers share.
+ */
+#include "api/rest.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+
+#define SMALL_ANSWER (1u << 20)
+
+/* ---- bodies ---- */
+
+static void json_free(void *ctx)
+{
+	json_decref(ctx);
+}
+
+static json_t *unwrap(json_t *j, const char *wrapper)
+{
+	json_t *in = json_object_get(j, "request");
+	if (json_is_object(in))
+		j = in;
+	in = wrapper ? json_object_get(j, wrapper) : NULL;
+	return json_is_object(in) ? in : j;
+}
+
+enum err rest_json(struct http_req *r, const char *wrapper, json_t **out, struct fail *f)
+{
+	json_error_t e;
+	struct str b = str_trim(r->body);
+	json_t *j = r->ctx;
+	*out = NULL;
+	if (!j) {
+		j = b.n ? json_loadb(b.p, b.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e) : json_object();
+		if (!j) {
+			reply_error(r, 405,
+				    "Invalid JSON input. Make sure that the JSON input is a correctly "
+				    "formatted JSON string. This request has been blocked to avoid an "
+				    "unfiltered request.");
+			return fail_at(f, ERR_INVAL, (uint32_t)MAX(e.line, 0),
+				       (uint32_t)MAX(e.column, 0), (uint64_t)MAX(e.position, 0), "%s",
+				       e.text);
+		}
+		r->ctx = j;
+		r->ctx_free = json_free;
+	}
+	*out = unwrap(j, wrapper);
+	return ERR_OK;
+}
+
+struct str rest_text(struct http_req *r, const json_t *o, const char *key)
+{
+	const json_t *v = json_object_get(o, key);
+	if (json_is_string(v))
+		return (struct str){json_string_value(v), json_string_length(v)};
+	if (json_is_integer(v))
+		return arena_printf(r->arena, "%lld", (long long)json_integer_value(v));
+	if (json_is_real(v))
+		return arena_printf(r->arena, "%.17g", json_real_value(v));
+	if (json_is_boolean(v))
+		return json_is_true(v) ? STR("1") : STR("0");
+	return STR_NONE;
+}
+
+bool json_truthy(const json_t *v)
+{
+	if (json_is_string(v)) {
+		const char *s = json_string_value(v);
+		return s[0] && strcmp(s, "0") != 0 && strcmp(s, "false") != 0;
+	}
+	if (json_is_array(v))
+		return json_array_size(v) > 0;
+	return json_is_true(v) || (json_is_integer(v) && json_integer_value(v) != 0) ||
+	       json_is_object(v) || (json_is_real(v) && json_real_value(v) != 0);
+}
+
+bool rest_flag(const json_t *o, const char *key, bool otherwise)
+{
+	const json_t *v = json_object_get(o, key);
+	return v ? json_truthy(v) : otherwise;
+}
+
+struct str rest_param(struct http_req *r, const json_t *body, const char *key)
+{
+	struct str s = req_param(r, key);
+	return s.p ? s : rest_text(r, body, key);
+}
+
+/* ---- envelopes ---- */
+
+void rest_answer(struct http_req *r, int status, struct buf *b)
+{
+	reply_json(r, status, b);
+}
+
+static void saved_begin(struct jsonw *w, bool saved)
+{
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_bool, "saved", saved);
+	if (saved)
+		JSONW_KV(w, jsonw_bool, "success", true);
+}
+
+void rest_saved(struct http_req *r, struct str id, const char *fmt, ...)
+{
+	struct buf b = BUF(ANSWER_MAX);
+	struct jsonw w = jsonw_on(&b);
+	char text[2048];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	saved_begin(&w, true);
+	JSONW_KV(&w, jsonw_c, "name", text);
+	JSONW_KV(&w, jsonw_c, "message", text);
+	JSONW_KV(&w, jsonw_str, "url", me(r) && me(r)->url.p ? me(r)->url : r->url);
+	if (id.p)
+		JSONW_KV(&w, jsonw_str, "id", id);
+	jsonw_obj_end(&w);
+	rest_answer(r, 200, &b);
+}
+
+void rest_not_saved(struct http_req *r, const char *action, const char *what, struct str id,
+		    struct str errors_json)
+{
+	struct buf b = BUF(ANSWER_MAX);
+	struct jsonw w = jsonw_on(&b);
+	struct str name = arena_printf(r->arena, "Could not %s %s", action, what);
+	saved_begin(&w, false);
+	JSONW_KV(&w, jsonw_str, "name", name);
+	JSONW_KV(&w, jsonw_str, "message", name);
+	JSONW_KV(&w, jsonw_str, "url", me(r) && me(r)->url.p ? me(r)->url : r->url);
+	JSONW_KV(&w, jsonw_raw, "errors", errors_json);
+	if (id.p)
+		JSONW_KV(&w, jsonw_str, "id", id);
+	jsonw_obj_end(&w);
+	rest_answer(r, 403, &b);
+}
+
+struct str rest_quoted(struct http_req *r, const char *text)
+{
+	OWN(buf) struct buf b = BUF(1 << 16);
+	json_quote(&b, str_c(text));
+	struct str s = arena_str(r->arena, buf_str(&b));
+	return s.p ? s : STR("\"\"");
+}
+
+void rest_message(struct http_req *r, const char *fmt, ...)
+{
+	struct buf b = BUF(ANSWER_MAX);
+	struct jsonw w = jsonw_on(&b);
+	char text[2048];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	jsonw_obj(&w);
+	JSONW_KV(&w, jsonw_c, "message", text);
+	jsonw_obj_end(&w);
+	rest_answer(r, 200, &b);
+}
+
+/* ---- sealed answers ---- */
+
+struct stream {
+	struct reply_source source; /* first */
+	struct sealed *sealed;
+	struct buf pending;
+	size_t sent; /* of pending */
+	bool end;
+};
+
+static enum produce stream_produce(struct reply_source *source, char *to, size_t max, size_t *made)
+{
+	struct stream *s = (struct stream *)source;
+	struct fail f = {0};
+	*made = 0;
+	if (s->sent == s->pending.n && !s->end) {
+		buf_clear(&s->pending);
+		s->sent = 0;
+		if (sealed_pull(s->sealed, &s->pending, max, &s->end, &f) != ERR_OK)
+			return PRODUCE_ABORT;
+	}
+	*made = MIN(max, s->pending.n - s->sent);
+	memcpy(to, s->pending.p + s->sent, *made);
+	s->sent += *made;
+	return s->end && s->sent == s->pending.n ? PRODUCE_END : PRODUCE_MORE;
+}
+
+static void stream_free(struct reply_source *source)
+{
+	struct stream *s = (struct stream *)source;
+	sealed_free(s->sealed);
+	buf_free(&s->pending);
+	free(s);
+}
+
+static const struct reply_source_ops stream_ops = {stream_produce, NULL, stream_free};
+
+void rest_sealed(struct http_req *r, struct sealed **sealed, const char *content_type)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+	struct fail f = {0};
+	if (!s) {
+		sealed_free(MOVE(*sealed));
+		reply_err(r, ERR_NOMEM);
+		return;
+	}
+	s->source.ops = &stream_ops;
+	s->source.length = -1;
+	s->sealed = MOVE(*sealed);
+	buf_init(&s->pending, 256u << 20);
+	enum err e = sealed_pull(s->sealed, &s->pending, SMALL_ANSWER, &s->end, &f);
+	if (e != ERR_OK) {
+		stream_free(&s->source);
+		reply_err(r, e);
+		return;
+	}
+	if (!s->end) {
+		reply_stream(r, 200, content_type, &s->source);
+		return;
+	}
+	if (strncmp(content_type, "application/json", 16) == 0)
+		reply_json(r, 200, &s->pending);
+	else
+		reply_body(r, 200, content_type, &s->pending);
+	stream_free(&s->source);
+}
+
+enum err rest_sealed_all(struct sealed **s, struct buf *out, struct fail *f)
+{
+	OWN(sealed) struct sealed *mine = MOVE(*s);
+	bool end = false;
+	while (!end) {
+		TRY(sealed_pull(mine, out, SMALL_ANSWER, &end, f));
+		TRY(buf_err(out));
+	}
+	return ERR_OK;
+}
+
+/* ---- the caller ---- */
+
+enum err rest_view(struct http_req *r, struct view **v, struct fail *f)
+{
+	return view_open(&api_of(r)->egress, &me(r)->caller, v, f);
+}
+
+struct admit_facts rest_facts(struct http_req *r)
+{
+	const struct api_user *u = me(r);
+	const struct api *api = api_of(r);
+	return (struct admit_facts){
+		.kind = u->caller.kind,
+		.org_id = u->user.org_id,
+		.user_id = u->user.id,
+		.org = u->org.uuid,
+		.perm_sync = u->perms & perm_sync,
+		.site_admin = u->perms & perm_site_admin,
+		.perm_publish = u->perms & perm_publish,
+		.perm_tagger = u->perms & perm_tagger,
+		.perm_tag_editor = u->perms & perm_tag_editor,
+		.push = (u->perms & perm_sync) && !(u->perms & perm_site_admin),
+		.default_event_distribution = api->ingest.default_event_distribution,
+		.default_attr_distribution = api->ingest.default_attr_distribution,
+		.now = clock_now(),
+	};
+}
+
+struct origin rest_origin(struct http_req *r)
+{
+	const struct api_user *u = me(r);
+	struct origin o = {.kind = u->caller.kind == AUD_PEER ? ORIGIN_PEER : ORIGIN_LOCAL,
+			   .id = u->user.id,
+			   .time = clock_now()};
+	if (r->body.n) {
+		struct sha256 d = hash_sha256(r->body);
+		memcpy(o.digest, d.b, sizeof(o.digest));
+	}
+	return o;
+}
+
+struct export_opts rest_export_opts(struct http_req *r, unsigned scope)
+{
+	const struct api *api = api_of(r);
+	return (struct export_opts){
+		.scope = scope,
+		.base_url = api->base_url,
+		.host_org_name = api->egress.host_org_name,
+		.node_uuid = store_node_uuid(api->store),
+		.nids_sid = me(r) ? me(r)->user.nids_sid : 0,
+		.now = clock_now(),
+	};
+}
+
+enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	OWN(sealed) struct sealed *s = NULL;
+	struct search_hit hit = {.event_id = id};
+	struct query q = {.scope = SCOPE_EVENTS,
+			  .with_attachments = o->attachments,
+			  .include_all_tags = o->all_tags,
+			  .exclude_local_tags = o->no_local_tags};
+	struct egress_query eq = {.query = &q,
+				  .exporter = export_find(STR("json")),
+				  .opts = rest_export_opts(r, EXPORT_ONE_EVENT),
+				  .hits = &hit,
+				  .n_hits = 1,
+				  .deleted_too = o->deleted_too,
+				  .deleted_only = o->deleted_only};
+	eq.opts.metadata = o->metadata;
+	eq.opts.include_correlations = o->correlations;
+	eq.opts.include_sightings = !o->no_sightings;
+	eq.opts.no_reports = o->no_reports;
+	eq.opts.no_proposals = o->no_proposals;
+	eq.opts.sg_reference_only = o->sg_reference_only;
+	TRY(rest_view(r, &v, f));
+	TRY(egress_search(&v, &eq, NULL, NULL, &s, f));
+	rest_sealed(r, &s, "application/json; charset=UTF-8");
+	return ERR_OK;
+}

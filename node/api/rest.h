@@ -1,0 +1,80 @@
+/*
+ * rest.h - what endpoint handlers share: caller, bodies, MISP's answer envelopes, sealed answers.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "api/api.h"
+#include "base/jsonw.h"
+#include "http/reply.h"
+
+#define ANSWER_MAX (64u << 20)
+
+static inline struct api *api_of(const struct http_req *r)
+{
+	return r->app;
+}
+static inline struct api_user *me(const struct http_req *r)
+{
+	return r->user;
+}
+static inline bool may(const struct http_req *r, uint32_t perms)
+{
+	return (me(r)->perms & perms) == perms;
+}
+
+/*
+ * The body as JSON (an empty one is an empty object), wrapper `{"<wrapper>":{..}}` and
+ * `{"request":{..}}` taken off. Owned by the request. ERR_INVAL and answered (405) when it is not
+ * JSON, as MISP does.
+ */
+MUST_USE enum err rest_json(struct http_req *r, const char *wrapper, json_t **out, struct fail *f);
+/* A member as text, whatever its JSON type ("5", 5, true -> "1"); absent when not there or null. */
+struct str rest_text(struct http_req *r, const json_t *o, const char *key);
+bool rest_flag(const json_t *o, const char *key, bool otherwise);
+bool json_truthy(const json_t *v);
+/* Named parameter, query parameter or member of the body. */
+struct str rest_param(struct http_req *r, const json_t *body, const char *key);
+
+/* {"saved":true,"success":true,"name":..,"message":..,"url":..[,"id":..]} */
+void rest_saved(struct http_req *r, struct str id, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* 403 {"saved":false,"name":"Could not <action> <what>","message":..,"url":..,"errors":E[,"id"]};
+   `errors_json` is JSON text. */
+void rest_not_saved(struct http_req *r, const char *action, const char *what, struct str id,
+		    struct str errors_json);
+/* The text as a JSON string, for `errors_json`. */
+struct str rest_quoted(struct http_req *r, const char *text);
+/* Answer a finished JSON buffer built with jsonw. */
+void rest_answer(struct http_req *r, int status, struct buf *b);
+/* {"message":..} */
+void rest_message(struct http_req *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Send a sealed answer; whole with length when small, else streamed. Takes *s over. */
+void rest_sealed(struct http_req *r, struct sealed **s, const char *content_type);
+/* As JSON inside the handler: pull everything (at most ANSWER_MAX) into `out`. */
+MUST_USE enum err rest_sealed_all(struct sealed **s, struct buf *out, struct fail *f);
+
+/* A view for the caller. */
+MUST_USE enum err rest_view(struct http_req *r, struct view **v, struct fail *f);
+/* Facts of the caller for the way in, and the origin. */
+struct admit_facts rest_facts(struct http_req *r);
+struct origin rest_origin(struct http_req *r);
+
+/* Options of events/view; from path, query and body. */
+struct event_opts {
+	bool metadata, attachments, deleted_too, deleted_only, no_sightings, correlations,
+		all_tags, no_local_tags, no_reports, no_proposals, sg_reference_only;
+};
+/* One event as the caller may see it, as {"Event":..}; 404 when there is none. */
+MUST_USE enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
+			     struct fail *f);
+/* The defaults of export options for this caller. */
+struct export_opts rest_export_opts(struct http_req *r, unsigned scope);
+
+/* Run a small job on the writer; shorthand. */
+static inline MUST_USE enum err rest_write(struct http_req *r, store_run_fn run, void *arg,
+					   struct fail *f)
+{
+	return store_run(api_of(r)->store, run, arg, f);
+}

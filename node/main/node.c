@@ -1,0 +1,325 @@
+/*
+ * node.c - start and stop in one place, read from top to bottom.
+ */
+#include "main/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "gate/policy.h"
+#include "metrics/metrics.h"
+#include "sandbox/sandbox.h"
+
+#define STOP_GRACE_MS 10000
+
+/* ---- files and keys ---- */
+
+static enum err make_dir(const char *path, struct fail *f)
+{
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return ERR_OK;
+	return fail_errno(f, ERR_IO, errno, "cannot make the folder %s", path);
+}
+
+static enum err join(char *out, size_t n, const char *dir, const char *name, struct fail *f)
+{
+	if ((size_t)snprintf(out, n, "%s/%s", dir, name) >= n)
+		return fail(f, ERR_CONFIG, "data_dir is too long");
+	return ERR_OK;
+}
+
+/* The secret under which API keys are hashed: made once, readable by us only. */
+static enum err load_secret(struct node *n, struct fail *f)
+{
+	char path[4200];
+	TRY(join(path, sizeof(path), n->conf->data_dir, "auth.key", f));
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		char fresh[sizeof(n->key_secret)];
+		random_bytes(fresh, sizeof(fresh));
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd < 0)
+			return fail_errno(f, ERR_IO, errno, "cannot make %s", path);
+		bool ok = write(fd, fresh, sizeof(fresh)) == (ssize_t)sizeof(fresh) && fsync(fd) == 0;
+		close(fd);
+		if (!ok) {
+			unlink(path);
+			return fail(f, ERR_IO, "cannot write %s", path);
+		}
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return fail_errno(f, ERR_IO, errno, "cannot read %s", path);
+	ssize_t got = read(fd, n->key_secret, sizeof(n->key_secret));
+	close(fd);
+	if (got != (ssize_t)sizeof(n->key_secret))
+		return fail(f, ERR_CORRUPT, "%s is damaged: without it no API key is known", path);
+	n->api.key_secret = (struct str){n->key_secret, sizeof(n->key_secret)};
+	return ERR_OK;
+}
+
+/* ---- policy and clock, as egress and ingest ask for them ---- */
+
+static struct policy *current_policy(void *user)
+{
+	struct node *n = user;
+	pthread_mutex_lock(&n->policy_lock);
+	struct policy *p = policy_ref(n->policy);
+	pthread_mutex_unlock(&n->policy_lock);
+	return p;
+}
+
+static enum err load_policy(struct node *n, struct fail *f)
+{
+	struct policy *p = NULL;
+	if (n->conf->policy)
+		TRY(policy_load(n->conf->policy, &p, f));
+	else
+		p = policy_shipped("misp-compat");
+	if (!p)
+		return fail(f, ERR_NOMEM, "no policy");
+	pthread_mutex_lock(&n->policy_lock);
+	struct policy *old = n->policy;
+	n->policy = p;
+	pthread_mutex_unlock(&n->policy_lock);
+	if (old)
+		policy_unref(old);
+	log_info("main", "policy=%.16s", policy_version(p));
+	return ERR_OK;
+}
+
+static int64_t embargo_now(void *user, bool *trusted)
+{
+	(void)user;
+	*trusted = true;
+	return clock_now();
+}
+
+/* ---- opening ---- */
+
+static void default_base_url(struct node *n)
+{
+	struct conf_addr a;
+	struct fail f = {0};
+	if (n->conf->base_url)
+		snprintf(n->base_url, sizeof(n->base_url), "%s", n->conf->base_url);
+	else if (n->conf->listen.n &&
+		 conf_addr_parse(str_c(n->conf->listen.v[0]), &a, &f) == ERR_OK)
+		snprintf(n->base_url, sizeof(n->base_url), "%s://%s:%u",
+			 n->conf->tls_cert ? "https" : "http", a.host, a.port);
+	n->api.base_url = str_c(n->base_url);
+}
+
+enum err node_open(struct node *n, const struct conf *conf, bool create, struct fail *f)
+{
+	*n = (struct node){.conf = conf};
+	pthread_mutex_init(&n->policy_lock, NULL);
+	TRY(make_dir(conf->data_dir, f));
+	TRY(join(n->store_dir, sizeof(n->store_dir), conf->data_dir, "store", f));
+	TRY(join(n->spool_dir, sizeof(n->spool_dir), conf->data_dir, "spool", f));
+	TRY(make_dir(n->store_dir, f));
+	TRY(make_dir(n->spool_dir, f));
+	TRY(load_secret(n, f));
+	TRY(load_policy(n, f));
+	struct store_opts o = {.dir = n->store_dir,
+			       .map_size = conf->store_map_size,
+			       .quota = conf->store_quota,
+			       .readers = (unsigned)conf->store_readers,
+			       .group_us = (unsigned)conf->store_group_window,
+			       .create = create};
+	return store_open(&o, &n->store, f);
+}
+
+/* The host organisation is organisation 1. */
+static enum err load_host(struct node *n, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_org o;
+	TRY(store_read(n->store, &t, f));
+	enum err e = store_get(t, T_ORG, 1, NULL, &o);
+	if (e != ERR_OK)
+		return fail(f, e, "the store has no organisation: run `tocsin init` first");
+	snprintf(n->org_name, sizeof(n->org_name), "%.*s", STR_ARG(o.name));
+	n->api.egress.host_org_name = str_c(n->org_name);
+	n->api.egress.host_org_id = 1;
+	n->api.egress.host_org = o.uuid;
+	return ERR_OK;
+}
+
+static bool is_ready(void *user, struct buf *why)
+{
+	struct node *n = user;
+	if (atomic_load(&n->stopping)) {
+		buf_puts(why, "stopping\n");
+		return false;
+	}
+	return true;
+}
+
+static void print_metrics(void *user, struct buf *out)
+{
+	(void)user;
+	metrics_text(out);
+}
+
+static void fill_api(struct node *n)
+{
+	struct api *a = &n->api;
+	a->store = n->store;
+	a->index = n->index;
+	a->misp_version = str_c(n->conf->misp_version);
+	a->max_event_bytes = n->conf->limit_event;
+	a->ready = is_ready;
+	a->metrics = print_metrics;
+	a->user = n;
+	a->ingest = (struct ingest_env){
+		.store = n->store,
+		.index = n->index,
+		.policy = current_policy,
+		.user = n,
+		.spool_dir = n->spool_dir,
+		.host_org_id = 1,
+		.default_event_distribution = (uint8_t)n->conf->default_event_distribution,
+		.default_attr_distribution = (uint8_t)n->conf->default_attribute_distribution,
+	};
+	a->egress.store = n->store;
+	a->egress.index = n->index;
+	a->egress.policy = current_policy;
+	a->egress.now = embargo_now;
+	a->egress.user = n;
+	a->egress.base_url = a->base_url;
+	a->egress.unpublished_private = n->conf->unpublished_private;
+}
+
+/* ---- serving ---- */
+
+static void request_done(const struct http_req *r, const struct http_done *d)
+{
+	log_debug("http", "status=%d in=%llu out=%llu us=%lld path=%s", d->status,
+		  (unsigned long long)d->bytes_in, (unsigned long long)d->bytes_out,
+		  (long long)d->micros, r->ep ? r->ep->path : "-");
+}
+
+#define LISTEN_MAX 65
+
+static enum err make_server(struct node *n, struct fail *f)
+{
+	const struct conf *c = n->conf;
+	struct http_listen listen[LISTEN_MAX] = {0};
+	struct conf_addr addrs[LISTEN_MAX];
+	size_t k = 0;
+	for (; k < c->listen.n && k < LISTEN_MAX - 1; k++) {
+		TRY(conf_addr_parse(str_c(c->listen.v[k]), &addrs[k], f));
+		listen[k] = (struct http_listen){.host = addrs[k].host,
+						 .port = addrs[k].port,
+						 .tls = c->tls_cert && !addrs[k].loopback};
+	}
+	listen[k++] = (struct http_listen){.unix_path = conf_socket(c), .unix_mode = 0660};
+	struct http_conf h = {
+		.rows = api_rows,
+		.rows_n = api_rows_n,
+		.listen = listen,
+		.listen_n = k,
+		.io_threads = (unsigned)c->io_threads,
+		.tls = {c->tls_cert, c->tls_key, c->tls_client_ca, c->tls_client_required},
+		.limits = {.head_max = c->limit_head,
+			   .uri_max = c->limit_uri,
+			   .headers_max = (unsigned)c->limit_headers,
+			   .body_default = c->limit_body,
+			   .bodies_total = c->limit_bodies,
+			   .pipeline = (unsigned)c->limit_pipeline,
+			   .conns = (unsigned)c->limit_connections,
+			   .conns_per_addr = (unsigned)c->limit_connections_per_address,
+			   .requests_per_conn = (unsigned)c->limit_requests_per_connection,
+			   .idle_ms = (unsigned)c->limit_idle,
+			   .head_ms = (unsigned)c->limit_head_time,
+			   .stall_ms = (unsigned)c->limit_stall,
+			   .min_rate = (unsigned)c->limit_min_rate},
+		.workers = n->workers,
+		.app = &n->api,
+		.auth = api_auth,
+		.done = request_done,
+		.arena_max = c->limit_request_memory,
+	};
+	return http_server_new(&h, &n->http, f);
+}
+
+static enum err confine(struct node *n, struct fail *f)
+{
+	const struct conf *c = n->conf;
+	struct sandbox_path paths[80] = {{c->data_dir, SANDBOX_WRITE, false}};
+	struct sandbox_report report = {0};
+	size_t k = 1;
+	const char *const files[] = {c->policy,	c->tls_cert, c->tls_key, c->tls_client_ca,
+				     c->key_file};
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (files[i])
+			paths[k++] = (struct sandbox_path){files[i], SANDBOX_READ, true};
+	if (c->feeds_dir)
+		paths[k++] = (struct sandbox_path){c->feeds_dir, SANDBOX_WRITE, true};
+	for (size_t i = 0; i < c->readable.n && k < ARRAY_LEN(paths); i++)
+		paths[k++] = (struct sandbox_path){c->readable.v[i], SANDBOX_READ, true};
+	struct sandbox_plan plan = {.mode = (enum sandbox_mode)c->sandbox,
+				    .paths = paths,
+				    .n_paths = k,
+				    .network_files = true};
+	TRY(sandbox_enter(&plan, &report, f));
+	log_info("main", "sandbox landlock_abi=%d seccomp=%d", report.landlock_abi,
+		 report.has_seccomp);
+	return ERR_OK;
+}
+
+static void index_progress(void *user, const char *step, uint64_t done, uint64_t total)
+{
+	(void)user;
+	log_info("index", "step=%s done=%llu total=%llu", step, (unsigned long long)done,
+		 (unsigned long long)total);
+}
+
+enum err node_start(struct node *n, struct fail *f)
+{
+	default_base_url(n);
+	TRY(load_host(n, f));
+	TRY(metrics_setup(f));
+	TRY(index_open(n->store, index_progress, n, &n->index, f));
+	fill_api(n);
+	struct offload_conf oc = {.threads = (unsigned)n->conf->workers};
+	TRY(offload_new(&oc, &n->workers, f));
+	TRY(make_server(n, f));
+	TRY(confine(n, f));
+	return http_server_start(n->http, f);
+}
+
+enum err node_reload(struct node *n, struct fail *f)
+{
+	enum err e = load_policy(n, f);
+	if (e == ERR_OK && n->conf->tls_cert)
+		e = http_server_reload(n->http, f);
+	return e;
+}
+
+void node_stop(struct node *n)
+{
+	atomic_store(&n->stopping, true);
+	if (n->http)
+		http_server_stop(n->http, STOP_GRACE_MS);
+	if (n->workers)
+		offload_stop(n->workers, true);
+	if (n->http)
+		http_server_free(MOVE(n->http));
+	offload_free(MOVE(n->workers));
+	if (n->index)
+		index_close(MOVE(n->index));
+	if (n->store)
+		store_close(MOVE(n->store));
+	if (n->policy)
+		policy_unref(MOVE(n->policy));
+	pthread_mutex_destroy(&n->policy_lock);
+	secret_wipe(n->key_secret, sizeof(n->key_secret));
+}

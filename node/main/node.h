@@ -1,0 +1,45 @@
+/*
+ * node.h - the running node: everything that the subsystems share, and the order of start and stop.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "conf/conf.h"
+#include "loop/offload.h"
+
+struct node {
+	const struct conf *conf;
+	char store_dir[4096], spool_dir[4096], blob_dir[4096];
+	struct store *store;
+	struct index *index;
+	struct offload *workers;
+	struct http_server *http;
+	struct api api;
+	char key_secret[32];
+	char base_url[1024], org_name[300];
+	/* the policy in force; swapped by a reload */
+	pthread_mutex_t policy_lock;
+	struct policy *policy;
+	atomic_bool stopping;
+};
+
+/* Rows of a fresh store: roles, host organisation, its administrator with a key. */
+struct first_admin {
+	const char *email; /* admin@admin.test */
+	const char *key; /* 40 characters; NULL: a random one */
+	char made_key[41]; /* the key, to be shown once */
+};
+/* ERR_EXISTS when the store has been set up already. bootstrap.c */
+MUST_USE enum err node_bootstrap(struct node *n, struct first_admin *admin, struct fail *f);
+
+/* Open the store (made when `create`), keys and policy; no threads but the store's writer. */
+MUST_USE enum err node_open(struct node *n, const struct conf *conf, bool create, struct fail *f);
+/* Indexes, workers, sockets, sandbox, server. Returns when requests are answered. */
+MUST_USE enum err node_start(struct node *n, struct fail *f);
+/* Policy and certificates again. What does not load leaves the old in force. */
+MUST_USE enum err node_reload(struct node *n, struct fail *f);
+/* Finish what is in flight and close. */
+void node_stop(struct node *n);

@@ -1,0 +1,164 @@
+/*
+ * tocsind.c - the daemon's command line.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "main/node.h"
+
+enum { EXIT_USAGE = 2, EXIT_DAMAGED = 4 };
+
+struct options {
+	const char *config;
+	struct conf_override over[32];
+	size_t n_over;
+	bool init, check_config;
+	struct first_admin admin;
+};
+
+static const char usage[] =
+	"usage: tocsind [-c FILE] [-s KEY=VALUE]... [--init [--email ADDR] [--key KEY]]\n"
+	"               [--check-config] [--version] [--help]\n"
+	"\n"
+	"  -c, --config FILE     configuration (tocsin.yaml); without it the defaults\n"
+	"  -s, --set KEY=VALUE   one option, stronger than the file\n"
+	"      --init            set up a new store and print its administrator's API key\n"
+	"      --email ADDR      with --init: the administrator (admin@admin.test)\n"
+	"      --key KEY         with --init: the key, 40 letters and digits (a random one)\n"
+	"      --check-config    read the configuration and the policy, and end\n";
+
+static int parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
+					      {"set", required_argument, NULL, 's'},
+					      {"init", no_argument, NULL, 'i'},
+					      {"email", required_argument, NULL, 'e'},
+					      {"key", required_argument, NULL, 'k'},
+					      {"check-config", no_argument, NULL, 'C'},
+					      {"version", no_argument, NULL, 'V'},
+					      {"help", no_argument, NULL, 'h'},
+					      {NULL, 0, NULL, 0}};
+	int c;
+	o->admin.email = "admin@admin.test";
+	while ((c = getopt_long(argc, argv, "c:s:hV", longs, NULL)) != -1) {
+		struct str key, value;
+		switch (c) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case 's':
+			value = str_split(str_c(optarg), '=', &key);
+			if (!value.p || o->n_over == ARRAY_LEN(o->over)) {
+				fprintf(stderr, "tocsind: --set wants KEY=VALUE\n");
+				return EXIT_USAGE;
+			}
+			o->over[o->n_over++] = (struct conf_override){key, value};
+			break;
+		case 'i':
+			o->init = true;
+			break;
+		case 'e':
+			o->admin.email = optarg;
+			break;
+		case 'k':
+			o->admin.key = optarg;
+			break;
+		case 'C':
+			o->check_config = true;
+			break;
+		case 'V':
+			printf("tocsind %s\n", PACKAGE_VERSION);
+			exit(0);
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		default:
+			fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "tocsind: unexpected argument %s\n%s", argv[optind], usage);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static int complain(enum err e, const struct fail *f)
+{
+	fprintf(stderr, "tocsind: %s\n", f->text[0] ? f->text : err_text(e));
+	if (f->line)
+		fprintf(stderr, "tocsind: at line %u, column %u\n", f->line, f->column);
+	return e == ERR_CORRUPT || e == ERR_VERSION ? EXIT_DAMAGED : 1;
+}
+
+static int init(struct node *n, struct options *o)
+{
+	struct fail f = {0};
+	enum err e = node_bootstrap(n, &o->admin, &f);
+	if (e != ERR_OK)
+		return complain(e, &f);
+	printf("administrator %s\nkey %s\n", o->admin.email, o->admin.made_key);
+	return 0;
+}
+
+static int serve(struct node *n)
+{
+	struct fail f = {0};
+	sigset_t set;
+	int sig;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	enum err e = node_start(n, &f);
+	if (e != ERR_OK)
+		return complain(e, &f);
+	log_info("main", "ready url=%s", n->base_url);
+	puts("ready");
+	fflush(stdout);
+	while (sigwait(&set, &sig) == 0 && sig == SIGHUP) {
+		f = (struct fail){0};
+		e = node_reload(n, &f);
+		if (e != ERR_OK)
+			log_error("main", "reload failed, the old settings stay detail=%s",
+				  log_val(str_c(f.text)));
+	}
+	log_info("main", "stopping");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {0};
+	struct fail f = {0};
+	struct node n = {0};
+	OWN(conf) const struct conf *conf = NULL;
+	int status = parse(argc, argv, &o);
+	if (status)
+		return status;
+	enum err e = conf_load(o.config, o.over, o.n_over, &conf, &f);
+	if (e != ERR_OK)
+		return complain(e, &f);
+	log_setup(2, (enum log_level)conf->log_level, (enum log_format)conf->log_format);
+	if (o.check_config) {
+		struct policy *p = NULL;
+		if (conf->policy && (e = policy_load(conf->policy, &p, &f)) != ERR_OK)
+			return complain(e, &f);
+		if (p)
+			policy_unref(p);
+		puts("configuration ok");
+		return 0;
+	}
+	e = node_open(&n, conf, o.init, &f);
+	if (e != ERR_OK)
+		return complain(e, &f);
+	status = o.init ? init(&n, &o) : serve(&n);
+	node_stop(&n);
+	return status;
+}
