@@ -108,3 +108,7 @@ extern const char *const policy_effect_names[EFFECT_COUNT];
 
 /* Is the audience, in this release class, among these? */
 bool policy_who_has(const struct policy_who *w, const struct audience *a, uint8_t release_class);
+
+/* A policy from text; includes are errors. policy_load() is the same for a file. */
+MUST_USE enum err policy_parse(struct str text, const char *file, struct policy **out,
+			       struct fail *f);
