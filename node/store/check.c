@@ -10,9 +10,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/pages.h"
 
 #define LISTS_MAX ((size_t)256 << 20)
 #define SWEEP_AGE_S 3600
+#define SNAPSHOT_TRIES 100u
 #define PROGRESS_EACH 65536u
 
 /* What may own elements: an event's body, a stage, a body that waits to be deleted. */
@@ -110,6 +112,30 @@ static enum err each(struct check *c, enum db db, entry_fn fn)
 		problem(c, "%s: %llu entries, but %llu are counted", db_rows[db].name,
 			(unsigned long long)seen, (unsigned long long)told);
 	return ERR_OK;
+}
+
+static void page_problem(void *user, const char *text)
+{
+	problem(user, "%s", text);
+}
+
+/* Take a snapshot whose pages are sound; LMDB would follow damaged ones wherever they lead. */
+static enum err snapshot(struct check *c)
+{
+	enum err e = ERR_AGAIN;
+	int fd;
+
+	if (mdb_env_get_fd(c->s->env, &fd))
+		return fail(c->f, ERR_STORE, "no file");
+	for (unsigned i = 0; e == ERR_AGAIN && i < SNAPSHOT_TRIES; i++) {
+		TRY(store_read(c->s, &c->t, c->f));
+		if (c->progress)
+			c->progress(c->user, "pages", 0, 0);
+		e = pages_check(fd, c->s->page_size, mdb_txn_id(c->t->txn), page_problem, c);
+		if (e == ERR_AGAIN)
+			store_read_end(MOVE(c->t));
+	}
+	return e == ERR_OK ? e : fail(c->f, e, "the pages of data.mdb");
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -429,11 +455,10 @@ enum err store_check(struct store *s, store_progress_fn progress,
 	if (!c.arena)
 		return fail(f, ERR_NOMEM, "check");
 	pthread_mutex_lock(&s->care_lock);
-	e = store_read(s, &c.t, f);
-	if (e == ERR_OK) {
+	e = snapshot(&c);
+	if (e == ERR_OK)
 		e = steps(&c);
-		store_read_end(c.t);
-	}
+	store_read_end(c.t);
 	pthread_mutex_unlock(&s->care_lock);
 	arena_free(c.arena);
 	free(c.bodies);

@@ -94,6 +94,94 @@ static void truncated(void)
 	       fix_fail.text, problems);
 }
 
+/* Rows that make every form of page: many values of one key, long values, free pages. */
+static enum err forms_job(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct misp_event e = {.uuid = fix_uuid(2), .report_count = 20};
+	OWN(chars) char *text = calloc(20, 5000);
+
+	(void)arg;
+	for (uint32_t i = 0; i < 3000; i++) {
+		uint8_t digest[32] = {1};
+		struct misp_authkey k = {.user_id = 1 + (i % 3 == 0), .digest = {(char *)digest, 32}};
+
+		memcpy(digest + 1, &i, sizeof(i));
+		k.id = store_new_row_id(w, T_AUTHKEY);
+		TRY(store_put(w, T_AUTHKEY, k.id, &k, f));
+	}
+	if (!text)
+		return ERR_NOMEM;
+	e.id = store_new_row_id(w, T_EVENT);
+	e.body = store_new_body(w);
+	for (size_t i = 0; i < 20; i++) {
+		struct misp_report r = {.content = {text, i * 5000}};
+
+		r.id = store_new_el_id(w, EL_REPORT);
+		TRY(store_el_put(w, fix_proof(), EL_REPORT, (struct el_key){e.body, 0, r.id}, &r,
+				 f));
+	}
+	return store_event_put(w, fix_proof(), &e, f);
+}
+
+static enum err thin_job(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	(void)arg;
+	for (uint64_t i = 1; i <= 3000; i++)
+		if (i % 4)
+			TRY(store_del(w, T_AUTHKEY, i, f));
+	return ERR_OK;
+}
+
+static void forms(void)
+{
+	struct store *s = fix_open("forms", (struct store_opts){0});
+	struct store_report rep;
+
+	problems[0] = '\0';
+	fix_run(s, forms_job, NULL);
+	is_ok(store_check(s, NULL, tell, NULL, &rep, NULL), "every form of page: %s", problems);
+	fix_run(s, thin_job, NULL);
+	is_ok(store_check(s, NULL, tell, NULL, &rep, NULL), "thinned out: %s", problems);
+	store_close(s);
+}
+
+/* Every bit of some pages, one at a time: found or harmless, but never a crash. */
+static void rot(void)
+{
+	unsigned found = 0, tried = 0;
+	struct store_report rep;
+	struct store *s;
+	struct stat st;
+	char path[600];
+	int fd;
+
+	make("rot");
+	snprintf(path, sizeof(path), "%s/data.mdb", fix_path("rot"));
+	fd = open(path, O_RDWR);
+	if (fd < 0 || fstat(fd, &st))
+		bail_out("open");
+	s = fix_open("rot", (struct store_opts){.read_only = true});
+	for (off_t at = 2 * 4096; at < st.st_size; at += at % 4096 < 64 ? 1 : 61) {
+		uint8_t was, is;
+
+		if (pread(fd, &was, 1, at) != 1)
+			break;
+		is = (uint8_t)(was ^ 1u << tried % 8);
+		if (pwrite(fd, &is, 1, at) != 1)
+			bail_out("write");
+		problems[0] = '\0';
+		found += store_check(s, NULL, tell, NULL, &rep, NULL) == ERR_CORRUPT;
+		tried++;
+		if (pwrite(fd, &was, 1, at) != 1)
+			bail_out("write");
+	}
+	ok(found > tried / 20, "of %u flipped bits %u were found, none crashed", tried, found);
+	problems[0] = '\0';
+	is_ok(store_check(s, NULL, tell, NULL, &rep, NULL), "all put right again: %s", problems);
+	store_close(s);
+	close(fd);
+}
+
 int main(void)
 {
 	uint8_t uuid[16], future[4] = {2};
@@ -133,6 +221,8 @@ int main(void)
 	harm("beyond", "tags", nine, 8, "", 0);
 	expect("beyond", "row 9 is beyond the last number");
 	truncated();
+	forms();
+	rot();
 
 	make("future");
 	harm("future", "meta", "format", 6, future, 4);
