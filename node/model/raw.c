@@ -55,6 +55,11 @@ struct raw_cursor {
 	uint64_t win_at;
 };
 
+bool raw_in_memory(const struct raw_event *r)
+{
+	return r->fd < 0;
+}
+
 struct raw_event *raw_new(enum raw_root root, const struct raw_limits *lim, const char *spool_dir)
 {
 	struct raw_event *r = calloc(1, sizeof(*r));
