@@ -60,13 +60,15 @@ static void sample(struct buf *out)
 /* Text for roff: backslash, hyphen and a leading dot or quote mean something there. */
 static void roff_text(struct buf *out, struct str s)
 {
+	bool quoted = false;
+
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] == '\\')
 			buf_puts(out, "\\e");
 		else if (s.p[i] == '-')
 			buf_puts(out, "\\-");
 		else if (s.p[i] == '`')
-			buf_puts(out, "\\(oq");
+			buf_puts(out, (quoted = !quoted) ? "\\(oq" : "\\(cq");
 		else
 			buf_putc(out, s.p[i]);
 	}

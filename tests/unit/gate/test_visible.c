@@ -2,8 +2,8 @@
  * test_visible.c - distribution x audience against a table written by hand from the protocol's
  * sections 3.4, 4.4, 6.1 and 6.2; sharing groups, unpublished events, deleted elements.
  */
-#include "tests/unit/gate/fixture.h"
 #include "gate/judge.h"
+#include "tests/unit/gate/fixture.h"
 
 /* Who asks. */
 enum who { ADMIN, HOST, OWNER, CREATOR, STRANGER, SYNC_OWNER, SYNC, PUSH, PUSH_INTERNAL, WHO_COUNT };
