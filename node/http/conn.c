@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "http/internal.h"
 
 #define LINGER_MS 2000	    /* for the client to take our last words and close */
@@ -199,7 +200,7 @@ static void begin_linger(struct conn *c)
 	shutdown(c->fd, SHUT_WR);
 	c->state = CONN_LINGER;
 	c->in.n = 0;
-	c->deadline_ms = c->io->now_ms + LINGER_MS;
+	c->deadline_ms = c->io->now_ms + (c->io->stopping ? LINGER_MS / 8 : LINGER_MS);
 }
 
 static bool is_idle(const struct conn *c)
@@ -303,7 +304,8 @@ void conn_posted(struct http_call *call, unsigned why)
 
 static void time_out(struct conn *c)
 {
-	atomic_fetch_add(&c->io->srv->n_timeouts, 1);
+	if (c->state != CONN_LINGER && !(is_idle(c) && c->in.n == 0 && c->served))
+		atomic_fetch_add(&c->io->srv->n_timeouts, 1);
 	if (c->state == CONN_HEAD && c->in.n && !c->first) {
 		c->working = true;
 		conn_refuse(c, 408);
@@ -393,9 +395,12 @@ void conn_close(struct conn *c)
 		struct http_call *call = c->first;
 		c->first = call->next;
 		if (io->srv->conf.done) {
-			struct http_done d = {.status = call->ready ? call->reply.status : 499,
-					      .bytes_in = call->bytes_in,
-					      .bytes_out = call->bytes_out};
+			struct http_done d = {
+				.status = call->ready ? call->reply.status : 499,
+				.bytes_in = call->bytes_in,
+				.bytes_out = call->bytes_out,
+				.micros = clock_now_us() - call->req.start_us,
+			};
 			io->srv->conf.done(&call->req, &d);
 		}
 		call_detach(call);

@@ -10,6 +10,7 @@
 #include "http/url.h"
 
 #define DRAIN_MAX 65536u /* a refused body of known length up to this is read and dropped */
+#define RESERVE_MAX 262144u /* an announced length is believed so far when memory is set aside */
 
 static void consume(struct conn *c, size_t n)
 {
@@ -190,6 +191,8 @@ static void begin_body(struct conn *c, struct http_call *call, const struct http
 	c->body_left = h->length;
 	c->chunk = (struct chunk_dec){0};
 	c->body_call = wanted ? call : NULL;
+	if (wanted && !(call->req.ep->flags & EP_STREAM_BODY) && h->length <= RESERVE_MAX)
+		(void)buf_reserve(&call->body, h->length);
 	if (h->expect_continue && c->in.n == 0 && c->first == call)
 		c->broken |= !outq_copy(&c->out, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 }

@@ -34,7 +34,7 @@ struct decoder {
 
 enum coding coding_parse(struct str name)
 {
-	if (!name.p)
+	if (name.n == 0)
 		return CODING_IDENTITY;
 	if (str_is(name, "gzip"))
 		return CODING_GZIP;

@@ -13,7 +13,10 @@
 
 enum coding { CODING_IDENTITY, CODING_GZIP, CODING_BR, CODING_ZSTD, CODING_UNKNOWN };
 
-/* The coding that Content-Encoding names; exact tokens, as MISP takes them. Absent: identity. */
+/*
+ * The coding that Content-Encoding names; exact tokens, as MISP takes them. Absent or empty:
+ * identity.
+ */
 enum coding coding_parse(struct str name);
 /* What can be decoded here, as getVersion's request_encoding lists it ("gzip", "br", NULL). */
 const char *const *coding_supported(void);

@@ -33,6 +33,9 @@ static enum err open_unix(const struct http_listen *l, int *out, struct fail *f)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return fail_errno(f, ERR_IO, errno, "socket");
+	/* a socket that nobody listens on is left over from a crash */
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+		return fail(f, ERR_CONFIG, "%s: another process listens there", l->unix_path);
 	unlink(l->unix_path);
 	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		return fail_errno(f, ERR_CONFIG, errno, "bind %s", l->unix_path);
@@ -107,7 +110,7 @@ enum err listen_open(struct http_server *s, struct fail *f)
 		s->ports[i] = l->port;
 		if (!l->unix_path)
 			TRY(check_free(l, f));
-		for (unsigned t = 0; t < (l->unix_path ? 1 : s->ios_n); t++) {
+		for (unsigned t = 0; t < (l->unix_path ? 1u : s->ios_n); t++) {
 			struct io *io = &s->ios[t];
 			struct listener *to = &io->listeners[io->listeners_n];
 			*to = (struct listener){.fd = -1,

@@ -64,6 +64,14 @@ bool http_list_has(struct str list, const char *token)
 	return false;
 }
 
+/* Is the request line longer than any legal one, complete or not? */
+static bool line_too_long(struct str s, size_t start, const struct parse_limits *lim)
+{
+	size_t max = start + lim->uri_max + 64;
+
+	return s.n > max && !memchr(s.p + start, '\n', max - start);
+}
+
 ptrdiff_t http_head_end(struct str s, const struct parse_limits *lim, size_t *scan, int *status)
 {
 	/* One empty line before the request line is left over from some POST clients. */
@@ -83,7 +91,7 @@ ptrdiff_t http_head_end(struct str s, const struct parse_limits *lim, size_t *sc
 		}
 		*scan = at + 1;
 		if (at >= start + 3 && s.p[at - 2] == '\n') {
-			if (at + 1 > lim->head_max)
+			if (at + 1 > lim->head_max || line_too_long(s, start, lim))
 				break;
 			return (ptrdiff_t)(at + 1);
 		}
@@ -94,7 +102,7 @@ ptrdiff_t http_head_end(struct str s, const struct parse_limits *lim, size_t *sc
 		*status = memchr(s.p, '\n', lim->head_max) ? 431 : 414;
 		return -1;
 	}
-	if (s.n > start + lim->uri_max + 64 && !memchr(s.p + start, '\n', s.n - start)) {
+	if (line_too_long(s, start, lim)) {
 		*status = 414;
 		return -1;
 	}

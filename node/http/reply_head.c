@@ -174,6 +174,8 @@ bool reply_head_write(struct http_call *c, struct outq *out, bool close)
 		add(&h, STR("Connection: keep-alive\r\n"));
 	if (!outq_copy(out, h.p, h.n))
 		return false;
+	if (buf_err(&r->extra) != ERR_OK) /* an answer without its headers would be another one */
+		return false;
 	if (r->extra.n && !outq_copy(out, r->extra.p, r->extra.n))
 		return false;
 	return outq_copy(out, "\r\n", 2);

@@ -60,6 +60,7 @@ struct http_done {
 	int64_t micros;
 };
 
+/* All that pointers here lead to must live as long as the server. */
 struct http_conf {
 	const struct endpoint *const *rows;
 	size_t rows_n;
@@ -95,8 +96,9 @@ enum err http_server_start(struct http_server *s, struct fail *f) MUST_USE;
 uint16_t http_server_port(const struct http_server *s, size_t n);
 /* Read certificate and key again; new connections use them. The old ones stay on failure. */
 enum err http_server_reload(struct http_server *s, struct fail *f) MUST_USE;
-/* Accept no more, finish what is in flight for at most `grace_ms`, close, end the threads. */
+/* Accept no more, finish what is in flight for at most `grace_ms`, then close what is left. */
 void http_server_stop(struct http_server *s, unsigned grace_ms);
-/* Stops hard if still running; waits until no handler holds a request. */
+/* Stops hard if still running, waits until no handler holds a request, ends the threads. The
+ * worker pool must still run (or have been stopped with its tasks dropped). */
 void http_server_free(struct http_server *s);
 void http_server_stats(const struct http_server *s, struct http_stats *out);

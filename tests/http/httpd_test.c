@@ -40,6 +40,30 @@ static uint64_t arg_u64(const struct http_req *r, const char *name, uint64_t fal
 	return fallback;
 }
 
+#define PERIOD (7 * 26)
+static char table[PERIOD * 320];
+
+static void make_table(void)
+{
+	for (size_t i = 0; i < sizeof(table); i++)
+		table[i] = (char)('a' + (i / 7) % 26);
+}
+
+/* The bytes at..at+n of the endless test text; fast, so that benches measure the server. */
+static void test_text(char *to, uint64_t at, uint64_t n)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make_table);
+	while (n) {
+		uint64_t from = at % PERIOD, take = MIN(n, sizeof(table) - from);
+		memcpy(to, table + from, take);
+		to += take;
+		at += take;
+		n -= take;
+	}
+}
+
 static enum err hello(struct http_req *r, struct fail *f)
 {
 	(void)f;
@@ -118,8 +142,7 @@ static enum err big(struct http_req *r, struct fail *f)
 
 	(void)f;
 	if (p) {
-		for (uint64_t i = 0; i < n; i++)
-			p[i] = (char)('a' + (i / 7) % 26);
+		test_text(p, 0, n);
 		buf_commit(&b, n);
 	}
 	reply_body(r, 200, TEXT, &b);
@@ -165,7 +188,7 @@ static enum err later(struct http_req *r, struct fail *f)
 
 /* Streamed body: counts and sums; "slow:MS" naps for each piece, "limit:N" refuses beyond N. */
 struct sums {
-	uint64_t bytes, sum, slow, limit;
+	uint64_t bytes, sum, slow, limit, fast;
 	size_t largest;
 };
 
@@ -182,6 +205,7 @@ static enum err sink_begin(struct http_req *r, struct fail *f)
 	if (!s)
 		return fail(f, ERR_NOMEM, "sums");
 	s->slow = arg_u64(r, "slow", 0);
+	s->fast = arg_u64(r, "fast", 0);
 	s->limit = arg_u64(r, "limit", UINT64_MAX);
 	r->ctx = s;
 	r->ctx_free = sums_free;
@@ -194,7 +218,7 @@ static enum err sink_body(struct http_req *r, struct str bytes, struct fail *f)
 
 	s->bytes += bytes.n;
 	s->largest = MAX(s->largest, bytes.n);
-	for (size_t i = 0; i < bytes.n; i++)
+	for (size_t i = 0; i < bytes.n && !s->fast; i++)
 		s->sum = s->sum * 31 + (uint8_t)bytes.p[i];
 	if (s->slow)
 		nap_ms(s->slow);
@@ -244,8 +268,7 @@ static enum produce source_produce(struct reply_source *base, char *to, size_t m
 		return PRODUCE_AGAIN;
 	}
 	s->waiting = false;
-	for (size_t i = 0; i < n; i++)
-		to[i] = (char)('a' + (s->at + i) / 7 % 26);
+	test_text(to, s->at, n);
 	s->at += n;
 	s->left -= n;
 	*made = n;
@@ -329,6 +352,7 @@ ROW(groups, HTTP_GET, "/sharing_groups/index", 0, show);
 ROW(admin, HTTP_ANY, "/admin/users/add", 0, show);
 ROW(echo, HTTP_POST, "/test/echo", 0, echo);
 ROW(echo_inline, HTTP_POST, "/test/echoInline", EP_INLINE, echo);
+ROW(count, HTTP_POST, "/test/count", EP_INLINE, show);
 ROW(big, HTTP_GET, "/test/big/:n", EP_INLINE, big);
 ROW(fails, HTTP_GET, "/test/fails", 0, fails);
 ROW(forgets, HTTP_GET, "/test/forgets", 0, forgets);
@@ -364,13 +388,14 @@ static const struct endpoint *const rows[] = {
 	&ep_hello, &ep_work,  &ep_slow,	   &ep_show,   &ep_view,  &ep_events_index, &ep_add,
 	&ep_del,   &ep_groups, &ep_admin,   &ep_echo,	&ep_big,   &ep_fails,	     &ep_forgets,
 	&ep_later, &ep_stream, &ep_counters, &ep_file,	&ep_secret, &ep_sink,	     &ep_small_sink,
-	&ep_echo_inline, &ep_local,
+	&ep_echo_inline, &ep_local, &ep_count,
 };
 
 static void parse_args(int argc, char **argv, struct http_conf *conf, struct http_listen *listen,
 		       const char **files)
 {
 	struct http_limits *l = &conf->limits;
+	size_t bodies = 0;
 	struct {
 		const char *name;
 		unsigned *u;
@@ -385,6 +410,7 @@ static void parse_args(int argc, char **argv, struct http_conf *conf, struct htt
 		{"stall_ms=", &l->stall_ms, NULL, NULL},
 		{"min_rate=", &l->min_rate, NULL, NULL},
 		{"body=", NULL, &l->body_default, NULL},
+		{"bodies=", NULL, &bodies, NULL},
 		{"cert=", NULL, NULL, &conf->tls.cert_file},
 		{"key=", NULL, NULL, &conf->tls.key_file},
 		{"ca=", NULL, NULL, &conf->tls.client_ca_file},
@@ -406,6 +432,7 @@ static void parse_args(int argc, char **argv, struct http_conf *conf, struct htt
 			if (options[k].s)
 				*options[k].s = argv[i] + name.n;
 		}
+	l->bodies_total = bodies;
 }
 
 int main(int argc, char **argv)

@@ -312,6 +312,28 @@ def body_limits():
 
 
 @test
+def all_bodies_together():
+    """Buffered bodies share a budget: beyond it 503, and it comes back."""
+    with Server("body=1000000", "bodies=300000") as s:
+        a, b = s.connect(), s.connect()
+        a.send(POST + "Content-Length: 250000\r\n\r\n" + "x" * 200000)
+        time.sleep(0.2)
+        b.send(POST + "Content-Length: 250000\r\n\r\n")
+        try:
+            b.send("x" * 250000)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        same(b.answer().status, 503)
+        a.send("x" * 50000)
+        same(a.answer().status, 200)
+        with s.connect() as c:
+            c.send(POST + "Content-Length: 250000\r\n\r\n" + "x" * 250000)
+            same(c.answer().status, 200, "the budget is back")
+        a.sock.close()
+        b.sock.close()
+
+
+@test
 def refused_early_with_body():
     """404 and 403 to a request with a body: the connection stays in step or is closed."""
     with Server() as s:
@@ -892,6 +914,10 @@ def tls():
                     except ssl.SSLError:
                         return False
                 assert wait_for(reloaded), "certificate not reloaded"
+                os.rename(d + "/localhost.key", d + "/gone.key")
+                s.proc.send_signal(1)
+                time.sleep(0.2)
+                assert reloaded(), "a failed reload keeps the old certificate"
                 c.send(NEXT)
                 same(c.answer().body, b"hello\n")
 
@@ -910,7 +936,12 @@ def unix_socket():
                 c.send("GET /test/local HTTP/1.1\r\nHost: x\r\n\r\n")
                 got = json.loads(c.answer().body)
                 same((got["peer"], got["uid"]), ("unix", os.getuid()))
-            del s
+            try:
+                Server("unix=" + path)
+                raise AssertionError("took a socket that is in use")
+            except RuntimeError:
+                pass
+            same(s.get("/test/hello").status, 200)
         assert not os.path.exists(path)
 
 

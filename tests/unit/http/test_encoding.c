@@ -95,7 +95,7 @@ int main(void)
 	ok(coding_parse(STR("gzip")) == CODING_GZIP, "gzip");
 	ok(coding_parse(STR("GZIP")) == CODING_UNKNOWN, "MISP takes exact tokens only");
 	ok(coding_parse(STR("deflate")) == CODING_UNKNOWN, "no deflate");
-	ok(coding_parse(STR("")) == CODING_UNKNOWN, "empty");
+	ok(coding_parse(STR("")) == CODING_IDENTITY, "empty");
 	ok(decoder_new(CODING_UNKNOWN) == NULL, "no decoder for it");
 	is_str(coding_supported()[0], "gzip", "announced first");
 	round_trip(0, false);
