@@ -68,10 +68,14 @@ static char *digits(char *p, unsigned v, unsigned n)
 void jp_micro(struct buf *b, const char *key, int64_t us)
 {
 	key_put(b, key);
-	if (us == MICRO_NONE) {
+	if (us == MICRO_NONE)
 		LIT(b, "null");
-		return;
-	}
+	else
+		jp_micro_text(b, us);
+}
+
+void jp_micro_text(struct buf *b, int64_t us)
+{
 	int64_t s = us / 1000000, frac = us % 1000000;
 	if (frac < 0) {
 		frac += 1000000;

@@ -6,10 +6,8 @@
 #pragma once
 
 #include "base/buf.h"
+#include "feeds/export/parts.h"
 #include "gate/released.h"
-
-/* A literal piece. */
-#define LIT(b, text) buf_add((b), (text), sizeof(text) - 1)
 
 /* Members with a leading comma: ,"key":"value" and so on. */
 void jp_str(struct buf *b, const char *key, struct str v); /* absent: "" */
@@ -18,6 +16,7 @@ void jp_bool(struct buf *b, const char *key, bool v);
 void jp_num(struct buf *b, const char *key, uint64_t v); /* in quotes */
 void jp_time(struct buf *b, const char *key, int64_t v); /* in quotes */
 void jp_micro(struct buf *b, const char *key, int64_t us); /* ISO 8601 or null */
+void jp_micro_text(struct buf *b, int64_t us); /* the former, without key */
 void jp_uuid(struct buf *b, const char *key, struct uuid u); /* nil: "" */
 /* "YYYY-MM-DD" in quotes, without key. */
 void jp_date(struct buf *b, uint32_t yyyymmdd);

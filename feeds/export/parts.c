@@ -1,0 +1,169 @@
+/*
+ * parts.c - what several exporters need: values seen, halves of values, tag lists, numbers.
+ */
+#include "feeds/export/parts.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+
+/* ---- values seen ---- */
+
+#define SEEN_SLOTS_MAX (1u << 21)
+
+/* Both zero: free. */
+struct seen_slot {
+	uint64_t a, b;
+};
+
+static struct seen_slot *slot_of(struct seen_slot *slots, uint32_t cap, uint64_t a, uint64_t b)
+{
+	uint32_t i = (uint32_t)a & (cap - 1);
+	while ((slots[i].a || slots[i].b) && (slots[i].a != a || slots[i].b != b))
+		i = (i + 1) & (cap - 1);
+	return &slots[i];
+}
+
+static bool seen_grow(struct seen *s)
+{
+	uint32_t cap = s->cap ? s->cap * 2 : 1024;
+	if (cap > SEEN_SLOTS_MAX)
+		return false;
+	struct seen_slot *slots = calloc(cap, sizeof(*slots));
+	if (!slots)
+		return false;
+	for (uint32_t i = 0; i < s->cap; i++)
+		if (s->slots[i].a || s->slots[i].b)
+			*slot_of(slots, cap, s->slots[i].a, s->slots[i].b) = s->slots[i];
+	free(s->slots);
+	s->slots = slots;
+	s->cap = cap;
+	return true;
+}
+
+bool seen_before(struct seen *s, struct str v)
+{
+	uint64_t a = hash_64(v.p, v.n, 0x5ee4), b = hash_64(v.p, v.n, 0xb1ade);
+	bool full = s->n >= s->cap / 4 * 3;
+	if (full && s->n < SEEN_MAX && seen_grow(s))
+		full = false;
+	if (!s->cap)
+		return false;
+	if (!a && !b)
+		b = 1;
+	struct seen_slot *slot = slot_of(s->slots, s->cap, a, b);
+	if (slot->a || slot->b)
+		return true;
+	if (!full) {
+		*slot = (struct seen_slot){a, b};
+		s->n++;
+	}
+	return false;
+}
+
+void seen_free(struct seen *s)
+{
+	free(s->slots);
+	*s = (struct seen){0};
+}
+
+/* ---- values ---- */
+
+struct str value_first(struct str v)
+{
+	ptrdiff_t at = str_chr(v, '|');
+	return at < 0 ? v : str_sub(v, 0, (size_t)at);
+}
+
+struct str value_second(struct str v)
+{
+	ptrdiff_t at = str_chr(v, '|');
+	return at < 0 ? STR_NONE : str_sub(v, (size_t)at + 1, v.n);
+}
+
+void tags_join(struct buf *b, const struct misp_tagref *t, uint32_t n, bool *first)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (!*first)
+			buf_putc(b, ',');
+		*first = false;
+		buf_str_add(b, t[i].name);
+	}
+}
+
+static size_t digits_at(struct str s, size_t i)
+{
+	size_t from = i;
+	while (i < s.n && s.p[i] >= '0' && s.p[i] <= '9')
+		i++;
+	return i - from;
+}
+
+bool is_numeric(struct str s)
+{
+	size_t i = 0, whole, fraction = 0;
+	if (i < s.n && (s.p[i] == '+' || s.p[i] == '-'))
+		i++;
+	whole = digits_at(s, i);
+	i += whole;
+	if (i < s.n && s.p[i] == '.') {
+		fraction = digits_at(s, i + 1);
+		i += 1 + fraction;
+	}
+	if (!whole && !fraction)
+		return false;
+	if (i < s.n && (s.p[i] == 'e' || s.p[i] == 'E')) {
+		size_t e = i + 1;
+		if (e < s.n && (s.p[e] == '+' || s.p[e] == '-'))
+			e++;
+		size_t n = digits_at(s, e);
+		if (!n)
+			return false;
+		i = e + n;
+	}
+	return i == s.n;
+}
+
+int ip_version(struct str v, bool net)
+{
+	char text[INET6_ADDRSTRLEN];
+	uint8_t addr[16];
+	uint64_t prefix;
+	struct str ip = v;
+	ptrdiff_t slash = str_chr(v, '/');
+	if (slash >= 0)
+		ip = str_sub(v, 0, (size_t)slash);
+	if (!ip.n || ip.n >= sizeof(text))
+		return 0;
+	memcpy(text, ip.p, ip.n);
+	text[ip.n] = '\0';
+	int version = inet_pton(AF_INET, text, addr) == 1    ? 4
+		      : inet_pton(AF_INET6, text, addr) == 1 ? 6
+							      : 0;
+	if (slash >= 0 && (!net || !str_u64(str_sub(v, (size_t)slash + 1, v.n), &prefix) ||
+			   prefix > (version == 4 ? 32 : 128)))
+		return 0;
+	return version;
+}
+
+/* ---- time ---- */
+
+void date_put(struct buf *b, int64_t t)
+{
+	struct clock_civil c = clock_to_civil(t);
+	buf_printf(b, "%04d-%02d-%02d", c.year, c.month, c.day);
+}
+
+void time_put(struct buf *b, int64_t t, char sep)
+{
+	struct clock_civil c = clock_to_civil(t);
+	date_put(b, t);
+	buf_printf(b, "%c%02d:%02d:%02d", sep, c.hour, c.minute, c.second);
+}
+
+struct str param_get(const struct export_run *r, const char *name)
+{
+	return r->opts->param ? r->opts->param(r->opts->param_user, name) : STR_NONE;
+}
