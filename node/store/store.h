@@ -237,7 +237,9 @@ MUST_USE enum err store_change_next(const struct store_rtxn *t, uint64_t *seq, s
 /*
  * Hooks of the derived indexes. begin(): a group begins. applied(): the group's changes are
  * durable; called on the writer thread before any job of the group completes, with a snapshot
- * that holds them. aborted(): nothing of the group holds; it is run again.
+ * that holds them. aborted(): nothing of the group holds; what of it is run again begins anew.
+ * A job that fails without having written or taken a number does not abort its group: tell the
+ * index nothing before.
  */
 struct store_hooks {
 	void *user;
@@ -246,6 +248,7 @@ struct store_hooks {
 			    size_t n);
 	void (*aborted)(void *user);
 };
+/* Waits for the group at hand, so that no old hook runs any more when it returns. NULL: none. */
 void store_set_hooks(struct store *s, const struct store_hooks *h);
 /* Called (on the writer thread) after each commit, for streams and schedules. Up to 8. */
 typedef void (*store_listen_fn)(void *user, uint64_t last_seq);

@@ -42,10 +42,11 @@ struct writer {
 	struct store *s;
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	pthread_cond_t wake, idle;
 	struct job *head, **tail;
 	size_t queued;
 	bool sleeping, stopping;
+	bool busy; /* between taking a group and completing it */
 	bool broken; /* an fsync failed: what is on disk is unknown until the next start */
 	struct store_wtxn w;
 	struct job *group[GROUP_MAX];
@@ -207,12 +208,6 @@ static void all_fail(struct writer *wr, enum err e, const struct fail *f)
 	}
 }
 
-static void hooks_begin(struct store *s)
-{
-	if (s->has_hooks && s->hooks.begin)
-		s->hooks.begin(s->hooks.user);
-}
-
 static void undo(struct writer *wr)
 {
 	struct store *s = wr->s;
@@ -307,7 +302,8 @@ static enum outcome run_group(struct writer *wr, bool grow)
 		all_fail(wr, e, &f);
 		return DONE;
 	}
-	hooks_begin(wr->s);
+	if (wr->s->has_hooks && wr->s->hooks.begin)
+		wr->s->hooks.begin(wr->s->hooks.user);
 	for (unsigned i = 0; i < wr->n; i++) {
 		if (wr->group[i]->state != FAILED_DIRTY) {
 			enum outcome o = run_job(wr, wr->group[i]);
@@ -385,8 +381,17 @@ static bool wait_for_work(struct writer *wr)
 		wr->sleeping = false;
 	}
 	work = wr->head || !wr->stopping;
+	wr->busy = work;
 	pthread_mutex_unlock(&wr->lock);
 	return work;
+}
+
+static void rest(struct writer *wr)
+{
+	pthread_mutex_lock(&wr->lock);
+	wr->busy = false;
+	pthread_cond_broadcast(&wr->idle);
+	pthread_mutex_unlock(&wr->lock);
 }
 
 static void wait_for_company(struct writer *wr)
@@ -411,6 +416,7 @@ static void *writer_main(void *arg)
 			wr->group[wr->n++] = &wr->drop;
 		}
 		serve(wr);
+		rest(wr);
 		if (clock_boot_ms() - wr->last_reader_check >= READER_CHECK_MS) {
 			(void)mdb_reader_check(wr->s->env, NULL);
 			wr->last_reader_check = clock_boot_ms();
@@ -432,6 +438,7 @@ enum err writer_start(struct store *s, struct fail *f)
 	wr->last_reader_check = clock_boot_ms();
 	pthread_mutex_init(&wr->lock, NULL);
 	pthread_cond_init(&wr->wake, NULL);
+	pthread_cond_init(&wr->idle, NULL);
 	s->writer = wr;
 	rc = pthread_create(&wr->thread, NULL, writer_main, wr);
 	if (rc) {
@@ -457,14 +464,24 @@ void writer_stop(struct store *s)
 	wtxn_free(&wr->w);
 	pthread_mutex_destroy(&wr->lock);
 	pthread_cond_destroy(&wr->wake);
+	pthread_cond_destroy(&wr->idle);
 	free(wr);
 }
 
 void store_set_hooks(struct store *s, const struct store_hooks *h)
 {
+	struct writer *wr = s->writer;
+
+	if (wr) {
+		pthread_mutex_lock(&wr->lock);
+		while (wr->busy && !pthread_equal(pthread_self(), wr->thread))
+			pthread_cond_wait(&wr->idle, &wr->lock);
+	}
 	s->has_hooks = h != NULL;
 	if (h)
 		s->hooks = *h;
+	if (wr)
+		pthread_mutex_unlock(&wr->lock);
 }
 
 void store_listen(struct store *s, store_listen_fn fn, void *user)

@@ -194,6 +194,65 @@ static void queued(void)
 	store_close(s);
 }
 
+struct guest {
+	bool here, wrong, begun;
+	unsigned groups;
+};
+
+static void guest_begin(void *user)
+{
+	struct guest *g = user;
+
+	g->wrong |= !g->here || g->begun;
+	g->begun = true;
+}
+
+static enum err guest_applied(void *user, const struct store_rtxn *t, const struct change *c, size_t n)
+{
+	struct guest *g = user;
+
+	(void)t;
+	(void)c;
+	(void)n;
+	g->wrong |= !g->here || !g->begun;
+	g->begun = false;
+	g->groups++;
+	return ERR_OK;
+}
+
+static void guest_aborted(void *user)
+{
+	struct guest *g = user;
+
+	g->wrong |= !g->here || !g->begun;
+	g->begun = false;
+}
+
+/* Hooks come and go while others write: never half a group, never one that has gone. */
+static void come_and_go(void)
+{
+	struct store *s = fix_open("hooks", (struct store_opts){0});
+	struct guest g = {0};
+	const struct store_hooks h = {&g, guest_begin, guest_applied, guest_aborted};
+	struct task t = {.s = s, .number = 1};
+	pthread_t th;
+	void *bad;
+
+	if (pthread_create(&th, NULL, thread_main, &t))
+		bail_out("pthread_create");
+	for (unsigned i = 0; i < 20; i++) {
+		g.here = true;
+		store_set_hooks(s, &h);
+		usleep(500);
+		store_set_hooks(s, NULL);
+		g.here = false;
+	}
+	pthread_join(th, &bad);
+	ok(!g.wrong && !g.begun && !bad, "hooks came and went %u times, saw %u groups", 20u,
+	   g.groups);
+	store_close(s);
+}
+
 static enum err delete_job(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	return store_event_del(w, *(uint64_t *)arg, f);
@@ -236,6 +295,7 @@ int main(void)
 	fix_begin();
 	many();
 	queued();
+	come_and_go();
 	full();
 	return fix_end();
 }
