@@ -153,6 +153,8 @@ void json_item_drop(struct json_read *j, struct frame *fr);
 
 /* json_member.c */
 
+/* The name of a member of an item. */
+void json_member_key(struct json_read *j, const struct frame *fr);
 /* A token inside an item. */
 enum err json_member_token(struct json_read *j, struct frame *fr, enum json_tok t, struct fail *f);
 /* The container whose JSON text is wanted has ended. */

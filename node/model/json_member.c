@@ -202,20 +202,32 @@ static enum err open_member(struct json_read *j, struct frame *fr, enum json_tok
 	return ERR_OK;
 }
 
-/* Look up a member name and tell the tokenizer whether its text is wanted. */
-static void member(struct json_read *j, struct frame *fr)
+/* A name that fields.inc does not know: a wrapper, or nothing. */
+static const struct key_row *wrapper_row(const struct frame *fr, struct str name)
 {
 	const struct key_table *keys = fr->place.keys;
-	struct str name = j->scan.text;
-	const struct key_row *r = fr->spent ? NULL : json_key_find(keys, name);
 
-	if (!r && !fr->spent && !fr->is_inner && keys->wrapper && name.n == keys->wrapper_n &&
+	if (fr->is_inner)
+		return NULL;
+	if (keys->wrapper && name.n == keys->wrapper_n &&
 	    memcmp(name.p, keys->wrapper, name.n) == 0)
-		r = &row_wrapper;
-	if (!r && fr->place.is_root && !fr->spent && !fr->is_inner &&
-	    (fr->place.item == ITEM_EVENT || fr->place.item == ITEM_LOOSE) &&
+		return &row_wrapper;
+	if (fr->place.is_root && (fr->place.item == ITEM_EVENT || fr->place.item == ITEM_LOOSE) &&
 	    (str_is(name, "response") || str_is(name, "request")))
-		r = &row_envelope;
+		return &row_envelope;
+	return NULL;
+}
+
+/* Look up a member name and tell the tokenizer whether its text is wanted. */
+void json_member_key(struct json_read *j, const struct frame *fr)
+{
+	const struct key_row *r = NULL;
+
+	if (!fr->spent) {
+		r = json_key_find(fr->place.keys, j->scan.text);
+		if (!r)
+			r = wrapper_row(fr, j->scan.text);
+	}
 	j->row = r;
 	j->scan.quiet = !r;
 	j->scan.max_text = r && r->is_data ? j->lim.data_bytes : j->lim.string_bytes;
@@ -227,7 +239,7 @@ enum err json_member_token(struct json_read *j, struct frame *fr, enum json_tok 
 
 	switch (t) {
 	case TOK_KEY:
-		member(j, fr);
+		json_member_key(j, fr);
 		return ERR_OK;
 	case TOK_OBJ:
 	case TOK_ARR:

@@ -232,6 +232,15 @@ static enum err read_tokens(struct json_read *j, struct fail *f)
 {
 	for (;;) {
 		enum json_tok t = json_scan_next(&j->scan);
+		/* most tokens: a name, or a scalar that nobody wants */
+		if (j->fr && j->fr->shape == SHAPE_ITEM && !j->skipping) {
+			if (t == TOK_KEY) {
+				json_member_key(j, j->fr);
+				continue;
+			}
+			if (!j->row && t >= TOK_STR)
+				continue;
+		}
 		if (t == TOK_MORE) {
 			TRY(settle_all(j, f));
 			json_scan_leave(&j->scan);

@@ -5,7 +5,12 @@
  * escape checks; limits on depth, string length and element count. Unknown members are skipped.
  * Wrappers are taken off: {"Event":{..}}, bare {..}, {"response":[{"Event":..}]}, arrays of these.
  * Members of the wrong JSON type are cast as PHP would where MISP does so (numbers and numeric
- * strings, 0/1/"0"/"1" for booleans), otherwise treated as absent.
+ * strings, 0/1/"0"/"1" for booleans), otherwise treated as absent. A small number that is none
+ * (distribution "x") becomes 255, a UUID that is none becomes nil with its `has` bit set.
+ *
+ * Elements come in the order in which their objects END, so children stand before their parents;
+ * `ordinal` and `parent` give the order of opening. One document is handed over by json_read_end(),
+ * when all of the body is known to be good; with `many`, each event when it ends.
  */
 #pragma once
 
@@ -38,6 +43,8 @@ OWN_DEFINE(json_read, struct json_read *, json_read_free(*p))
 /*
  * One entity of any kind from a small JSON object (administration calls: organisations, users,
  * tags, sharing groups ...), wrapper taken off when there. Only FORM_BOTH and FORM_RAW members.
+ * The caller initialises `entity` (members that the object lacks stay as they are); texts are copied
+ * into `a`.
  */
 MUST_USE enum err json_read_entity(struct str json, const struct entity_desc *d, struct arena *a,
 				   void *entity, struct fail *f);

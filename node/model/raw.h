@@ -32,7 +32,10 @@ extern const struct raw_limits raw_limits_default;
 
 struct raw_event;
 
-/* A new, empty document. `spool_dir` holds the temporary file if one is needed. NULL: no memory. */
+/*
+ * A new, empty document. `spool_dir` holds the temporary file if one is needed; without one (NULL)
+ * elements beyond `memory_bytes` are ERR_LIMIT. Returns NULL when out of memory.
+ */
 struct raw_event *raw_new(enum raw_root root, const struct raw_limits *lim, const char *spool_dir);
 void raw_free(struct raw_event *r);
 OWN_DEFINE(raw, struct raw_event *, raw_free(*p))
