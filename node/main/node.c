@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -116,11 +117,59 @@ static void default_base_url(struct node *n)
 	n->api.base_url = str_c(n->base_url);
 }
 
+/* Ports of `listen`; false when one of them is left to the kernel. */
+static bool listen_ports(const struct conf *c, uint16_t *ports, size_t *n)
+{
+	struct conf_addr a;
+	for (*n = 0; *n < c->listen.n; (*n)++) {
+		if (conf_addr_parse(str_c(c->listen.v[*n]), &a, NULL) != ERR_OK || !a.port)
+			return false;
+		ports[*n] = a.port;
+	}
+	return true;
+}
+
+/* Before the first thread: Landlock holds for what is started later only. */
+static enum err confine(struct node *n, struct fail *f)
+{
+	const struct conf *c = n->conf;
+	struct sandbox_path paths[80] = {{c->data_dir, SANDBOX_WRITE, false}};
+	struct sandbox_report report = {0};
+	uint16_t ports[64];
+	size_t k = 1, n_ports = 0;
+	const char *const files[] = {c->policy,	c->tls_cert, c->tls_key, c->tls_client_ca,
+				     c->key_file};
+	/* Their folders: editors and certificate tools replace files, which a rule does not outlive. */
+	char folders[ARRAY_LEN(files)][4096];
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (files[i]) {
+			snprintf(folders[i], sizeof(folders[i]), "%s", files[i]);
+			paths[k++] = (struct sandbox_path){dirname(folders[i]), SANDBOX_READ, true};
+		}
+	if (c->feeds_dir)
+		paths[k++] = (struct sandbox_path){c->feeds_dir, SANDBOX_WRITE, true};
+	for (size_t i = 0; i < c->readable.n && k < ARRAY_LEN(paths); i++)
+		paths[k++] = (struct sandbox_path){c->readable.v[i], SANDBOX_READ, true};
+	bool known = listen_ports(c, ports, &n_ports);
+	struct sandbox_plan plan = {.mode = (enum sandbox_mode)c->sandbox,
+				    .paths = paths,
+				    .n_paths = k,
+				    .network_files = true,
+				    .bind_ports = ports,
+				    .n_bind_ports = n_ports,
+				    .bind_any = !known};
+	TRY(sandbox_enter(&plan, &report, f));
+	log_info("main", "sandbox landlock_abi=%d bind_rules=%d seccomp=%d", report.landlock_abi,
+		 report.has_bind_rules, report.has_seccomp);
+	return ERR_OK;
+}
+
 enum err node_open(struct node *n, const struct conf *conf, bool create, struct fail *f)
 {
 	*n = (struct node){.conf = conf};
 	pthread_mutex_init(&n->policy_lock, NULL);
 	TRY(make_dir(conf->data_dir, f));
+	TRY(confine(n, f));
 	TRY(join(n->store_dir, sizeof(n->store_dir), conf->data_dir, "store", f));
 	TRY(join(n->spool_dir, sizeof(n->spool_dir), conf->data_dir, "spool", f));
 	TRY(make_dir(n->store_dir, f));
@@ -250,31 +299,6 @@ static enum err make_server(struct node *n, struct fail *f)
 	return http_server_new(&h, &n->http, f);
 }
 
-static enum err confine(struct node *n, struct fail *f)
-{
-	const struct conf *c = n->conf;
-	struct sandbox_path paths[80] = {{c->data_dir, SANDBOX_WRITE, false}};
-	struct sandbox_report report = {0};
-	size_t k = 1;
-	const char *const files[] = {c->policy,	c->tls_cert, c->tls_key, c->tls_client_ca,
-				     c->key_file};
-	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		if (files[i])
-			paths[k++] = (struct sandbox_path){files[i], SANDBOX_READ, true};
-	if (c->feeds_dir)
-		paths[k++] = (struct sandbox_path){c->feeds_dir, SANDBOX_WRITE, true};
-	for (size_t i = 0; i < c->readable.n && k < ARRAY_LEN(paths); i++)
-		paths[k++] = (struct sandbox_path){c->readable.v[i], SANDBOX_READ, true};
-	struct sandbox_plan plan = {.mode = (enum sandbox_mode)c->sandbox,
-				    .paths = paths,
-				    .n_paths = k,
-				    .network_files = true};
-	TRY(sandbox_enter(&plan, &report, f));
-	log_info("main", "sandbox landlock_abi=%d seccomp=%d", report.landlock_abi,
-		 report.has_seccomp);
-	return ERR_OK;
-}
-
 static void index_progress(void *user, const char *step, uint64_t done, uint64_t total)
 {
 	(void)user;
@@ -292,7 +316,6 @@ enum err node_start(struct node *n, struct fail *f)
 	struct offload_conf oc = {.threads = (unsigned)n->conf->workers};
 	TRY(offload_new(&oc, &n->workers, f));
 	TRY(make_server(n, f));
-	TRY(confine(n, f));
 	return http_server_start(n->http, f);
 }
 

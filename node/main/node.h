@@ -35,9 +35,9 @@ struct first_admin {
 /* ERR_EXISTS when the store has been set up already. bootstrap.c */
 MUST_USE enum err node_bootstrap(struct node *n, struct first_admin *admin, struct fail *f);
 
-/* Open the store (made when `create`), keys and policy; no threads but the store's writer. */
+/* Enter the sandbox, then open the store (made when `create`), keys and policy. */
 MUST_USE enum err node_open(struct node *n, const struct conf *conf, bool create, struct fail *f);
-/* Indexes, workers, sockets, sandbox, server. Returns when requests are answered. */
+/* Indexes, workers, sockets, server. Returns when requests are answered. */
 MUST_USE enum err node_start(struct node *n, struct fail *f);
 /* Policy and certificates again. What does not load leaves the old in force. */
 MUST_USE enum err node_reload(struct node *n, struct fail *f);

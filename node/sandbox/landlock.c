@@ -146,7 +146,7 @@ enum err landlock_enter(const struct sandbox_plan *plan, int abi, struct fail *f
 {
 	size_t known = MIN((size_t)abi, ARRAY_LEN(handled_by_abi) - 1);
 	struct ruleset_attr attr = {.fs = handled_by_abi[known],
-				    .net = abi >= 4 ? NET_BIND_TCP : 0};
+				    .net = abi >= 4 && !plan->bind_any ? NET_BIND_TCP : 0};
 	/* Older kernels take only the attribute's part that they know. */
 	size_t size = abi >= 4 ? sizeof(attr) : sizeof(attr.fs);
 	OWN(fd) int set = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);

@@ -2,7 +2,7 @@
  * sandbox.h - give up rights that the daemon does not need, for good.
  *
  * Landlock (files and TCP ports) holds for the calling thread and what it starts afterwards, so
- * enter before any thread. The plan comes from main; this room decides no path except the few that
+ * it must be entered before any thread; with threads it is refused. The plan comes from main; this room decides no path except the few that
  * the C library itself reads.
  */
 #pragma once
@@ -36,9 +36,10 @@ struct sandbox_plan {
 	size_t n_paths;
 	/* Let the C library resolve names and OpenSSL find its certificates. */
 	bool network_files;
-	/* TCP ports that may still be bound (a reload); none: binding is over. Landlock ABI 4. */
+	/* TCP ports that may be bound (Landlock ABI 4), or any. */
 	const uint16_t *bind_ports;
 	size_t n_bind_ports;
+	bool bind_any;
 };
 
 /* What was put in place, for the log and `tocsin status`. */
@@ -49,7 +50,7 @@ struct sandbox_report {
 
 /*
  * Set no_new_privs and enter. ERR_UNSUPPORTED when the mode requires what is not there; ERR_INVAL
- * when a path of the plan does not exist. After an error the process must end: part of the
+ * when a path of the plan does not exist; ERR_BUG when there are threads already. After an error the process must end: part of the
  * sandbox may be in force. `report` may be NULL.
  */
 MUST_USE enum err sandbox_enter(const struct sandbox_plan *plan, struct sandbox_report *report,

@@ -171,6 +171,28 @@ static void calls(const struct sandbox_plan *plan)
 #endif
 }
 
+static void *wait_for_it(void *arg)
+{
+	int *fds = arg;
+	char c;
+
+	return read(fds[0], &c, 1) < 0 ? arg : NULL;
+}
+
+static void too_late(const struct sandbox_plan *plan)
+{
+	struct fail f = {0};
+	pthread_t t;
+	int fds[2];
+
+	if (pipe(fds) != 0 || pthread_create(&t, NULL, wait_for_it, fds) != 0)
+		bail_out("no thread");
+	is_err(sandbox_enter(plan, NULL, &f), ERR_BUG, "with threads it is refused");
+	close(fds[1]);
+	pthread_join(t, NULL);
+	close(fds[0]);
+}
+
 static void modes(struct sandbox_plan plan)
 {
 	struct sandbox_path missing = {"/nonexistent/folder", SANDBOX_READ, false};
@@ -217,6 +239,7 @@ int main(void)
 	files(&plan);
 	ports(&plan);
 	calls(&plan);
+	too_late(&plan);
 	modes(plan);
 	unlink(path_in);
 	rmdir(in);
