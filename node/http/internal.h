@@ -169,6 +169,7 @@ struct io {
 
 struct http_server {
 	struct http_conf conf;
+	struct arena *memory; /* what conf points to */
 	struct http_limits lim;
 	struct parse_limits parse_lim;
 	struct router *router;

@@ -25,7 +25,7 @@ struct parse_limits {
 struct http_head {
 	enum http_method method;
 	struct str target;    /* as sent */
-	struct str path;      /* path part of the target, undecoded, begins with '/' ("*" for OPTIONS *) */
+	struct str path;      /* undecoded, begins with '/' (or is "*", for OPTIONS) */
 	struct str query;     /* after '?', absent when there is none */
 	unsigned minor;       /* HTTP/1.minor */
 	struct str host;      /* value of Host, absent in HTTP/1.0 without one */

@@ -16,6 +16,7 @@
 #include "http/internal.h"
 
 #define TICK_MS 250
+#define CONF_MAX 65536 /* memory for the copied configuration */
 
 #define DEFAULT(field, value)                                                                      \
 	do {                                                                                       \
@@ -92,6 +93,30 @@ static void io_free(struct io *io)
 	free(io->scratch);
 }
 
+/* Keep what the configuration points to: callers build it on the stack. */
+static enum err copy_conf(struct http_server *s, const struct http_conf *conf, struct fail *f)
+{
+	struct http_listen *l;
+	struct arena *a = s->memory = arena_new(CONF_MAX);
+
+	s->conf = *conf;
+	s->conf.listen_n = 0;
+	l = a ? ARENA_ARRAY(a, struct http_listen, conf->listen_n + 1) : NULL;
+	if (!l)
+		return fail(f, ERR_NOMEM, "http");
+	for (size_t i = 0; i < conf->listen_n; i++) {
+		l[i] = conf->listen[i];
+		l[i].host = arena_cstr(a, str_c(l[i].host));
+		l[i].unix_path = arena_cstr(a, str_c(l[i].unix_path));
+	}
+	s->conf.listen = l;
+	s->conf.listen_n = conf->listen_n;
+	s->conf.tls.cert_file = arena_cstr(a, str_c(conf->tls.cert_file));
+	s->conf.tls.key_file = arena_cstr(a, str_c(conf->tls.key_file));
+	s->conf.tls.client_ca_file = arena_cstr(a, str_c(conf->tls.client_ca_file));
+	return arena_overflowed(a) ? fail(f, ERR_NOMEM, "http") : ERR_OK;
+}
+
 enum err http_server_new(const struct http_conf *conf, struct http_server **out, struct fail *f)
 {
 	struct http_server *s = calloc(1, sizeof(*s));
@@ -102,7 +127,6 @@ enum err http_server_new(const struct http_conf *conf, struct http_server **out,
 	if (!s)
 		return fail(f, ERR_NOMEM, "http");
 	signal(SIGPIPE, SIG_IGN); /* sendfile() and TLS know no MSG_NOSIGNAL */
-	s->conf = *conf;
 	s->lim = conf->limits;
 	set_defaults(&s->lim);
 	s->parse_lim = (struct parse_limits){s->lim.head_max, s->lim.uri_max, s->lim.headers_max};
@@ -111,13 +135,13 @@ enum err http_server_new(const struct http_conf *conf, struct http_server **out,
 	s->ios = calloc(s->ios_n, sizeof(*s->ios));
 	s->ports = calloc(conf->listen_n + 1, sizeof(*s->ports));
 	s->addrs = addrs_new();
-	e = s->ios && s->ports && s->addrs ? ERR_OK : fail(f, ERR_NOMEM, "http");
+	e = s->ios && s->ports && s->addrs ? copy_conf(s, conf, f) : fail(f, ERR_NOMEM, "http");
 	if (e == ERR_OK)
 		e = router_new(conf->rows, conf->rows_n, &s->router, f);
 	if (e == ERR_OK && conf->tls.cert_file)
-		e = tls_ctx_new(&conf->tls, &s->tls, f);
-	for (size_t i = 0; e == ERR_OK && i < conf->listen_n; i++)
-		if (conf->listen[i].tls && !s->tls)
+		e = tls_ctx_new(&s->conf.tls, &s->tls, f);
+	for (size_t i = 0; e == ERR_OK && i < s->conf.listen_n; i++)
+		if (s->conf.listen[i].tls && !s->tls)
 			e = fail(f, ERR_CONFIG, "listening with TLS needs a certificate");
 	for (unsigned i = 0; e == ERR_OK && i < s->ios_n; i++)
 		e = io_init(&s->ios[i], s, i, f);
@@ -252,6 +276,7 @@ void http_server_free(struct http_server *s)
 	pthread_mutex_destroy(&s->tls_lock);
 	free(s->ports);
 	free(s->ios);
+	arena_free(s->memory);
 	free(s);
 }
 

@@ -60,7 +60,7 @@ struct http_done {
 	int64_t micros;
 };
 
-/* All that pointers here lead to must live as long as the server. */
+/* Listeners and file names are copied; rows, workers and app must outlive the server. */
 struct http_conf {
 	const struct endpoint *const *rows;
 	size_t rows_n;

@@ -31,7 +31,8 @@ static enum err nothing(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
-static const struct endpoint view = {.methods = HTTP_ANY, .path = "/events/view/:id", .run = nothing};
+static const struct endpoint view = {
+	.methods = HTTP_ANY, .path = "/events/view/:id", .run = nothing};
 static const struct endpoint groups = {
 	.methods = HTTP_GET, .path = "/sharing_groups/index", .run = nothing};
 static const struct endpoint feed = {

@@ -438,7 +438,8 @@ static void parse_args(int argc, char **argv, struct http_conf *conf, struct htt
 int main(int argc, char **argv)
 {
 	static struct http_server *server;
-	struct http_listen all[3] = {{.host = "127.0.0.1"}, {.host = "127.0.0.1", .tls = true}, {0}};
+	struct http_listen all[3] = {
+		{.host = "127.0.0.1"}, {.host = "127.0.0.1", .tls = true}, {0}};
 	struct http_listen use[3];
 	struct http_conf conf = {.rows = rows, .rows_n = ARRAY_LEN(rows), .io_threads = 1};
 	struct offload *pool = NULL;

@@ -11,7 +11,8 @@ static enum err nothing(struct http_req *r, struct fail *f)
 }
 
 #define ROW(name, m, p, fl)                                                                        \
-	static const struct endpoint name = {.methods = (m), .path = (p), .flags = (fl), .run = nothing}
+	static const struct endpoint name = {                                                      \
+		.methods = (m), .path = (p), .flags = (fl), .run = nothing}
 ROW(ev_index, HTTP_GET | HTTP_POST, "/events/index", 0);
 ROW(ev_view, HTTP_ANY, "/events/view/:id", 0);
 ROW(ev_add, HTTP_POST, "/events/add", 0);
