@@ -22,6 +22,7 @@ IGNORED = {
     "*.ShadowAttribute": "proposals travel on their own",
     "*.Sighting": "sightings travel on their own",
     "*.attribute_count": "counted by the server; compared with what came back",
+    "*.publish_timestamp": "set by the server that publishes, 0 before that",
     "*.locked": "set by the server for what came by sync",
     "*.proposal_email_lock": "a matter of the receiving server",
     "*.protected": "since 2.5, null unless cryptographically protected",
