@@ -159,7 +159,7 @@ static struct answer ask_tlp(const struct stance *st, struct buf *why)
 	t = m.has_tlp ? m.tlp : st->policy->default_tlp;
 	may = tlp_permits(st, t, m.named);
 	return answer_because(may ? ANSWER_PASS : ANSWER_DENY, why,
-			      "the event is tlp:%s%s, the audience may hold %sit (up to tlp:%s%s)",
+			      "the event is tlp:%s%s, the audience may %shold it (up to tlp:%s%s)",
 			      tlp_name(t), m.has_tlp ? "" : " by default", may ? "" : "not ",
 			      tlp_name((enum tlp)(TLP_CLEAR - (int)MIN(st->aud->tlp, TLP_CLEAR))),
 			      m.named ? ", named recipient" : "");
@@ -177,7 +177,7 @@ static struct answer ask_pap(const struct stance *st, struct buf *why)
 	p = m.has_pap ? m.pap : st->policy->default_pap;
 	may = pap_permits(st, p);
 	return answer_because(may ? ANSWER_PASS : ANSWER_DENY, why,
-			      "the event is pap:%s%s, the audience may hold %sit", pap_name(p),
+			      "the event is pap:%s%s, the audience may %shold it", pap_name(p),
 			      m.has_pap ? "" : " by default", may ? "" : "not ");
 }
 
@@ -233,6 +233,11 @@ static const ask_fn asks[RULE_COUNT] = {
 #include "gate/rules.inc"
 #undef RULE
 };
+
+bool rule_is_for_events(enum gate_rule r)
+{
+	return (unsigned)r < RULE_COUNT && asks[r] != NULL;
+}
 
 struct answer ask_rule(const struct stance *st, enum gate_rule r, struct buf *why)
 {

@@ -100,4 +100,5 @@ bool is_internal(const struct stance *st, struct str text);
 
 /* Answer of one event-level rule; elements' rules pass. */
 struct answer ask_rule(const struct stance *st, enum gate_rule r, struct buf *why);
+bool rule_is_for_events(enum gate_rule r);
 struct verdict judge_event(const struct stance *st);
