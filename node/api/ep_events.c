@@ -3,117 +3,8 @@
  * Texts and status codes as recorded (wire/client, events).
  */
 #include "api/rest.h"
+#include "api/upload.h"
 #include "base/log.h"
-
-/* ---- a document that arrives in the request body ---- */
-
-struct upload {
-	struct json_read *reader;
-	struct raw_event *raw; /* complete */
-	struct fail why;
-	enum err err;
-	bool any; /* has there been a byte? */
-};
-
-static void upload_free(void *ctx)
-{
-	struct upload *u = ctx;
-	json_read_free(u->reader);
-	raw_free(u->raw);
-	free(u);
-}
-
-static enum err upload_done(void *user, struct raw_event *raw, struct fail *f)
-{
-	struct upload *u = user;
-	(void)f;
-	if (u->raw)
-		raw_free(raw); /* a list: MISP takes none here, the first is enough for its answer */
-	else
-		u->raw = raw;
-	return ERR_OK;
-}
-
-static enum err upload_begin(struct http_req *r, struct fail *f)
-{
-	struct upload *u = calloc(1, sizeof(*u));
-	struct json_read_opts o = {.root = RAW_EVENT, .spool_dir = api_of(r)->ingest.spool_dir};
-	if (!u)
-		return fail(f, ERR_NOMEM, "no memory");
-	r->ctx = u;
-	r->ctx_free = upload_free;
-	u->reader = json_read_new(&o, upload_done, u);
-	return u->reader ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
-}
-
-/* Errors are kept for the end, so that the answer comes when the client listens. */
-static enum err upload_body(struct http_req *r, struct str bytes, struct fail *f)
-{
-	struct upload *u = r->ctx;
-	(void)f;
-	u->any |= str_trim(bytes).n > 0;
-	if (u->err == ERR_OK)
-		u->err = json_read_feed(u->reader, bytes.p, bytes.n, &u->why);
-	return ERR_OK;
-}
-
-/* MISP's text, and beside it the place, which MISP does not tell. */
-static void answer_bad_json(struct http_req *r, const struct fail *why)
-{
-	static const char text[] =
-		"Invalid JSON input. Make sure that the JSON input is a correctly formatted JSON "
-		"string. This request has been blocked to avoid an unfiltered request.";
-	struct buf b = BUF(1 << 16);
-	struct jsonw w = jsonw_on(&b);
-	jsonw_obj(&w);
-	JSONW_KV(&w, jsonw_c, "name", text);
-	JSONW_KV(&w, jsonw_c, "message", text);
-	JSONW_KV(&w, jsonw_str, "url", r->url);
-	JSONW_KV(&w, jsonw_c, "detail", why->text);
-	JSONW_KV(&w, jsonw_uint, "line", why->line);
-	JSONW_KV(&w, jsonw_uint, "column", why->column);
-	JSONW_KV(&w, jsonw_uint, "offset", why->offset);
-	jsonw_obj_end(&w);
-	rest_answer(r, 405, &b);
-}
-
-/* The finished document, or answered. */
-static struct raw_event *upload_take(struct http_req *r)
-{
-	struct upload *u = r->ctx;
-	if (!u->any) {
-		reply_error(r, 405, "No valid event data received.");
-		return NULL;
-	}
-	if (u->err == ERR_OK)
-		u->err = json_read_end(u->reader, &u->why);
-	if (u->err == ERR_PARSE) {
-		answer_bad_json(r, &u->why);
-		return NULL;
-	}
-	if (u->err != ERR_OK) {
-		reply_error(r, err_http(u->err), "%s", u->why.text);
-		return NULL;
-	}
-	if (u->raw && !raw_head(u->raw)->head.has) {
-		bool empty = true;
-		for (unsigned k = 0; k < EL_COUNT; k++)
-			empty &= raw_count(u->raw, k) == 0;
-		if (empty && r->ep->path[8] == 'a') {
-			reply_error(r, 405, "No valid event data received.");
-			return NULL;
-		}
-	}
-	return MOVE(u->raw);
-}
-
-/* `errors` of a failed save: the gate's text is JSON already, or a sentence. */
-static struct str errors_of(struct http_req *r, const struct fail *why)
-{
-	if (why->text[0] == '{' || why->text[0] == '"' || why->text[0] == '[')
-		return arena_str(r->arena, str_c(why->text));
-	return rest_quoted(r, why->text);
-}
 
 static struct str id_text(struct http_req *r, uint64_t id)
 {
@@ -163,7 +54,7 @@ static void answer_refused(struct http_req *r, const char *action, enum err e,
 		break;
 	case ERR_INVAL:
 	case ERR_STALE: {
-		struct str errors = errors_of(r, why);
+		struct str errors = upload_errors(r, why);
 		if (!id.p && errors.p[0] == '{' && !str_has_prefix(errors, STR("{\"Event\"")))
 			errors = arena_printf(r->arena, "{\"Event\":%.*s}", STR_ARG(errors));
 		rest_not_saved(r, action, "Event", id, errors);
@@ -176,6 +67,11 @@ static void answer_refused(struct http_req *r, const char *action, enum err e,
 	}
 }
 
+static enum err begin_event(struct http_req *r, struct fail *f)
+{
+	return upload_begin(r, RAW_EVENT, f);
+}
+
 static enum err events_add(struct http_req *r, struct fail *f)
 {
 	OWN(raw) struct raw_event *raw = upload_take(r);
@@ -183,6 +79,10 @@ static enum err events_add(struct http_req *r, struct fail *f)
 	struct fail why = {0};
 	if (!raw)
 		return ERR_OK;
+	if (upload_is_empty(raw)) {
+		reply_error(r, 405, "No valid event data received.");
+		return ERR_OK;
+	}
 	struct admit_facts facts = rest_facts(r);
 	struct origin o = rest_origin(r);
 	enum err e = ingest_event_add(&api_of(r)->ingest, &raw, &o, &facts, r->arena, &res, &why);
@@ -420,7 +320,7 @@ const struct endpoint ep_events_add = {
 	.flags = EP_STREAM_BODY,
 	.auth = perm_add,
 	.body_cap = EVENT_BODY_MAX,
-	.begin = upload_begin,
+	.begin = begin_event,
 	.body = upload_body,
 	.run = events_add,
 	.shape = "Event",
@@ -432,7 +332,7 @@ const struct endpoint ep_events_edit = {
 	.flags = EP_STREAM_BODY,
 	.auth = perm_add,
 	.body_cap = EVENT_BODY_MAX,
-	.begin = upload_begin,
+	.begin = begin_event,
 	.body = upload_body,
 	.run = events_edit,
 	.shape = "Event",

@@ -263,6 +263,26 @@ static enum err attr_hit(struct run *r, const struct search_hit *h, struct fail 
 	return run_attr(r, &attr, &shown, f);
 }
 
+/* One object of object scope: the object, then its attributes. Deleted ones can be viewed. */
+static enum err object_hit(struct run *r, const struct search_hit *h, struct fail *f)
+{
+	struct misp_object row;
+	arena_reset(r->element_arena);
+	r->state = RUN_EVENT_END;
+	enum err e = store_el_get(r->view->txn, EL_OBJECT,
+				  (struct el_key){r->subject.event.body, 0, h->object_id},
+				  r->element_arena, &row);
+	if (e != ERR_OK)
+		return e == ERR_NOENT ? ERR_OK : e;
+	TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
+	TRY(run_object(r, f));
+	if (r->object_shown) {
+		r->state = RUN_OBJECT_ATTRS;
+		r->next = (struct el_key){r->subject.event.body, r->object.id, 0};
+	}
+	return ERR_OK;
+}
+
 static enum err hit_step(struct run *r, struct fail *f)
 {
 	if (r->at == r->n_hits) {
@@ -286,6 +306,8 @@ static enum err hit_step(struct run *r, struct fail *f)
 	if (r->opts.scope == EXPORT_ATTRIBUTES)
 		return ERR_OK; /* the hit itself comes next */
 	r->at++;
+	if (r->opts.scope == EXPORT_OBJECTS)
+		return object_hit(r, h, f);
 	if (r->exporter->event)
 		TRY(r->exporter->event(&r->out, &r->rel));
 	go(r, r->opts.metadata ? RUN_EVENT_END : RUN_ATTRS);
@@ -323,7 +345,8 @@ static enum err step(struct run *r, size_t want, struct fail *f)
 		return object_step(r, f);
 	case RUN_OBJECT_ATTRS: {
 		uint64_t id = r->object.id;
-		enum err e = attrs_step(r, want, RUN_OBJECTS, f);
+		bool only = r->opts.scope == EXPORT_OBJECTS;
+		enum err e = attrs_step(r, want, only ? RUN_EVENT_END : RUN_OBJECTS, f);
 		if (r->state == RUN_OBJECTS)
 			r->next = (struct el_key){r->subject.event.body, 0, id + 1};
 		return e;

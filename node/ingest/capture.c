@@ -72,7 +72,7 @@ static enum err tag_id(struct ingest_ctx *c, struct store_wtxn *w, const struct 
 	return ERR_OK;
 }
 
-enum err capture_tags(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
+enum err ingest_capture_tags(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
 		      struct entity_list *tags, struct fail *f)
 {
 	if (!tags->n)
@@ -277,8 +277,9 @@ enum err ingest_sg_capture(struct store_wtxn *w, const struct misp_sg *g,
 
 /* The group of an event or element: embedded, or by local id. What cannot be resolved becomes
    "your organisation only" (`refused` tells the caller, who may rather refuse). */
-enum err capture_sg_of(struct ingest_ctx *c, struct store_wtxn *w, const struct entity_list *group,
-		       uint8_t *distribution, uint64_t *sg_id, bool *refused, struct fail *f)
+enum err ingest_capture_sg_of(struct ingest_ctx *c, struct store_wtxn *w,
+			      const struct entity_list *group, uint8_t *distribution,
+			      uint64_t *sg_id, bool *refused, struct fail *f)
 {
 	struct misp_sg known;
 	struct fail why = {0};
@@ -307,7 +308,7 @@ enum err capture_sg_of(struct ingest_ctx *c, struct store_wtxn *w, const struct 
 
 /* ---- galaxies ---- */
 
-enum err capture_cluster(struct ingest_ctx *c, struct store_wtxn *w, struct misp_cluster *cl,
+enum err ingest_capture_cluster(struct ingest_ctx *c, struct store_wtxn *w, struct misp_cluster *cl,
 			 struct misp_galaxy *g, struct fail *f)
 {
 	uint64_t id;

@@ -34,7 +34,7 @@ static bool ordmap_grow(struct ordmap *m)
 	return true;
 }
 
-struct ordmap_slot *ordmap_at(struct ordmap *m, uint32_t ordinal, bool make)
+struct ordmap_slot *ingest_ordmap_at(struct ordmap *m, uint32_t ordinal, bool make)
 {
 	if (ordinal == 0)
 		return NULL;
@@ -51,7 +51,7 @@ struct ordmap_slot *ordmap_at(struct ordmap *m, uint32_t ordinal, bool make)
 	return s;
 }
 
-void ordmap_free(struct ordmap *m)
+void ingest_ordmap_free(struct ordmap *m)
 {
 	free(m->v);
 	*m = (struct ordmap){0};
@@ -78,7 +78,7 @@ static bool seen_grow(struct seen *s)
 	return true;
 }
 
-bool seen_add(struct seen *s, uint64_t digest, bool *oom)
+bool ingest_seen_add(struct seen *s, uint64_t digest, bool *oom)
 {
 	digest |= 1; /* 0 is the empty slot */
 	if (s->n * 4 >= s->cap * 3 && !seen_grow(s)) {
@@ -96,13 +96,13 @@ bool seen_add(struct seen *s, uint64_t digest, bool *oom)
 	return false;
 }
 
-void seen_free(struct seen *s)
+void ingest_seen_free(struct seen *s)
 {
 	free(s->v);
 	*s = (struct seen){0};
 }
 
-void ctx_init(struct ingest_ctx *c, const struct ingest_env *env, const struct admitted *adm,
+void ingest_ctx_init(struct ingest_ctx *c, const struct ingest_env *env, const struct admitted *adm,
 	      struct admit_facts *facts, struct arena *a, struct ingest_result *out)
 {
 	*c = (struct ingest_ctx){.env = env,
@@ -114,15 +114,15 @@ void ctx_init(struct ingest_ctx *c, const struct ingest_env *env, const struct a
 	*out = (struct ingest_result){0};
 }
 
-void ctx_free(struct ingest_ctx *c)
+void ingest_ctx_free(struct ingest_ctx *c)
 {
 	arena_free(c->arena);
-	ordmap_free(&c->objects);
-	ordmap_free(&c->attrs);
-	seen_free(&c->seen);
+	ingest_ordmap_free(&c->objects);
+	ingest_ordmap_free(&c->attrs);
+	ingest_seen_free(&c->seen);
 }
 
-void ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors)
+void ingest_ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors)
 {
 	c->out->refused++;
 	if (c->out->n_problems >= PROBLEMS_MAX)
@@ -134,7 +134,7 @@ void ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors)
 		c->out->problems[c->out->n_problems++] = (struct ingest_problem){index, text};
 }
 
-void ctx_id(struct ingest_ctx *c, enum element_kind k, uint64_t id, uint64_t parent)
+void ingest_ctx_id(struct ingest_ctx *c, enum element_kind k, uint64_t id, uint64_t parent)
 {
 	if (c->out->n_ids >= IDS_MAX)
 		return;

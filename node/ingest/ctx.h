@@ -20,8 +20,8 @@ struct ordmap {
 	size_t n, cap;
 };
 /* The slot of an ordinal, made when `make`; NULL when absent or out of memory. */
-struct ordmap_slot *ordmap_at(struct ordmap *m, uint32_t ordinal, bool make);
-void ordmap_free(struct ordmap *m);
+struct ordmap_slot *ingest_ordmap_at(struct ordmap *m, uint32_t ordinal, bool make);
+void ingest_ordmap_free(struct ordmap *m);
 
 /* A set of 64-bit digests, for duplicates inside a document. */
 struct seen {
@@ -29,8 +29,8 @@ struct seen {
 	size_t n, cap;
 };
 /* True when it was there already; *oom is set when memory ran out. */
-bool seen_add(struct seen *s, uint64_t digest, bool *oom);
-void seen_free(struct seen *s);
+bool ingest_seen_add(struct seen *s, uint64_t digest, bool *oom);
+void ingest_seen_free(struct seen *s);
 
 #define TAG_CACHE 64
 #define CHANGES_MAX 4096
@@ -63,37 +63,37 @@ struct ingest_ctx {
 	bool break_on_duplicate;
 };
 
-void ctx_init(struct ingest_ctx *c, const struct ingest_env *env, const struct admitted *adm,
+void ingest_ctx_init(struct ingest_ctx *c, const struct ingest_env *env, const struct admitted *adm,
 	      struct admit_facts *facts, struct arena *a, struct ingest_result *out);
-void ctx_free(struct ingest_ctx *c);
+void ingest_ctx_free(struct ingest_ctx *c);
 
 /* prepare.c: read the next (at most `max`) elements of the kinds in `kinds` (bit mask), admitted,
    attachments on disk, into c->els. *end tells that the cursor is at its end. */
-MUST_USE enum err ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cur, unsigned kinds,
+MUST_USE enum err ingest_ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cur, unsigned kinds,
 			      uint32_t max, bool *end, struct fail *f);
 #define KIND(k) (1u << (k))
 #define KINDS_ALL (~0u)
 
 /* Note a refused element for the answer. `errors` is JSON. */
-void ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors);
-void ctx_id(struct ingest_ctx *c, enum element_kind k, uint64_t id, uint64_t parent);
+void ingest_ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors);
+void ingest_ctx_id(struct ingest_ctx *c, enum element_kind k, uint64_t id, uint64_t parent);
 
 /* capture.c: names in documents to local ids, inside a job */
-MUST_USE enum err capture_tags(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
+MUST_USE enum err ingest_capture_tags(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
 			       struct entity_list *tags, struct fail *f);
-MUST_USE enum err capture_sg_of(struct ingest_ctx *c, struct store_wtxn *w,
+MUST_USE enum err ingest_capture_sg_of(struct ingest_ctx *c, struct store_wtxn *w,
 				const struct entity_list *group, uint8_t *distribution,
 				uint64_t *sg_id, bool *refused, struct fail *f);
-MUST_USE enum err capture_cluster(struct ingest_ctx *c, struct store_wtxn *w,
+MUST_USE enum err ingest_capture_cluster(struct ingest_ctx *c, struct store_wtxn *w,
 				  struct misp_cluster *cl, struct misp_galaxy *g, struct fail *f);
 
 /* put.c: one element, inside a job. New ones get ids; known ones are merged. */
-MUST_USE enum err put_element(struct ingest_ctx *c, struct store_wtxn *w, struct element *e,
+MUST_USE enum err ingest_put_element(struct ingest_ctx *c, struct store_wtxn *w, struct element *e,
 			      uint32_t index, struct fail *f);
 /* Append a change of an element (or count it once there are too many, then the event is whole). */
-MUST_USE enum err put_change(struct ingest_ctx *c, struct store_wtxn *w, enum change_op op,
+MUST_USE enum err ingest_put_change(struct ingest_ctx *c, struct store_wtxn *w, enum change_op op,
 			     enum element_kind k, uint64_t id, uint64_t parent, struct uuid uuid,
 			     struct fail *f);
 /* The event's own change, last. */
-MUST_USE enum err put_event_change(struct ingest_ctx *c, struct store_wtxn *w, enum change_op op,
-				   bool whole, struct fail *f);
+MUST_USE enum err ingest_put_event_change(struct ingest_ctx *c, struct store_wtxn *w,
+					  enum change_op op, bool whole, struct fail *f);

@@ -15,7 +15,7 @@ static enum err touch_event(struct ingest_ctx *c, struct store_wtxn *w, struct f
 		c->event.timestamp = clock_now();
 	}
 	TRY(store_event_put(w, c->adm, &c->event, f));
-	return put_event_change(c, w, CHANGE_EDIT, false, f);
+	return ingest_put_event_change(c, w, CHANGE_EDIT, false, f);
 }
 
 struct job {
@@ -53,7 +53,7 @@ static enum err run_add(struct store_wtxn *w, void *arg, struct fail *f)
 		for (uint32_t i = 0; i < c->n; i++) {
 			struct element e = c->els[i];
 			if (passes[p] & KIND(e.kind))
-				TRY(put_element(c, w, &e, c->index_of[i], f));
+				TRY(ingest_put_element(c, w, &e, c->index_of[i], f));
 		}
 	return touch_event(c, w, f);
 }
@@ -81,10 +81,10 @@ static enum err one_job(const struct ingest_env *env, struct job *j, struct raw_
 	TRY(admit(env, raw, o, facts, &adm, f));
 	for (unsigned k = 0; k < EL_COUNT; k++)
 		n += raw_count(admitted_raw(adm), k);
-	ctx_init(&c, env, adm, facts, a, out);
+	ingest_ctx_init(&c, env, adm, facts, a, out);
 	c.break_on_duplicate = break_on_duplicate;
 	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(admitted_raw(adm));
-	enum err e = cur ? ctx_prepare(&c, cur, KINDS_ALL, (uint32_t)MIN(n, UINT32_MAX), &end, f)
+	enum err e = cur ? ingest_ctx_prepare(&c, cur, KINDS_ALL, (uint32_t)MIN(n, UINT32_MAX), &end, f)
 			 : ERR_NOMEM;
 	if (e == ERR_OK) {
 		j->c = &c;
@@ -92,7 +92,7 @@ static enum err one_job(const struct ingest_env *env, struct job *j, struct raw_
 		j->arena = a;
 		e = store_run(env->store, run, j, f);
 	}
-	ctx_free(&c);
+	ingest_ctx_free(&c);
 	return e;
 }
 
@@ -118,7 +118,7 @@ static enum err touch_object(struct ingest_ctx *c, struct store_wtxn *w, uint64_
 	TRY(store_el_get(store_view(w), EL_OBJECT, key, c->arena, &o));
 	o.timestamp = clock_now();
 	TRY(store_el_put(w, c->adm, EL_OBJECT, key, &o, f));
-	return put_change(c, w, CHANGE_EDIT, EL_OBJECT, object_id, 0, o.uuid, f);
+	return ingest_put_change(c, w, CHANGE_EDIT, EL_OBJECT, object_id, 0, o.uuid, f);
 }
 
 static enum err run_attr_edit(struct store_wtxn *w, void *arg, struct fail *f)
@@ -141,7 +141,7 @@ static enum err run_attr_edit(struct store_wtxn *w, void *arg, struct fail *f)
 	e.attr.uuid = row.uuid; /* cannot be changed */
 	e.parent = 0;
 	e.attr.object_id = j->parent;
-	TRY(put_element(c, w, &e, 0, f));
+	TRY(ingest_put_element(c, w, &e, 0, f));
 	TRY(touch_object(c, w, j->parent, f));
 	return touch_event(c, w, f);
 }
@@ -166,20 +166,15 @@ static enum err complete_attr(const struct ingest_env *env, uint64_t event_id, u
 		err = store_el_get(t, EL_ATTR, (struct el_key){ev.body, object_id, attr_id}, a, &row);
 	TRY(err);
 	TRY(raw_next(cur, a, &e, f));
-	bool changes = ENTITY_HAS(&e.attr, ATTR_F_value) || ENTITY_HAS(&e.attr, ATTR_F_type) ||
-		       ENTITY_HAS(&e.attr, ATTR_F_category);
-	if (changes) {
-		if (!ENTITY_HAS(&e.attr, ATTR_F_value))
-			e.attr.value = row.value;
-		if (!ENTITY_HAS(&e.attr, ATTR_F_type))
-			e.attr.type = row.type;
-		if (!ENTITY_HAS(&e.attr, ATTR_F_category) && !ENTITY_HAS(&e.attr, ATTR_F_type))
-			e.attr.category = row.category;
-		ENTITY_SET_HAS(&e.attr, ATTR_F_value);
-		ENTITY_SET_HAS(&e.attr, ATTR_F_type);
-	}
+	/* the gate judges value, type and category together; `has` still says what is new */
+	if (!ENTITY_HAS(&e.attr, ATTR_F_value))
+		e.attr.value = row.value;
+	if (!ENTITY_HAS(&e.attr, ATTR_F_category) && !ENTITY_HAS(&e.attr, ATTR_F_type))
+		e.attr.category = row.category;
+	if (!ENTITY_HAS(&e.attr, ATTR_F_type))
+		e.attr.type = row.type;
 	if (!ENTITY_HAS(&e.attr, ATTR_F_timestamp))
-		e.attr.timestamp = MAX(clock_now(), row.timestamp + 1);
+		e.attr.timestamp = clock_now();
 	TRY(raw_add(full, &e, f));
 	raw_free(*raw);
 	*raw = MOVE(full);
@@ -259,7 +254,7 @@ static enum err object_attrs(struct ingest_ctx *c, struct store_wtxn *w, struct 
 		el.attr.tags.n = in ? el.attr.tags.n : 0;
 		el.parent = 0;
 		el.attr.object_id = j->id;
-		TRY(put_element(c, w, &el, 0, f));
+		TRY(ingest_put_element(c, w, &el, 0, f));
 	}
 	for (uint32_t i = 0; i < c->n; i++) {
 		struct element el = c->els[i];
@@ -269,7 +264,7 @@ static enum err object_attrs(struct ingest_ctx *c, struct store_wtxn *w, struct 
 			continue;
 		el.parent = 0;
 		el.attr.object_id = j->id;
-		TRY(put_element(c, w, &el, c->index_of[i], f));
+		TRY(ingest_put_element(c, w, &el, c->index_of[i], f));
 	}
 	return ERR_OK;
 }
@@ -291,7 +286,7 @@ static enum err run_object_edit(struct store_wtxn *w, void *arg, struct fail *f)
 		e.object.head.has &= ~(UINT64_C(1) << OBJECT_F_timestamp);
 		e.object.timestamp = clock_now();
 		e.object.uuid = row.uuid;
-		TRY(put_element(c, w, &e, c->index_of[i], f));
+		TRY(ingest_put_element(c, w, &e, c->index_of[i], f));
 	}
 	TRY(object_attrs(c, w, j, &given, f));
 	return touch_event(c, w, f);

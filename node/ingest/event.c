@@ -58,7 +58,7 @@ static enum err put_pass(struct ingest_ctx *c, struct store_wtxn *w, unsigned ki
 	for (uint32_t i = 0; i < c->n; i++) {
 		struct element e = c->els[i];
 		if (kinds & KIND(e.kind))
-			TRY(put_element(c, w, &e, c->index_of[i], f));
+			TRY(ingest_put_element(c, w, &e, c->index_of[i], f));
 	}
 	return ERR_OK;
 }
@@ -70,7 +70,8 @@ static struct str uuid_key(const struct uuid *u)
 	return (struct str){(const char *)u->b, sizeof(u->b)};
 }
 
-static enum err event_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u, bool *blocked)
+static enum err event_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u,
+			      bool *blocked)
 {
 	char key[17] = {(char)kind};
 	uint64_t id;
@@ -115,9 +116,9 @@ static enum err head_capture(struct ingest_ctx *c, struct store_wtxn *w, struct 
 	e->orgc_id = c->facts->org_id;
 	if (e->orgc.n)
 		TRY(ingest_org_capture(w, LIST_AT(e->orgc, struct misp_org, 0), false, &e->orgc_id, f));
-	TRY(capture_sg_of(c, w, &e->sharing_group, &e->distribution, &e->sharing_group_id, &refused,
+	TRY(ingest_capture_sg_of(c, w, &e->sharing_group, &e->distribution, &e->sharing_group_id, &refused,
 			  f));
-	return capture_tags(c, w, a, &e->tags, f);
+	return ingest_capture_tags(c, w, a, &e->tags, f);
 }
 
 static enum err head_begin(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
@@ -149,7 +150,7 @@ static enum err head_end(struct ingest_ctx *c, struct store_wtxn *w, struct fail
 	c->out->outcome = INGEST_ADDED;
 	c->out->event_id = c->event.id;
 	c->out->event_uuid = c->event.uuid;
-	return put_event_change(c, w, CHANGE_ADD, true, f);
+	return ingest_put_event_change(c, w, CHANGE_ADD, true, f);
 }
 
 struct job {
@@ -217,7 +218,7 @@ static enum err add_one_job(struct ingest_ctx *c, struct arena *a, struct fail *
 	bool end;
 	if (!cur)
 		return fail(f, ERR_NOMEM, "no memory");
-	TRY(ctx_prepare(c, cur, KINDS_ALL, (uint32_t)elements_of(raw) + 1, &end, f));
+	TRY(ingest_ctx_prepare(c, cur, KINDS_ALL, (uint32_t)elements_of(raw) + 1, &end, f));
 	struct job j = {.arena = a, .first = true, .last = true};
 	return step(c, &j, run_add, f);
 }
@@ -229,7 +230,7 @@ static enum err add_pass(struct ingest_ctx *c, struct job *j, unsigned kinds, st
 	if (!cur)
 		return fail(f, ERR_NOMEM, "no memory");
 	while (!end) {
-		TRY(ctx_prepare(c, cur, kinds, STAGE_STEP, &end, f));
+		TRY(ingest_ctx_prepare(c, cur, kinds, STAGE_STEP, &end, f));
 		j->kinds = kinds;
 		if (c->n || j->first)
 			TRY(step(c, j, run_stage, f));
@@ -281,9 +282,9 @@ enum err ingest_event_add(const struct ingest_env *env, struct raw_event **raw,
 	struct ingest_ctx c;
 	*out = (struct ingest_result){0};
 	TRY(admit(env, raw, o, facts, &adm, f));
-	ctx_init(&c, env, adm, facts, a, out);
+	ingest_ctx_init(&c, env, adm, facts, a, out);
 	enum err e = add_admitted(&c, a, f);
-	ctx_free(&c);
+	ingest_ctx_free(&c);
 	return e;
 }
 
@@ -316,7 +317,7 @@ static enum err head_tags(struct ingest_ctx *c, struct store_wtxn *w, struct are
 	struct entity_list had = c->event.tags;
 	if (!in.n || !c->facts->perm_tagger)
 		return ERR_OK;
-	TRY(capture_tags(c, w, a, &in, f));
+	TRY(ingest_capture_tags(c, w, a, &in, f));
 	struct misp_tagref *v = ARENA_ARRAY(a, struct misp_tagref, in.n + had.n);
 	uint32_t n = 0;
 	if (!v)
@@ -354,7 +355,7 @@ static enum err run_edit(struct store_wtxn *w, void *arg, struct fail *f)
 	int64_t published_before = c->event.publish_timestamp;
 	head_merge(&c->event, h);
 	if (ENTITY_HAS(h, EVENT_F_distribution)) {
-		TRY(capture_sg_of(c, w, &h->sharing_group, &c->event.distribution,
+		TRY(ingest_capture_sg_of(c, w, &h->sharing_group, &c->event.distribution,
 				  &c->event.sharing_group_id, &refused, f));
 		if (refused)
 			return fail(f, ERR_INVAL,
@@ -369,7 +370,7 @@ static enum err run_edit(struct store_wtxn *w, void *arg, struct fail *f)
 	c->out->outcome = INGEST_UPDATED;
 	c->out->event_id = id;
 	c->out->event_uuid = c->event.uuid;
-	return put_event_change(c, w, c->event.published ? CHANGE_PUBLISH : CHANGE_EDIT, false, f);
+	return ingest_put_event_change(c, w, c->event.published ? CHANGE_PUBLISH : CHANGE_EDIT, false, f);
 }
 
 static enum err edit_admitted(struct ingest_ctx *c, uint64_t event_id, struct arena *a,
@@ -382,7 +383,7 @@ static enum err edit_admitted(struct ingest_ctx *c, uint64_t event_id, struct ar
 	if (!cur)
 		return fail(f, ERR_NOMEM, "no memory");
 	c->event.id = event_id;
-	TRY(ctx_prepare(c, cur, KINDS_ALL, (uint32_t)MIN(n + 1, UINT32_MAX), &end, f));
+	TRY(ingest_ctx_prepare(c, cur, KINDS_ALL, (uint32_t)MIN(n + 1, UINT32_MAX), &end, f));
 	struct job j = {.arena = a};
 	return step(c, &j, run_edit, f);
 }
@@ -396,9 +397,9 @@ enum err ingest_event_edit(const struct ingest_env *env, uint64_t event_id, stru
 	*out = (struct ingest_result){0};
 	facts->is_edit = true;
 	TRY(admit(env, raw, o, facts, &adm, f));
-	ctx_init(&c, env, adm, facts, a, out);
+	ingest_ctx_init(&c, env, adm, facts, a, out);
 	enum err e = edit_admitted(&c, event_id, a, f);
-	ctx_free(&c);
+	ingest_ctx_free(&c);
 	return e;
 }
 

@@ -40,7 +40,7 @@ static enum err repeats(struct ingest_ctx *c, const struct element *e, bool *twi
 	*twice = false;
 	if (!c->adding || e->kind != EL_ATTR || e->parent || a->deleted)
 		return ERR_OK;
-	*twice = seen_add(&c->seen,
+	*twice = ingest_seen_add(&c->seen,
 			  hash_64(a->value.p, a->value.n, (uint64_t)a->type << 8 | a->category), &oom);
 	return oom ? fail(f, ERR_NOMEM, "no memory for the duplicate test") : ERR_OK;
 }
@@ -56,8 +56,8 @@ static enum err prepare_one(struct ingest_ctx *c, struct element *e, struct fail
 	return ERR_OK;
 }
 
-enum err ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cur, unsigned kinds, uint32_t max,
-		     bool *end, struct fail *f)
+enum err ingest_ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cur, unsigned kinds,
+			    uint32_t max, bool *end, struct fail *f)
 {
 	bool copy = !raw_in_memory(admitted_raw(c->adm));
 	*end = false;
@@ -85,9 +85,9 @@ enum err ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cur, unsigned kind
 			TRY(keep(c->arena, e));
 		err = prepare_one(c, e, &problem);
 		if (err == ERR_INVAL) {
-			ctx_problem(c, c->next_index++, problem.text);
+			ingest_ctx_problem(c, c->next_index++, problem.text);
 			struct ordmap_slot *s =
-				e->kind == EL_OBJECT ? ordmap_at(&c->objects, e->ordinal, true) : NULL;
+				e->kind == EL_OBJECT ? ingest_ordmap_at(&c->objects, e->ordinal, true) : NULL;
 			if (s)
 				s->refused = true;
 			continue;
@@ -100,7 +100,7 @@ enum err ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cur, unsigned kind
 		bool twice;
 		TRY(repeats(c, e, &twice, f));
 		if (twice) {
-			ctx_problem(c, c->next_index++,
+			ingest_ctx_problem(c, c->next_index++,
 				    "{\"value\":[\"A similar attribute already exists for this "
 				    "event.\"]}");
 			continue;

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "ingest/ctx.h"
 
-enum err put_change(struct ingest_ctx *c, struct store_wtxn *w, enum change_op op,
+enum err ingest_put_change(struct ingest_ctx *c, struct store_wtxn *w, enum change_op op,
 		    enum element_kind k, uint64_t id, uint64_t parent, struct uuid uuid,
 		    struct fail *f)
 {
@@ -25,8 +25,8 @@ enum err put_change(struct ingest_ctx *c, struct store_wtxn *w, enum change_op o
 	return store_change(w, &ch, f);
 }
 
-enum err put_event_change(struct ingest_ctx *c, struct store_wtxn *w, enum change_op op, bool whole,
-			  struct fail *f)
+enum err ingest_put_event_change(struct ingest_ctx *c, struct store_wtxn *w, enum change_op op,
+				 bool whole, struct fail *f)
 {
 	struct change ch = {.op = op,
 			    .kind = CHANGE_TABLE(T_EVENT),
@@ -74,8 +74,8 @@ static enum err store_new(struct ingest_ctx *c, struct store_wtxn *w, enum eleme
 	TRY(index_uuid_pending(c->env->index, uuid, &where));
 	count(c, k, 1);
 	c->out->added++;
-	ctx_id(c, k, key.id, key.parent);
-	return put_change(c, w, CHANGE_ADD, k, key.id, key.parent, uuid, f);
+	ingest_ctx_id(c, k, key.id, key.parent);
+	return ingest_put_change(c, w, CHANGE_ADD, k, key.id, key.parent, uuid, f);
 }
 
 static enum err store_again(struct ingest_ctx *c, struct store_wtxn *w, enum element_kind k,
@@ -83,8 +83,8 @@ static enum err store_again(struct ingest_ctx *c, struct store_wtxn *w, enum ele
 {
 	TRY(store_el_put(w, c->adm, k, key, row, f));
 	c->out->updated++;
-	ctx_id(c, k, key.id, key.parent);
-	return put_change(c, w, CHANGE_EDIT, k, key.id, key.parent, uuid, f);
+	ingest_ctx_id(c, k, key.id, key.parent);
+	return ingest_put_change(c, w, CHANGE_EDIT, k, key.id, key.parent, uuid, f);
 }
 
 /* ---- attributes ---- */
@@ -114,7 +114,7 @@ static enum err attr_duplicate(struct ingest_ctx *c, struct store_wtxn *w,
 			       const struct misp_attr *a, uint64_t *id, struct fail *f)
 {
 	*id = 0;
-	/* in a new event only the document itself can hold one: ctx_prepare() has looked */
+	/* in a new event only the document itself can hold one: ingest_ctx_prepare() has looked */
 	if (a->deleted || a->object_id || c->adding)
 		return ERR_NOENT;
 	return same_value(c, w, a, id, f);
@@ -142,13 +142,13 @@ static enum err attr_new(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 		return store_again(c, w, EL_ATTR, key, known.uuid, &known, f);
 	}
 	if (err == ERR_OK) {
-		ctx_problem(c, index,
+		ingest_ctx_problem(c, index,
 			    "{\"value\":[\"A similar attribute already exists for this event.\"]}");
 		return ERR_OK;
 	}
 	if (err != ERR_NOENT)
 		return err;
-	TRY(capture_sg_of(c, w, &a->sharing_group, &a->distribution, &a->sharing_group_id, &refused,
+	TRY(ingest_capture_sg_of(c, w, &a->sharing_group, &a->distribution, &a->sharing_group_id, &refused,
 			  f));
 	TRY(attr_tags(c, w, a, &none, f));
 	struct el_key key = {c->event.body, a->object_id, store_new_el_id(w, EL_ATTR)};
@@ -166,7 +166,7 @@ static enum err attr_tags(struct ingest_ctx *c, struct store_wtxn *w, struct mis
 	struct entity_list in = a->tags;
 	if (!c->facts->perm_tagger)
 		in.n = 0;
-	TRY(capture_tags(c, w, c->arena, &in, f));
+	TRY(ingest_capture_tags(c, w, c->arena, &in, f));
 	struct misp_tagref *v = ARENA_ARRAY(c->arena, struct misp_tagref, in.n + had->n + 1);
 	uint32_t n = 0;
 	if (!v)
@@ -230,7 +230,7 @@ static enum err attr_known(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	bool was = !row.deleted;
 	attr_merge(&row, a);
 	row.tags = a->tags;
-	TRY(capture_sg_of(c, w, &a->sharing_group, &row.distribution, &row.sharing_group_id,
+	TRY(ingest_capture_sg_of(c, w, &a->sharing_group, &row.distribution, &row.sharing_group_id,
 			  &refused, f));
 	if (refused)
 		return ERR_OK; /* appendix C, row 4 */
@@ -246,7 +246,7 @@ static enum err put_attr(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 	struct index_uuid at;
 	uint64_t object_id = e->attr.object_id;
 	if (e->parent) {
-		struct ordmap_slot *o = ordmap_at(&c->objects, e->parent, false);
+		struct ordmap_slot *o = ingest_ordmap_at(&c->objects, e->parent, false);
 		if (!o || o->refused || !o->id)
 			return ERR_OK; /* of an object that is not taken */
 		object_id = e->attr.object_id = o->id;
@@ -264,11 +264,11 @@ static enum err put_attr(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 		 at.parent == object_id && !c->adding)
 		TRY(attr_known(c, w, e, &at, f));
 	else
-		ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
+		ingest_ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
 	struct ordmap_slot *s =
 		e->ordinal && (raw_count(admitted_raw(c->adm), EL_SIGHTING) ||
 			       raw_count(admitted_raw(c->adm), EL_PROPOSAL))
-			? ordmap_at(&c->attrs, e->ordinal, true)
+			? ingest_ordmap_at(&c->attrs, e->ordinal, true)
 			: NULL;
 	if (s) {
 		s->id = err == ERR_NOENT ? e->attr.id : at.id;
@@ -334,13 +334,13 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	struct misp_object *o = &e->object, row;
 	struct index_uuid at;
 	bool refused;
-	struct ordmap_slot *slot = ordmap_at(&c->objects, e->ordinal, true);
+	struct ordmap_slot *slot = ingest_ordmap_at(&c->objects, e->ordinal, true);
 	if (!slot)
 		return fail(f, ERR_NOMEM, "no memory for objects");
 	slot->refused = false;
 	enum err err = find_uuid(c, o->uuid, &at);
 	if (err == ERR_NOENT) {
-		TRY(capture_sg_of(c, w, &o->sharing_group, &o->distribution, &o->sharing_group_id,
+		TRY(ingest_capture_sg_of(c, w, &o->sharing_group, &o->distribution, &o->sharing_group_id,
 				  &refused, f));
 		struct el_key key = {c->event.body, 0, store_new_el_id(w, EL_OBJECT)};
 		o->id = slot->id = key.id;
@@ -352,7 +352,7 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	TRY(err);
 	slot->refused = true;
 	if (at.kind != CHANGE_EL(EL_OBJECT) || at.event_id != c->event.id || c->adding) {
-		ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
+		ingest_ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
 		return ERR_OK;
 	}
 	struct el_key key = {c->event.body, 0, at.id};
@@ -361,7 +361,7 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 		return ERR_OK; /* its attributes are not looked at either */
 	bool dies = ENTITY_HAS(o, OBJECT_F_deleted) && o->deleted && !row.deleted;
 	object_merge(&row, o);
-	TRY(capture_sg_of(c, w, &o->sharing_group, &row.distribution, &row.sharing_group_id,
+	TRY(ingest_capture_sg_of(c, w, &o->sharing_group, &row.distribution, &row.sharing_group_id,
 			  &refused, f));
 	*slot = (struct ordmap_slot){.ordinal = e->ordinal, .id = at.id, .deleted = row.deleted};
 	c->content_changed = true;
@@ -374,7 +374,7 @@ static enum err put_ref(struct ingest_ctx *c, struct store_wtxn *w, struct eleme
 {
 	struct misp_ref *r = &e->ref, row;
 	struct index_uuid at, target;
-	struct ordmap_slot *o = e->parent ? ordmap_at(&c->objects, e->parent, false) : NULL;
+	struct ordmap_slot *o = e->parent ? ingest_ordmap_at(&c->objects, e->parent, false) : NULL;
 	if (o && o->id)
 		r->object_id = o->id;
 	else if (find_uuid(c, uuid_is_nil(r->source_uuid) ? r->object_uuid : r->source_uuid,
@@ -405,7 +405,7 @@ static enum err put_ref(struct ingest_ctx *c, struct store_wtxn *w, struct eleme
 	if (!r->object_id || find_uuid(c, r->referenced_uuid, &target) != ERR_OK ||
 	    target.event_id != c->event.id ||
 	    (target.kind != CHANGE_EL(EL_ATTR) && target.kind != CHANGE_EL(EL_OBJECT))) {
-		ctx_problem(c, index, "{\"referenced_uuid\":[\"Invalid target.\"]}");
+		ingest_ctx_problem(c, index, "{\"referenced_uuid\":[\"Invalid target.\"]}");
 		return ERR_OK;
 	}
 	r->event_id = c->event.id;
@@ -425,7 +425,7 @@ static enum err put_report(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	struct misp_report *r = &e->report, row;
 	struct index_uuid at;
 	bool refused;
-	TRY(capture_sg_of(c, w, &r->sharing_group, &r->distribution, &r->sharing_group_id, &refused,
+	TRY(ingest_capture_sg_of(c, w, &r->sharing_group, &r->distribution, &r->sharing_group_id, &refused,
 			  f));
 	enum err err = find_uuid(c, r->uuid, &at);
 	if (err == ERR_NOENT) {
@@ -437,7 +437,7 @@ static enum err put_report(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	}
 	TRY(err);
 	if (at.kind != CHANGE_EL(EL_REPORT) || at.event_id != c->event.id || c->adding) {
-		ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
+		ingest_ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
 		return ERR_OK;
 	}
 	struct el_key key = {c->event.body, 0, at.id};
@@ -464,7 +464,7 @@ static enum err put_sighting(struct ingest_ctx *c, struct store_wtxn *w, struct 
 {
 	struct misp_sighting *s = &e->sighting;
 	struct index_uuid at;
-	struct ordmap_slot *a = e->parent ? ordmap_at(&c->attrs, e->parent, false) : NULL;
+	struct ordmap_slot *a = e->parent ? ingest_ordmap_at(&c->attrs, e->parent, false) : NULL;
 	uint64_t attr_id = a ? a->id : s->attribute_id;
 	if (!attr_id && find_uuid(c, s->attribute_uuid, &at) == ERR_OK &&
 	    at.kind == CHANGE_EL(EL_ATTR) && at.event_id == c->event.id)
@@ -484,8 +484,8 @@ static enum err put_sighting(struct ingest_ctx *c, struct store_wtxn *w, struct 
 	return store_new(c, w, EL_SIGHTING, key, s->uuid, s, f);
 }
 
-enum err put_element(struct ingest_ctx *c, struct store_wtxn *w, struct element *e, uint32_t index,
-		     struct fail *f)
+enum err ingest_put_element(struct ingest_ctx *c, struct store_wtxn *w, struct element *e,
+			    uint32_t index, struct fail *f)
 {
 	switch (e->kind) {
 	case EL_ATTR:
@@ -499,7 +499,7 @@ enum err put_element(struct ingest_ctx *c, struct store_wtxn *w, struct element 
 	case EL_SIGHTING:
 		return put_sighting(c, w, e, f);
 	case EL_CLUSTER:
-		return capture_cluster(c, w, &e->cluster, &e->galaxy, f);
+		return ingest_capture_cluster(c, w, &e->cluster, &e->galaxy, f);
 	case EL_PROPOSAL: /* in a document they are not taken: sync-protocol.md 12.2, 14 */
 	case EL_COUNT:
 		break;

@@ -181,7 +181,8 @@ enum err node_open(struct node *n, const struct conf *conf, bool create, struct 
 			       .quota = conf->store_quota,
 			       .readers = (unsigned)conf->store_readers,
 			       .group_us = (unsigned)conf->store_group_window,
-			       .create = create};
+			       .create = create,
+			       .id_gaps = true};
 	return store_open(&o, &n->store, f);
 }
 

@@ -1,0 +1,220 @@
+/*
+ * json_single.c - the answers to calls about single attributes and objects: what view, add and edit
+ * of MISP give. Not return formats: their names begin with a dot, which no search can ask for.
+ */
+#include "base/hash.h"
+#include "base/jsonw.h"
+#include "feeds/export/export.h"
+#include "feeds/export/json_parts.h"
+#include "model/types.h"
+
+static struct buf *out(struct export_run *r)
+{
+	return seal_buf(r->out);
+}
+
+/* The members in the order of an attribute row. */
+static void attr_row(struct buf *b, const struct misp_attr *a, bool split)
+{
+	struct str v1, v2;
+	LIT(b, "{\"id\":\"");
+	buf_u64(b, a->id);
+	buf_putc(b, '"');
+	jp_num(b, "event_id", a->event_id);
+	jp_num(b, "object_id", a->object_id);
+	jp_str_or_null(b, "object_relation", a->object_relation);
+	jp_str(b, "category", category_name(a->category));
+	jp_str(b, "type", type_name(a->type));
+	if (split) {
+		type_split((enum attr_type)a->type, a->value, &v1, &v2);
+		jp_str(b, "value1", v1);
+		jp_str(b, "value2", v2);
+	}
+	jp_bool(b, "to_ids", a->to_ids);
+	jp_uuid(b, "uuid", a->uuid);
+	jp_time(b, "timestamp", a->timestamp);
+	jp_num(b, "distribution", a->distribution);
+	jp_num(b, "sharing_group_id", a->sharing_group_id);
+	jp_str(b, "comment", a->comment);
+	jp_bool(b, "deleted", a->deleted);
+	jp_bool(b, "disable_correlation", a->disable_correlation);
+	jp_micro(b, "first_seen", a->first_seen);
+	jp_micro(b, "last_seen", a->last_seen);
+	jp_str(b, "value", a->value);
+}
+
+/* ---- one attribute: view and edit ---- */
+
+static enum err view_element(struct export_run *r, const struct rel_event *re,
+			     const struct rel_element *el)
+{
+	struct buf *b = out(r);
+	if (el->kind != EL_ATTR)
+		return ERR_OK;
+	LIT(b, "{\"Attribute\":");
+	attr_row(b, el->attr, false);
+	if (r->opts->include_event_uuid)
+		jp_uuid(b, "event_uuid", re->e->uuid);
+	if (el->data.p) {
+		LIT(b, ",\"data\":\"");
+		base64_encode(b, el->data);
+		buf_putc(b, '"');
+	}
+	if (el->attr->tags.n && r->opts->full_tags) {
+		LIT(b, ",\"Tag\":");
+		jp_tags(b, el->attr->tags.v, el->attr->tags.n, re->ids);
+	}
+	LIT(b, "}}");
+	r->n++;
+	return buf_err(b);
+}
+
+const struct exporter export_attr_view = {
+	.name = ".attribute",
+	.media = "application/json",
+	.type_name = "json",
+	.doc = "one attribute, as attributes/view answers",
+	.scopes = EXPORT_ATTRIBUTES,
+	.element = view_element,
+};
+
+/* ---- what attributes/add answers: one, or a list, with the errors of the others ---- */
+
+static struct str param(struct export_run *r, const char *name)
+{
+	return r->opts->param ? r->opts->param(r->opts->param_user, name) : STR_NONE;
+}
+
+static enum err saved_begin(struct export_run *r)
+{
+	if (param(r, "list").n)
+		LIT(out(r), "{\"Attribute\":[");
+	else
+		LIT(out(r), "{\"Attribute\":");
+	return buf_err(out(r));
+}
+
+static enum err saved_element(struct export_run *r, const struct rel_event *re,
+			      const struct rel_element *el)
+{
+	struct buf *b = out(r);
+	(void)re;
+	if (el->kind != EL_ATTR || (r->n && !param(r, "list").n))
+		return ERR_OK;
+	if (r->n++)
+		buf_putc(b, ',');
+	attr_row(b, el->attr, true);
+	buf_putc(b, '}');
+	return buf_err(b);
+}
+
+static enum err saved_end(struct export_run *r)
+{
+	struct buf *b = out(r);
+	struct str errors = param(r, "errors");
+	if (param(r, "list").n)
+		buf_putc(b, ']');
+	else
+		LIT(b, ",\"AttributeTag\":[]");
+	if (errors.n) {
+		LIT(b, ",\"errors\":");
+		buf_str_add(b, errors);
+	}
+	buf_putc(b, '}');
+	return buf_err(b);
+}
+
+const struct exporter export_attr_saved = {
+	.name = ".attributes-saved",
+	.media = "application/json",
+	.type_name = "json",
+	.doc = "attributes, as attributes/add answers",
+	.scopes = EXPORT_ATTRIBUTES,
+	.begin = saved_begin,
+	.element = saved_element,
+	.end = saved_end,
+};
+
+/* ---- one object ---- */
+
+static void object_row(struct buf *b, const struct misp_object *o)
+{
+	LIT(b, "{\"id\":\"");
+	buf_u64(b, o->id);
+	buf_putc(b, '"');
+	jp_str(b, "name", o->name);
+	jp_str(b, "meta-category", o->meta_category);
+	jp_str(b, "description", o->description);
+	jp_str(b, "template_uuid", o->template_uuid);
+	jp_str(b, "template_version", o->template_version);
+	jp_num(b, "event_id", o->event_id);
+	jp_uuid(b, "uuid", o->uuid);
+	jp_time(b, "timestamp", o->timestamp);
+	jp_num(b, "distribution", o->distribution);
+	jp_num(b, "sharing_group_id", o->sharing_group_id);
+	jp_str(b, "comment", o->comment);
+	jp_bool(b, "deleted", o->deleted);
+	jp_micro(b, "first_seen", o->first_seen);
+	jp_micro(b, "last_seen", o->last_seen);
+}
+
+struct object_state {
+	bool any;
+};
+
+static enum err object_element(struct export_run *r, const struct rel_event *re,
+			       const struct rel_element *el)
+{
+	struct object_state *st = r->state;
+	struct buf *b = out(r);
+	if (el->kind == EL_OBJECT) {
+		LIT(b, "{\"Object\":");
+		object_row(b, el->object);
+		if (r->opts->include_context) {
+			LIT(b, ",\"Event\":{\"id\":\"");
+			buf_u64(b, re->e->id);
+			buf_putc(b, '"');
+			jp_str(b, "info", re->e->info);
+			jp_num(b, "org_id", re->e->org_id);
+			jp_num(b, "orgc_id", re->e->orgc_id);
+			buf_putc(b, '}');
+		}
+		if (r->opts->full_tags && el->n_refs) {
+			LIT(b, ",\"ObjectReference\":[");
+			for (uint32_t i = 0; i < el->n_refs; i++) {
+				if (i)
+					buf_putc(b, ',');
+				jp_ref(b, &el->refs[i], &el->ref_targets[i], el->object, re);
+			}
+			buf_putc(b, ']');
+		}
+		LIT(b, ",\"Attribute\":[");
+		st->any = false;
+		r->n++;
+	} else if (el->kind == EL_ATTR && r->n) {
+		if (st->any)
+			buf_putc(b, ',');
+		st->any = true;
+		attr_row(b, el->attr, true);
+		LIT(b, ",\"AttributeTag\":[]}");
+	}
+	return buf_err(b);
+}
+
+static enum err object_end(struct export_run *r)
+{
+	if (r->n)
+		LIT(out(r), "]}}");
+	return buf_err(out(r));
+}
+
+const struct exporter export_object_view = {
+	.name = ".object",
+	.media = "application/json",
+	.type_name = "json",
+	.doc = "one object with its attributes, as objects/view answers",
+	.scopes = EXPORT_OBJECTS,
+	.state_size = sizeof(struct object_state),
+	.element = object_element,
+	.end = object_end,
+};

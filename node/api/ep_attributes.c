@@ -1,0 +1,302 @@
+/*
+ * ep_attributes.c - /attributes: add, edit, view, delete, restore. Texts as recorded
+ * (wire/client, attributes).
+ */
+#include "api/rest.h"
+#include "api/upload.h"
+
+#define ATTR_BODY_MAX (1ull << 30)
+
+struct param {
+	const char *name;
+	struct str value;
+};
+
+static struct str param_get(void *user, const char *name)
+{
+	for (const struct param *p = user; p->name; p++)
+		if (strcmp(p->name, name) == 0)
+			return p->value;
+	return STR_NONE;
+}
+
+/* Send attributes by id through the gate. */
+static enum err answer_attrs(struct http_req *r, const char *exporter, uint64_t event_id,
+			     const struct search_hit *hits, uint64_t n, const struct param *params,
+			     bool is_view, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	OWN(sealed) struct sealed *s = NULL;
+	struct query q = {.scope = SCOPE_ATTRIBUTES, .with_attachments = is_view};
+	struct egress_query eq = {.query = &q,
+				  .exporter = export_find(str_c(exporter)),
+				  .opts = rest_export_opts(r, EXPORT_ATTRIBUTES),
+				  .hits = hits,
+				  .n_hits = n,
+				  .deleted_too = !is_view};
+	(void)event_id;
+	eq.opts.include_event_uuid = is_view;
+	eq.opts.full_tags = is_view;
+	if (params) {
+		eq.opts.param = param_get;
+		eq.opts.param_user = (void *)(uintptr_t)params;
+	}
+	TRY(rest_view(r, &v, f));
+	TRY(egress_search(&v, &eq, NULL, NULL, &s, f));
+	rest_sealed(r, &s, "application/json; charset=UTF-8");
+	return ERR_OK;
+}
+
+/* {"attribute_0":{..},..} of the refused ones. */
+static struct str problems_json(struct http_req *r, const struct ingest_result *res)
+{
+	OWN(buf) struct buf b = BUF(4 << 20);
+	struct jsonw w = jsonw_on(&b);
+	jsonw_obj(&w);
+	for (uint32_t i = 0; i < res->n_problems; i++) {
+		char key[32];
+		snprintf(key, sizeof(key), "attribute_%u", res->problems[i].index);
+		JSONW_KV(&w, jsonw_raw, key, res->problems[i].errors);
+	}
+	jsonw_obj_end(&w);
+	return arena_str(r->arena, buf_str(&b));
+}
+
+static void none_saved(struct http_req *r, const struct ingest_result *res, bool list)
+{
+	me(r)->url = STR("/attributes/add");
+	struct str errors = STR("{\"type\":[\"No type set.\"]}");
+	if (res->n_problems)
+		errors = list ? problems_json(r, res) : res->problems[0].errors;
+	rest_not_saved(r, "add", "Attribute", STR_NONE, errors);
+}
+
+static bool event_editable(struct http_req *r, const struct misp_event *e)
+{
+	const struct api_user *u = me(r);
+	return (u->perms & perm_site_admin) ||
+	       (e->orgc_id == u->user.org_id &&
+		((u->perms & perm_modify_org) ||
+		 ((u->perms & perm_modify) && e->user_id == u->user.id)));
+}
+
+static enum err attributes_add(struct http_req *r, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	struct misp_event e;
+	struct ingest_result res;
+	struct fail why = {0};
+	struct str id = req_arg(r, "event");
+	if (!id.p) {
+		reply_error(r, 405, "No event ID set.");
+		return ERR_OK;
+	}
+	TRY(rest_view(r, &v, f));
+	enum err err = view_event(v, id, r->arena, &e, &why);
+	view_close(MOVE(v));
+	if (err != ERR_OK) {
+		reply_error(r, 404, "Invalid event");
+		return ERR_OK;
+	}
+	if (!event_editable(r, &e)) {
+		reply_error(r, 403, "You do not have permission to do that.");
+		return ERR_OK;
+	}
+	OWN(raw) struct raw_event *raw = upload_take(r);
+	if (!raw)
+		return ERR_OK;
+	bool list = raw_is_list(raw);
+	bool break_on_duplicate = !str_is(req_param(r, "breakOnDuplicate"), "0");
+	struct admit_facts facts = rest_facts(r);
+	struct origin o = rest_origin(r);
+	err = ingest_elements_add(&api_of(r)->ingest, e.id, &raw, &o, &facts, break_on_duplicate,
+				  r->arena, &res, &why);
+	if (err == ERR_OK && res.n_ids) {
+		struct search_hit *hits = ARENA_ARRAY(r->arena, struct search_hit, res.n_ids);
+		if (!hits)
+			return fail(f, ERR_NOMEM, "no memory");
+		for (uint32_t i = 0; i < res.n_ids; i++)
+			hits[i] = (struct search_hit){e.id, res.ids[i].parent, res.ids[i].id};
+		struct param params[] = {
+			{"list", res.n_ids > 1 ? STR("1") : STR_NONE},
+			{"errors", list && res.n_problems ? problems_json(r, &res) : STR_NONE},
+			{NULL, STR_NONE}};
+		return answer_attrs(r, ".attributes-saved", e.id, hits, res.n_ids, params, false, f);
+	}
+	if (err == ERR_OK)
+		none_saved(r, &res, list);
+	else
+		upload_refused(r, "add", "Attribute", err, &why);
+	return ERR_OK;
+}
+
+/* The attribute of the path as the caller may see it; answered when there is none. */
+static bool find_attr(struct http_req *r, int status, struct misp_event *e, struct misp_attr *a,
+		      struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	struct fail why = {0};
+	if (rest_view(r, &v, f) == ERR_OK &&
+	    view_attr(v, req_arg(r, "id"), r->arena, e, a, &why) == ERR_OK)
+		return true;
+	reply_error(r, status, "Invalid attribute");
+	return false;
+}
+
+static enum err attributes_view(struct http_req *r, struct fail *f)
+{
+	struct misp_event e;
+	struct misp_attr a;
+	bool head = r->method == HTTP_HEAD;
+	if (!find_attr(r, head ? 404 : 405, &e, &a, f))
+		return ERR_OK;
+	if (a.deleted) {
+		reply_error(r, head ? 404 : 405, "Invalid attribute");
+		return ERR_OK;
+	}
+	struct search_hit hit = {e.id, a.object_id, a.id};
+	return answer_attrs(r, ".attribute", e.id, &hit, 1, NULL, true, f);
+}
+
+static enum err attributes_edit(struct http_req *r, struct fail *f)
+{
+	struct misp_event e;
+	struct misp_attr a;
+	struct ingest_result res;
+	struct fail why = {0};
+	if (!find_attr(r, 404, &e, &a, f))
+		return ERR_OK;
+	if (!event_editable(r, &e)) {
+		reply_error(r, 403, "You do not have permission to do that.");
+		return ERR_OK;
+	}
+	if (a.deleted) {
+		reply_error(r, 404, "Invalid attribute");
+		return ERR_OK;
+	}
+	OWN(raw) struct raw_event *raw = upload_take(r);
+	if (!raw)
+		return ERR_OK;
+	struct search_hit hit = {e.id, a.object_id, a.id};
+	if (raw_count(raw, EL_ATTR) == 0)
+		return answer_attrs(r, ".attribute", e.id, &hit, 1, NULL, false, f);
+	struct admit_facts facts = rest_facts(r);
+	struct origin o = rest_origin(r);
+	enum err err =
+		ingest_attr_edit(&api_of(r)->ingest, a.id, &raw, &o, &facts, r->arena, &res, &why);
+	if (err == ERR_OK && res.n_problems == 0)
+		return answer_attrs(r, ".attribute", e.id, &hit, 1, NULL, false, f);
+	me(r)->url = STR("/attributes/edit");
+	if (err == ERR_OK)
+		rest_not_saved(r, "edit", "Attribute", STR_NONE, res.problems[0].errors);
+	else if (err == ERR_STALE)
+		reply_error(r, 405, "%s", why.text);
+	else
+		upload_refused(r, "edit", "Attribute", err, &why);
+	return ERR_OK;
+}
+
+static enum err attributes_delete(struct http_req *r, struct fail *f)
+{
+	struct misp_event e;
+	struct misp_attr a;
+	json_t *body;
+	if (rest_json(r, NULL, &body, f) != ERR_OK)
+		return ERR_OK;
+	bool hard = rest_flag(body, "hard", false) || str_is(req_arg(r, "hard"), "true") ||
+		    str_is(req_arg(r, "hard"), "1");
+	if (!find_attr(r, 404, &e, &a, f))
+		return ERR_OK;
+	if (!event_editable(r, &e)) {
+		reply_error(r, 403, "You do not have permission to do that.");
+		return ERR_OK;
+	}
+	if (a.deleted && !hard) {
+		reply_error(r, 404, "Invalid attribute");
+		return ERR_OK;
+	}
+	struct origin o = rest_origin(r);
+	TRY(ingest_el_delete(&api_of(r)->ingest, EL_ATTR, a.id, hard, &o, f));
+	rest_message(r, "Attribute deleted.");
+	return ERR_OK;
+}
+
+static enum err attributes_restore(struct http_req *r, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	struct misp_event e;
+	struct misp_attr a;
+	struct fail why = {0};
+	TRY(rest_view(r, &v, f));
+	enum err err = view_attr(v, req_arg(r, "id"), r->arena, &e, &a, &why);
+	view_close(MOVE(v));
+	if (err != ERR_OK) {
+		reply_error(r, 405, "Invalid Attribute");
+		return ERR_OK;
+	}
+	if (!event_editable(r, &e)) {
+		reply_error(r, 403, "You do not have permission to do that.");
+		return ERR_OK;
+	}
+	struct origin o = rest_origin(r);
+	if (a.deleted)
+		TRY(ingest_attr_restore(&api_of(r)->ingest, a.id, &o, f));
+	reply_header(r, "Location",
+		     arena_printf(r->arena, "%.*s/attributes/view/%llu",
+				  STR_ARG(api_of(r)->base_url), (unsigned long long)a.id));
+	reply_empty(r, 302);
+	return ERR_OK;
+}
+
+static enum err begin_attrs(struct http_req *r, struct fail *f)
+{
+	return upload_begin(r, RAW_ATTRS, f);
+}
+
+const struct endpoint ep_attributes_add = {
+	.methods = HTTP_POST | HTTP_PUT,
+	.path = "/attributes/add/:event",
+	.flags = EP_STREAM_BODY,
+	.auth = perm_add,
+	.body_cap = ATTR_BODY_MAX,
+	.begin = begin_attrs,
+	.body = upload_body,
+	.run = attributes_add,
+	.shape = "Attribute",
+	.doc = "Add one attribute or a list to an event",
+};
+const struct endpoint ep_attributes_edit = {
+	.methods = HTTP_POST | HTTP_PUT,
+	.path = "/attributes/edit/:id",
+	.flags = EP_STREAM_BODY,
+	.auth = perm_add,
+	.body_cap = ATTR_BODY_MAX,
+	.begin = begin_attrs,
+	.body = upload_body,
+	.run = attributes_edit,
+	.shape = "Attribute",
+	.doc = "Change the given members of an attribute",
+};
+const struct endpoint ep_attributes_view = {
+	.methods = HTTP_GET,
+	.path = "/attributes/view/:id",
+	.run = attributes_view,
+	.shape = "Attribute",
+	.doc = "One attribute as this caller may see it",
+};
+const struct endpoint ep_attributes_delete = {
+	.methods = HTTP_POST | HTTP_DELETE,
+	.path = "/attributes/delete/:id/:hard",
+	.auth = perm_add,
+	.run = attributes_delete,
+	.shape = "Message",
+	.doc = "Delete an attribute softly, or for good with `hard`",
+};
+const struct endpoint ep_attributes_restore = {
+	.methods = HTTP_POST,
+	.path = "/attributes/restore/:id",
+	.auth = perm_add,
+	.run = attributes_restore,
+	.shape = "Redirect",
+	.doc = "Bring a softly deleted attribute back",
+};

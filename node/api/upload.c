@@ -1,0 +1,139 @@
+/*
+ * upload.c - MISP documents in request bodies, parsed as they arrive.
+ */
+#include "api/upload.h"
+
+#include "base/log.h"
+
+struct upload {
+	struct json_read *reader;
+	struct raw_event *raw; /* complete */
+	struct fail why;
+	enum err err;
+	enum raw_root root;
+	bool any; /* has there been a byte? */
+};
+
+static void upload_free(void *ctx)
+{
+	struct upload *u = ctx;
+	json_read_free(u->reader);
+	raw_free(u->raw);
+	free(u);
+}
+
+static enum err upload_done(void *user, struct raw_event *raw, struct fail *f)
+{
+	struct upload *u = user;
+	(void)f;
+	if (u->raw)
+		raw_free(raw); /* a list: MISP takes none here, the first is enough for its answer */
+	else
+		u->raw = raw;
+	return ERR_OK;
+}
+
+enum err upload_begin(struct http_req *r, enum raw_root root, struct fail *f)
+{
+	struct upload *u = calloc(1, sizeof(*u));
+	struct json_read_opts o = {.root = root, .spool_dir = api_of(r)->ingest.spool_dir};
+	if (!u)
+		return fail(f, ERR_NOMEM, "no memory");
+	u->root = root;
+	r->ctx = u;
+	r->ctx_free = upload_free;
+	u->reader = json_read_new(&o, upload_done, u);
+	return u->reader ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+}
+
+/* Errors are kept for the end, so that the answer comes when the client listens. */
+enum err upload_body(struct http_req *r, struct str bytes, struct fail *f)
+{
+	struct upload *u = r->ctx;
+	(void)f;
+	u->any |= str_trim(bytes).n > 0;
+	if (u->err == ERR_OK)
+		u->err = json_read_feed(u->reader, bytes.p, bytes.n, &u->why);
+	return ERR_OK;
+}
+
+/* MISP's text, and beside it the place, which MISP does not tell. */
+static void answer_bad_json(struct http_req *r, const struct fail *why)
+{
+	static const char text[] =
+		"Invalid JSON input. Make sure that the JSON input is a correctly formatted JSON "
+		"string. This request has been blocked to avoid an unfiltered request.";
+	struct buf b = BUF(1 << 16);
+	struct jsonw w = jsonw_on(&b);
+	jsonw_obj(&w);
+	JSONW_KV(&w, jsonw_c, "name", text);
+	JSONW_KV(&w, jsonw_c, "message", text);
+	JSONW_KV(&w, jsonw_str, "url", r->url);
+	JSONW_KV(&w, jsonw_c, "detail", why->text);
+	JSONW_KV(&w, jsonw_uint, "line", why->line);
+	JSONW_KV(&w, jsonw_uint, "column", why->column);
+	JSONW_KV(&w, jsonw_uint, "offset", why->offset);
+	jsonw_obj_end(&w);
+	rest_answer(r, 405, &b);
+}
+
+/* The finished document, or answered. */
+struct raw_event *upload_take(struct http_req *r)
+{
+	struct upload *u = r->ctx;
+	if (u->err == ERR_OK && u->any)
+		u->err = json_read_end(u->reader, &u->why);
+	if (u->err == ERR_PARSE) {
+		answer_bad_json(r, &u->why);
+		return NULL;
+	}
+	if (u->err != ERR_OK) {
+		reply_error(r, err_http(u->err), "%s", u->why.text);
+		return NULL;
+	}
+	if (!u->raw)
+		u->raw = raw_new(u->root, NULL, api_of(r)->ingest.spool_dir);
+	if (!u->raw)
+		reply_err(r, ERR_NOMEM);
+	return MOVE(u->raw);
+}
+
+bool upload_is_empty(struct raw_event *raw)
+{
+	bool empty = !raw_head(raw)->head.has;
+	for (unsigned k = 0; k < EL_COUNT; k++)
+		empty &= raw_count(raw, k) == 0;
+	return empty;
+}
+
+/* `errors` of a failed save: the gate's text is JSON already, or a sentence. */
+struct str upload_errors(struct http_req *r, const struct fail *why)
+{
+	if (why->text[0] == '{' || why->text[0] == '"' || why->text[0] == '[')
+		return arena_str(r->arena, str_c(why->text));
+	return rest_quoted(r, why->text);
+}
+
+void upload_refused(struct http_req *r, const char *action, const char *what, enum err e,
+		    const struct fail *why)
+{
+	switch ((int)e) {
+	case ERR_BLOCKED:
+		reply_error(r, 403, "%s", why->text);
+		break;
+	case ERR_PERM:
+		reply_error(r, 403, "%s", why->text);
+		break;
+	case ERR_NOENT:
+		reply_error(r, 404, "%s", why->text[0] ? why->text : err_text(e));
+		break;
+	case ERR_INVAL:
+	case ERR_STALE:
+		rest_not_saved(r, action, what, STR_NONE, upload_errors(r, why));
+		break;
+	default:
+		log_warn("api", "%s %s failed err=%s detail=%s", what, action, err_name(e),
+			 log_val(str_c(why->text)));
+		reply_err(r, e);
+	}
+}

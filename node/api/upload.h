@@ -1,0 +1,19 @@
+/*
+ * upload.h - MISP documents in request bodies, parsed as they arrive.
+ */
+#pragma once
+
+#include "api/rest.h"
+
+/* begin and body of a row with EP_STREAM_BODY (begin wants a wrapper that says the root). */
+MUST_USE enum err upload_begin(struct http_req *r, enum raw_root root, struct fail *f);
+MUST_USE enum err upload_body(struct http_req *r, struct str bytes, struct fail *f);
+/* The finished document (the caller's), or NULL and answered. An empty body is an empty one. */
+struct raw_event *upload_take(struct http_req *r);
+/* Neither members nor elements? */
+bool upload_is_empty(struct raw_event *raw);
+/* `errors` of a failed save: the gate's text is JSON already, or a sentence. */
+struct str upload_errors(struct http_req *r, const struct fail *why);
+/* Answer a refusal in MISP's way. */
+void upload_refused(struct http_req *r, const char *action, const char *what, enum err e,
+		    const struct fail *why);
