@@ -146,6 +146,8 @@ enum err json_raw_begin(struct json_read *j, struct fail *f);
 void *json_list_grow(struct arena *a, struct entity_list *l, size_t size);
 /* Make the top frame an item of its place. */
 enum err json_item_begin(struct json_read *j, struct fail *f);
+/* A new event in the frame; what was read into it before is forgotten. */
+enum err json_event_begin(struct json_read *j, struct frame *fr, struct fail *f);
 /* The object of the top frame ends: emit it and take the frame away. */
 enum err json_item_close(struct json_read *j, struct fail *f);
 /* The item was only an envelope around others of the same place. */

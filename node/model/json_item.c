@@ -87,12 +87,13 @@ static void element_init(struct element *el, enum element_kind k)
 		misp_proposal_init(&el->proposal);
 }
 
-static enum err begin_event(struct json_read *j, struct frame *fr, struct fail *f)
+enum err json_event_begin(struct json_read *j, struct frame *fr, struct fail *f)
 {
 	if (j->done && !j->many)
 		return json_scan_fail_here(&j->scan, f, ERR_PARSE, "more than one event");
 	raw_free(j->raw);
 	TRY(json_raw_begin(j, f));
+	fr->cluster_tags = fr->last_cluster_tag = NULL;
 	fr->entity = raw_head(j->raw);
 	fr->a = raw_arena(j->raw);
 	fr->borrow = false;
@@ -153,7 +154,7 @@ enum err json_item_begin(struct json_read *j, struct fail *f)
 	fr->shape = SHAPE_ITEM;
 	switch (fr->place.item) {
 	case ITEM_EVENT:
-		return begin_event(j, fr, f);
+		return json_event_begin(j, fr, f);
 	case ITEM_ELEMENT:
 		return begin_element(j, fr, f);
 	case ITEM_GALAXY:

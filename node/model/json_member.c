@@ -124,6 +124,9 @@ static enum err open_wrapper(struct json_read *j, struct frame *fr, enum json_to
 	struct place at = fr->place;
 
 	if (t == TOK_OBJ && j->row == &row_wrapper) {
+		/* what stood before the wrapped event is not of it */
+		if (at.item == ITEM_EVENT && (raw_head(j->raw)->head.has || j->ordinal))
+			TRY(json_event_begin(j, fr, f));
 		struct frame *in = json_push(j, SHAPE_ITEM, &at);
 		in->is_inner = true;
 		in->entity = fr->entity;
@@ -138,7 +141,6 @@ static enum err open_wrapper(struct json_read *j, struct frame *fr, enum json_to
 	json_push(j, t == TOK_OBJ ? SHAPE_PICK : SHAPE_LIST, &at);
 	if (j->raw && at.is_root && t == TOK_ARR)
 		raw_set_list(j->raw, true);
-	(void)f;
 	return ERR_OK;
 }
 

@@ -246,6 +246,14 @@ static void check_many(void)
 		is_uint(g.n, 0, "and none is given");
 		drop(&g);
 	}
+	OWN(raw) struct raw_event *r = doc(
+		RAW_EVENT, "{\"date\":\"2024-01-01\",\"Galaxy\":[{\"GalaxyCluster\":[{\"tag_name\":\"t\"}]}],"
+			   "\"Object\":{\"name\":\"o\"},\"Event\":{\"info\":\"i\"},\"Tag\":[{\"name\":\"u\"}]}",
+		9);
+	is_view(raw_head(r)->info, "i", "a wrapped event");
+	ok(!ENTITY_HAS(raw_head(r), EVENT_F_date) && !raw_head(r)->tags.n &&
+		   !raw_count(r, EL_OBJECT) && !raw_count(r, EL_CLUSTER),
+	   "has nothing of what stands beside it");
 	is_ok(read_as((struct json_read_opts){.root = RAW_EVENT, .many = true}, "{\"response\":[]}",
 		      1, &g, &f),
 	      "an empty answer");
