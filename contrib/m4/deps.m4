@@ -45,6 +45,5 @@ TOCSIN_WANT([ZSTD], [libzstd], [zstd], [zstd content encoding])
 TOCSIN_WANT([BROTLI], [libbrotlienc libbrotlidec], [brotli], [br content encoding])
 TOCSIN_WANT([GPGME], [gpgme], [gpgme], [signed and protected events])
 TOCSIN_WANT([SECCOMP], [libseccomp], [seccomp], [system call filter])
-TOCSIN_WANT([SYSTEMD], [libsystemd], [systemd], [readiness notification and watchdog])
 DEPS_LIBS="$DEPS_LIBS -lpthread -lm"
 ])

@@ -37,7 +37,7 @@ static void sample(struct buf *out)
 
 	buf_puts(out, "# tocsin.yaml - every option with its default. Remove the \"#\" to change one;\n"
 		      "# options below a name (log:, tls:, ...) need that line as well.\n"
-		      "# `tocsind --check` reads the file and says what is wrong with it.\n");
+		      "# `tocsind -c FILE --check-config` reads the file and says what is wrong with it.\n");
 	for (size_t i = 0; i < CONF_ROWS_N; i++) {
 		const struct conf_row *r = &conf_rows[i];
 

@@ -5,9 +5,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "main/node.h"
+#include "main/notify.h"
 
 enum { EXIT_USAGE = 2, EXIT_DAMAGED = 4 };
 
@@ -105,31 +107,53 @@ static int init(struct node *n, struct options *o)
 	return 0;
 }
 
-static int serve(struct node *n)
+/* Before the first thread, so that no thread gets them: they are waited for. */
+static sigset_t block_signals(void)
 {
-	struct fail f = {0};
 	sigset_t set;
-	int sig;
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	return set;
+}
+
+/* Wait for a signal of the set; meanwhile tell the service manager that we live. */
+static int next_signal(const sigset_t *set)
+{
+	uint64_t ms = notify_watchdog_ms();
+	struct timespec wait = {.tv_sec = ms ? (time_t)(ms / 1000) : 3600,
+				.tv_nsec = (long)(ms % 1000) * 1000000};
+	int sig;
+	while ((sig = sigtimedwait(set, NULL, &wait)) < 0)
+		notify_send("WATCHDOG=1");
+	return sig;
+}
+
+static int serve(struct node *n, const sigset_t *set)
+{
+	struct fail f = {0};
+	int sig;
 	enum err e = node_start(n, &f);
 	if (e != ERR_OK)
 		return complain(e, &f);
 	log_info("main", "ready url=%s", n->base_url);
 	puts("ready");
 	fflush(stdout);
-	while (sigwait(&set, &sig) == 0 && sig == SIGHUP) {
+	notify_send("READY=1");
+	while ((sig = next_signal(set)) == SIGHUP) {
 		f = (struct fail){0};
+		notify_send("RELOADING=1");
 		e = node_reload(n, &f);
 		if (e != ERR_OK)
 			log_error("main", "reload failed, the old settings stay detail=%s",
 				  log_val(str_c(f.text)));
+		notify_send("READY=1");
 	}
-	log_info("main", "stopping");
+	log_info("main", "stopping signal=%d", sig);
+	notify_send("STOPPING=1");
 	return 0;
 }
 
@@ -139,6 +163,7 @@ int main(int argc, char **argv)
 	struct fail f = {0};
 	struct node n = {0};
 	OWN(conf) const struct conf *conf = NULL;
+	notify_open();
 	int status = parse(argc, argv, &o);
 	if (status)
 		return status;
@@ -155,10 +180,11 @@ int main(int argc, char **argv)
 		puts("configuration ok");
 		return 0;
 	}
+	sigset_t set = block_signals();
 	e = node_open(&n, conf, o.init, &f);
 	if (e != ERR_OK)
 		return complain(e, &f);
-	status = o.init ? init(&n, &o) : serve(&n);
+	status = o.init ? init(&n, &o) : serve(&n, &set);
 	node_stop(&n);
 	return status;
 }
