@@ -16,6 +16,7 @@
 #include "http/internal.h"
 
 #define TICK_MS 250
+#define HELD_MS 30000  /* how long http_server_free() waits for handlers */
 #define CONF_MAX 65536 /* memory for the copied configuration */
 
 #define DEFAULT(field, value)                                                                      \
@@ -263,8 +264,14 @@ void http_server_free(struct http_server *s)
 	if (!s)
 		return;
 	http_server_stop(s, 0);
-	while (atomic_load(&s->calls))
+	for (int64_t until = monotonic_ms() + HELD_MS; atomic_load(&s->calls);) {
+		if (monotonic_ms() > until) {
+			/* late answers need the loops: better leak than crash on the way out */
+			log_error("http", "event=requests-held n=%u", atomic_load(&s->calls));
+			return;
+		}
 		nap();
+	}
 	for (unsigned i = 0; s->ios && i < s->ios_n; i++)
 		io_free(&s->ios[i]);
 	for (size_t i = 0; i < s->conf.listen_n; i++)

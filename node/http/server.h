@@ -98,7 +98,9 @@ uint16_t http_server_port(const struct http_server *s, size_t n);
 enum err http_server_reload(struct http_server *s, struct fail *f) MUST_USE;
 /* Accept no more, finish what is in flight for at most `grace_ms`, then close what is left. */
 void http_server_stop(struct http_server *s, unsigned grace_ms);
-/* Stops hard if still running, waits until no handler holds a request, ends the threads. The
- * worker pool must still run (or have been stopped with its tasks dropped). */
+/*
+ * Stops hard if still running, waits until no handler holds a request (at most 30 s, then it gives
+ * up and keeps the memory), ends the threads. The worker pool must still run, or have been stopped.
+ */
 void http_server_free(struct http_server *s);
 void http_server_stats(const struct http_server *s, struct http_stats *out);

@@ -492,6 +492,13 @@ def writes_do_not_overlap():
         for _ in range(3):
             c.answer()
         assert time.monotonic() - start >= 0.3
+        # nor may a read overtake a write
+        start = time.monotonic()
+        c.send("POST /test/slow/100 HTTP/1.1\r\nHost: x\r\n\r\n"
+               "GET /test/slow/100 HTTP/1.1\r\nHost: x\r\n\r\n")
+        c.answer()
+        c.answer()
+        assert time.monotonic() - start >= 0.2
 
 
 @test
@@ -647,6 +654,26 @@ def streamed_bodies():
         same(c.answer().status, 400, "the handler refuses")
         c.send(NEXT)
         same(c.answer().status, 200)
+
+
+@test
+def handler_answers_early():
+    """An answer before the body is complete: a short rest is skipped, a long one ends it."""
+    with Server() as s:
+        with s.connect() as c:
+            c.send("POST /test/sink/limit:10 HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
+                   + "x" * 100)
+            a = c.answer()
+            same((a.status, a.headers["connection"]), (400, "close"))
+            assert c.is_closed()
+        with s.connect() as c:
+            c.send("POST /test/sink/limit:10 HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n"
+                   + "x" * 100)
+            a = c.answer()
+            assert a.status == 400 and "connection" not in a.headers, a
+            c.send("x" * 19900 + NEXT)
+            same(c.answer().body, b"hello\n")
+        assert wait_for(lambda: s.counters()["freed"] == 2), "the handler's state was not freed"
 
 
 @test
