@@ -93,7 +93,8 @@ static void add_extras(struct key_table *t)
 {
 	for (size_t i = 0; i < ARRAY_LEN(extras); i++) {
 		const struct extra *x = &extras[i];
-		struct key_row r = {x->name, (uint8_t)strlen(x->name), x->act, 0, false, x->element, NULL};
+		struct key_row r = {.name = x->name, .n = (uint8_t)strlen(x->name), .act = x->act,
+				    .element = x->element};
 		if (x->desc != t->desc)
 			continue;
 		if (x->field) {
@@ -104,6 +105,34 @@ static void add_extras(struct key_table *t)
 			r.field = as->field;
 		}
 		add_row(t, &r);
+	}
+}
+
+/* The members of what stands in a member. */
+static void link_items(struct key_table *t)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		struct key_row *r = &t->rows[i];
+		switch ((enum key_act)r->act) {
+		case KEY_LIST:
+			r->items = json_keys_of(r->field->sub);
+			break;
+		case KEY_ELEMENT:
+			r->items = json_keys_of(element_desc(r->element));
+			break;
+		case KEY_GALAXY:
+		case KEY_CLUSTER_GALAXY:
+			r->items = json_keys_of(&desc_misp_galaxy);
+			break;
+		case KEY_ORG_UUID:
+			r->items = json_keys_of(&desc_misp_org);
+			break;
+		case KEY_SCALAR:
+		case KEY_JSON:
+		case KEY_TAG_LOCAL:
+		case KEY_TAG_RELATION:
+			break;
+		}
 	}
 }
 
@@ -118,13 +147,17 @@ static void build(void)
 			const struct field *f = &t->desc->fields[k];
 			if (!f->key || f->form == FORM_STORE)
 				continue;
-			struct key_row r = {f->key, (uint8_t)strlen(f->key), act_of(t->desc, f),
-					    (uint8_t)k, false, 0, f};
+			struct key_row r = {.name = f->key, .n = (uint8_t)strlen(f->key),
+					    .act = act_of(t->desc, f), .bit = (uint8_t)k,
+					    .field = f};
 			add_row(t, &r);
 		}
 		add_extras(t);
 	}
 	add_extras(&elements_table);
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+		link_items(&tables[i]);
+	link_items(&elements_table);
 }
 
 void json_keys_init(void)

@@ -26,6 +26,7 @@ struct key_row {
 	bool is_data;	 /* base64 of an attachment, which may be long */
 	uint8_t element; /* enum element_kind */
 	const struct field *field;
+	const struct key_table *items; /* members of the objects that stand there */
 };
 
 #define KEY_ROWS_MAX 64

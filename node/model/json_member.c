@@ -84,29 +84,24 @@ static enum err cluster_member(struct json_read *j, struct frame *fr, enum json_
 /* The place of the items of member `r`; false when containers mean nothing there. */
 static bool place_of(struct frame *fr, const struct key_row *r, struct place *out)
 {
-	*out = (struct place){.kind = r->element};
+	*out = (struct place){.kind = r->element, .keys = r->items};
 	switch ((enum key_act)r->act) {
 	case KEY_LIST:
 		out->item = ITEM_SUB;
 		out->list = (struct entity_list *)((char *)fr->entity + r->field->offset);
-		out->keys = json_keys_of(r->field->sub);
 		((struct entity_head *)fr->entity)->has |= UINT64_C(1) << r->bit;
 		return out->keys;
 	case KEY_ELEMENT:
 		out->item = ITEM_ELEMENT;
-		out->keys = json_keys_of(element_desc(r->element));
 		return true;
 	case KEY_GALAXY:
 		out->item = ITEM_GALAXY;
-		out->keys = json_keys_of(&desc_misp_galaxy);
 		return true;
 	case KEY_CLUSTER_GALAXY:
 		out->item = ITEM_CLUSTER_GALAXY;
-		out->keys = json_keys_of(&desc_misp_galaxy);
 		return fr->el;
 	case KEY_ORG_UUID:
 		out->item = ITEM_ORG_UUID;
-		out->keys = json_keys_of(&desc_misp_org);
 		out->field = r->field;
 		return fr->el;
 	case KEY_SCALAR:

@@ -47,7 +47,7 @@ void json_scan_feed(struct json_scan *s, const void *p, size_t n)
 
 bool json_scan_complete(const struct json_scan *s)
 {
-	if (s->err != ERR_OK || s->in != IN_NONE || s->bom % 3)
+	if (s->err != ERR_OK || s->in != IN_NONE)
 		return false;
 	return s->state == EXPECT_NOTHING || (s->state == EXPECT_TOP && s->had_one);
 }
@@ -240,19 +240,16 @@ static enum json_tok top_begin(struct json_scan *s, const char *p)
 {
 	static const char bom[] = "\xef\xbb\xbf";
 
-	while (s->bom % 3 || (s->chunk_offset == 0 && p == s->chunk && *p == bom[0])) {
-		if (*p != bom[s->bom])
-			return json_scan_bad(s, p, ERR_PARSE, "invalid token");
-		s->bom++;
-		s->p = ++p;
-		if (s->bom == 3)
-			break;
-		if (p == s->end)
-			return TOK_MORE;
-	}
-	if (s->bom == 3) {
-		s->bom = 6; /* never again */
+	if (s->in == IN_BOM || (!s->bom && s->chunk_offset == 0 && p == s->chunk && *p == bom[0])) {
+		for (s->in = IN_BOM; s->bom < 3; s->bom++, p++) {
+			s->p = p;
+			if (p == s->end)
+				return TOK_MORE;
+			if (*p != bom[s->bom])
+				return json_scan_bad(s, p, ERR_PARSE, "invalid token");
+		}
 		s->p = p;
+		s->in = IN_NONE;
 		return json_scan_next(s);
 	}
 	if (*p == '{' || *p == '[')
@@ -269,6 +266,8 @@ static enum json_tok resume(struct json_scan *s)
 		return json_string_run(s, false, s->p);
 	case IN_NUMBER:
 		return json_number_run(s, false);
+	case IN_BOM:
+		return top_begin(s, s->p);
 	default:
 		return literal_run(s);
 	}
@@ -284,7 +283,7 @@ enum json_tok json_scan_next(struct json_scan *s)
 		return resume(s);
 	p = s->p;
 again:
-	if (s->bom % 3 == 0)
+	if (p < s->end && (unsigned char)*p <= ' ')
 		p = skip_space(p, s->end);
 	if (p == s->end) {
 		s->p = p;
