@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "main/maintenance.h"
 #include "main/node.h"
 #include "main/notify.h"
 
@@ -18,18 +19,20 @@ struct options {
 	struct conf_override over[32];
 	size_t n_over;
 	bool init, check_config;
+	const char *maintenance, *argument;
 	struct first_admin admin;
 };
 
 static const char usage[] =
 	"usage: tocsind [-c FILE] [-s KEY=VALUE]... [--init [--email ADDR] [--key KEY]]\n"
-	"               [--check-config] [--version] [--help]\n"
+	"               [--maintenance COMMAND [DIR]] [--check-config] [--version] [--help]\n"
 	"\n"
 	"  -c, --config FILE     configuration (tocsin.yaml); without it the defaults\n"
 	"  -s, --set KEY=VALUE   one option, stronger than the file\n"
 	"      --init            set up a new store and print its administrator's API key\n"
 	"      --email ADDR      with --init: the administrator (admin@admin.test)\n"
 	"      --key KEY         with --init: the key, 40 letters and digits (a random one)\n"
+	"      --maintenance CMD check or compact the store, backup to or restore from DIR\n"
 	"      --check-config    read the configuration and the policy, and end\n";
 
 static int parse(int argc, char **argv, struct options *o)
@@ -39,6 +42,7 @@ static int parse(int argc, char **argv, struct options *o)
 					      {"init", no_argument, NULL, 'i'},
 					      {"email", required_argument, NULL, 'e'},
 					      {"key", required_argument, NULL, 'k'},
+					      {"maintenance", required_argument, NULL, 'm'},
 					      {"check-config", no_argument, NULL, 'C'},
 					      {"version", no_argument, NULL, 'V'},
 					      {"help", no_argument, NULL, 'h'},
@@ -68,6 +72,9 @@ static int parse(int argc, char **argv, struct options *o)
 		case 'k':
 			o->admin.key = optarg;
 			break;
+		case 'm':
+			o->maintenance = optarg;
+			break;
 		case 'C':
 			o->check_config = true;
 			break;
@@ -82,6 +89,8 @@ static int parse(int argc, char **argv, struct options *o)
 			return EXIT_USAGE;
 		}
 	}
+	if (o->maintenance && optind < argc)
+		o->argument = argv[optind++];
 	if (optind < argc) {
 		fprintf(stderr, "tocsind: unexpected argument %s\n%s", argv[optind], usage);
 		return EXIT_USAGE;
@@ -105,6 +114,22 @@ static int init(struct node *n, struct options *o)
 		return complain(e, &f);
 	printf("administrator %s\nkey %s\n", o->admin.email, o->admin.made_key);
 	return 0;
+}
+
+static int maintain(const struct conf *conf, const struct options *o)
+{
+	char dir[4200];
+	struct fail f = {0};
+	snprintf(dir, sizeof(dir), "%s/store", conf->data_dir);
+	struct maintenance m = {.command = o->maintenance,
+				.argument = o->argument,
+				.store_dir = dir,
+				.map_size = conf->store_map_size};
+	enum err e = maintenance_run(&m, &f);
+	if (e == ERR_OK)
+		return 0;
+	int status = complain(e, &f);
+	return e == ERR_INVAL ? EXIT_USAGE : status;
 }
 
 /* Before the first thread, so that no thread gets them: they are waited for. */
@@ -181,6 +206,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	sigset_t set = block_signals();
+	if (o.maintenance)
+		return maintain(conf, &o);
 	e = node_open(&n, conf, o.init, &f);
 	if (e != ERR_OK)
 		return complain(e, &f);
