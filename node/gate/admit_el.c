@@ -61,7 +61,14 @@ static void uuid_check(struct uuid *u, bool given, struct problems *p)
 
 static void seen_check(int64_t first, int64_t last, struct problems *p)
 {
-	problem_add(p, "last_seen", field_check_seen_order(first, last));
+	int64_t ignored;
+
+	if (first == MICRO_BAD)
+		problem_add(p, "first_seen", field_check_seen(STR("-"), &ignored));
+	if (last == MICRO_BAD)
+		problem_add(p, "last_seen", field_check_seen(STR("-"), &ignored));
+	if (first != MICRO_BAD && last != MICRO_BAD)
+		problem_add(p, "last_seen", field_check_seen_order(first, last));
 }
 
 /* ---- attributes ------------------------------------------------------------------------------ */

@@ -36,6 +36,9 @@ enum field_kind {
 };
 
 #define MICRO_NONE INT64_MIN
+/* Given in a document, but not a time; the gate refuses it, so it is never stored. A DATE that was
+   given and is none reads as 0 with its `has` bit, a UUID as nil likewise. */
+#define MICRO_BAD (INT64_MIN + 1)
 
 /* What the gate does with a field when an element leaves (the floor for every profile). */
 enum field_rule {

@@ -201,8 +201,11 @@ static enum cast date_member(uint32_t *at, struct str text)
 	int year, month, day;
 
 	text = str_trim(text);
-	if (!civil_date(text, &year, &month, &day))
+	*at = 0;
+	if (!text.n)
 		return CAST_UNSET;
+	if (!civil_date(text, &year, &month, &day))
+		return CAST_SET; /* given, but 0: not a date */
 	*at = (uint32_t)(year * 10000 + month * 100 + day);
 	return CAST_SET;
 }
@@ -254,7 +257,9 @@ enum cast json_cast(const struct field *f, void *entity, enum json_tok t, struct
 	case F_MICRO:
 		if (!text.n)
 			return null_member(f, at);
-		return json_cast_micro(text, at) ? CAST_SET : CAST_UNSET;
+		if (!json_cast_micro(text, at))
+			*(int64_t *)at = MICRO_BAD;
+		return CAST_SET;
 	case F_DATE:
 		return date_member(at, text);
 	case F_UUID:

@@ -220,6 +220,19 @@ static void attr_errors(void)
 	misp_attr_init(&e.attr);
 	e.attr.type = ATTR_TEXT;
 	e.attr.value = STR("d4");
+	e.attr.first_seen = e.attr.last_seen = MICRO_BAD;
+	is_err(gate_admit_element(a, &f, arena, &e, &why), ERR_INVAL, "times that are none");
+	is_str(why.text,
+	       "{\"first_seen\":[\"Invalid ISO 8601 format\"],\"last_seen\":[\"Invalid ISO 8601 "
+	       "format\"]}",
+	       "their text");
+	e.attr.first_seen = 5;
+	e.attr.last_seen = 4;
+	is_err(gate_admit_element(a, &f, arena, &e, &why), ERR_INVAL, "times in the wrong order");
+	is_str(why.text,
+	       "{\"last_seen\":[\"Last seen value should be greater than first seen value\"]}",
+	       "their text");
+	e.attr.last_seen = 5;
 	e.attr.distribution = DIST_GROUP;
 	ENTITY_SET_HAS(&e.attr, ATTR_F_distribution);
 	is_err(gate_admit_element(a, &f, arena, &e, &why), ERR_PERM, "a group by no number");
@@ -265,6 +278,12 @@ static void bad_uuid(struct doc *d, struct admit_facts *f)
 {
 	(void)f;
 	ENTITY_SET_HAS(d->h, EVENT_F_uuid);
+}
+static void bad_date(struct doc *d, struct admit_facts *f)
+{
+	(void)f;
+	d->h->date = 0;
+	ENTITY_SET_HAS(d->h, EVENT_F_date);
 }
 static void publish(struct doc *d, struct admit_facts *f)
 {
@@ -312,6 +331,8 @@ static void head_errors(void)
 		   "only, Connected communities, All communities\"]}}");
 	head_error(ADMIN, false, bad_uuid, ERR_INVAL,
 		   "{\"Event\":{\"uuid\":[\"Please provide a valid RFC 4122 UUID\"]}}");
+	head_error(ADMIN, false, bad_date, ERR_INVAL,
+		   "{\"Event\":{\"date\":[\"Expected date format: YYYY-MM-DD\"]}}");
 	head_error(ADMIN, false, publish, ERR_INVAL,
 		   "{\"Event\":\"Received a published event that was empty. Event add process "
 		   "blocked.\"}");
