@@ -27,7 +27,7 @@ struct offload {
 	pthread_cond_t work;
 	struct task_list queue;
 	enum pool_state state;
-	unsigned n_threads, busy, idle;
+	unsigned n_threads, n_named, busy, idle;
 	size_t queue_max;
 	uint64_t finished, refused;
 	char name[12];
@@ -54,9 +54,13 @@ static struct task *next_task(struct offload *o)
 static void *worker(void *arg)
 {
 	struct offload *o = arg;
+	char name[16];
 	struct task *t;
 
 	pthread_mutex_lock(&o->lock);
+	/* Each for itself: naming another thread writes to /proc, which a sandbox may forbid. */
+	snprintf(name, sizeof(name), "%s%u", o->name, o->n_named++ % 1000);
+	pthread_setname_np(pthread_self(), name);
 	while ((t = next_task(o))) {
 		o->busy++;
 		pthread_mutex_unlock(&o->lock);
@@ -73,15 +77,10 @@ static void *worker(void *arg)
 
 static int start_thread(struct offload *o, pthread_attr_t *attr)
 {
-	char name[16];
 	int e = pthread_create(&o->threads[o->n_threads], attr, worker, o);
 
-	if (e)
-		return e;
-	snprintf(name, sizeof(name), "%s%u", o->name, o->n_threads % 1000);
-	pthread_setname_np(o->threads[o->n_threads], name);
-	o->n_threads++;
-	return 0;
+	o->n_threads += !e;
+	return e;
 }
 
 static int start_threads(struct offload *o, unsigned n, size_t stack_bytes)
