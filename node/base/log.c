@@ -1,8 +1,8 @@
 /*
  * log.c - log lines on the stack, one write(2) each, so that lines of threads never mix.
  *
- * Callers hand over "key=value key=value". As JSON the pairs become members of one object; a text
- * that is not pairs becomes the member "msg".
+ * Callers hand over "words key=value key=value". As JSON the pairs become members of one object,
+ * the words before them the member "msg".
  */
 #include "base/log.h"
 
@@ -76,11 +76,27 @@ static bool is_key(struct str s)
 	return s.n > 0;
 }
 
-/* Add the pairs of a text as members; what is no pair goes into "msg" as a whole. */
+/* Length of the words before the first pair ("reload failed" in "reload failed detail=x"). */
+static size_t words_len(struct str s)
+{
+	ptrdiff_t eq = str_chr(s, '=');
+	size_t n = eq < 0 ? s.n : (size_t)eq;
+
+	while (eq >= 0 && n && s.p[n - 1] != ' ')
+		n--;
+	return n;
+}
+
+/* Add the pairs of a text as members, words before them as "msg". */
 static void add_members(struct jsonw *w, struct str text)
 {
 	struct str rest = str_trim(text);
+	size_t words = words_len(rest);
 
+	if (words) {
+		JSONW_KV(w, jsonw_str, "msg", str_trim(str_sub(rest, 0, words)));
+		rest = str_sub(rest, words, rest.n);
+	}
 	while (rest.n) {
 		struct str key, value;
 		ptrdiff_t eq = str_chr(rest, '=');
@@ -88,7 +104,7 @@ static void add_members(struct jsonw *w, struct str text)
 
 		key = str_sub(rest, 0, eq < 0 ? 0 : (size_t)eq);
 		if (!is_key(key)) {
-			JSONW_KV(w, jsonw_str, "msg", rest);
+			JSONW_KV(w, jsonw_str, "rest", rest);
 			return;
 		}
 		rest = str_sub(rest, key.n + 1, rest.n);

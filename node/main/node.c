@@ -130,7 +130,7 @@ static bool listen_ports(const struct conf *c, uint16_t *ports, size_t *n)
 }
 
 /* Before the first thread: Landlock holds for what is started later only. */
-static enum err confine(struct node *n, struct fail *f)
+static enum err confine(struct node *n, const char *conf_file, struct fail *f)
 {
 	const struct conf *c = n->conf;
 	struct sandbox_path paths[80] = {{c->data_dir, SANDBOX_WRITE, false}};
@@ -138,7 +138,7 @@ static enum err confine(struct node *n, struct fail *f)
 	uint16_t ports[64];
 	size_t k = 1, n_ports = 0;
 	const char *const files[] = {c->policy,	c->tls_cert, c->tls_key, c->tls_client_ca,
-				     c->key_file};
+				     c->key_file, conf_file};
 	/* Their folders: editors and certificate tools replace files, which a rule does not outlive. */
 	char folders[ARRAY_LEN(files)][4096];
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
@@ -164,12 +164,13 @@ static enum err confine(struct node *n, struct fail *f)
 	return ERR_OK;
 }
 
-enum err node_open(struct node *n, const struct conf *conf, bool create, struct fail *f)
+enum err node_open(struct node *n, const struct conf *conf, const char *conf_file, bool create,
+		   struct fail *f)
 {
 	*n = (struct node){.conf = conf};
 	pthread_mutex_init(&n->policy_lock, NULL);
 	TRY(make_dir(conf->data_dir, f));
-	TRY(confine(n, f));
+	TRY(confine(n, conf_file, f));
 	TRY(join(n->store_dir, sizeof(n->store_dir), conf->data_dir, "store", f));
 	TRY(join(n->spool_dir, sizeof(n->spool_dir), conf->data_dir, "spool", f));
 	TRY(make_dir(n->store_dir, f));

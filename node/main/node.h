@@ -36,7 +36,9 @@ struct first_admin {
 MUST_USE enum err node_bootstrap(struct node *n, struct first_admin *admin, struct fail *f);
 
 /* Enter the sandbox, then open the store (made when `create`), keys and policy. */
-MUST_USE enum err node_open(struct node *n, const struct conf *conf, bool create, struct fail *f);
+/* `conf_file` (may be NULL) is what a reload reads, so the sandbox has to leave it readable. */
+MUST_USE enum err node_open(struct node *n, const struct conf *conf, const char *conf_file,
+			    bool create, struct fail *f);
 /* Indexes, workers, sockets, server. Returns when requests are answered. */
 MUST_USE enum err node_start(struct node *n, struct fail *f);
 /* Policy and certificates again. What does not load leaves the old in force. */

@@ -157,7 +157,22 @@ static int next_signal(const sigset_t *set)
 	return sig;
 }
 
-static int serve(struct node *n, const sigset_t *set)
+/* Read everything again. What a running node can take over is taken over, or nothing is. */
+static enum err reload(struct node *n, const struct options *o, struct fail *f)
+{
+	OWN(conf) const struct conf *now = NULL;
+	OWN(buf) struct buf keys = BUF(4096);
+	TRY(conf_load(o->config, o->over, o->n_over, &now, f));
+	TRY(node_reload(n, f));
+	log_setup(2, (enum log_level)now->log_level, (enum log_format)now->log_format);
+	if (conf_needs_restart(n->conf, now, &keys))
+		log_warn("main", "reloaded restart_needed_for=%s", log_val(buf_str(&keys)));
+	else
+		log_info("main", "reloaded");
+	return ERR_OK;
+}
+
+static int serve(struct node *n, const struct options *o, const sigset_t *set)
 {
 	struct fail f = {0};
 	int sig;
@@ -171,7 +186,7 @@ static int serve(struct node *n, const sigset_t *set)
 	while ((sig = next_signal(set)) == SIGHUP) {
 		f = (struct fail){0};
 		notify_send("RELOADING=1");
-		e = node_reload(n, &f);
+		e = reload(n, o, &f);
 		if (e != ERR_OK)
 			log_error("main", "reload failed, the old settings stay detail=%s",
 				  log_val(str_c(f.text)));
@@ -208,10 +223,10 @@ int main(int argc, char **argv)
 	sigset_t set = block_signals();
 	if (o.maintenance)
 		return maintain(conf, &o);
-	e = node_open(&n, conf, o.init, &f);
+	e = node_open(&n, conf, o.config, o.init, &f);
 	if (e != ERR_OK)
 		return complain(e, &f);
-	status = o.init ? init(&n, &o) : serve(&n, &set);
+	status = o.init ? init(&n, &o) : serve(&n, &o, &set);
 	node_stop(&n);
 	return status;
 }

@@ -45,6 +45,11 @@ static void forms(void)
 	       "JSON");
 	log_warn("http", "just words");
 	ok(strstr(said(), ",\"msg\":\"just words\"}\n"), "text that is no pairs");
+	log_warn("http", "it failed code=7 why=%s", log_val(STR("a=b c")));
+	ok(strstr(said(), ",\"msg\":\"it failed\",\"code\":\"7\",\"why\":\"a=b c\"}\n"),
+	   "words, then pairs");
+	log_warn("http", "a=1 stray words");
+	ok(strstr(said(), ",\"a\":\"1\",\"rest\":\"stray words\"}\n"), "words behind pairs");
 	log_warn("http", "a=\"unfinished b=\xff");
 	ok(strstr(said(), ",\"a\":\"\\\"unfinished\",\"b\":\"\xef\xbf\xbd\"}\n"), "odd text");
 }
