@@ -48,6 +48,10 @@ MUST_USE enum err view_attr(struct view *v, struct str id_or_uuid, struct arena 
 			    struct misp_event *e, struct misp_attr *attr, struct fail *f);
 MUST_USE enum err view_object(struct view *v, struct str id_or_uuid, struct arena *a,
 			      struct misp_event *e, struct misp_object *o, struct fail *f);
+/* Every rule for this event and the view's audience, in order, with inputs and outcome. */
+MUST_USE enum err view_explain(struct view *v, uint64_t event_id, struct arena *a,
+			       struct gate_step **steps, size_t *n, struct verdict *decided,
+			       struct fail *f);
 /* Search callbacks that ask the gate. */
 struct search_visible view_visible(struct view *v);
 

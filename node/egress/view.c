@@ -349,6 +349,17 @@ enum err view_object(struct view *v, struct str id_or_uuid, struct arena *a, str
 	return err == ERR_OK ? err : fail(f, err, "Invalid object");
 }
 
+enum err view_explain(struct view *v, uint64_t event_id, struct arena *a, struct gate_step **steps,
+		      size_t *n, struct verdict *decided, struct fail *f)
+{
+	struct subject s;
+	enum err e = view_subject(v, event_id, a, &s);
+	if (e != ERR_OK)
+		return fail(f, e, "Invalid event");
+	*n = gate_explain(&v->gate, &s.s, a, steps, decided);
+	return ERR_OK;
+}
+
 /* ---- what search asks ---- */
 
 static bool event_visible(void *user, const struct misp_event *e)

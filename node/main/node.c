@@ -219,6 +219,11 @@ static void print_metrics(void *user, struct buf *out)
 	metrics_text(out);
 }
 
+static enum err reload(void *user, struct fail *f)
+{
+	return node_reload(user, f);
+}
+
 static void fill_api(struct node *n)
 {
 	struct api *a = &n->api;
@@ -228,6 +233,7 @@ static void fill_api(struct node *n)
 	a->max_event_bytes = n->conf->limit_event;
 	a->ready = is_ready;
 	a->metrics = print_metrics;
+	a->reload = reload;
 	a->user = n;
 	a->ingest = (struct ingest_env){
 		.store = n->store,
