@@ -1,0 +1,44 @@
+/*
+ * feedout.h - a MISP feed folder for one audience: manifest.json, hashes.csv, <uuid>.json, each
+ * with its .gz beside it. Everything in it has come sealed for that audience.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/err.h"
+#include "egress/egress.h"
+#include "gate/audience.h"
+
+struct feedout_progress {
+	uint64_t done, total; /* events looked at */
+	uint64_t written, removed;
+};
+
+struct feedout_opts {
+	const struct egress_env *env;
+	const struct audience *audience;
+	const char *dir; /* made when missing (its parent must be there) */
+	const char *policy_version; /* a change of it means that all is looked at again */
+	bool full; /* look at every event, not only at what has changed */
+	const atomic_bool *cancelled; /* NULL: never */
+	void (*progress)(void *user, const struct feedout_progress *p); /* NULL: not told */
+	void *user;
+};
+
+struct feedout_result {
+	bool full; /* was every event looked at? */
+	uint64_t looked_at, written, unchanged, removed;
+	uint64_t events; /* in the feed now */
+	uint64_t seq; /* the change log up to here is in the folder */
+};
+
+/*
+ * Bring the folder up to date: what has changed since the last time (a cursor for each audience
+ * and folder is kept in the store), or everything. Event files are renamed into place one by one,
+ * then hashes.csv, and manifest.json last, each after fsync; events that the audience may not see
+ * any more lose their file at once. Unchanged files are not touched. Call from a worker; it may
+ * take long. ERR_BUSY: another one works in this folder. ERR_CANCELLED.
+ */
+MUST_USE enum err feedout_update(const struct feedout_opts *o, struct feedout_result *out,
+				 struct fail *f);

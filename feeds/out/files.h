@@ -1,0 +1,29 @@
+/* files.h - writing files of a feed atomically, plain and compressed (inside feeds/out only). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/own.h"
+
+#define FILE_NAME_MAX 64
+
+/* A file under way, as ".new-<name>" and, when asked for, ".new-<name>.gz". */
+struct outfile;
+MUST_USE enum err outfile_new(int dirfd, const char *name, bool gz, struct outfile **out,
+			      struct fail *f);
+MUST_USE enum err outfile_write(struct outfile *o, const void *p, size_t n, struct fail *f);
+/* All is written. The file is not yet on disk for sure nor in place. */
+MUST_USE enum err outfile_end(struct outfile *o, struct fail *f);
+/* Is a file of that name there already with the same contents (and its .gz)? */
+bool outfile_is_same(const struct outfile *o);
+MUST_USE enum err outfile_sync(struct outfile *o, struct fail *f);
+/* Rename into place; the .gz first, so that it is never older than what it stands for. */
+MUST_USE enum err outfile_place(struct outfile *o, struct fail *f);
+/* Close; what was not placed is deleted. */
+void outfile_free(struct outfile *o);
+OWN_DEFINE(outfile, struct outfile *, outfile_free(*p))
+
+/* Remove <name> and <name>.gz. True if there was one. */
+bool outfile_remove(int dirfd, const char *name);

@@ -1,0 +1,236 @@
+/*
+ * test_feedout.c - a feed folder follows its events: additions, edits, withdrawals and deletions
+ * arrive, an update gives the same bytes as a rebuild, nothing is left over.
+ */
+#include "feeds/out/feedout.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/hash.h"
+#include "tests/tap/tap.h"
+#include "tests/unit/feeds_out/world.h"
+
+#define UUID_A "5e1f0001-1111-4111-8111-000000000001"
+#define UUID_B "1a1f0002-1111-4111-8111-000000000002"
+#define UUID_C "c01f0003-1111-4111-8111-000000000003"
+
+#define EVENT(uuid, info, pub, ts, value)                                                          \
+	"{\"Event\":{\"uuid\":\"" uuid "\",\"info\":\"" info "\",\"published\":" pub               \
+	",\"date\":\"2026-01-02\",\"distribution\":\"3\",\"threat_level_id\":\"2\","               \
+	"\"analysis\":\"2\",\"timestamp\":\"" ts "\",\"Tag\":[{\"name\":\"tlp:clear\","            \
+	"\"colour\":\"#ffffff\"}],\"Attribute\":[{\"uuid\":\"" value                               \
+	"-1111-4111-8111-0000000000aa\",\"type\":\"domain|ip\",\"category\":\"Network activity\"," \
+	"\"to_ids\":true,\"timestamp\":\"1767312000\",\"value\":\"" value                          \
+	".example|192.0.2.1\"}]}}"
+
+static struct world w;
+static char dir[128];
+
+static bool update(struct feedout_result *res, bool full)
+{
+	struct audience aud = world_audience("public-feed");
+	struct feedout_opts o = {.env = &w.out,
+				 .audience = &aud,
+				 .dir = dir,
+				 .policy_version = policy_version(w.policy),
+				 .full = full};
+	struct fail f = {0};
+	enum err e = feedout_update(&o, res, &f);
+	if (e != ERR_OK)
+		diag("%s: %s", err_name(e), f.text);
+	return e == ERR_OK;
+}
+
+static int count_files(void)
+{
+	DIR *d = opendir(dir);
+	int n = 0;
+	for (struct dirent *de; d && (de = readdir(d));)
+		n += de->d_name[0] != '.' || strncmp(de->d_name, ".new", 4) == 0;
+	closedir(d);
+	return n;
+}
+
+/* All files of the folder as one digest, names included. */
+static void folder_digest(char hex[65])
+{
+	struct dirent **v;
+	int n = scandir(dir, &v, NULL, alphasort);
+	struct hash_ctx *h = hash_begin();
+	for (int i = 0; i < n; i++) {
+		size_t len = 0;
+		char *p = v[i]->d_name[0] == '.' ? NULL : world_file(dir, v[i]->d_name, &len);
+		if (p) {
+			hash_add(h, v[i]->d_name, strlen(v[i]->d_name) + 1);
+			hash_add(h, p, len);
+		}
+		free(p);
+		free(v[i]);
+	}
+	free(v);
+	struct sha256 d = hash_end(h);
+	hash_hex(d.b, sizeof(d.b), hex);
+}
+
+static json_t *manifest(void)
+{
+	char *p = world_file(dir, "manifest.json", NULL);
+	json_t *m = p ? json_loads(p, 0, NULL) : NULL;
+	free(p);
+	return m;
+}
+
+static bool gz_is_same(const char *name)
+{
+	char path[256], *got = calloc(1, 1 << 20);
+	size_t n = 0;
+	char *plain = world_file(dir, name, &n);
+	snprintf(path, sizeof(path), "%s/%s.gz", dir, name);
+	gzFile z = gzopen(path, "rb");
+	int k = z ? gzread(z, got, 1 << 20) : -1;
+	if (z)
+		gzclose(z);
+	bool same = plain && k == (int)n && memcmp(plain, got, n) == 0;
+	free(plain);
+	free(got);
+	return same;
+}
+
+static void test_first(void)
+{
+	struct feedout_result res;
+	ok(update(&res, false), "an empty store makes a feed");
+	ok(res.full, "the first run looks at everything");
+	json_t *m = manifest();
+	is_uint(json_object_size(m), 0, "an empty manifest");
+	json_decref(m);
+	uint64_t a = world_add(&w, EVENT(UUID_A, "first", "true", "1767312000", "aaaa0001"));
+	uint64_t b = world_add(&w, EVENT(UUID_B, "second", "true", "1767312001", "bbbb0001"));
+	uint64_t c = world_add(&w, EVENT(UUID_C, "draft", "false", "1767312002", "cccc0001"));
+	ok(a && b && c, "three events");
+	ok(update(&res, false) && !res.full, "then an update");
+	is_uint(res.written, 2, "the published ones are written");
+	is_uint(res.events, 2, "and are in the feed");
+	is_int(count_files(), 8, "two events and two lists, each with its .gz");
+	ok(gz_is_same("manifest.json") && gz_is_same("hashes.csv") && gz_is_same(UUID_A ".json"),
+	   "compressed files hold the same");
+}
+
+static void test_contents(void)
+{
+	json_t *m = manifest(), *e = json_object_get(m, UUID_A);
+	is_str(json_string_value(json_object_get(e, "info")), "first", "info in the manifest");
+	is_str(json_string_value(json_object_get(e, "timestamp")), "1767312000", "timestamp");
+	is_str(json_string_value(json_object_get(e, "date")), "2026-01-02", "date");
+	is_str(json_string_value(json_object_get(json_object_get(e, "Orgc"), "name")), "Host",
+	       "creator");
+	is_str(json_string_value(json_object_get(json_array_get(json_object_get(e, "Tag"), 0),
+						 "name")),
+	       "tlp:clear", "tag");
+	ok(!json_object_get(m, UUID_C), "no draft");
+	json_decref(m);
+	char *p = world_file(dir, UUID_A ".json", NULL);
+	json_t *doc = p ? json_loads(p, 0, NULL) : NULL, *ev = json_object_get(doc, "Event");
+	is_str(json_string_value(json_object_get(ev, "uuid")), UUID_A, "event file");
+	ok(!json_object_get(ev, "id") && !json_object_get(ev, "org_id"), "without local numbers");
+	is_uint(json_array_size(json_object_get(ev, "Attribute")), 1, "with its attribute");
+	json_decref(doc);
+	free(p);
+	/* MD5 of both halves, per event, in the order of the manifest */
+	is_str(p = world_file(dir, "hashes.csv", NULL),
+	       "ec09596acbed05413a6ba72233f8d242," UUID_B "\n"
+	       "d0f88d6c87767262ba8e93d6acccd784," UUID_B "\n"
+	       "8292bf4dfe66a5acf3afd7c71a1af8b2," UUID_A "\n"
+	       "d0f88d6c87767262ba8e93d6acccd784," UUID_A "\n",
+	       "hashes");
+	free(p);
+}
+
+static void test_edit(void)
+{
+	struct feedout_result res;
+	struct stat before, after;
+	char path[256];
+	snprintf(path, sizeof(path), "%s/" UUID_B ".json", dir);
+	stat(path, &before);
+	uint64_t id = 0;
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct fail f = {0};
+	struct uuid u;
+	uuid_parse(STR(UUID_A), &u);
+	is_ok(store_read(w.store, &t, &f), "read");
+	is_ok(store_find(t, IX_EVENT_UUID, (struct str){(char *)u.b, 16}, &id), "event A");
+	ok(world_edit(&w, id, EVENT(UUID_A, "first, again", "true", "1767319000", "aaaa0002")),
+	   "an edit");
+	ok(update(&res, false) && !res.full, "update");
+	is_uint(res.written, 1, "one file");
+	is_uint(res.events, 2, "two events");
+	stat(path, &after);
+	ok(before.st_ino == after.st_ino, "the other one is not touched");
+	char incremental[65], rebuilt[65];
+	folder_digest(incremental);
+	ok(update(&res, true) && res.full, "a full run");
+	is_uint(res.written, 0, "writes nothing");
+	world_remove(dir);
+	ok(update(&res, false) && res.full, "a folder that is gone is made anew");
+	folder_digest(rebuilt);
+	is_str(incremental, rebuilt, "update and rebuild give the same bytes");
+}
+
+static void test_withdrawn(void)
+{
+	struct feedout_result res;
+	struct fail f = {0};
+	struct origin o = {.kind = ORIGIN_LOCAL};
+	is_ok(ingest_publish(&w.in, 2, false, &o, &f), "the second is unpublished");
+	ok(update(&res, false) && !res.full, "update");
+	is_uint(res.removed, 1, "its file is removed");
+	is_uint(res.events, 1, "one event is left");
+	ok(!world_file(dir, UUID_B ".json", NULL) && !world_file(dir, UUID_B ".json.gz", NULL),
+	   "also the compressed one");
+	is_ok(ingest_publish(&w.in, 3, true, &o, &f), "the draft is published");
+	is_ok(ingest_event_delete(&w.in, 1, false, &o, &f), "the first is deleted");
+	ok(update(&res, false), "update");
+	is_uint(res.events, 1, "one in, one out");
+	json_t *m = manifest();
+	ok(json_object_get(m, UUID_C) && json_object_size(m) == 1, "the manifest follows");
+	json_decref(m);
+	is_int(count_files(), 6, "no files are left over");
+	ok(update(&res, false) && res.looked_at == 0, "nothing to do costs nothing");
+}
+
+static void test_damaged(void)
+{
+	struct feedout_result res;
+	char path[256];
+	snprintf(path, sizeof(path), "%s/manifest.json", dir);
+	int fd = open(path, O_WRONLY | O_TRUNC);
+	ok(fd >= 0 && write(fd, "{\n\"junk\n", 8) == 8, "somebody writes into the manifest");
+	close(fd);
+	ok(world_add(&w, EVENT(UUID_A, "third", "true", "1767312000", "aaaa0003")), "an event");
+	ok(update(&res, false) && res.full, "the lists are made anew");
+	is_uint(res.events, 2, "with all events");
+	world_reopen(&w);
+	ok(update(&res, false) && !res.full && res.looked_at == 0,
+	   "after a restart the cursor still holds");
+}
+
+int main(void)
+{
+	world_open(&w, "misp-compat");
+	snprintf(dir, sizeof(dir), "%s/feed", w.dir);
+	test_first();
+	test_contents();
+	test_edit();
+	test_withdrawn();
+	test_damaged();
+	world_close(&w);
+	return done_testing();
+}
