@@ -60,6 +60,8 @@ struct query {
 	struct query_range attribute_timestamp, event_timestamp, publish_timestamp, date, first_seen,
 		last_seen;
 	struct query_range sighted; /* sightings: date_sighting, default the last 30 days */
+	/* sightings: what `id` and `uuid` belong to; set by the caller from the path */
+	enum { SIGHTINGS_ANY, SIGHTINGS_OF_ATTRIBUTE, SIGHTINGS_OF_EVENT } sighting_context;
 	query_flag published, to_ids, deleted, has_proposal;
 	query_flag to_ids_output; /* which attributes of a found event are shown (events) */
 	bool deleted_given, to_ids_given, published_given;

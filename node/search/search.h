@@ -20,12 +20,15 @@ struct search_visible {
 
 struct search_hit {
 	uint64_t event_id, object_id, attr_id; /* event scope: only event_id */
+	uint64_t id; /* of the object or sighting in those scopes, else 0 */
 };
 
 struct search_result {
 	struct search_hit *hits; /* in the arena, in order; the page asked for */
 	uint64_t n;
-	uint64_t total; /* visible matches before paging, where MISP counts them */
+	/* What MISP counts: matches before paging for events, the index and sightings; for attributes
+	   those of this page and one more when it is full; for objects those of this page. */
+	uint64_t total;
 	bool more; /* the page is full and there is at least one more (attributes) */
 };
 

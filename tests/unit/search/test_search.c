@@ -1,0 +1,478 @@
+/*
+ * test_search.c - random queries over a random store, against the naive evaluator.
+ *
+ * The store changes between rounds, so that dead rows, edited events and new bodies are there.
+ */
+#include "search/search.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/own.h"
+#include "index/rows.h"
+#include "naive.h"
+#include "tests/tap/tap.h"
+#include "tests/unit/index/seed.h"
+
+#define NOW INT64_C(1750000000)
+
+/* ---- queries -------------------------------------------------------------------------------- */
+
+static const char *const values[] = {
+	"192.0.2.7",  "isle3.example.net", "ISLE3.example.net", "boat2.exe", "cafe 3", "x", "X ",
+	"%isle%",     "%.example.net",	   "boat%",		"%\xc3\xa9 1%", "100%%", "%_7",
+	"%00000%",    "!x",		   "!%isle%",		"absent",    "x||isle3.example.net",
+	"%x%",	      "%",		   "crew3@isle0.example.net"};
+static const char *const types[] = {"ip-dst", "domain", "filename|md5", "text", "!text", "%m%",
+				    "email-src", "COMMENT", "url||comment", "no-such", "!url"};
+static const char *const cats[] = {"Network activity", "Payload delivery", "Other", "!Other",
+				   "other", "%delivery%", "Person"};
+static const char *const tags[] = {"tlp:red", "tlp:green", "skerry:%", "!tlp:red", "TLP:RED",
+				   "none", "!none", "100% odd", "isle", "3", "!skerry:one",
+				   "tlp:red&&!tlp:green"};
+static const char *const orgs[] = {"ORGNAME", "Remote Reef", "!Quay", "2", "nobody", "!nobody",
+				   "remote reef"};
+static const char *const infos[] = {"%files%", "%FILES%", "Skerry invented files 3",
+				    "!%network%", "files", "network 1"};
+static const char *const flags[] = {"0", "1", "[0,1]", "\"0\"", "\"1\""};
+static const char *const words[] = {"landing page", "c2", "%logs%", "!landing page", ""};
+static const char *const relations[] = {"ip-dst", "filename", "!url", "%l%"};
+static const char *const objects[] = {"file", "ddos", "!url", "%l%"};
+static const char *const digits[] = {"1", "2", "3", "!1", "0", "4"};
+
+#define PICK(sd, list) (list)[seed_rand((sd), sizeof(list) / sizeof((list)[0]))]
+
+/* How a value is written: as text, in a list, or in a group. */
+static json_t *spelled(struct seed *sd, const char *a, const char *b)
+{
+	switch (seed_rand(sd, 6)) {
+	case 0:
+		return json_pack("[s,s]", a, b);
+	case 1:
+		return json_pack("{s:[s],s:s}", "OR", a, "NOT", b[0] == '!' ? b + 1 : b);
+	case 2:
+		return json_pack("{s:[s,s]}", "AND", a[0] == '!' ? a + 1 : a,
+				 b[0] == '!' ? b + 1 : b);
+	default:
+		return json_string(a);
+	}
+}
+
+static json_t *some_time(struct seed *sd)
+{
+	json_int_t from = NOW - (json_int_t)seed_rand(sd, 1100);
+
+	if (seed_rand(sd, 12) == 0)
+		return json_string("high tide");
+	if (seed_rand(sd, 2))
+		return json_pack("[I,I]", from, from + (json_int_t)seed_rand(sd, 300));
+	return json_integer(from);
+}
+
+/* A UUID or id of something that is there, mostly. */
+static json_t *some_uuid(struct seed *sd, struct index *ix)
+{
+	char text[UUID_TEXT_LEN + 2] = "!";
+	struct ix_view v;
+	bool not = seed_rand(sd, 4) == 0;
+
+	index_view_begin(ix, &v);
+	uuid_format(seed_rand(sd, 2) ? v.ev[seed_rand(sd, v.events)].uuid
+				     : v.row[seed_rand(sd, v.rows)].uuid,
+		    text + 1);
+	index_view_end(&v);
+	return json_string(not ? text : text + 1);
+}
+
+static json_t *some_event(struct seed *sd, bool index)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), seed_rand(sd, 4) ? "%u%s%u" : "!%u%s%u",
+		 (unsigned)sd->events[seed_rand(sd, sd->n_events)], index ? "|" : "||",
+		 (unsigned)sd->events[seed_rand(sd, sd->n_events)]);
+	return json_string(text);
+}
+
+static void set(json_t *q, const char *name, json_t *v)
+{
+	json_object_set_new(q, name, v);
+}
+
+#define SPELLED(list) spelled(sd, PICK(sd, list), PICK(sd, list))
+
+static void one_param(struct seed *sd, struct index *ix, enum search_scope scope, json_t *q)
+{
+	char text[32];
+
+	switch (seed_rand(sd, 24)) {
+	case 0:
+	case 1:
+	case 2:
+		set(q, "value", SPELLED(values));
+		break;
+	case 3:
+	case 4:
+		set(q, "type", SPELLED(types));
+		break;
+	case 5:
+		set(q, "category", SPELLED(cats));
+		break;
+	case 6:
+	case 7:
+		set(q, seed_rand(sd, 3) ? "tags" : "event_tags", SPELLED(tags));
+		break;
+	case 8:
+		set(q, "org", SPELLED(orgs));
+		break;
+	case 9:
+		set(q, "eventinfo", SPELLED(infos));
+		break;
+	case 10:
+		set(q, "to_ids", json_loads(PICK(sd, flags), JSON_DECODE_ANY, NULL));
+		break;
+	case 11:
+		set(q, "deleted", json_loads(PICK(sd, flags), JSON_DECODE_ANY, NULL));
+		break;
+	case 12:
+		set(q, "published", json_loads(PICK(sd, flags), JSON_DECODE_ANY, NULL));
+		break;
+	case 13:
+		set(q, "timestamp", some_time(sd));
+		break;
+	case 14:
+		set(q, seed_rand(sd, 2) ? "publish_timestamp" : "event_timestamp", some_time(sd));
+		break;
+	case 15:
+		set(q, seed_rand(sd, 2) ? "first_seen" : "last_seen", some_time(sd));
+		break;
+	case 16:
+		set(q, "uuid", some_uuid(sd, ix));
+		break;
+	case 17:
+		set(q, "eventid", some_event(sd, scope == SCOPE_EVENT_INDEX));
+		break;
+	case 18:
+		set(q, "comment", SPELLED(words));
+		break;
+	case 19:
+		set(q, "object_relation", SPELLED(relations));
+		break;
+	case 20:
+		set(q, seed_rand(sd, 2) ? "object_name" : "object_template_version",
+		    seed_rand(sd, 2) ? SPELLED(objects) : json_string("24"));
+		break;
+	case 21:
+		set(q, seed_rand(sd, 2) ? "value1" : "value2", SPELLED(values));
+		break;
+	case 22:
+		snprintf(text, sizeof(text), "2025-06-%02u", 1 + (unsigned)seed_rand(sd, 30));
+		set(q, PICK(sd, ((const char *const[]){"from", "to", "date"})), json_string(text));
+		break;
+	default:
+		set(q, PICK(sd, ((const char *const[]){"threat_level_id", "sharinggroup",
+						       "distribution", "analysis"})),
+		    SPELLED(digits));
+	}
+}
+
+static void index_param(struct seed *sd, struct index *ix, json_t *q)
+{
+	static const char *const parts[] = {"isle", "ISLE|x", "!isle", "boat", "exe", "skerry",
+					    "reef", "logs", "!x|cafe", "000000", "e"};
+
+	switch (seed_rand(sd, 8)) {
+	case 0:
+		set(q, "attribute", json_string(PICK(sd, parts)));
+		break;
+	case 1:
+		set(q, "all", json_string(PICK(sd, parts)));
+		break;
+	case 2:
+		set(q, "eventinfo", json_string(PICK(sd, parts)));
+		break;
+	case 3:
+		set(q, "hasproposal", json_loads(PICK(sd, flags), JSON_DECODE_ANY, NULL));
+		break;
+	case 4:
+		set(q, "tags", json_string(PICK(sd, ((const char *const[]){
+						       "tlp:red|isle", "tlp:red&tlp:green", "!plain",
+						       "none", "isle", "TLP:RED"}))));
+		break;
+	case 5:
+		set(q, "minimal", json_integer(1));
+		break;
+	case 6:
+		set(q, "threatlevel", json_string(PICK(sd, digits)));
+		break;
+	default:
+		one_param(sd, ix, SCOPE_EVENT_INDEX, q);
+	}
+}
+
+static void sighting_param(struct seed *sd, json_t *q)
+{
+	switch (seed_rand(sd, 5)) {
+	case 0:
+		set(q, "type", json_loads(PICK(sd, flags), JSON_DECODE_ANY, NULL));
+		break;
+	case 1:
+		set(q, "org_id", SPELLED(orgs));
+		break;
+	case 2:
+		set(q, "source", json_string("honey"));
+		break;
+	case 3:
+		set(q, "id", json_integer((json_int_t)seed_rand(sd, 60)));
+		break;
+	default:
+		set(q, "last", some_time(sd));
+	}
+}
+
+static json_t *random_query(struct seed *sd, struct index *ix, enum search_scope scope)
+{
+	json_t *q = json_object();
+
+	if (scope == SCOPE_EVENTS && seed_rand(sd, 20) == 0)
+		set(q, "searchall", json_string(PICK(sd, values)));
+	for (uint64_t i = 0, n = seed_rand(sd, 4); i <= n; i++) {
+		if (scope == SCOPE_EVENT_INDEX)
+			index_param(sd, ix, q);
+		else if (scope == SCOPE_SIGHTINGS)
+			sighting_param(sd, q);
+		else
+			one_param(sd, ix, scope, q);
+	}
+	if (seed_rand(sd, 3) == 0) {
+		set(q, "limit", json_integer((json_int_t)(1 + seed_rand(sd, 6))));
+		set(q, "page", json_integer((json_int_t)(1 + seed_rand(sd, 3))));
+	}
+	return q;
+}
+
+/* ---- comparison ------------------------------------------------------------------------------ */
+
+static bool see_event(void *user, const struct misp_event *e)
+{
+	(void)user;
+	return e->id % 5 != 0;
+}
+
+static bool see_attr(void *user, const struct misp_event *e, const struct misp_object *o,
+		     const struct misp_attr *a)
+{
+	(void)user;
+	(void)e;
+	/* what is in an object comes with it */
+	return a->id % 4 != 0 && (!a->object_id == !o) && (!o || o->id % 6 != 0);
+}
+
+static unsigned answered;
+
+static bool agree(struct seed *sd, struct index *ix, enum search_scope scope, json_t *j)
+{
+	static const struct search_visible vis = {NULL, see_event, see_attr};
+	const struct search_visible *v = seed_rand(sd, 2) ? &vis : NULL;
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(arena) struct arena *a = arena_new(1 << 22);
+	struct search_result got;
+	struct naive_hits want;
+	struct fail f = {0};
+	struct query q;
+	bool same;
+
+	if (query_parse_extra(&q, scope, j, a, NOW, &f) != ERR_OK ||
+	    store_read(sd->s, &t, &f) != ERR_OK)
+		bail_out("query: %s", f.text);
+	if (scope == SCOPE_SIGHTINGS)
+		q.sighting_context = (unsigned)seed_rand(sd, 3);
+	if (search_run(ix, t, &q, v, NULL, a, &got, &f) != ERR_OK)
+		bail_out("search: %s", f.text);
+	naive_run(t, &q, v, &want);
+	answered += want.n > 0;
+	same = got.n == want.n && got.total == want.total &&
+	       (!got.n || memcmp(got.hits, want.v, got.n * sizeof(*got.hits)) == 0);
+	if (!same) {
+		char *text = json_dumps(j, JSON_COMPACT);
+
+		diag("scope %d %s: %s: got %llu of %llu, want %zu of %llu", scope,
+		     v ? "some see" : "all see", text, (unsigned long long)got.n,
+		     (unsigned long long)got.total, want.n, (unsigned long long)want.total);
+		for (size_t i = 0; i < 8; i++)
+			if (i < got.n || i < want.n)
+				diag("  got %lld/%lld want %lld/%lld",
+				     i < got.n ? (long long)got.hits[i].event_id : -1,
+				     i < got.n ? (long long)got.hits[i].attr_id : -1,
+				     i < want.n ? (long long)want.v[i].event_id : -1,
+				     i < want.n ? (long long)want.v[i].attr_id : -1);
+		free(text);
+	}
+	free(want.v);
+	return same;
+}
+
+static void differ(struct seed *sd, struct index *ix, unsigned n)
+{
+	static const char *const names[] = {"events", "attributes", "objects", "sightings", "index"};
+
+	for (enum search_scope scope = 0; scope < SCOPE_COUNT; scope++) {
+		unsigned bad = 0;
+
+		answered = 0;
+		for (unsigned i = 0; i < n && bad < 5; i++) {
+			json_t *j = random_query(sd, ix, scope);
+
+			bad += !agree(sd, ix, scope, j);
+			json_decref(j);
+		}
+		is_uint(bad, 0, "%s: %u queries, %u with answers", names[scope], n, answered);
+		ok(answered * 10 > n, "%s: enough of them had answers", names[scope]);
+	}
+}
+
+/* ---- single points --------------------------------------------------------------------------- */
+
+static void lookups(struct seed *sd, struct index *ix)
+{
+	static const struct search_visible vis = {NULL, see_event, see_attr};
+	static const char *const asked[] = {"x", "X", "isle3.EXAMPLE.net ", "caf\xc3\xa9 3",
+					    "boat1.exe", "boat1.exe|0", "", "absent"};
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(arena) struct arena *a = arena_new(1 << 22);
+	struct fail f = {0};
+
+	if (store_read(sd->s, &t, &f) != ERR_OK)
+		bail_out("%s", f.text);
+	for (size_t i = 0; i < ARRAY_LEN(asked); i++)
+		for (int k = 0; k < 2; k++) {
+			struct query_terms term = {(struct str[]){str_c(asked[i])}, 1};
+			struct query q = {.scope = SCOPE_ATTRIBUTES,
+					  .value = {.any = term, .set = true}};
+			struct naive_hits want = {0};
+			struct search_result got;
+
+			if (asked[i][0])
+				naive_run(t, &q, k ? &vis : NULL, &want);
+			is_ok(search_value(ix, t, str_c(asked[i]), k ? &vis : NULL, 0, a, &got, &f),
+			      "look up \"%s\"", asked[i]);
+			ok(got.n == want.n &&
+				   (!got.n || memcmp(got.hits, want.v, got.n * sizeof(*want.v)) == 0),
+			   "\"%s\": %zu hits", asked[i], want.n);
+			if (got.n > 2) {
+				is_ok(search_value(ix, t, str_c(asked[i]), k ? &vis : NULL, 2, a,
+						   &got, &f),
+				      "two of them");
+				ok(got.n == 2 && got.more && memcmp(got.hits, want.v,
+								    2 * sizeof(*want.v)) == 0,
+				   "the first two");
+			}
+			free(want.v);
+		}
+}
+
+static struct search_result run(struct index *ix, const struct store_rtxn *t,
+				enum search_scope scope, const char *json, struct arena *a)
+{
+	json_t *j = json_loads(json, 0, NULL);
+	struct search_result r;
+	struct fail f = {0};
+	struct query q;
+
+	if (!j || query_parse(&q, scope, j, a, NOW, &f) != ERR_OK ||
+	    search_run(ix, t, &q, NULL, NULL, a, &r, &f) != ERR_OK)
+		bail_out("%s: %s", json, f.text);
+	json_decref(j);
+	return r;
+}
+
+static void orders(struct seed *sd, struct index *ix)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(arena) struct arena *a = arena_new(1 << 22);
+	struct fail f = {0};
+	struct search_result up, r;
+	bool good = true;
+
+	if (store_read(sd->s, &t, &f) != ERR_OK)
+		bail_out("%s", f.text);
+	up = run(ix, t, SCOPE_ATTRIBUTES, "{}", a);
+	r = run(ix, t, SCOPE_ATTRIBUTES, "{\"order\":\"id desc\"}", a);
+	for (uint64_t i = 0; i < r.n; i++)
+		good &= r.hits[i].attr_id == up.hits[up.n - 1 - i].attr_id;
+	ok(good && r.n == up.n && r.n > 100, "attributes by id, descending");
+	r = run(ix, t, SCOPE_ATTRIBUTES, "{\"order\":\"Attribute.value1 asc\"}", a);
+	ok(r.n == up.n && memcmp(r.hits, up.hits, r.n * sizeof(*r.hits)) == 0,
+	   "an order that is not understood is none");
+	r = run(ix, t, SCOPE_ATTRIBUTES, "{\"order\":\"event_id desc,id asc\"}", a);
+	for (uint64_t i = 1; i < r.n; i++)
+		good &= r.hits[i - 1].event_id > r.hits[i].event_id ||
+			(r.hits[i - 1].event_id == r.hits[i].event_id &&
+			 r.hits[i - 1].attr_id < r.hits[i].attr_id);
+	ok(good, "two rules");
+	r = run(ix, t, SCOPE_EVENTS, "{\"order\":[\"Event.timestamp desc\",\"id desc\"]}", a);
+	for (uint64_t i = 1; i < r.n; i++) {
+		struct misp_event x, y;
+
+		if (store_get(t, T_EVENT, r.hits[i - 1].event_id, NULL, &x) != ERR_OK ||
+		    store_get(t, T_EVENT, r.hits[i].event_id, NULL, &y) != ERR_OK)
+			bail_out("an event is gone");
+		good &= x.timestamp > y.timestamp || (x.timestamp == y.timestamp && x.id > y.id);
+	}
+	ok(good && r.n > 10, "events by time, then id");
+	r = run(ix, t, SCOPE_EVENT_INDEX, "{\"sort\":\"info\",\"direction\":\"asc\"}", a);
+	for (uint64_t i = 1; i < r.n; i++) {
+		struct misp_event x, y;
+
+		if (store_get(t, T_EVENT, r.hits[i - 1].event_id, NULL, &x) != ERR_OK ||
+		    store_get(t, T_EVENT, r.hits[i].event_id, NULL, &y) != ERR_OK)
+			bail_out("an event is gone");
+		good &= str_cmp(x.info, y.info) <= 0;
+	}
+	ok(good, "the index by info");
+}
+
+static void limits(struct seed *sd, struct index *ix)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(arena) struct arena *a = arena_new(1 << 22);
+	OWN(arena) struct arena *small = arena_new(512);
+	volatile bool cancelled = true;
+	struct query q = {.scope = SCOPE_ATTRIBUTES};
+	struct search_result r;
+	struct fail f = {0};
+
+	if (store_read(sd->s, &t, &f) != ERR_OK)
+		bail_out("%s", f.text);
+	is_err(search_run(ix, t, &q, NULL, &cancelled, a, &r, &f), ERR_CANCELLED, "cancelled");
+	is_err(search_run(ix, t, &q, NULL, NULL, small, &r, &f), ERR_LIMIT,
+	       "more results than the arena holds");
+	q.limit = 2;
+	q.page = UINT64_MAX;
+	is_ok(search_run(ix, t, &q, NULL, NULL, a, &r, &f), "a page far behind the end");
+	ok(r.n == 0 && r.total == 1, "is empty, and counted as recorded");
+}
+
+int main(void)
+{
+	struct seed sd;
+	struct index *ix;
+	struct fail f = {0};
+
+	seed_open(&sd, 7);
+	if (index_open(sd.s, NULL, NULL, &ix, &f) != ERR_OK)
+		bail_out("index: %s", f.text);
+	for (int i = 0; i < 25; i++)
+		seed_event(&sd, (unsigned)seed_rand(&sd, 25));
+	for (int round = 0; round < 3; round++) {
+		differ(&sd, ix, 250);
+		for (int i = 0; i < 40; i++)
+			seed_change(&sd);
+	}
+	lookups(&sd, ix);
+	orders(&sd, ix);
+	limits(&sd, ix);
+	index_close(ix);
+	seed_close(&sd);
+	return done_testing();
+}
