@@ -187,7 +187,7 @@ class Bindings:
         for var, path in rec["save"].items():
             value = pick(ours, path)
             if value is None:
-                lost.append(var)
+                lost += [var] if pick(doc, path) is not None else []
             else:
                 self.bind(var, pick(doc, path), value, path)
         return lost
