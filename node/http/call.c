@@ -139,6 +139,8 @@ static void posted(struct task *t, bool dropped)
 
 	if (!dropped)
 		conn_posted(c, why);
+	if ((why & POST_REPLY) && !c->conn)
+		stream_close(c); /* too late: nobody is there to read it */
 	call_unref(c);
 }
 
@@ -204,10 +206,13 @@ void call_detach(struct http_call *c)
 		atomic_fetch_add(&c->srv->n_cancelled, 1);
 	atomic_store(&c->cancelled, true);
 	body_abandon(c);
-	pthread_mutex_lock(&c->lock);
-	stop_source = c->ready && c->reply.kind == REPLY_STREAM && !c->ended;
-	pthread_mutex_unlock(&c->lock);
-	if (stop_source && c->reply.src->ops->cancel)
-		c->reply.src->ops->cancel(c->reply.src);
+	if (c->ready && c->reply.kind == REPLY_STREAM) {
+		pthread_mutex_lock(&c->lock);
+		stop_source = !c->ended && !c->closing;
+		pthread_mutex_unlock(&c->lock);
+		if (stop_source && c->reply.src->ops->cancel)
+			c->reply.src->ops->cancel(c->reply.src);
+		stream_close(c);
+	}
 	call_unref(c);
 }

@@ -92,7 +92,7 @@ struct http_call {
 	struct decoder *decoder;
 	/* reply stream (L) */
 	struct outq out;
-	bool filling, again, woken, ended, aborted;
+	bool filling, again, woken, ended, aborted, closing;
 	/* filling worker only */
 	struct encoder *encoder;
 	uint64_t produced;
@@ -222,6 +222,7 @@ void stream_begin(struct http_call *c, struct reply_source *s);
 void stream_kick(struct http_call *c);			 /* io only: take and ask for more */
 bool stream_move(struct http_call *c, struct outq *to); /* io only; false when aborted */
 bool stream_ended(struct http_call *c);
+void stream_close(struct http_call *c); /* io only: done with it; frees the source */
 void stream_free(struct http_call *c);
 
 /* reply_head.c: the bytes of an answer's head. */

@@ -3,6 +3,7 @@
  * frames them, and stops when the connection has enough.
  *
  * Invariant: produce() is never run twice at once, and never after the source said END or ABORT.
+ * The source is freed by a job that holds the call, so that a wake-up may come until then.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +126,11 @@ static bool note(struct http_call *c, enum produce st, struct seg *s)
 	pthread_mutex_lock(&c->lock);
 	if (s)
 		outq_seg(&c->out, s);
+	if (c->closing) {
+		/* stays `filling`: the job goes on to free the source */
+		pthread_mutex_unlock(&c->lock);
+		return false;
+	}
 	switch (st) {
 	case PRODUCE_MORE:
 		more = c->out.bytes < STREAM_HIGH;
@@ -160,16 +166,68 @@ static void fill(struct http_call *c)
 	}
 }
 
+/* The source, if it is to be freed and by us. */
+static struct reply_source *take_source(struct http_call *c)
+{
+	struct reply_source *src = NULL;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->closing && c->filling) {
+		src = c->reply.src;
+		c->reply.src = NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return src;
+}
+
+static bool is_closing(struct http_call *c)
+{
+	bool closing;
+
+	pthread_mutex_lock(&c->lock);
+	closing = c->closing;
+	pthread_mutex_unlock(&c->lock);
+	return closing;
+}
+
 static void fill_job(struct task *t, bool dropped)
 {
 	struct http_call *c = CONTAINER_OF(t, struct http_call, task_out);
+	struct reply_source *src;
 
-	if (dropped)
-		(void)note(c, PRODUCE_ABORT, NULL);
-	else
-		fill(c);
-	call_post(c, POST_OUTPUT);
+	if (!is_closing(c)) {
+		if (dropped)
+			(void)note(c, PRODUCE_ABORT, NULL);
+		else
+			fill(c);
+		call_post(c, POST_OUTPUT);
+	}
+	src = take_source(c);
+	if (src)
+		src->ops->free(src);
 	call_unref(c);
+}
+
+static void submit(struct http_call *c)
+{
+	call_ref(c);
+	c->task_out.run = fill_job;
+	offload_post(c->srv->conf.workers, &c->task_out);
+}
+
+void stream_close(struct http_call *c)
+{
+	bool need;
+
+	if (c->reply.kind != REPLY_STREAM)
+		return;
+	pthread_mutex_lock(&c->lock);
+	need = !c->closing && !c->filling;
+	c->closing = true;
+	c->filling |= need;
+	pthread_mutex_unlock(&c->lock);
+	if (need)
+		submit(c);
 }
 
 void stream_kick(struct http_call *c)
@@ -187,9 +245,7 @@ void stream_kick(struct http_call *c)
 		fill(c);
 		return;
 	}
-	call_ref(c);
-	c->task_out.run = fill_job;
-	offload_post(c->srv->conf.workers, &c->task_out);
+	submit(c);
 }
 
 bool stream_move(struct http_call *c, struct outq *to)
@@ -223,9 +279,6 @@ bool stream_ended(struct http_call *c)
 
 void stream_free(struct http_call *c)
 {
-	if (c->reply.src)
-		c->reply.src->ops->free(c->reply.src);
-	c->reply.src = NULL;
 	outq_clear(&c->out);
 	encoder_free(c->encoder);
 }

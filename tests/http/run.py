@@ -4,8 +4,10 @@ import gzip
 import hashlib
 import json
 import os
+import random
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -1069,6 +1071,72 @@ def concurrent_mix():
         for t in threads:
             t.join()
     same(errors, [])
+
+
+STORM = [r.encode("latin-1") for r in (
+    NEXT,
+    "GET /test/slow/3 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /test/stream/300000 HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n",
+    "GET /test/stream/300000/inline:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /test/stream/200000/pause:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /test/stream/200000/abort:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "HEAD /test/stream/1000 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /test/later HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /test/forgets HTTP/1.1\r\nHost: x\r\n\r\n",
+    POST + "Content-Length: 5\r\n\r\nhello",
+    "POST /test/sink HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n" + "x" * 4096
+    + "\r\n0\r\n\r\n",
+    "POST /test/sink/limit:100/slow:1 HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n" + "y" * 70000,
+    "POST /test/smallSink/slow:1 HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n" + "y" * 90000,
+)] + [r.encode("latin-1") for r in SMUGGLING.values()]
+
+
+def storm_client(server, rnd, end):
+    """Requests good and broken, cut and mutated, read or not, closed politely or not."""
+    while time.monotonic() < end:
+        data = b"".join(rnd.choice(STORM) for _ in range(rnd.randint(1, 12)))
+        if rnd.random() < 0.3:
+            b = bytearray(data)
+            for _ in range(rnd.randint(1, 5)):
+                b[rnd.randrange(len(b))] = rnd.randrange(256)
+            data = bytes(b)
+        if rnd.random() < 0.3:
+            data = data[:rnd.randrange(len(data) + 1)]
+        k = socket.socket()
+        k.settimeout(2)
+        try:
+            k.connect(("127.0.0.1", server.ports["port"]))
+            at, whole = 0, rnd.random() < 0.5
+            while at < len(data):
+                n = len(data) if whole else rnd.choice([1, 3, 100, 5000])
+                k.sendall(data[at:at + n])
+                at += n
+            how = rnd.random()
+            if how < 0.3:
+                k.shutdown(socket.SHUT_WR)
+            until = time.monotonic() + rnd.random() * 0.5
+            while how < 0.7 and time.monotonic() < until and k.recv(65536):
+                pass
+            if rnd.random() < 0.3:
+                k.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except OSError:
+            pass
+        k.close()
+
+
+@test
+def storm():
+    """Many rude clients at once; afterwards the server answers, holds nothing and stops."""
+    with Server("threads=2", "head_ms=500", "stall_ms=500", "min_rate=100000", "idle_ms=500") as s:
+        end = time.monotonic() + float(os.environ.get("STORM_SECONDS", "4"))
+        threads = [threading.Thread(target=storm_client, args=(s, random.Random(k), end))
+                   for k in range(12)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        same(s.get("/test/hello").body, b"hello\n")
+        assert wait_for(lambda: s.counters()["open"] == 1), s.counters()
 
 
 def main():
