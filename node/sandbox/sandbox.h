@@ -2,8 +2,8 @@
  * sandbox.h - give up rights that the daemon does not need, for good.
  *
  * Landlock (files and TCP ports) holds for the calling thread and what it starts afterwards, so
- * it must be entered before any thread; with threads it is refused. The plan comes from main; this room decides no path except the few that
- * the C library itself reads.
+ * it must be entered before any thread; with threads it is refused. The plan comes from main; this
+ * room decides no path except the few that the C library itself reads.
  */
 #pragma once
 
@@ -50,8 +50,8 @@ struct sandbox_report {
 
 /*
  * Set no_new_privs and enter. ERR_UNSUPPORTED when the mode requires what is not there; ERR_INVAL
- * when a path of the plan does not exist; ERR_BUG when there are threads already. After an error the process must end: part of the
- * sandbox may be in force. `report` may be NULL.
+ * when a path of the plan does not exist; ERR_BUG when there are threads already. After an
+ * error the process must end: part of the sandbox may be in force. `report` may be NULL.
  */
 MUST_USE enum err sandbox_enter(const struct sandbox_plan *plan, struct sandbox_report *report,
 				struct fail *f);
