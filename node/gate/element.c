@@ -38,6 +38,8 @@ enum gate_rule judge_container(const struct stance *st, const struct misp_object
 		return RULE_element_distribution;
 	if (st->misp)
 		return RULE_NONE;
+	if (is_vuln_detail(NULL, o) && vuln_shut(st))
+		return RULE_element_vuln;
 	r = policy_rule(st, &rs);
 	if (r != RULE_NONE)
 		return r;
@@ -86,6 +88,8 @@ enum gate_rule judge_attr(const struct stance *st, const struct misp_object *obj
 	if (st->misp)
 		return RULE_NONE;
 	r = marking_rule(st, &a->tags);
+	if (r == RULE_NONE && is_vuln_detail(a, object) && vuln_shut(st))
+		r = RULE_element_vuln;
 	if (r == RULE_NONE)
 		r = policy_rule(st, &rs);
 	if (r == RULE_NONE && !strip_keeps_attr(st, a, object != NULL))
@@ -130,6 +134,8 @@ enum gate_rule judge_proposal(const struct stance *st, const struct misp_proposa
 		return RULE_element_deleted;
 	if (st->misp)
 		return RULE_NONE;
+	if (is_vuln_detail(&as, NULL) && vuln_shut(st))
+		return RULE_element_vuln;
 	r = policy_rule(st, &rs);
 	if (r != RULE_NONE)
 		return r;

@@ -13,6 +13,7 @@ size_t gate_explain(const struct gate_ctx *c, const struct gate_subject *s, stru
 	struct gate_step *steps = ARENA_ARRAY(a, struct gate_step, RULE_COUNT);
 	OWN(buf) struct buf why = BUF(STEP_MAX);
 	struct stance st;
+	struct marks m;
 	size_t n = 0;
 
 	*v = gate_judge(c, s);
@@ -20,6 +21,8 @@ size_t gate_explain(const struct gate_ctx *c, const struct gate_subject *s, stru
 	if (!steps || !c->policy || !c->audience || !c->facts || !s->event)
 		return 0;
 	st = stance_of(c, s);
+	m = marks_of(&st, &s->event->tags);
+	st.marks = &m;
 	for (unsigned r = RULE_NONE + 1; r < RULE_COUNT; r++) {
 		struct answer answer;
 

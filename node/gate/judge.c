@@ -149,60 +149,87 @@ static struct answer ask_sharing_group(const struct stance *st, struct buf *why)
 
 static struct answer ask_tlp(const struct stance *st, struct buf *why)
 {
-	struct marks m;
+	const struct marks *m = st->marks;
 	enum tlp t;
 	bool may;
 
 	if (st->misp)
 		return answer_because(ANSWER_PASS, why, "MISP's rules only");
-	m = marks_of(st, &st->s->event->tags);
-	t = m.has_tlp ? m.tlp : st->policy->default_tlp;
-	may = tlp_permits(st, t, m.named);
+	if (!m)
+		return answer_because(ANSWER_DENY, why, "the markings are not known");
+	t = m->has_tlp ? m->tlp : st->policy->default_tlp;
+	may = tlp_permits(st, t, m->named);
 	return answer_because(may ? ANSWER_PASS : ANSWER_DENY, why,
 			      "the event is tlp:%s%s, the audience may %shold it (up to tlp:%s%s)",
-			      tlp_name(t), m.has_tlp ? "" : " by default", may ? "" : "not ",
+			      tlp_name(t), m->has_tlp ? "" : " by default", may ? "" : "not ",
 			      tlp_name((enum tlp)(TLP_CLEAR - (int)MIN(st->aud->tlp, TLP_CLEAR))),
-			      m.named ? ", named recipient" : "");
+			      m->named ? ", named recipient" : "");
 }
 
 static struct answer ask_pap(const struct stance *st, struct buf *why)
 {
-	struct marks m;
+	const struct marks *m = st->marks;
 	enum pap p;
 	bool may;
 
 	if (st->misp)
 		return answer_because(ANSWER_PASS, why, "MISP's rules only");
-	m = marks_of(st, &st->s->event->tags);
-	p = m.has_pap ? m.pap : st->policy->default_pap;
+	if (!m)
+		return answer_because(ANSWER_DENY, why, "the markings are not known");
+	p = m->has_pap ? m->pap : st->policy->default_pap;
 	may = pap_permits(st, p);
 	return answer_because(may ? ANSWER_PASS : ANSWER_DENY, why,
 			      "the event is pap:%s%s, the audience may %shold it", pap_name(p),
-			      m.has_pap ? "" : " by default", may ? "" : "not ");
+			      m->has_pap ? "" : " by default", may ? "" : "not ");
 }
 
 static struct answer ask_embargo(const struct stance *st, struct buf *why)
 {
-	struct marks m;
+	const struct marks *m = st->marks;
 	struct answer a;
 	char t[32];
 
 	if (st->misp)
 		return answer_because(ANSWER_PASS, why, "MISP's rules only");
-	m = marks_of(st, &st->s->event->tags);
-	a = embargo_answer(st, &m);
-	if (!m.has_embargo)
+	if (!m)
+		return answer_because(ANSWER_DENY, why, "the markings are not known");
+	a = embargo_answer(st, m);
+	if (!m->has_embargo)
 		return answer_because(a, why, "no embargo");
 	if (a.outcome == GATE_RELEASE)
 		return answer_because(a, why, "no embargo holds for class %s",
 				      class_name((enum release_class)st->cls));
-	if (m.shut[st->cls] != INT64_MAX && m.shut[st->cls] <= st->facts->now)
+	if (m->shut[st->cls] != INT64_MAX && m->shut[st->cls] <= st->facts->now)
 		return answer_because(a, why,
 				      "the embargo of class %s ended at %s, but the clock is not trusted",
 				      class_name((enum release_class)st->cls),
-				      time_text(m.shut[st->cls], t));
+				      time_text(m->shut[st->cls], t));
 	return answer_because(a, why, "an embargo holds for class %s until %s",
 			      class_name((enum release_class)st->cls), time_text(a.until, t));
+}
+
+static struct answer ask_vuln(const struct stance *st, struct buf *why)
+{
+	const struct marks *m = st->marks;
+	int64_t until;
+	char t[32];
+
+	if (st->misp)
+		return answer_because(ANSWER_PASS, why, "MISP's rules only");
+	if (!m)
+		return answer_because(ANSWER_DENY, why, "the markings are not known");
+	if (!m->rmsv || st->cls == CLASS_OWN)
+		return answer_because(ANSWER_PASS, why, "%s",
+				      m->rmsv ? "the audience is of class own" :
+						"not tagged as a vulnerability record");
+	if (st->policy->use & USE_RMSV && !m->disclosed)
+		return answer_because((struct answer){GATE_HOLD, INT64_MAX}, why,
+				      "a vulnerability record that is not disclosed");
+	until = m->freeze_approved ? 0 : freeze_until(st);
+	if (until && st->cls <= CLASS_SECTOR)
+		return answer_because((struct answer){GATE_HOLD, until}, why,
+				      "a freeze window is on until %s", time_text(until, t));
+	return answer_because(ANSWER_PASS, why, "disclosed, and no freeze window is on");
 }
 
 static struct answer ask_policy(const struct stance *st, struct buf *why)
@@ -265,9 +292,14 @@ struct verdict judge_event(const struct stance *st)
 struct verdict gate_judge(const struct gate_ctx *c, const struct gate_subject *s)
 {
 	struct stance st;
+	struct marks m;
 
 	if (!c->policy || !c->audience || !c->facts || !s->event)
 		return (struct verdict){GATE_DENY, RULE_NONE, 0};
 	st = stance_of(c, s);
+	if (!st.misp) {
+		m = marks_of(&st, &s->event->tags);
+		st.marks = &m;
+	}
 	return judge_event(&st);
 }

@@ -8,6 +8,8 @@
 #include "gate/gate.h"
 #include "gate/policy_impl.h"
 
+struct marks;
+
 /* How the audience stands to the event; worked out once a call. */
 struct stance {
 	const struct policy *policy;
@@ -19,6 +21,7 @@ struct stance {
 	bool owner; /* the audience's organisation owns the event here (org_id) */
 	bool local; /* operator or user of a local organisation */
 	uint8_t cls; /* release class, own for owners */
+	const struct marks *marks; /* of the event; only while the event is judged */
 };
 struct stance stance_of(const struct gate_ctx *c, const struct gate_subject *s);
 
@@ -51,6 +54,7 @@ struct marks {
 	int64_t shut[CLASS_COUNT]; /* for each class: opens then (seconds); INT64_MIN: not shut,
 				      INT64_MAX: not by time */
 	bool named; /* the audience's organisation is a named recipient */
+	bool rmsv, disclosed, freeze_approved; /* vulnerability records */
 };
 struct marks marks_of(const struct stance *st, const struct entity_list *tags);
 bool tlp_permits(const struct stance *st, enum tlp t, bool named);
@@ -59,6 +63,15 @@ bool pap_permits(const struct stance *st, enum pap p);
 struct answer embargo_answer(const struct stance *st, const struct marks *m);
 /* Tags that are the gate's own: embargoes and named recipients. */
 bool tag_is_gates(struct str name);
+
+/* ---- vulnerability records (vuln.c) ---- */
+
+void mark_vuln(struct marks *m, struct str name);
+/* Until when a freeze window of the policy is on; 0: none is. */
+int64_t freeze_until(const struct stance *st);
+/* Are details of vulnerabilities of this event shut to the audience? */
+bool vuln_shut(const struct stance *st);
+bool is_vuln_detail(const struct misp_attr *a, const struct misp_object *o);
 
 /* ---- rules of the policy file (policy_rules.c) ---- */
 

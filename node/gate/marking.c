@@ -8,8 +8,17 @@
 
 #define SHUT_NOT INT64_MIN
 
+/* Most tags are none of the gate's: their first letter tells. */
+static bool may_mark(struct str name)
+{
+	name = str_trim(name);
+	return name.n && strchr("tperTPER", name.p[0]);
+}
+
 bool tag_is_gates(struct str name)
 {
+	if (!may_mark(name))
+		return false;
 	return taxo_in(name, "embargo") || taxo_in(name, "tocsin") ||
 	       str_eq_nocase(str_trim(name), STR("embargo"));
 }
@@ -77,6 +86,8 @@ struct marks marks_of(const struct stance *st, const struct entity_list *tags)
 			mark_unknown(&m);
 			continue;
 		}
+		if (!may_mark(t->name))
+			continue;
 		if (taxo_in(t->name, "tlp")) {
 			m.has_tlp = true;
 			m.tlp = tlp_min(m.tlp, taxo_tlp(t->name));
@@ -85,6 +96,7 @@ struct marks marks_of(const struct stance *st, const struct entity_list *tags)
 			m.pap = pap_min(m.pap, taxo_pap(t->name));
 		}
 		mark_embargo(&m, t->name);
+		mark_vuln(&m, t->name);
 		mark_recipient(st, &m, t->name);
 	}
 	return m;
