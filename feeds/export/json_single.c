@@ -158,63 +158,117 @@ static void object_row(struct buf *b, const struct misp_object *o)
 	jp_micro(b, "last_seen", o->last_seen);
 }
 
+/* Three forms (parameter `form`): "add" has the object alone; "view" has the event's stub in it, and
+   AttributeTag in each attribute; "edit" likewise, with the stub beside the object. */
 struct object_state {
-	bool any;
+	bool any, tags;
 };
+
+static void event_stub(struct buf *b, const struct misp_event *e)
+{
+	LIT(b, ",\"Event\":{\"id\":\"");
+	buf_u64(b, e->id);
+	buf_putc(b, '"');
+	jp_str(b, "info", e->info);
+	jp_num(b, "org_id", e->org_id);
+	jp_num(b, "orgc_id", e->orgc_id);
+	buf_putc(b, '}');
+}
 
 static enum err object_element(struct export_run *r, const struct rel_event *re,
 			       const struct rel_element *el)
 {
 	struct object_state *st = r->state;
 	struct buf *b = out(r);
-	if (el->kind == EL_OBJECT) {
+	if (el->kind == EL_OBJECT && !r->n) {
 		LIT(b, "{\"Object\":");
 		object_row(b, el->object);
-		if (r->opts->include_context) {
-			LIT(b, ",\"Event\":{\"id\":\"");
-			buf_u64(b, re->e->id);
-			buf_putc(b, '"');
-			jp_str(b, "info", re->e->info);
-			jp_num(b, "org_id", re->e->org_id);
-			jp_num(b, "orgc_id", re->e->orgc_id);
-			buf_putc(b, '}');
-		}
-		if (r->opts->full_tags && el->n_refs) {
-			LIT(b, ",\"ObjectReference\":[");
-			for (uint32_t i = 0; i < el->n_refs; i++) {
-				if (i)
-					buf_putc(b, ',');
-				jp_ref(b, &el->refs[i], &el->ref_targets[i], el->object, re);
-			}
-			buf_putc(b, ']');
-		}
-		LIT(b, ",\"Attribute\":[");
-		st->any = false;
+		st->tags = !str_is(param(r, "form"), "add");
+		if (str_is(param(r, "form"), "view"))
+			event_stub(b, re->e);
 		r->n++;
 	} else if (el->kind == EL_ATTR && r->n) {
 		if (st->any)
 			buf_putc(b, ',');
+		else
+			LIT(b, ",\"Attribute\":[");
 		st->any = true;
 		attr_row(b, el->attr, true);
-		LIT(b, ",\"AttributeTag\":[]}");
+		if (st->tags)
+			LIT(b, ",\"AttributeTag\":[]");
+		buf_putc(b, '}');
 	}
 	return buf_err(b);
 }
 
-static enum err object_end(struct export_run *r)
+static enum err object_event_end(struct export_run *r, const struct rel_event *re)
 {
-	if (r->n)
-		LIT(out(r), "]}}");
-	return buf_err(out(r));
+	struct object_state *st = r->state;
+	struct buf *b = out(r);
+	if (!r->n)
+		return ERR_OK;
+	if (st->any)
+		buf_putc(b, ']');
+	buf_putc(b, '}');
+	if (str_is(param(r, "form"), "edit"))
+		event_stub(b, re->e);
+	buf_putc(b, '}');
+	return buf_err(b);
 }
 
 const struct exporter export_object_view = {
 	.name = ".object",
 	.media = "application/json",
 	.type_name = "json",
-	.doc = "one object with its attributes, as objects/view answers",
+	.doc = "one object with its attributes, as the calls of objects answer",
 	.scopes = EXPORT_OBJECTS,
 	.state_size = sizeof(struct object_state),
 	.element = object_element,
-	.end = object_end,
+	.event_end = object_event_end,
+};
+
+/* ---- one reference of an object: parameter `id`, and `form` "add" ---- */
+
+static enum err ref_element(struct export_run *r, const struct rel_event *re,
+			    const struct rel_element *el)
+{
+	struct buf *b = out(r);
+	uint64_t id = 0;
+	(void)re;
+	if (el->kind != EL_OBJECT || r->n || !str_u64(param(r, "id"), &id))
+		return ERR_OK;
+	for (uint32_t i = 0; i < el->n_refs; i++) {
+		const struct misp_ref *ref = &el->refs[i];
+		if (ref->id != id)
+			continue;
+		LIT(b, "{\"ObjectReference\":{\"id\":\"");
+		buf_u64(b, ref->id);
+		buf_putc(b, '"');
+		jp_uuid(b, "uuid", ref->uuid);
+		jp_time(b, "timestamp", ref->timestamp);
+		jp_num(b, "object_id", ref->object_id);
+		jp_num(b, "event_id", ref->event_id);
+		jp_uuid(b, "source_uuid", el->object->uuid);
+		jp_uuid(b, "referenced_uuid", ref->referenced_uuid);
+		jp_num(b, "referenced_id", ref->referenced_id);
+		jp_num(b, "referenced_type", ref->referenced_type);
+		jp_str(b, "relationship_type", ref->relationship_type);
+		jp_str(b, "comment", ref->comment);
+		jp_bool(b, "deleted", ref->deleted);
+		if (str_is(param(r, "form"), "add"))
+			jp_uuid(b, "object_uuid", el->object->uuid);
+		LIT(b, "}}");
+		r->n++;
+		break;
+	}
+	return buf_err(b);
+}
+
+const struct exporter export_reference_view = {
+	.name = ".reference",
+	.media = "application/json",
+	.type_name = "json",
+	.doc = "one reference, as the calls of objectReferences answer",
+	.scopes = EXPORT_OBJECTS,
+	.element = ref_element,
 };

@@ -7,44 +7,21 @@
 
 #define ATTR_BODY_MAX (1ull << 30)
 
-struct param {
-	const char *name;
-	struct str value;
-};
-
-static struct str param_get(void *user, const char *name)
-{
-	for (const struct param *p = user; p->name; p++)
-		if (strcmp(p->name, name) == 0)
-			return p->value;
-	return STR_NONE;
-}
-
 /* Send attributes by id through the gate. */
-static enum err answer_attrs(struct http_req *r, const char *exporter, uint64_t event_id,
-			     const struct search_hit *hits, uint64_t n, const struct param *params,
-			     bool is_view, struct fail *f)
+static enum err answer_attrs(struct http_req *r, const char *exporter,
+			     const struct search_hit *hits, uint64_t n,
+			     const struct rest_pair *params, bool is_view, struct fail *f)
 {
-	OWN(view) struct view *v = NULL;
-	OWN(sealed) struct sealed *s = NULL;
-	struct query q = {.scope = SCOPE_ATTRIBUTES, .with_attachments = is_view};
-	struct egress_query eq = {.query = &q,
-				  .exporter = export_find(str_c(exporter)),
-				  .opts = rest_export_opts(r, EXPORT_ATTRIBUTES),
-				  .hits = hits,
-				  .n_hits = n,
-				  .deleted_too = !is_view};
-	(void)event_id;
-	eq.opts.include_event_uuid = is_view;
-	eq.opts.full_tags = is_view;
-	if (params) {
-		eq.opts.param = param_get;
-		eq.opts.param_user = (void *)(uintptr_t)params;
-	}
-	TRY(rest_view(r, &v, f));
-	TRY(egress_search(&v, &eq, NULL, NULL, &s, f));
-	rest_sealed(r, &s, "application/json; charset=UTF-8");
-	return ERR_OK;
+	struct rest_export x = {.exporter = exporter,
+				.scope = EXPORT_ATTRIBUTES,
+				.hits = hits,
+				.n = n,
+				.params = params,
+				.deleted_too = !is_view,
+				.attachments = is_view,
+				.event_uuid = is_view,
+				.full_tags = is_view};
+	return rest_send(r, &x, f);
 }
 
 /* {"attribute_0":{..},..} of the refused ones. */
@@ -71,15 +48,6 @@ static void none_saved(struct http_req *r, const struct ingest_result *res, bool
 	rest_not_saved(r, "add", "Attribute", STR_NONE, errors);
 }
 
-static bool event_editable(struct http_req *r, const struct misp_event *e)
-{
-	const struct api_user *u = me(r);
-	return (u->perms & perm_site_admin) ||
-	       (e->orgc_id == u->user.org_id &&
-		((u->perms & perm_modify_org) ||
-		 ((u->perms & perm_modify) && e->user_id == u->user.id)));
-}
-
 static enum err attributes_add(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
@@ -98,7 +66,7 @@ static enum err attributes_add(struct http_req *r, struct fail *f)
 		reply_error(r, 404, "Invalid event");
 		return ERR_OK;
 	}
-	if (!event_editable(r, &e)) {
+	if (!rest_may_modify(r, &e)) {
 		reply_error(r, 403, "You do not have permission to do that.");
 		return ERR_OK;
 	}
@@ -117,11 +85,11 @@ static enum err attributes_add(struct http_req *r, struct fail *f)
 			return fail(f, ERR_NOMEM, "no memory");
 		for (uint32_t i = 0; i < res.n_ids; i++)
 			hits[i] = (struct search_hit){e.id, res.ids[i].parent, res.ids[i].id};
-		struct param params[] = {
+		struct rest_pair params[] = {
 			{"list", res.n_ids > 1 ? STR("1") : STR_NONE},
 			{"errors", list && res.n_problems ? problems_json(r, &res) : STR_NONE},
 			{NULL, STR_NONE}};
-		return answer_attrs(r, ".attributes-saved", e.id, hits, res.n_ids, params, false, f);
+		return answer_attrs(r, ".attributes-saved", hits, res.n_ids, params, false, f);
 	}
 	if (err == ERR_OK)
 		none_saved(r, &res, list);
@@ -155,7 +123,7 @@ static enum err attributes_view(struct http_req *r, struct fail *f)
 		return ERR_OK;
 	}
 	struct search_hit hit = {e.id, a.object_id, a.id};
-	return answer_attrs(r, ".attribute", e.id, &hit, 1, NULL, true, f);
+	return answer_attrs(r, ".attribute", &hit, 1, NULL, true, f);
 }
 
 static enum err attributes_edit(struct http_req *r, struct fail *f)
@@ -166,7 +134,7 @@ static enum err attributes_edit(struct http_req *r, struct fail *f)
 	struct fail why = {0};
 	if (!find_attr(r, 404, &e, &a, f))
 		return ERR_OK;
-	if (!event_editable(r, &e)) {
+	if (!rest_may_modify(r, &e)) {
 		reply_error(r, 403, "You do not have permission to do that.");
 		return ERR_OK;
 	}
@@ -179,13 +147,13 @@ static enum err attributes_edit(struct http_req *r, struct fail *f)
 		return ERR_OK;
 	struct search_hit hit = {e.id, a.object_id, a.id};
 	if (raw_count(raw, EL_ATTR) == 0)
-		return answer_attrs(r, ".attribute", e.id, &hit, 1, NULL, false, f);
+		return answer_attrs(r, ".attribute", &hit, 1, NULL, false, f);
 	struct admit_facts facts = rest_facts(r);
 	struct origin o = rest_origin(r);
 	enum err err =
 		ingest_attr_edit(&api_of(r)->ingest, a.id, &raw, &o, &facts, r->arena, &res, &why);
 	if (err == ERR_OK && res.n_problems == 0)
-		return answer_attrs(r, ".attribute", e.id, &hit, 1, NULL, false, f);
+		return answer_attrs(r, ".attribute", &hit, 1, NULL, false, f);
 	me(r)->url = STR("/attributes/edit");
 	if (err == ERR_OK)
 		rest_not_saved(r, "edit", "Attribute", STR_NONE, res.problems[0].errors);
@@ -207,7 +175,7 @@ static enum err attributes_delete(struct http_req *r, struct fail *f)
 		    str_is(req_arg(r, "hard"), "1");
 	if (!find_attr(r, 404, &e, &a, f))
 		return ERR_OK;
-	if (!event_editable(r, &e)) {
+	if (!rest_may_modify(r, &e)) {
 		reply_error(r, 403, "You do not have permission to do that.");
 		return ERR_OK;
 	}
@@ -234,7 +202,7 @@ static enum err attributes_restore(struct http_req *r, struct fail *f)
 		reply_error(r, 405, "Invalid Attribute");
 		return ERR_OK;
 	}
-	if (!event_editable(r, &e)) {
+	if (!rest_may_modify(r, &e)) {
 		reply_error(r, 403, "You do not have permission to do that.");
 		return ERR_OK;
 	}

@@ -6,11 +6,6 @@
 #include "api/upload.h"
 #include "base/log.h"
 
-static struct str id_text(struct http_req *r, uint64_t id)
-{
-	return arena_printf(r->arena, "%llu", (unsigned long long)id);
-}
-
 static void url_with_id(struct http_req *r, const char *action, struct str id)
 {
 	me(r)->url = arena_printf(r->arena, "/events/%s/%.*s", action, STR_ARG(id));
@@ -94,18 +89,6 @@ static enum err events_add(struct http_req *r, struct fail *f)
 
 /* ---- permission ---- */
 
-/* May the caller change this event (sync-protocol.md 4.5.2, 2)? */
-static bool may_modify(struct http_req *r, const struct misp_event *e)
-{
-	const struct api_user *u = me(r);
-	if (u->perms & perm_site_admin)
-		return true;
-	if (e->orgc_id != u->user.org_id)
-		return false;
-	return (u->perms & perm_modify_org) ||
-	       ((u->perms & perm_modify) && e->user_id == u->user.id);
-}
-
 static enum err find_event(struct http_req *r, struct str id, struct misp_event *e, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
@@ -129,11 +112,11 @@ static enum err events_edit(struct http_req *r, struct fail *f)
 	OWN(raw) struct raw_event *raw = upload_take(r);
 	if (!raw)
 		return ERR_OK;
-	if (!may_modify(r, &e) && !may(r, perm_sync)) {
+	if (!rest_may_modify(r, &e) && !may(r, perm_sync)) {
 		reply_error(r, 403, "You are not authorised to do that.");
 		return ERR_OK;
 	}
-	struct str id = id_text(r, e.id);
+	struct str id = rest_id(r, e.id);
 	url_with_id(r, "edit", id);
 	struct uuid given = raw_head(raw)->uuid;
 	if (!uuid_is_nil(given) && !uuid_eq(given, e.uuid)) {
@@ -141,7 +124,7 @@ static enum err events_edit(struct http_req *r, struct fail *f)
 			       STR("\"Event could not be saved: Could not find the local event.\""));
 		return ERR_OK;
 	}
-	if (!may_modify(r, &e) && !e.locked) {
+	if (!rest_may_modify(r, &e) && !e.locked) {
 		rest_not_saved(r, "edit", "Event", id,
 			       STR("\"Event could not be saved: The user used to edit the event is not "
 				   "authorised to do so. This can be caused by the user not being of "
@@ -228,7 +211,7 @@ static bool delete_one(struct http_req *r, struct str id, struct fail *f)
 {
 	struct misp_event e;
 	struct origin o = rest_origin(r);
-	return find_event(r, id, &e, f) == ERR_OK && may_modify(r, &e) &&
+	return find_event(r, id, &e, f) == ERR_OK && rest_may_modify(r, &e) &&
 	       ingest_event_delete(&api_of(r)->ingest, e.id, true, &o, f) == ERR_OK;
 }
 
@@ -289,7 +272,7 @@ static enum err set_published(struct http_req *r, bool publish, const char *acti
 		return ERR_OK;
 	}
 	TRY(ingest_publish(&api_of(r)->ingest, e.id, publish, &o, f));
-	struct str id = id_text(r, e.id);
+	struct str id = rest_id(r, e.id);
 	url_with_id(r, action, id);
 	rest_saved(r, id, "%s", done);
 	return ERR_OK;

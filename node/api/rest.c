@@ -321,3 +321,94 @@ enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 	rest_sealed(r, &s, "application/json; charset=UTF-8");
 	return ERR_OK;
 }
+
+/* ---- single elements ---- */
+
+static struct str pair_get(void *user, const char *name)
+{
+	for (const struct rest_pair *p = user; p->name; p++)
+		if (strcmp(p->name, name) == 0)
+			return p->value;
+	return STR_NONE;
+}
+
+/* A long answer is written after the handler has returned: the list must live as long. */
+static enum err pairs_keep(struct http_req *r, const struct rest_pair *v, void **out)
+{
+	size_t n = 1;
+	while (v[n - 1].name)
+		n++;
+	struct rest_pair *copy = ARENA_ARRAY(r->arena, struct rest_pair, n);
+	if (!copy)
+		return ERR_NOMEM;
+	memcpy(copy, v, n * sizeof(*v));
+	*out = copy;
+	return ERR_OK;
+}
+
+enum err rest_export(struct http_req *r, const struct rest_export *x, struct sealed **out,
+		     struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	enum search_scope scope = x->scope == EXPORT_ATTRIBUTES ? SCOPE_ATTRIBUTES
+				  : x->scope == EXPORT_OBJECTS	? SCOPE_OBJECTS
+								: SCOPE_EVENTS;
+	struct query q = {.scope = scope, .with_attachments = x->attachments};
+	struct egress_query eq = {.query = &q,
+				  .exporter = export_find(str_c(x->exporter)),
+				  .opts = rest_export_opts(r, x->scope),
+				  .hits = x->hits,
+				  .n_hits = x->n,
+				  .deleted_too = x->deleted_too};
+	eq.opts.include_event_uuid = x->event_uuid;
+	eq.opts.include_sightings = x->sightings;
+	eq.opts.include_context = x->context;
+	eq.opts.full_tags = x->full_tags;
+	eq.opts.metadata = x->metadata;
+	if (x->params) {
+		TRY(pairs_keep(r, x->params, &eq.opts.param_user));
+		eq.opts.param = pair_get;
+	}
+	if (BUG(!eq.exporter))
+		return fail(f, ERR_NOENT, "no exporter %s", x->exporter);
+	TRY(rest_view(r, &v, f));
+	return egress_search(&v, &eq, NULL, NULL, out, f);
+}
+
+enum err rest_send(struct http_req *r, const struct rest_export *x, struct fail *f)
+{
+	OWN(sealed) struct sealed *s = NULL;
+	TRY(rest_export(r, x, &s, f));
+	rest_sealed(r, &s, "application/json; charset=UTF-8");
+	return ERR_OK;
+}
+
+enum err rest_send_or(struct http_req *r, const struct rest_export *x, int status, const char *text,
+		      struct fail *f)
+{
+	OWN(sealed) struct sealed *s = NULL;
+	OWN(buf) struct buf b = BUF(ANSWER_MAX);
+	TRY(rest_export(r, x, &s, f));
+	TRY(rest_sealed_all(&s, &b, f));
+	if (b.n)
+		rest_answer(r, 200, &b);
+	else
+		reply_error(r, status, "%s", text);
+	return ERR_OK;
+}
+
+bool rest_may_modify(struct http_req *r, const struct misp_event *e)
+{
+	const struct api_user *u = me(r);
+	if (u->perms & perm_site_admin)
+		return true;
+	if (e->orgc_id != u->user.org_id)
+		return false;
+	return (u->perms & perm_modify_org) ||
+	       ((u->perms & perm_modify) && e->user_id == u->user.id);
+}
+
+struct str rest_id(struct http_req *r, uint64_t id)
+{
+	return arena_printf(r->arena, "%llu", (unsigned long long)id);
+}

@@ -55,6 +55,33 @@ void rest_sealed(struct http_req *r, struct sealed **s, const char *content_type
 /* As JSON inside the handler: pull everything (at most ANSWER_MAX) into `out`. */
 MUST_USE enum err rest_sealed_all(struct sealed **s, struct buf *out, struct fail *f);
 
+/* Parameters of the exporters behind single calls. A list of them ends with a name of NULL. */
+struct rest_pair {
+	const char *name;
+	struct str value;
+};
+/* Exactly these elements through the gate, in the form of an exporter (dot-names too). */
+struct rest_export {
+	const char *exporter;
+	unsigned scope; /* enum export_scope */
+	const struct search_hit *hits;
+	uint64_t n;
+	const struct rest_pair *params; /* NULL: none; the texts live as long as the request */
+	bool deleted_too, attachments, sightings, event_uuid, full_tags, context, metadata;
+};
+MUST_USE enum err rest_export(struct http_req *r, const struct rest_export *x, struct sealed **out,
+			      struct fail *f);
+/* The same, sent. */
+MUST_USE enum err rest_send(struct http_req *r, const struct rest_export *x, struct fail *f);
+/* The same, sent unless nothing passed the gate: then MISP's error document with this text. */
+MUST_USE enum err rest_send_or(struct http_req *r, const struct rest_export *x, int status,
+			       const char *text, struct fail *f);
+
+/* May the caller change this event (sync-protocol.md 4.5.2, 2)? */
+bool rest_may_modify(struct http_req *r, const struct misp_event *e);
+/* A number as text, in the request's arena. */
+struct str rest_id(struct http_req *r, uint64_t id);
+
 /* A view for the caller. */
 MUST_USE enum err rest_view(struct http_req *r, struct view **v, struct fail *f);
 /* Facts of the caller for the way in, and the origin. */

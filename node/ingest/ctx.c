@@ -131,7 +131,7 @@ void ingest_ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors
 		c->out->problems = ARENA_ARRAY(c->out_arena, struct ingest_problem, PROBLEMS_MAX);
 	struct str text = arena_str(c->out_arena, str_c(errors));
 	if (c->out->problems && text.p)
-		c->out->problems[c->out->n_problems++] = (struct ingest_problem){index, text};
+		c->out->problems[c->out->n_problems++] = (struct ingest_problem){.index = index, .errors = text};
 }
 
 void ingest_ctx_id(struct ingest_ctx *c, enum element_kind k, uint64_t id, uint64_t parent)

@@ -55,6 +55,10 @@ static enum err run_add(struct store_wtxn *w, void *arg, struct fail *f)
 			if (passes[p] & KIND(e.kind))
 				TRY(ingest_put_element(c, w, &e, c->index_of[i], f));
 		}
+	if (j->adding_object && c->out->n_problems) {
+		c->out->problems[0].is_object = c->out->n_ids == 0;
+		return fail(f, ERR_INVAL, "%.*s", STR_ARG(c->out->problems[0].errors));
+	}
 	return touch_event(c, w, f);
 }
 
@@ -86,6 +90,8 @@ static enum err one_job(const struct ingest_env *env, struct job *j, struct raw_
 	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(admitted_raw(adm));
 	enum err e = cur ? ingest_ctx_prepare(&c, cur, KINDS_ALL, (uint32_t)MIN(n, UINT32_MAX), &end, f)
 			 : ERR_NOMEM;
+	if (e == ERR_OK && j->adding_object && out->n_problems)
+		e = fail(f, ERR_INVAL, "%.*s", STR_ARG(out->problems[0].errors));
 	if (e == ERR_OK) {
 		j->c = &c;
 		j->before = *out;
@@ -101,7 +107,7 @@ enum err ingest_elements_add(const struct ingest_env *env, uint64_t event_id,
 			     struct admit_facts *facts, bool break_on_duplicate, struct arena *a,
 			     struct ingest_result *out, struct fail *f)
 {
-	struct job j = {.event_id = event_id};
+	struct job j = {.event_id = event_id, .adding_object = raw_root(*raw) == RAW_OBJECT};
 	return one_job(env, &j, raw, o, facts, run_add, break_on_duplicate, a, out, f);
 }
 

@@ -29,6 +29,8 @@ enum ingest_outcome { INGEST_ADDED, INGEST_UPDATED, INGEST_UNCHANGED, INGEST_REF
 struct ingest_problem {
 	uint32_t index; /* of the element in its list, from 0 */
 	struct str errors; /* JSON map {field:[message]} or a JSON string */
+	bool is_object; /* the object itself, not one of its attributes */
+	struct str relation; /* of an attribute in an object */
 };
 
 struct ingest_result {
@@ -59,7 +61,8 @@ MUST_USE enum err ingest_event_edit(const struct ingest_env *env, uint64_t event
 MUST_USE enum err ingest_event_merge(const struct ingest_env *env, struct raw_event **raw,
 				     const struct origin *o, struct admit_facts *facts,
 				     struct arena *a, struct ingest_result *out, struct fail *f);
-/* Attributes or an object added to an event. */
+/* Attributes or an object added to an event. An object is taken whole or not at all: with a problem
+   in any part, ERR_INVAL and the problems. */
 MUST_USE enum err ingest_elements_add(const struct ingest_env *env, uint64_t event_id,
 				      struct raw_event **raw, const struct origin *o,
 				      struct admit_facts *facts, bool break_on_duplicate,

@@ -56,6 +56,17 @@ static enum err prepare_one(struct ingest_ctx *c, struct element *e, struct fail
 	return ERR_OK;
 }
 
+/* Which part of an object the last problem is about. */
+static void name_problem(struct ingest_ctx *c, const struct element *e)
+{
+	if (!c->out->n_problems)
+		return;
+	struct ingest_problem *p = &c->out->problems[c->out->n_problems - 1];
+	p->is_object = e->kind == EL_OBJECT;
+	if (e->kind == EL_ATTR)
+		p->relation = arena_str(c->out_arena, e->attr.object_relation);
+}
+
 enum err ingest_ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cur, unsigned kinds,
 			    uint32_t max, bool *end, struct fail *f)
 {
@@ -86,6 +97,7 @@ enum err ingest_ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cur, unsign
 		err = prepare_one(c, e, &problem);
 		if (err == ERR_INVAL) {
 			ingest_ctx_problem(c, c->next_index++, problem.text);
+			name_problem(c, e);
 			struct ordmap_slot *s =
 				e->kind == EL_OBJECT ? ingest_ordmap_at(&c->objects, e->ordinal, true) : NULL;
 			if (s)
