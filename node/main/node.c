@@ -10,10 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "egress/openings.h"
 #include "gate/policy.h"
+#include "main/guarded_clock.h"
 #include "metrics/metrics.h"
 #include "sandbox/sandbox.h"
 
@@ -97,9 +98,8 @@ static enum err load_policy(struct node *n, struct fail *f)
 
 static int64_t embargo_now(void *user, bool *trusted)
 {
-	(void)user;
-	*trusted = true;
-	return clock_now();
+	struct node *n = user;
+	return guarded_clock_now(n->clock, trusted);
 }
 
 /* ---- opening ---- */
@@ -206,8 +206,17 @@ static enum err load_host(struct node *n, struct fail *f)
 static bool is_ready(void *user, struct buf *why)
 {
 	struct node *n = user;
+	bool trusted;
 	if (atomic_load(&n->stopping)) {
 		buf_puts(why, "stopping\n");
+		return false;
+	}
+	guarded_clock_now(n->clock, &trusted);
+	if (!trusted && !policy_is_misp_compat(n->policy)) {
+		buf_printf(why,
+			   "the clock is not trusted (%s): embargoes that have ended stay shut until "
+			   "`tocsin clock accept`\n",
+			   guarded_clock_alarm(n->clock));
 		return false;
 	}
 	return true;
@@ -319,17 +328,21 @@ enum err node_start(struct node *n, struct fail *f)
 	default_base_url(n);
 	TRY(load_host(n, f));
 	TRY(metrics_setup(f));
+	TRY(guarded_clock_new(n->store, &n->clock, f));
 	TRY(index_open(n->store, index_progress, n, &n->index, f));
 	fill_api(n);
 	struct offload_conf oc = {.threads = (unsigned)n->conf->workers};
 	TRY(offload_new(&oc, &n->workers, f));
 	TRY(make_server(n, f));
+	TRY(openings_start(&n->api.egress, &n->openings, f));
 	return http_server_start(n->http, f);
 }
 
 enum err node_reload(struct node *n, struct fail *f)
 {
 	enum err e = load_policy(n, f);
+	if (e == ERR_OK)
+		openings_rescan(n->openings);
 	if (e == ERR_OK && n->conf->tls_cert)
 		e = http_server_reload(n->http, f);
 	return e;
@@ -345,10 +358,14 @@ void node_stop(struct node *n)
 	if (n->http)
 		http_server_free(MOVE(n->http));
 	offload_free(MOVE(n->workers));
+	openings_stop(MOVE(n->openings));
+	if (n->clock)
+		guarded_clock_persist(n->clock);
 	if (n->index)
 		index_close(MOVE(n->index));
 	if (n->store)
 		store_close(MOVE(n->store));
+	guarded_clock_free(MOVE(n->clock));
 	if (n->policy)
 		policy_unref(MOVE(n->policy));
 	pthread_mutex_destroy(&n->policy_lock);

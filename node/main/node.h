@@ -20,6 +20,8 @@ struct node {
 	struct api api;
 	char key_secret[32];
 	char base_url[1024], org_name[300];
+	struct guarded_clock *clock;
+	struct openings *openings;
 	/* the policy in force; swapped by a reload */
 	pthread_mutex_t policy_lock;
 	struct policy *policy;

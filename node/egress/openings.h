@@ -1,0 +1,22 @@
+/*
+ * openings.h - embargoes that end: each opening becomes a change in the change log, so that feeds,
+ * streams and incremental consumers see it although the event did not change (gate.md section 5).
+ *
+ * A thread follows the change log, asks the gate for each event which audiences of the policy it is
+ * held from and until when, and writes CHANGE_OPEN within a second of that time. What opened while
+ * the node was down is written at the start. Openings wait while the clock is not trusted.
+ */
+#pragma once
+
+#include "egress/egress.h"
+
+struct openings;
+
+/* Scan the store and start. The env outlives it. */
+MUST_USE enum err openings_start(const struct egress_env *env, struct openings **out,
+				 struct fail *f);
+/* The policy has changed: judge everything again. */
+void openings_rescan(struct openings *o);
+/* Times waited for (status, tests). */
+uint64_t openings_pending(struct openings *o);
+void openings_stop(struct openings *o);
