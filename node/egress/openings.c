@@ -167,9 +167,22 @@ static enum err scan_all(struct openings *o, struct fail *f)
 	return e;
 }
 
+/* Is there anything new in the change log? */
+static enum err log_grew(struct openings *o, bool *grew, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	TRY(store_read(o->env->store, &t, f));
+	*grew = store_seq(t) != o->seq;
+	return ERR_OK;
+}
+
 /* What has changed since. */
 static enum err follow(struct openings *o, struct fail *f)
 {
+	bool grew;
+	TRY(log_grew(o, &grew, f));
+	if (!grew)
+		return ERR_OK;
 	struct pass *p = calloc(1, sizeof(*p));
 	struct change c;
 	uint64_t last = 0;

@@ -348,6 +348,11 @@ enum err node_reload(struct node *n, struct fail *f)
 	return e;
 }
 
+void node_tick(struct node *n)
+{
+	guarded_clock_persist(n->clock);
+}
+
 void node_stop(struct node *n)
 {
 	atomic_store(&n->stopping, true);

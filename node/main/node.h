@@ -45,5 +45,7 @@ MUST_USE enum err node_open(struct node *n, const struct conf *conf, const char 
 MUST_USE enum err node_start(struct node *n, struct fail *f);
 /* Policy and certificates again. What does not load leaves the old in force. */
 MUST_USE enum err node_reload(struct node *n, struct fail *f);
+/* Small duties, every 20 seconds or so. */
+void node_tick(struct node *n);
 /* Finish what is in flight and close. */
 void node_stop(struct node *n);

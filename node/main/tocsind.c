@@ -145,15 +145,20 @@ static sigset_t block_signals(void)
 	return set;
 }
 
-/* Wait for a signal of the set; meanwhile tell the service manager that we live. */
-static int next_signal(const sigset_t *set)
+#define TICK_S 20
+
+/* Wait for a signal of the set; meanwhile do what is due and tell the service manager that we
+   live. */
+static int next_signal(struct node *n, const sigset_t *set)
 {
 	uint64_t ms = notify_watchdog_ms();
-	struct timespec wait = {.tv_sec = ms ? (time_t)(ms / 1000) : 3600,
+	struct timespec wait = {.tv_sec = ms ? (time_t)(ms / 1000) : TICK_S,
 				.tv_nsec = (long)(ms % 1000) * 1000000};
 	int sig;
-	while ((sig = sigtimedwait(set, NULL, &wait)) < 0)
+	while ((sig = sigtimedwait(set, NULL, &wait)) < 0) {
+		node_tick(n);
 		notify_send("WATCHDOG=1");
+	}
 	return sig;
 }
 
@@ -183,7 +188,7 @@ static int serve(struct node *n, const struct options *o, const sigset_t *set)
 	puts("ready");
 	fflush(stdout);
 	notify_send("READY=1");
-	while ((sig = next_signal(set)) == SIGHUP) {
+	while ((sig = next_signal(n, set)) == SIGHUP) {
 		f = (struct fail){0};
 		notify_send("RELOADING=1");
 		e = reload(n, o, &f);
