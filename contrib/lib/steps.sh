@@ -51,16 +51,16 @@ prepare() {
 
 # configure_in FOLDER ARGUMENT...: configure there, unless it was with the same arguments.
 configure_in() {
-	dir=$1
+	conf_dir=$1
 	shift
-	mkdir -p "$dir"
-	if [ ! -f "$dir/config.status" ] || [ "$(cat "$dir/.configured" 2>/dev/null)" != "$*" ] ||
-		[ "$top/configure" -nt "$dir/config.status" ]; then
+	mkdir -p "$conf_dir"
+	if [ ! -f "$conf_dir/config.status" ] || [ "$(cat "$conf_dir/.configured" 2>/dev/null)" != "$*" ] ||
+		[ "$top/configure" -nt "$conf_dir/config.status" ]; then
 		say "configure $*"
-		(cd "$dir" && "$top/configure" "$@") >"$log" 2>&1 ||
-			{ tail -n 40 "$log"; die "configure failed (see $dir/config.log)"; }
+		(cd "$conf_dir" && "$top/configure" "$@") >"$log" 2>&1 ||
+			{ tail -n 40 "$log"; die "configure failed (see $conf_dir/config.log)"; }
 		sed -n '/^  tocsin /,$p' "$log"
-		echo "$*" >"$dir/.configured"
+		echo "$*" >"$conf_dir/.configured"
 	fi
 }
 
@@ -70,9 +70,9 @@ cores() {
 
 # build_in FOLDER TARGET...: make, quiet while it goes well.
 build_in() {
-	dir=$1
+	make_dir=$1
 	shift
 	say "make ${*:-all}"
-	make -C "$dir" -s -j"${JOBS:-$(cores)}" "$@" >"$log" 2>&1 ||
+	make -C "$make_dir" -s -j"${JOBS:-$(cores)}" "$@" >"$log" 2>&1 ||
 		{ grep -E '(error|Error|\*\*\*)' "$log" | head -n 40; tail -n 20 "$log"; die "make failed"; }
 }
