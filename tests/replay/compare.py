@@ -47,6 +47,7 @@ class Comparer:
         self.b = bindings
         self.recorded_now, self.our_now = recorded_now, our_now
         self.limit = limit
+        self.ordered = False  # did the request ask for an order?
 
     def body(self, recorded, got):
         """Differences of two bodies (bytes)."""
@@ -143,6 +144,10 @@ class Comparer:
         if key in LIBRARY:
             return
         if key in UNORDERED:
+            r, g = sorted(r, key=_sort_key), sorted(g, key=_sort_key)
+        elif not self.ordered and _falls(r):
+            if _falls(g):
+                out.append((path + "[]", "any order", "not by ascending id"))
             r, g = sorted(r, key=_sort_key), sorted(g, key=_sort_key)
         if len(r) != len(g):
             out.append((path + "[]", "%d members" % len(r), "%d members" % len(g)))
@@ -261,7 +266,21 @@ def _shape(text):
 
 
 def _sort_key(doc):
-    return _UUID.findall(json.dumps(doc, sort_keys=True))[:2]
+    if isinstance(doc, dict):
+        if "uuid" in doc:
+            return str(doc["uuid"])
+        inner = doc.get("Event") or doc.get("Attribute")
+        if isinstance(inner, dict) and "uuid" in inner:
+            return str(inner["uuid"])
+    return json.dumps(doc, sort_keys=True)
+
+
+def _falls(rows):
+    """Elements with UUIDs whose ids do not ascend: MISP gave the order of some index of its own."""
+    if not all(isinstance(d, dict) and "uuid" in d and str(d.get("id")).isdigit() for d in rows):
+        return False
+    ids = [int(d["id"]) for d in rows]
+    return ids != sorted(ids)
 
 
 def _xml(el):

@@ -54,12 +54,11 @@ def one(run, folder, n, entry):
     headers = {"User-Agent": nodelib.USER_AGENT, "Authorization": run.bind.keys["admin"]}
     if entry["accept"]:
         headers["Accept"] = entry["accept"]
-    data = None
-    if entry["body"] is not None:
+    path, body = run.bind.renumber(entry["path"], rec["req_body"])
+    if body is not None:
         headers["Content-Type"] = "application/json"
-        data = rec["req_body"].encode()
     try:
-        ans = run.client.raw(entry["method"], entry["path"], headers, data)
+        ans = run.client.raw(entry["method"], path, headers, body and body.encode())
     except Exception as e:
         res.miss("no answer: %s" % e)
         run.revive("export %d %s: %s" % (n, entry["path"], e))

@@ -150,6 +150,39 @@ class Bindings:
             return {self.fill(k): self.fill_json(v) for k, v in doc.items()}
         return copy.copy(doc)
 
+    def event_ids(self, value):
+        """A filter on event ids (`1`, `"!1"`, `"1|3"`, lists of them) in our numbers.
+
+        The search tape names events by number without templates; ours leave gaps.
+        """
+        known = self.ids["event"]
+        if isinstance(value, list):
+            return [self.event_ids(v) for v in value]
+        if isinstance(value, dict):
+            return {k: self.event_ids(v) for k, v in value.items()}
+        if isinstance(value, bool) or not isinstance(value, (int, str)):
+            return value
+        if isinstance(value, int):
+            return int(known.get(str(value), value))
+        return re.sub(r"(?<![\w-])\d+(?![\w-])", lambda m: known.get(m[0], m[0]), value)
+
+    def renumber(self, path, body):
+        """Path and JSON body with event ids in our numbers."""
+        known = self.ids["event"]
+        path = re.sub(r"((?:eventid:|/events/view/)!?)(\d+)",
+                      lambda m: m[1] + known.get(m[2], m[2]), path)
+        try:
+            doc = json.loads(body or "")
+        except ValueError:
+            return path, body
+        if isinstance(doc, dict):
+            hit = [k for k in doc if k.lower() in ("eventid", "event_id", "searcheventid")]
+            for k in hit:
+                doc[k] = self.event_ids(doc[k])
+            if hit:
+                body = json.dumps(doc)
+        return path, body
+
     def request(self, rec):
         """(method, path, headers, body or None) ready to send."""
         path = self.fill(rec.get("path_template") or rec["path"])
@@ -158,6 +191,8 @@ class Bindings:
             body = json.dumps(self.fill_json(rec["req_template"]))
         elif body is not None:
             body = self.fill(body) if re.search(r"<[A-Z]+(:\w+)?>", body) else body
+        if rec["tape"] == "search" and not rec.get("path_template"):
+            path, body = self.renumber(path, body)
         headers = {}
         for name, value in rec["req_headers"].items():
             value = self.fill(value)
