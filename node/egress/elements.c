@@ -136,9 +136,7 @@ enum err run_clusters(struct run *r, struct arena *a, const struct entity_list *
 		TRY(entity_copy(a, &desc_misp_cluster, &row, c));
 		if (c->deleted || store_get(r->view->txn, T_GALAXY, c->galaxy_id, a, &grow) != ERR_OK)
 			continue;
-		/* a custom cluster of one organisation stays with it */
-		if (!c->default_ && c->distribution == DIST_ORG && c->org_id &&
-		    c->org_id != r->view->audience.org_id && !r->view->audience.site_admin)
+		if (!gate_judge_cluster(&r->view->gate, c))
 			continue;
 		TRY(entity_copy(a, &desc_misp_galaxy, &grow, g));
 		v[(*n)++] = (struct rel_cluster){.cluster = c,

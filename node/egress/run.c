@@ -200,10 +200,9 @@ static enum err object_step(struct run *r, struct fail *f)
 		return ERR_OK;
 	arena_reset(r->element_arena);
 	TRY(run_object(r, f));
-	if (r->object_shown) {
-		r->state = RUN_OBJECT_ATTRS;
-		r->next = (struct el_key){r->subject.event.body, r->object.id, 0};
-	}
+	/* a profile may keep attributes and not the object that they stand in */
+	r->state = RUN_OBJECT_ATTRS;
+	r->next = (struct el_key){r->subject.event.body, r->object.id, 0};
 	return ERR_OK;
 }
 

@@ -13,10 +13,15 @@
 
 /* ---- caches ---- */
 
+static unsigned slot_of(uint64_t id)
+{
+	return (unsigned)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
+}
+
 static const void *cached(struct view *v, struct row_cache *c, enum store_table tab,
 			  const struct entity_desc *d, uint64_t id)
 {
-	struct row_slot *s = &c->slots[(id * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
+	struct row_slot *s = &c->slots[slot_of(id)];
 	if (id == 0 || !v->txn)
 		return NULL;
 	if (s->id == id)
@@ -34,6 +39,13 @@ static const void *cached(struct view *v, struct row_cache *c, enum store_table 
 	if (copy || e == ERR_NOENT)
 		*s = (struct row_slot){id, copy};
 	return copy;
+}
+
+/* Was the row looked for and not there (and not merely unreadable)? */
+static bool is_gone(const struct row_cache *c, uint64_t id)
+{
+	const struct row_slot *s = &c->slots[slot_of(id)];
+	return id == 0 || (s->id == id && !s->row);
 }
 
 const struct misp_org *view_org(struct view *v, uint64_t id)
@@ -108,6 +120,9 @@ static enum err view_new(const struct egress_env *env, struct view **out, struct
 	v->facts.now = env->now(env->user, &v->facts.clock_trusted);
 	v->facts.host_org_id = env->host_org_id;
 	v->facts.host_org = env->host_org;
+	v->host = (struct misp_org){.id = env->host_org_id, .uuid = env->host_org,
+				    .name = env->host_org_name};
+	v->facts.host = &v->host;
 	v->facts.unpublished_private = env->unpublished_private;
 	v->gate = (struct gate_ctx){.policy = v->policy, .audience = &v->audience, .facts = &v->facts};
 	return store_read(env->store, &v->txn, f);
@@ -197,10 +212,14 @@ enum err view_resolve_tags(struct view *v, struct arena *a, struct entity_list *
 		return ERR_LIMIT;
 	LIST_EACH(t, *tags, struct misp_tagref) {
 		const struct misp_tag *row = view_tag(v, t->tag_id);
-		if (!row)
+		if (!row && is_gone(&v->tags, t->tag_id))
 			continue; /* deleted meanwhile */
 		struct misp_tagref *r = &out[n++];
 		*r = *t;
+		if (!row) { /* not readable: without a name it counts as the strictest marking */
+			r->name = r->relationship_type = STR_NONE;
+			continue;
+		}
 		r->name = row->name;
 		r->colour = row->colour;
 		r->exportable = row->exportable;

@@ -24,6 +24,7 @@ struct view {
 	struct policy *policy;
 	struct gate_facts facts;
 	struct gate_ctx gate;
+	struct misp_org host; /* shown as creator where a profile hides the real one */
 	struct store_rtxn *txn; /* NULL between slices */
 	struct arena *arena; /* of caches */
 	struct arena *scratch; /* of one question */

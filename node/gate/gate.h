@@ -54,6 +54,8 @@ bool gate_judge_attr(const struct gate_ctx *c, const struct gate_subject *s,
 		     const struct misp_object *object, const struct misp_attr *attr);
 bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
 		       const struct misp_object *object);
+/* May the description of a galaxy cluster be shown beside a tag that leaves? */
+bool gate_judge_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster);
 
 /*
  * The cut element, or NULL when it does not leave. What needs no cut is not copied: the answer

@@ -87,6 +87,24 @@ static void elements(struct fixture *x)
 		}
 }
 
+/* A custom cluster has a level of its own; those of the public libraries go with their tag. */
+static void clusters(struct fixture *x)
+{
+	for (int w = 0; w < WHO_COUNT; w++)
+		for (int c = 0; c < COLUMNS; c++) {
+			struct misp_cluster cl = {.org_id = 2};
+
+			be(x, (enum who)w);
+			column(c, &cl.distribution, &cl.sharing_group_id);
+			ok(gate_judge_cluster(&x->c, &cl) == (event_table[w][c] == 'y'),
+			   "cluster, column %d, %s", c, who_names[w]);
+			cl.default_ = true;
+			ok(gate_judge_cluster(&x->c, &cl), "of a public library");
+			cl.deleted = true;
+			ok(!gate_judge_cluster(&x->c, &cl), "deleted");
+		}
+}
+
 static void unpublished(struct fixture *x)
 {
 	static const char shown[] = "yyyyyyy..", private[] = "y.y..y...";
@@ -149,6 +167,7 @@ int main(void)
 	fixture_init(&x, "misp-compat");
 	events(&x);
 	elements(&x);
+	clusters(&x);
 	unpublished(&x);
 	deleted(&x);
 	published(&x);
