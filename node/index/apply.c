@@ -1,5 +1,5 @@
 /*
- * apply.c - bring the index in line with the store: one event, a batch of changes, everything.
+ * apply.c - bring the index in line with the store: one event or a batch of changes.
  *
  * Every step ends in the state that a snapshot shows, whatever was there before, so that applying
  * a change twice, or an older change after a newer snapshot, does no harm.
@@ -110,8 +110,8 @@ static enum err head_sync(struct index *ix, const struct store_rtxn *t, uint64_t
 }
 
 /* An event whose elements are all (to be) looked at. */
-static enum err body_sync(struct index *ix, const struct store_rtxn *t,
-			  const struct misp_event *e, uint32_t place, struct fail *f)
+enum err index_body_sync(struct index *ix, const struct store_rtxn *t,
+			 const struct misp_event *e, uint32_t place, struct fail *f)
 {
 	const struct ix_event *ev = &COL(ix, ev, struct ix_event)[place];
 	uint64_t rows = 0, els = 0;
@@ -124,6 +124,19 @@ static enum err body_sync(struct index *ix, const struct store_rtxn *t,
 	return sweep(ix, t, place, e->body);
 }
 
+/* An event that is new: nothing of it can be there, and table entries may wait for each other. */
+static enum err new_body(struct index *ix, const struct store_rtxn *t, const struct misp_event *e,
+			 uint32_t place, struct fail *f)
+{
+	enum err err;
+
+	ix->bulk = true;
+	err = index_body_sync(ix, t, e, place, f);
+	index_flush(ix);
+	ix->bulk = false;
+	return err;
+}
+
 enum err index_event_sync(struct index *ix, const struct store_rtxn *t, uint64_t id, bool whole,
 			  struct fail *f)
 {
@@ -133,9 +146,11 @@ enum err index_event_sync(struct index *ix, const struct store_rtxn *t, uint64_t
 	arena_reset(ix->arena);
 	TRY(head_sync(ix, t, id, &e, &place, f));
 	/* an event that is new to us has elements that are, too */
-	if (place == IX_NONE || (!whole && place < before))
+	if (place == IX_NONE)
 		return ERR_OK;
-	return body_sync(ix, t, &e, place, f);
+	if (place >= before)
+		return new_body(ix, t, &e, place, f);
+	return whole ? index_body_sync(ix, t, &e, place, f) : ERR_OK;
 }
 
 static enum err element_change(struct index *ix, const struct store_rtxn *t,
@@ -191,7 +206,7 @@ enum err index_apply(struct index *ix, const struct store_rtxn *t, const struct 
 				TRY(head_sync(ix, t, c[i].event_id, &e, &place, f));
 				known = c[i].event_id;
 				if (place != IX_NONE && place >= before)
-					TRY(body_sync(ix, t, &e, place, f));
+					TRY(new_body(ix, t, &e, place, f));
 			}
 			if (place != IX_NONE)
 				TRY(element_change(ix, t, &c[i], place, f));
@@ -199,40 +214,5 @@ enum err index_apply(struct index *ix, const struct store_rtxn *t, const struct 
 	}
 	if (n)
 		atomic_store(&ix->seq, c[n - 1].seq);
-	return ERR_OK;
-}
-
-enum err index_build(struct index *ix, const struct store_rtxn *t, store_progress_fn progress,
-		     void *user, struct fail *f)
-{
-	uint64_t id = 0, told = 0, total;
-	struct store_stats st;
-	struct misp_event e;
-	uint32_t place;
-	enum err err;
-
-	store_stats(ix->store, &st);
-	total = st.elements[EL_ATTR];
-	ix->bulk = true;
-	for (;;) {
-		arena_reset(ix->arena);
-		err = store_next(t, T_EVENT, &id, ix->arena, &e);
-		if (err != ERR_OK)
-			break;
-		TRY(index_event_put(ix, &e, &place, f));
-		TRY(body_sync(ix, t, &e, place, f));
-		if (progress && ix->n_rows >= told + 100000) {
-			told = ix->n_rows;
-			progress(user, "index", told, MAX(total, told));
-		}
-	}
-	if (err != ERR_NOENT)
-		return fail(f, err, "cannot read events for the index");
-	index_flush(ix);
-	ix->bulk = false;
-	bloom_make(ix);
-	atomic_store(&ix->seq, store_seq(t));
-	if (progress)
-		progress(user, "index", ix->n_rows, MAX(total, (uint64_t)ix->n_rows));
 	return ERR_OK;
 }

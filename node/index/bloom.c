@@ -62,8 +62,8 @@ void bloom_add(struct index *ix, uint64_t hash)
 {
 	uint64_t *block = atomic_load_explicit(&ix->bloom.block, memory_order_relaxed);
 
-	/* while building in bulk it is made once, at the end */
-	if (ix->bulk)
+	/* while everything is built it is made once, at the end */
+	if (ix->builder)
 		return;
 	if (!block || ix->table[TAB_VALUE].used > ix->bloom.room)
 		rebuild(ix);

@@ -221,29 +221,31 @@ static enum err grow(struct index *ix, unsigned i, uint64_t items, struct fail *
 	return map_grow(&ix->file[i], items * files[i].item, f);
 }
 
+/* While everything is built, the builder's thread sees to the tables. */
+static enum err tables_room(struct index *ix, struct fail *f)
+{
+	for (unsigned t = 0; t < TAB_COUNT && !ix->builder; t++)
+		TRY(table_room(&ix->table[t], &ix->guard, 2 * IX_QUEUE, f));
+	return ERR_OK;
+}
+
 enum err index_rows_room(struct index *ix, size_t text, struct fail *f)
 {
-	uint64_t more = 2 * IX_QUEUE;
-
 	for (unsigned i = 0; i < IX_FILE_COUNT; i++)
 		if (i != IX_FILE_text && i != IX_FILE_ev && i != IX_FILE_el)
 			TRY(grow(ix, i, (uint64_t)ix->n_rows + 1, f));
 	TRY(grow(ix, IX_FILE_text, ix->text_used + text, f));
-	TRY(table_room(&ix->table[TAB_VALUE], &ix->guard, more, f));
-	TRY(table_room(&ix->table[TAB_UUID], &ix->guard, more, f));
-	return table_room(&ix->table[TAB_ID], &ix->guard, more, f);
+	return tables_room(ix, f);
 }
 
 enum err index_events_room(struct index *ix, struct fail *f)
 {
 	TRY(grow(ix, IX_FILE_ev, (uint64_t)ix->n_events + 1, f));
-	TRY(table_room(&ix->table[TAB_UUID], &ix->guard, 2 * IX_QUEUE, f));
-	return table_room(&ix->table[TAB_ID], &ix->guard, 2 * IX_QUEUE, f);
+	return tables_room(ix, f);
 }
 
 enum err index_els_room(struct index *ix, struct fail *f)
 {
 	TRY(grow(ix, IX_FILE_el, (uint64_t)ix->n_els + 1, f));
-	TRY(table_room(&ix->table[TAB_UUID], &ix->guard, 2 * IX_QUEUE, f));
-	return table_room(&ix->table[TAB_ID], &ix->guard, 2 * IX_QUEUE, f);
+	return tables_room(ix, f);
 }

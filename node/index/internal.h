@@ -99,7 +99,8 @@ struct index {
 	uint32_t n_rows, n_events, n_els, gen;
 	uint64_t text_used;
 	bool killed; /* something died in this batch */
-	bool bulk;
+	bool bulk; /* what comes is new, and nobody asks before index_flush() */
+	struct builder *builder; /* everything is being built: entries go to its thread */
 	struct ix_queued queue[IX_QUEUE];
 	unsigned queued;
 	struct arena *arena;
@@ -146,6 +147,8 @@ void index_event_kill(struct index *ix, uint32_t place);
 void index_view_all(struct index *ix, struct ix_view *v);
 /* Finish queued table entries. */
 void index_flush(struct index *ix);
+/* Enter one into its table; `v` needs only its pointers. */
+void index_settle(struct index *ix, const struct ix_view *v, const struct ix_queued *q);
 
 /* find.c */
 #define ID_EVENT 200u
@@ -163,6 +166,13 @@ MUST_USE enum err index_apply(struct index *ix, const struct store_rtxn *t,
 /* Bring one event's rows and elements in line with the store. */
 MUST_USE enum err index_event_sync(struct index *ix, const struct store_rtxn *t, uint64_t id,
 				   bool whole, struct fail *f);
+MUST_USE enum err index_body_sync(struct index *ix, const struct store_rtxn *t,
+				  const struct misp_event *e, uint32_t place, struct fail *f);
+
+/* build.c */
+struct builder;
+/* A full batch is waited for; errors show when the builder ends. */
+void builder_push(struct builder *b, const struct ix_queued *q);
 MUST_USE enum err index_build(struct index *ix, const struct store_rtxn *t,
 			      store_progress_fn progress, void *user, struct fail *f);
 

@@ -26,17 +26,15 @@ void index_publish(struct index *ix)
 
 /* ---- table entries -------------------------------------------------------------------------- */
 
-static void settle_value(struct index *ix, const struct ix_queued *q)
+static void settle_value(struct index *ix, const struct ix_view *v, const struct ix_queued *q)
 {
-	struct ix_view v;
 	struct ix_walk w;
 	struct str one, two;
 	uint32_t row = q->ref >> 1, head;
 	struct ix_row *r = &COL(ix, row, struct ix_row)[row];
 
-	index_view_all(ix, &v);
-	view_parts(&v, row, &one, &two);
-	head = find_value(&v, q->ref & 1 ? two : one, q->hash, &w);
+	view_parts(v, row, &one, &two);
+	head = find_value(v, q->ref & 1 ? two : one, q->hash, &w);
 	if (head == IX_NONE) {
 		table_add(&ix->table[TAB_VALUE], q->hash, q->ref);
 		bloom_add(ix, q->hash);
@@ -46,32 +44,24 @@ static void settle_value(struct index *ix, const struct ix_queued *q)
 	table_redirect(&w, q->ref);
 }
 
-static void settle(struct index *ix, const struct ix_queued *q)
+void index_settle(struct index *ix, const struct ix_view *v, const struct ix_queued *q)
 {
-	struct ix_view v;
 	struct ix_walk w;
 	uint32_t n = q->ref >> 2, old;
+	bool row = (q->ref & 3) == REF_ROW, el = (q->ref & 3) == REF_EL;
 
 	if (q->table == TAB_VALUE) {
-		settle_value(ix, q);
+		settle_value(ix, v, q);
 		return;
 	}
-	index_view_all(ix, &v);
 	if (q->table == TAB_UUID)
-		old = find_uuid(&v,
-				(q->ref & 3) == REF_ROW	 ? v.row[n].uuid
-				: (q->ref & 3) == REF_EL ? v.el[n].uuid
-							 : v.ev[n].uuid,
-				&w);
+		old = find_uuid(v, row ? v->row[n].uuid : el ? v->el[n].uuid : v->ev[n].uuid, &w);
 	else
-		old = find_id(&v,
-			      (q->ref & 3) == REF_ROW  ? ID_KIND(EL_ATTR)
-			      : (q->ref & 3) == REF_EL ? ID_KIND(v.el[n].kind)
-						       : ID_EVENT,
-			      (q->ref & 3) == REF_ROW  ? v.row[n].id
-			      : (q->ref & 3) == REF_EL ? v.el[n].id
-						       : v.ev[n].id,
-			      &w);
+		old = find_id(v,
+			      row  ? ID_KIND(EL_ATTR)
+			      : el ? ID_KIND(v->el[n].kind)
+				   : ID_EVENT,
+			      row ? v->row[n].id : el ? v->el[n].id : v->ev[n].id, &w);
 	if (old != IX_NONE)
 		table_redirect(&w, q->ref);
 	else
@@ -80,8 +70,11 @@ static void settle(struct index *ix, const struct ix_queued *q)
 
 void index_flush(struct index *ix)
 {
+	struct ix_view v;
+
+	index_view_all(ix, &v);
 	for (unsigned i = 0; i < ix->queued; i++)
-		settle(ix, &ix->queue[i]);
+		index_settle(ix, &v, &ix->queue[i]);
 	ix->queued = 0;
 }
 
@@ -89,13 +82,14 @@ static void enter(struct index *ix, unsigned table, uint64_t hash, uint32_t ref)
 {
 	struct ix_queued q = {hash, ref, (uint8_t)table};
 
-	if (!ix->bulk) {
-		settle(ix, &q);
+	if (ix->builder) {
+		builder_push(ix->builder, &q);
 		return;
 	}
-	table_prefetch(&ix->table[table], hash);
+	if (ix->bulk)
+		table_prefetch(&ix->table[table], hash);
 	ix->queue[ix->queued++] = q;
-	if (ix->queued == IX_QUEUE)
+	if (!ix->bulk || ix->queued == IX_QUEUE)
 		index_flush(ix);
 }
 
@@ -223,7 +217,7 @@ static enum err row_append(struct index *ix, uint32_t place, const struct misp_a
 enum err index_row_put(struct index *ix, uint32_t place, const struct misp_attr *a,
 		       struct fail *f)
 {
-	struct shape s;
+	struct shape s = {0};
 
 	TRY(shape_of(ix, a, &s, f));
 	if (!ix->bulk) {

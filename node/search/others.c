@@ -111,7 +111,7 @@ static enum err objects_of(struct plan *p, uint32_t place, struct hits *h)
 		const struct ix_el *el = &p->v.el[s - 1];
 		struct el_key key = {p->event.body, 0, el->id};
 		struct misp_object o;
-		bool yes;
+		bool yes = false;
 
 		if ((++p->polled & 255) == 0)
 			TRY(plan_poll(p));
@@ -298,7 +298,7 @@ static enum err sightings_of(struct plan *p, uint32_t place, struct hits *h)
 		const struct ix_el *el = &p->v.el[s - 1];
 		struct el_key key = {p->event.body, el->parent, el->id};
 		struct misp_sighting si;
-		bool yes;
+		bool yes = false;
 
 		if ((++p->polled & 255) == 0)
 			TRY(plan_poll(p));
