@@ -107,6 +107,12 @@ static enum err restsearch(struct http_req *r, enum search_scope scope, struct f
 	char type[64];
 	if (params_of(r, &params, f) != ERR_OK)
 		return ERR_OK;
+	if (r->method != HTTP_POST && json_object_size(params) == 0) {
+		reply_error(r, 400,
+			    "Restsearch queries using GET and no parameters are not allowed. If you have "
+			    "passed parameters via a JSON body, make sure you use POST requests.");
+		return ERR_OK;
+	}
 	if (!q)
 		return fail(f, ERR_NOMEM, "no memory");
 	struct fail why = {0};

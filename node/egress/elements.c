@@ -173,8 +173,7 @@ static enum err release(struct run *r, const struct rel_element *in, bool *shown
 	return buf_err(seal_buf(r->out.out));
 }
 
-/* Events that hold the same value, for RelatedEvent. */
-static void note_related(struct run *r, const struct misp_attr *attr)
+void run_note_related(struct run *r, const struct misp_attr *attr)
 {
 	struct search_result hits = {0};
 	struct search_visible vis = view_visible(r->view);
@@ -221,7 +220,7 @@ enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fai
 	if (e == ERR_OK)
 		e = release(r, &el, shown);
 	if (e == ERR_OK && *shown)
-		note_related(r, attr);
+		run_note_related(r, attr);
 	return e == ERR_OK ? e : fail(f, e, "attribute %llu", (unsigned long long)attr->id);
 }
 

@@ -13,6 +13,7 @@
 #define RUN_ARENA (256u << 20)
 #define EVENT_ARENA (64u << 20)
 #define ELEMENT_ARENA (192u << 20)
+#define RELATE_STEP 10000
 #define CHUNK_MAX (256u << 20) /* an attachment in base64 must fit */
 
 /* ---- events ---- */
@@ -23,6 +24,7 @@ static void event_clear(struct run *r)
 	r->released = NULL;
 	r->rel = (struct rel_event){0};
 	r->n_related = 0;
+	r->object = (struct misp_object){0};
 	arena_reset(r->event_arena);
 }
 
@@ -86,6 +88,16 @@ static enum err event_recheck(struct run *r, struct fail *f)
 	return ERR_OK;
 }
 
+/* The latest date first, as recorded. */
+static int by_date(const void *a, const void *b)
+{
+	const struct rel_event *x = *(const struct rel_event *const *)a;
+	const struct rel_event *y = *(const struct rel_event *const *)b;
+	if (x->e->date != y->e->date)
+		return x->e->date < y->e->date ? 1 : -1;
+	return x->e->id < y->e->id ? -1 : x->e->id > y->e->id;
+}
+
 static enum err related_load(struct run *r)
 {
 	const struct rel_event **v = NULL;
@@ -108,6 +120,7 @@ static enum err related_load(struct run *r)
 		if (rel)
 			v[r->rel.n_related++] = released_event(rel);
 	}
+	qsort(v, r->rel.n_related, sizeof(*v), by_date);
 	r->rel.related = v;
 	return ERR_OK;
 }
@@ -175,6 +188,37 @@ static enum err object_keeps(struct run *r, bool *keeps)
 			return ERR_OK;
 		TRY(e);
 		*keeps = run_attr_passes(r, &r->object, &attr);
+	}
+	return ERR_OK;
+}
+
+/* Where only the head is asked for, attributes still tell which events are related. */
+static enum err relate_step(struct run *r, struct fail *f)
+{
+	OWN(store_el_iter) struct store_el_iter *it = NULL;
+	TRY(store_el_iter_new(r->view->txn, EL_ATTR, r->next, false, &it));
+	for (unsigned n = 0; n < RELATE_STEP; n++) {
+		struct misp_attr attr;
+		struct misp_object row;
+		struct el_key key;
+		arena_reset(r->element_arena);
+		enum err e = store_el_iter_next(it, r->element_arena, &key, &attr);
+		if (e == ERR_NOENT || r->n_related == ARRAY_LEN(r->related)) {
+			r->state = RUN_EVENT_END;
+			return ERR_OK;
+		}
+		if (e != ERR_OK)
+			return fail(f, e, "reading attributes");
+		if (key.parent && key.parent != r->object.id) {
+			TRY(store_el_get(r->view->txn, EL_OBJECT,
+					 (struct el_key){key.body, 0, key.parent}, r->element_arena,
+					 &row));
+			TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
+		}
+		if (run_attr_passes(r, key.parent ? &r->object : NULL, &attr))
+			run_note_related(r, &attr);
+		r->next = key;
+		r->next.id++;
 	}
 	return ERR_OK;
 }
@@ -309,7 +353,7 @@ static enum err hit_step(struct run *r, struct fail *f)
 		return object_hit(r, h, f);
 	if (r->exporter->event)
 		TRY(r->exporter->event(&r->out, &r->rel));
-	go(r, r->opts.metadata ? RUN_EVENT_END : RUN_ATTRS);
+	go(r, !r->opts.metadata ? RUN_ATTRS : r->correlations ? RUN_RELATE : RUN_EVENT_END);
 	return ERR_OK;
 }
 
@@ -352,6 +396,8 @@ static enum err step(struct run *r, size_t want, struct fail *f)
 	}
 	case RUN_REPORTS:
 		return reports_step(r, f);
+	case RUN_RELATE:
+		return relate_step(r, f);
 	case RUN_EVENT_END:
 		return event_end(r);
 	case RUN_END:

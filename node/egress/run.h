@@ -16,6 +16,7 @@ enum run_state {
 	RUN_OBJECTS, /* the next object */
 	RUN_OBJECT_ATTRS,
 	RUN_REPORTS,
+	RUN_RELATE, /* head only: look at the attributes for correlations, print none */
 	RUN_EVENT_END,
 	RUN_END,
 	RUN_DONE,
@@ -60,6 +61,8 @@ MUST_USE enum err run_report(struct run *r, struct misp_report *rep, struct fail
 MUST_USE enum err run_proposal(struct run *r, struct misp_proposal *p, struct fail *f);
 /* Would this attribute of the current object pass (deletion, filters, gate)? */
 bool run_attr_passes(struct run *r, const struct misp_object *o, const struct misp_attr *attr);
+/* Note the events that hold an equal value, for RelatedEvent. */
+void run_note_related(struct run *r, const struct misp_attr *attr);
 bool run_deleted_wanted(const struct run *r, bool deleted);
 /* Clusters that the tags in `tags` stand for. */
 MUST_USE enum err run_clusters(struct run *r, struct arena *a, const struct entity_list *tags,

@@ -195,7 +195,10 @@ static enum err admit_object(const struct admitted *adm, const struct admit_fact
 	    o->template_uuid.n > NAME_MAX_BYTES || o->template_version.n > NAME_MAX_BYTES)
 		problem_add(&p, "name", too_long);
 	seen_check(o->first_seen, o->last_seen, &p);
-	TRY(level_check(adm, facts, ENTITY_HAS(o, OBJECT_F_distribution), &o->distribution,
+	/* one that names no level is its organisation's own (recorded: objects 1933 ff.) */
+	if (!ENTITY_HAS(o, OBJECT_F_distribution))
+		o->distribution = DIST_ORG;
+	TRY(level_check(adm, facts, true, &o->distribution,
 			&o->sharing_group_id, &o->sharing_group, &p, f));
 	TRY(problems_end(&p, NULL, f));
 	if (!o->template_version.n)

@@ -44,8 +44,7 @@ enum err ingest_tag_capture(struct store_wtxn *w, const struct misp_tagref *t, u
 			       .local_only = t->local_only,
 			       .numerical_value = t->numerical_value};
 	if (!tag.colour.n) {
-		if (!taxo_marking_colour(t->name, colour))
-			taxo_default_colour(t->name, colour);
+		taxo_default_colour(t->name, colour); /* as recorded, also for tlp: tags */
 		tag.colour = str_c(colour);
 	}
 	tag.is_galaxy = str_has_prefix(t->name, STR("misp-galaxy:"));
