@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "egress/run.h"
+#include "metrics/metrics.h"
 #include "model/pack.h"
 #include "search/correlate.h"
 
@@ -163,8 +164,10 @@ static enum err release(struct run *r, const struct rel_element *in, bool *shown
 {
 	const struct rel_element *cut = gate_release_element(r->released, in, r->element_arena);
 	*shown = cut != NULL;
-	if (!cut)
+	if (!cut) {
+		metric_add(M_GATE_WITHHELD, gate_withheld_by(r->released), 0, 1);
 		return ERR_OK;
+	}
 	struct rel_element el = *cut;
 	if (el.attr)
 		TRY(run_clusters(r, r->element_arena, &el.attr->tags, &el.clusters, &el.n_clusters));

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "gate/seal.h"
+#include "metrics/metrics.h"
 #include "model/pack.h"
 
 #define RUN_ARENA (256u << 20)
@@ -60,8 +61,11 @@ static enum err event_load(struct run *r, uint64_t id)
 	for (uint32_t i = 0; i < r->subject.event.tags.n; i++)
 		TRY(entity_copy(r->event_arena, &desc_misp_tagref, &t[i], &t[i]));
 	r->released = gate_release(&r->view->gate, s, r->event_arena, &v);
-	if (!r->released)
+	if (!r->released) {
+		metric_add(M_GATE_WITHHELD, v.rule, 0, 1);
 		return ERR_WITHHELD;
+	}
+	metric_add(M_GATE_RELEASED, r->exporter_number, 0, 1);
 	r->rel = *released_event(r->released);
 	TRY(run_clusters(r, r->event_arena, &r->rel.e->tags, &r->rel.clusters, &r->rel.n_clusters));
 	r->event_id = id;
@@ -453,6 +457,9 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 	r->event_arena = arena_new(EVENT_ARENA);
 	r->element_arena = arena_new(ELEMENT_ARENA);
 	r->exporter = q->exporter;
+	while (export_rows[r->exporter_number] &&
+	       export_rows[r->exporter_number] != q->exporter)
+		r->exporter_number++;
 	r->out.state = calloc(1, q->exporter->state_size + 1);
 	if (!r->arena || !r->event_arena || !r->element_arena || !r->out.state) {
 		run_free(r);

@@ -26,6 +26,7 @@ struct run {
 	struct view *view;
 	const struct exporter *exporter;
 	struct export_opts opts;
+	unsigned exporter_number; /* in export_rows, for metrics */
 	struct export_run out;
 	bool deleted_too, deleted_only;
 	uint8_t to_ids; /* query_flag */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ingest/ctx.h"
+#include "metrics/metrics.h"
 
 /* Elements a job of a stage writes: about 8 MiB of records. */
 #define STAGE_STEP 8192
@@ -274,6 +275,17 @@ static enum err add_admitted(struct ingest_ctx *c, struct arena *a, struct fail 
 	return small ? add_one_job(c, a, f) : add_staged(c, a, f);
 }
 
+/* Count what became of a document; `e` is handed through. */
+static enum err counted(const struct origin *o, const struct ingest_result *r, enum err e)
+{
+	if (e == ERR_OK)
+		metric_add(M_INGEST_EVENTS, o->kind, r->outcome, 1);
+	else
+		metric_add(M_INGEST_ERRORS, o->kind, e, 1);
+	metric_add(M_INGEST_ELEMENTS, o->kind, 0, (int64_t)(r->added + r->updated));
+	return e;
+}
+
 enum err ingest_event_add(const struct ingest_env *env, struct raw_event **raw,
 			  const struct origin *o, struct admit_facts *facts, struct arena *a,
 			  struct ingest_result *out, struct fail *f)
@@ -281,11 +293,13 @@ enum err ingest_event_add(const struct ingest_env *env, struct raw_event **raw,
 	OWN(admitted) struct admitted *adm = NULL;
 	struct ingest_ctx c;
 	*out = (struct ingest_result){0};
-	TRY(admit(env, raw, o, facts, &adm, f));
+	enum err e = admit(env, raw, o, facts, &adm, f);
+	if (e != ERR_OK)
+		return counted(o, out, e);
 	ingest_ctx_init(&c, env, adm, facts, a, out);
-	enum err e = add_admitted(&c, a, f);
+	e = add_admitted(&c, a, f);
 	ingest_ctx_free(&c);
-	return e;
+	return counted(o, out, e);
 }
 
 /* ---- editing ---- */
@@ -396,11 +410,13 @@ enum err ingest_event_edit(const struct ingest_env *env, uint64_t event_id, stru
 	struct ingest_ctx c;
 	*out = (struct ingest_result){0};
 	facts->is_edit = true;
-	TRY(admit(env, raw, o, facts, &adm, f));
+	enum err e = admit(env, raw, o, facts, &adm, f);
+	if (e != ERR_OK)
+		return counted(o, out, e);
 	ingest_ctx_init(&c, env, adm, facts, a, out);
-	enum err e = edit_admitted(&c, event_id, a, f);
+	e = edit_admitted(&c, event_id, a, f);
 	ingest_ctx_free(&c);
-	return e;
+	return counted(o, out, e);
 }
 
 enum err ingest_event_merge(const struct ingest_env *env, struct raw_event **raw,

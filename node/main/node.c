@@ -15,7 +15,7 @@
 #include "egress/openings.h"
 #include "gate/policy.h"
 #include "main/guarded_clock.h"
-#include "metrics/metrics.h"
+#include "main/telemetry.h"
 #include "sandbox/sandbox.h"
 
 #define STOP_GRACE_MS 10000
@@ -224,8 +224,7 @@ static bool is_ready(void *user, struct buf *why)
 
 static void print_metrics(void *user, struct buf *out)
 {
-	(void)user;
-	metrics_text(out);
+	telemetry_text(user, out);
 }
 
 static enum err reload(void *user, struct fail *f)
@@ -265,13 +264,6 @@ static void fill_api(struct node *n)
 
 /* ---- serving ---- */
 
-static void request_done(const struct http_req *r, const struct http_done *d)
-{
-	log_debug("http", "status=%d in=%llu out=%llu us=%lld path=%s", d->status,
-		  (unsigned long long)d->bytes_in, (unsigned long long)d->bytes_out,
-		  (long long)d->micros, r->ep ? r->ep->path : "-");
-}
-
 #define LISTEN_MAX 65
 
 static enum err make_server(struct node *n, struct fail *f)
@@ -310,7 +302,7 @@ static enum err make_server(struct node *n, struct fail *f)
 		.workers = n->workers,
 		.app = &n->api,
 		.auth = api_auth,
-		.done = request_done,
+		.done = telemetry_request,
 		.arena_max = c->limit_request_memory,
 	};
 	return http_server_new(&h, &n->http, f);
@@ -327,7 +319,7 @@ enum err node_start(struct node *n, struct fail *f)
 {
 	default_base_url(n);
 	TRY(load_host(n, f));
-	TRY(metrics_setup(f));
+	TRY(telemetry_setup(f));
 	TRY(guarded_clock_new(n->store, &n->clock, f));
 	TRY(index_open(n->store, index_progress, n, &n->index, f));
 	fill_api(n);

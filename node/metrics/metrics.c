@@ -28,7 +28,7 @@ static const char *const none_names[] = {""};
 static const char *const status_names[] = {"1xx", "2xx", "3xx", "4xx", "5xx", "403", "404", "499"};
 static const char *const direction_names[] = {"in", "out"};
 static const char *const outcome_names[] = {"added", "updated", "unchanged", "refused"};
-static const char *const source_names[] = {"api", "peer", "feed", "file"};
+static const char *const source_names[] = {"user", "peer", "feed", "system"};
 static const char *error_names[ERR_COUNT];
 
 #define SET(s, label, list)                                                                        \

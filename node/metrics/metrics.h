@@ -44,7 +44,8 @@ enum metric_label {
 enum metric_direction { METRIC_IN, METRIC_OUT };
 /* In the order of ingest's outcomes. */
 enum metric_outcome { METRIC_ADDED, METRIC_UPDATED, METRIC_UNCHANGED, METRIC_REFUSED };
-enum metric_source { METRIC_FROM_API, METRIC_FROM_PEER, METRIC_FROM_FEED, METRIC_FROM_FILE };
+/* In the order of enum origin_kind. */
+enum metric_source { METRIC_FROM_USER, METRIC_FROM_PEER, METRIC_FROM_FEED, METRIC_FROM_SYSTEM };
 /* Position of an HTTP status in STATUS. */
 unsigned metric_status(int http_status);
 

@@ -1,0 +1,108 @@
+/*
+ * telemetry.c - labels from the tables of api, feeds/export and gate; gauges when somebody asks.
+ */
+#include "main/telemetry.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "metrics/metrics.h"
+
+#define ROWS_MAX 512
+
+/* Label 0 is what matched no row. */
+static const char *endpoint_names[ROWS_MAX] = {"none"};
+static const char *exporter_names[64];
+static const char *rule_names[RULE_COUNT];
+
+enum err telemetry_setup(struct fail *f)
+{
+	size_t n = 0;
+	if (api_rows_n >= ROWS_MAX)
+		return fail(f, ERR_BUG, "more than %d endpoints", ROWS_MAX);
+	for (size_t i = 0; i < api_rows_n; i++)
+		endpoint_names[i + 1] = api_rows[i]->path;
+	while (n < ARRAY_LEN(exporter_names) && export_rows[n]) {
+		exporter_names[n] = export_rows[n]->name;
+		n++;
+	}
+	for (size_t i = 0; i < RULE_COUNT; i++)
+		rule_names[i] = gate_rule_name((enum gate_rule)i);
+	metrics_label(METRIC_LABEL_ENDPOINT, endpoint_names, api_rows_n + 1);
+	metrics_label(METRIC_LABEL_EXPORTER, exporter_names, n);
+	metrics_label(METRIC_LABEL_RULE, rule_names, RULE_COUNT);
+	TRY(metrics_setup(f));
+	metric_set(M_START_TIME, 0, 0, clock_now());
+	return ERR_OK;
+}
+
+static unsigned endpoint_label(const struct endpoint *ep)
+{
+	for (size_t i = 0; ep && i < api_rows_n; i++)
+		if (api_rows[i] == ep)
+			return (unsigned)i + 1;
+	return 0;
+}
+
+void telemetry_request(const struct http_req *r, const struct http_done *d)
+{
+	unsigned label = endpoint_label(r->ep);
+	metric_add(M_HTTP_REQUESTS, label, metric_status(d->status), 1);
+	metric_observe_us(M_HTTP_SECONDS, label, 0, d->micros > 0 ? (uint64_t)d->micros : 0);
+	log_debug("http", "status=%d in=%llu out=%llu us=%lld path=%s", d->status,
+		  (unsigned long long)d->bytes_in, (unsigned long long)d->bytes_out,
+		  (long long)d->micros, r->ep ? r->ep->path : "-");
+}
+
+static void put(enum metric m, uint64_t v)
+{
+	metric_set(m, 0, 0, (int64_t)v);
+}
+
+static void refresh_http(struct node *n)
+{
+	struct http_stats s;
+	http_server_stats(n->http, &s);
+	put(M_HTTP_CONNS, s.conns_open);
+	put(M_HTTP_CONNS_TOTAL, s.conns_total);
+	put(M_HTTP_REFUSED, s.conns_refused);
+	put(M_HTTP_BAD, s.bad_requests);
+	put(M_HTTP_TIMEOUTS, s.timeouts);
+	metric_set(M_HTTP_BYTES, METRIC_IN, 0, (int64_t)s.bytes_in);
+	metric_set(M_HTTP_BYTES, METRIC_OUT, 0, (int64_t)s.bytes_out);
+}
+
+static void refresh_store(struct node *n)
+{
+	struct store_stats s;
+	struct index_stats x;
+	store_stats(n->store, &s);
+	index_stats(n->index, &x);
+	put(M_STORE_BYTES, s.map_used);
+	put(M_STORE_SEQ, s.seq);
+	put(M_STORE_COMMITS, s.commits);
+	put(M_STORE_JOBS, s.jobs);
+	put(M_STORE_QUEUE, s.queue);
+	put(M_STORE_READERS, s.readers);
+	put(M_EVENTS, s.rows[T_EVENT]);
+	put(M_ATTRIBUTES, x.live);
+	put(M_INDEX_BYTES, x.bytes);
+	put(M_INDEX_SEQ, x.seq);
+}
+
+static void refresh_workers(struct node *n)
+{
+	struct offload_stats s;
+	offload_stats(n->workers, &s);
+	put(M_WORKERS_BUSY, s.busy);
+	put(M_WORKERS_WAITING, s.waiting);
+	put(M_WORKERS_TASKS, s.finished);
+	put(M_WORKERS_REFUSED, s.refused);
+}
+
+void telemetry_text(struct node *n, struct buf *out)
+{
+	refresh_http(n);
+	refresh_store(n);
+	refresh_workers(n);
+	metrics_text(out);
+}
