@@ -191,7 +191,7 @@ class Bindings:
             body = json.dumps(self.fill_json(rec["req_template"]))
         elif body is not None:
             body = self.fill(body) if re.search(r"<[A-Z]+(:\w+)?>", body) else body
-        if rec["tape"] == "search" and not rec.get("path_template"):
+        if rec["tape"] == "search" and not (rec.get("path_template") or rec.get("req_template")):
             path, body = self.renumber(path, body)
         headers = {}
         for name, value in rec["req_headers"].items():
