@@ -42,6 +42,25 @@ bool run_attr_passes(struct run *r, const struct misp_object *o, const struct mi
 	return yes;
 }
 
+enum err run_object_keeps(struct run *r, const struct misp_object *o, bool *keeps)
+{
+	OWN(store_el_iter) struct store_el_iter *it = NULL;
+	struct el_key from = {r->subject.event.body, o->id, 0}, key;
+	struct misp_attr attr;
+	*keeps = false;
+	TRY(store_el_iter_new(r->view->txn, EL_ATTR, from, true, &it));
+	while (!*keeps) {
+		struct arena_mark m = arena_mark(r->element_arena);
+		enum err e = store_el_iter_next(it, r->element_arena, &key, &attr);
+		if (e == ERR_NOENT)
+			return ERR_OK;
+		TRY(e);
+		*keeps = run_attr_passes(r, o, &attr);
+		arena_rewind(r->element_arena, m);
+	}
+	return ERR_OK;
+}
+
 /* ---- children ---- */
 
 static enum err sightings_of(struct run *r, uint64_t attr_id, struct rel_element *el)
@@ -247,7 +266,8 @@ static enum err ref_target(struct run *r, const struct misp_ref *ref, struct rel
 			return e == ERR_NOENT ? ERR_OK : e;
 	}
 	if (out->is_object) {
-		out->known = run_deleted_wanted(r, object.deleted);
+		if (run_deleted_wanted(r, object.deleted))
+			TRY(run_object_keeps(r, &object, &out->known));
 		out->distribution = object.distribution;
 		out->sharing_group_id = object.sharing_group_id;
 		out->name = object.name;

@@ -178,24 +178,6 @@ static enum err attrs_step(struct run *r, size_t want, enum run_state after, str
 	return ERR_OK;
 }
 
-/* Does the object keep an attribute? One that keeps none is not shown. */
-static enum err object_keeps(struct run *r, bool *keeps)
-{
-	OWN(store_el_iter) struct store_el_iter *it = NULL;
-	struct el_key from = {r->subject.event.body, r->object.id, 0}, key;
-	struct misp_attr attr;
-	*keeps = false;
-	TRY(store_el_iter_new(r->view->txn, EL_ATTR, from, true, &it));
-	while (!*keeps) {
-		enum err e = store_el_iter_next(it, r->element_arena, &key, &attr);
-		if (e == ERR_NOENT)
-			return ERR_OK;
-		TRY(e);
-		*keeps = run_attr_passes(r, &r->object, &attr);
-	}
-	return ERR_OK;
-}
-
 /* Where only the head is asked for, attributes still tell which events are related. */
 static enum err relate_step(struct run *r, struct fail *f)
 {
@@ -243,7 +225,7 @@ static enum err object_step(struct run *r, struct fail *f)
 		return ERR_OK;
 	/* it must outlive slices, until its attributes are through */
 	TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
-	TRY(object_keeps(r, &keeps));
+	TRY(run_object_keeps(r, &r->object, &keeps));
 	if (!keeps)
 		return ERR_OK;
 	arena_reset(r->element_arena);

@@ -64,6 +64,8 @@ MUST_USE enum err run_proposal(struct run *r, struct misp_proposal *p, struct fa
 bool run_attr_passes(struct run *r, const struct misp_object *o, const struct misp_attr *attr);
 /* Note the events that hold an equal value, for RelatedEvent. */
 void run_note_related(struct run *r, const struct misp_attr *attr);
+/* Does an object keep an attribute? One that keeps none is not shown, nor references to it. */
+MUST_USE enum err run_object_keeps(struct run *r, const struct misp_object *o, bool *keeps);
 bool run_deleted_wanted(const struct run *r, bool deleted);
 /* Clusters that the tags in `tags` stand for. */
 MUST_USE enum err run_clusters(struct run *r, struct arena *a, const struct entity_list *tags,

@@ -9,6 +9,7 @@
 #include "ingest/ctx.h"
 #include "taxonomies/taxo.h"
 
+#define SG_ARENA (16u << 20)
 #define TAG_NAME_MAX 255
 #define NAME_MAX_BYTES 255
 
@@ -272,6 +273,43 @@ enum err ingest_sg_capture(struct store_wtxn *w, const struct misp_sg *g,
 			    .uuid = row.uuid,
 			    .time = clock_now()};
 	return store_change(w, &ch, f);
+}
+
+/* May the caller's organisation use it (sync-protocol.md 6.4)? */
+static bool sg_usable(const struct misp_sg *g, const struct admit_facts *facts)
+{
+	bool usable = facts->site_admin || (facts->org_id && g->org_id == facts->org_id);
+	LIST_EACH(s, g->servers, struct misp_sgserver)
+		usable |= s->server_id == 0 && s->all_orgs;
+	LIST_EACH(o, g->orgs, struct misp_sgorg)
+		usable |= o->org_id == facts->org_id && facts->org_id;
+	return usable;
+}
+
+enum err ingest_facts_groups(const struct ingest_env *env, struct raw_event *raw,
+			     struct admit_facts *facts, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(arena) struct arena *a = NULL;
+	struct misp_sg g;
+	enum err e;
+	facts->groups = NULL;
+	facts->n_groups = 0;
+	TRY(store_read(env->store, &t, f));
+	uint64_t n = store_count(t, T_SG), id = 0;
+	if (!n)
+		return ERR_OK;
+	uint64_t *ids = ARENA_ARRAY(raw_arena(raw), uint64_t, n);
+	a = arena_new(SG_ARENA);
+	if (!ids || !a)
+		return fail(f, ERR_NOMEM, "no memory for sharing groups");
+	while ((e = store_next(t, T_SG, &id, a, &g)) == ERR_OK) {
+		if (sg_usable(&g, facts) && facts->n_groups < n)
+			ids[facts->n_groups++] = id;
+		arena_reset(a);
+	}
+	facts->groups = ids;
+	return e == ERR_NOENT ? ERR_OK : fail(f, e, "reading sharing groups");
 }
 
 /* The group of an event or element: embedded, or by local id. What cannot be resolved becomes

@@ -97,3 +97,7 @@ MUST_USE enum err ingest_put_change(struct ingest_ctx *c, struct store_wtxn *w, 
 /* The event's own change, last. */
 MUST_USE enum err ingest_put_event_change(struct ingest_ctx *c, struct store_wtxn *w,
 					  enum change_op op, bool whole, struct fail *f);
+
+/* Put the sharing groups that the caller may use into the facts (memory of `raw`). */
+MUST_USE enum err ingest_facts_groups(const struct ingest_env *env, struct raw_event *raw,
+				      struct admit_facts *facts, struct fail *f);

@@ -66,7 +66,9 @@ static enum err admit(const struct ingest_env *env, struct raw_event **raw, cons
 		      struct admit_facts *facts, struct admitted **adm, struct fail *f)
 {
 	struct policy *p = env->policy(env->user);
-	enum err e = gate_admit(p, raw, o, facts, adm, f);
+	enum err e = ingest_facts_groups(env, *raw, facts, f);
+	if (e == ERR_OK)
+		e = gate_admit(p, raw, o, facts, adm, f);
 	policy_unref(p);
 	return e;
 }

@@ -102,6 +102,8 @@ static enum err admit(const struct ingest_env *env, struct raw_event **raw, cons
 	struct policy *p = env->policy(env->user);
 	enum err e = look_up_blocks(env, *raw, facts, f);
 	if (e == ERR_OK)
+		e = ingest_facts_groups(env, *raw, facts, f);
+	if (e == ERR_OK)
 		e = gate_admit(p, raw, o, facts, adm, f);
 	policy_unref(p);
 	return e;

@@ -211,6 +211,30 @@ static void includes(void)
 	remove(dir);
 }
 
+/* The file that is shipped as a model says what the built-in defaults are. */
+static void sample(void)
+{
+	const char *top = getenv("top_srcdir");
+	struct policy *p = NULL, *d = policy_shipped("default");
+	struct fail f = {0};
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/contrib/policy/policy.yaml", top ? top : ".");
+	is_ok(policy_load(path, &p, &f), "%s", f.text);
+	if (!p)
+		return;
+	ok(p->default_tlp == d->default_tlp && p->default_pap == d->default_pap &&
+		   p->tlp_members_strict == d->tlp_members_strict &&
+		   str_eq(p->internal_marker, d->internal_marker),
+	   "defaults");
+	is_mem(&p->default_peer, &d->default_peer, sizeof(p->default_peer), "default_peer");
+	is_mem(&p->default_member, &d->default_member, sizeof(p->default_member),
+	       "default_member");
+	is_uint(p->n_rows, 3, "audiences");
+	policy_unref(p);
+	policy_unref(d);
+}
+
 static void audiences(void)
 {
 	struct policy *p = parse(
@@ -271,6 +295,7 @@ int main(void)
 	versions();
 	errors();
 	includes();
+	sample();
 	audiences();
 	return done_testing();
 }
