@@ -63,7 +63,7 @@ static enum err put_in_order(struct plan *p, struct rowset *r)
 	(void)order_parse(&o, p->q->order, SCOPE_ATTRIBUTES);
 	if (!o.n)
 		return order_rows(&p->v, r->v, r->n);
-	v = malloc((r->n + 1) * sizeof(*v));
+	v = reallocarray(NULL, r->n + 1, sizeof(*v));
 	if (!v)
 		return fail(p->f, ERR_NOMEM, "no memory for a search");
 	for (size_t i = 0; i < r->n && e == ERR_OK; i++) {

@@ -253,7 +253,7 @@ enum err order_rows(const struct ix_view *v, uint32_t *rows, size_t n)
 	}
 	if (sorted)
 		return ERR_OK;
-	a = malloc(2 * n * sizeof(*a));
+	a = reallocarray(NULL, 2 * n, sizeof(*a));
 	if (!a)
 		return ERR_NOMEM;
 	b = a + n;
