@@ -4,6 +4,7 @@
  * Defaults are filled in without `has` bits, so that an edit of a known element changes only what
  * its document gave (sync-protocol.md 4.6).
  */
+#include "base/hash.h"
 #include "base/own.h"
 #include "gate/admit_impl.h"
 #include "model/fieldcheck.h"
@@ -103,6 +104,24 @@ static enum err value_check(struct arena *a, struct misp_attr *at, struct proble
 	return ERR_OK;
 }
 
+/* A sample that the sender wants packed is named "file" and becomes "file|md5 of its bytes". */
+static enum err name_sample(struct arena *a, struct misp_attr *at)
+{
+	OWN(buf) struct buf bytes = BUF(at->data.n + 16);
+	uint8_t md5[16];
+	char hex[33];
+
+	if (at->type != ATTR_MALWARE_SAMPLE || !at->encrypt || !at->data.n ||
+	    str_chr(at->value, '|') >= 0 || !str_trim(at->value).n)
+		return ERR_OK;
+	if (!base64_decode(&bytes, at->data))
+		return ERR_OK; /* without the hash the value is refused as incomplete */
+	hash_md5(buf_str(&bytes), md5);
+	at->value = arena_printf(a, "%.*s|%s", STR_ARG(str_trim(at->value)),
+				 hash_hex(md5, sizeof(md5), hex));
+	return at->value.p ? ERR_OK : ERR_LIMIT;
+}
+
 static bool is_image(struct str name)
 {
 	static const char *const ends[] = {".png", ".jpg", ".jpeg", ".gif", ".bmp"};
@@ -145,8 +164,10 @@ static enum err admit_attr(const struct admitted *adm, const struct admit_facts 
 	uuid_check(&at->uuid, ENTITY_HAS(at, ATTR_F_uuid), &p);
 	if (!partial) {
 		type_check(at, &p);
-		if (at->type)
+		if (at->type) {
+			TRY(name_sample(a, at));
 			TRY(value_check(a, at, &p));
+		}
 	}
 	if (e->parent && !facts->is_edit && !at->object_relation.n)
 		problem_add(&p, "object_relation",

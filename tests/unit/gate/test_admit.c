@@ -239,6 +239,14 @@ static void attr_errors(void)
 	is_str(why.text, "Invalid Sharing Group or not authorised.", "its text");
 	e.attr.sharing_group_id = 9;
 	is_ok(gate_admit_element(a, &f, arena, &e, &why), "a group that the caller may use");
+	e.attr.type = ATTR_MALWARE_SAMPLE;
+	e.attr.category = CAT_DELIVERY;
+	e.attr.value = STR("keel.bin");
+	e.attr.data = STR("TVqQAGtlZWw=");
+	is_err(gate_admit_element(a, &f, arena, &e, &why), ERR_INVAL, "a sample without its hash");
+	e.attr.encrypt = true;
+	is_ok(gate_admit_element(a, &f, arena, &e, &why), "that is to be packed: %s", why.text);
+	is_view(e.attr.value, "keel.bin|0f4f13719afbdd523439be9023f24d62", "gets it");
 	arena_free(arena);
 }
 
