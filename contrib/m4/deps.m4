@@ -23,7 +23,7 @@ AC_DEFUN([TOCSIN_DEPS], [
 DEPS_CFLAGS= DEPS_LIBS= tocsin_missing= tocsin_with= tocsin_without=
 TOCSIN_NEED([EVENT], [libevent_core >= 2.1.11 libevent_extra libevent_pthreads libevent_openssl],
 	[libevent-dev])
-TOCSIN_NEED([CURL], [libcurl >= 7.80], [libcurl4-openssl-dev])
+TOCSIN_NEED([CURL], [libcurl >= 7.85], [libcurl4-openssl-dev])
 TOCSIN_NEED([JANSSON], [jansson >= 2.13], [libjansson-dev])
 TOCSIN_NEED([LMDB], [lmdb >= 0.9.24], [liblmdb-dev])
 TOCSIN_NEED([OPENSSL], [openssl >= 3.0], [libssl-dev])

@@ -17,6 +17,7 @@ struct admit_facts {
 	bool is_edit; /* a partial document: no defaults are filled in */
 	bool existing_local; /* an edit: the stored event is not locked (made here) */
 	bool event_blocked, org_blocked; /* looked up by ingest */
+	bool elements_inherit; /* a feed's row decides how far an event reaches: elements follow it */
 	bool own_derived; /* the UUID is one under which we gave out a cut copy */
 	/* local ids of the sharing groups that the caller may use, ascending (all, for a site
 	   administrator); a group given by number is refused when it is not among them */

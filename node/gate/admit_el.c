@@ -25,6 +25,12 @@ static enum err level_check(const struct admitted *adm, const struct admit_facts
 	char n[12];
 	uint8_t level;
 
+	if (facts->elements_inherit) {
+		*distribution = DIST_INHERIT;
+		*group_id = 0;
+		*group = (struct entity_list){NULL, 0};
+		return ERR_OK;
+	}
 	if (!given)
 		*distribution = facts->default_attr_distribution;
 	problem_add(p, "distribution",

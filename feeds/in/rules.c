@@ -1,0 +1,114 @@
+/*
+ * rules.c - rules and settings of a feed's row (sync-protocol.md 9.2 and 9.4). Small JSON written by
+ * an administrator, so jansson reads it.
+ */
+#include "feeds/in/rules.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+struct feed_rules {
+	json_t *rules, *settings;
+};
+
+static enum err parse(struct str text, const char *what, json_t **out, struct fail *f)
+{
+	json_error_t e;
+	text = str_trim(text);
+	if (!text.n || str_is(text, "null") || str_is(text, "[]"))
+		return ERR_OK;
+	*out = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &e);
+	if (!*out || !json_is_object(*out))
+		return fail_at(f, ERR_INVAL, *out ? 1 : (uint32_t)e.line,
+			       *out ? 1 : (uint32_t)e.column, 0, "%s of the feed: %s", what,
+			       *out ? "not an object" : e.text);
+	return ERR_OK;
+}
+
+enum err feed_rules_new(struct str rules, struct str settings, struct feed_rules **out,
+			struct fail *f)
+{
+	struct feed_rules *r = calloc(1, sizeof(*r));
+	*out = NULL;
+	if (!r)
+		return fail(f, ERR_NOMEM, "no memory");
+	enum err e = parse(rules, "rules", &r->rules, f);
+	if (e == ERR_OK)
+		e = parse(settings, "settings", &r->settings, f);
+	if (e != ERR_OK) {
+		feed_rules_free(r);
+		return e;
+	}
+	*out = r;
+	return ERR_OK;
+}
+
+void feed_rules_free(struct feed_rules *r)
+{
+	if (!r)
+		return;
+	json_decref(r->rules);
+	json_decref(r->settings);
+	free(r);
+}
+
+static bool is_name(const json_t *v, struct str s)
+{
+	return json_is_string(v) && s.p &&
+	       str_eq((struct str){json_string_value(v), json_string_length(v)}, s);
+}
+
+static bool tags_match(const json_t *list, const struct manifest_entry *e)
+{
+	size_t i;
+	const json_t *v;
+	json_array_foreach(list, i, v)
+		for (uint32_t k = 0; k < e->n_tags; k++)
+			if (is_name(v, e->tags[k]))
+				return true;
+	return false;
+}
+
+static bool orgs_match(const json_t *list, const struct manifest_entry *e)
+{
+	char uuid[UUID_TEXT_LEN + 1];
+	struct str text = {uuid_format(e->orgc_uuid, uuid), UUID_TEXT_LEN};
+	size_t i;
+	const json_t *v;
+	json_array_foreach(list, i, v)
+		if (is_name(v, e->orgc_name) || is_name(v, text))
+			return true;
+	return false;
+}
+
+static bool part_wants(const json_t *part, const struct manifest_entry *e,
+		       bool (*match)(const json_t *, const struct manifest_entry *))
+{
+	const json_t *or = json_object_get(part, "OR"), *not = json_object_get(part, "NOT");
+	if (json_array_size(or) && !match(or, e))
+		return false;
+	return !json_array_size(not) || !match(not, e);
+}
+
+bool feed_rules_want(const struct feed_rules *r, const struct manifest_entry *e)
+{
+	return part_wants(json_object_get(r->rules, "tags"), e, tags_match) &&
+	       part_wants(json_object_get(r->rules, "orgs"), e, orgs_match);
+}
+
+/* true, 1 or "1" */
+static bool is_set(const json_t *o, const char *key)
+{
+	const json_t *v = json_object_get(o, key);
+	return json_is_true(v) || json_integer_value(v) == 1 || is_name(v, STR("1"));
+}
+
+bool feed_rules_no_correlation(const struct feed_rules *r)
+{
+	return is_set(r->settings, "disable_correlation");
+}
+
+bool feed_rules_unpublish(const struct feed_rules *r)
+{
+	return is_set(r->settings, "unpublish_event");
+}

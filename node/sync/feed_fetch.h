@@ -1,0 +1,77 @@
+/*
+ * feed_fetch.h - takes in a MISP feed from a web server or a folder: the manifest is compared with
+ * the store, and only events that are new or newer are fetched and merged.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/err.h"
+#include "ingest/ingest.h"
+#include "sync/client_curl.h"
+
+struct feed_progress {
+	uint64_t listed; /* events in the manifest so far */
+	uint64_t total; /* events to fetch; grows until the manifest is read */
+	uint64_t done, failed; /* of those */
+	uint64_t bytes;
+};
+
+/* An event that did not come in. */
+struct feed_problem {
+	struct uuid uuid; /* nil: the manifest */
+	enum err err;
+	char text[256];
+};
+#define FEED_PROBLEMS_MAX 100
+
+struct feed_fetch_opts {
+	const struct ingest_env *in;
+	uint64_t feed_id; /* row of T_FEED */
+	uint64_t org_id, user_id; /* who takes it in (user_id may be 0) */
+	struct client_opts client; /* TLS, proxy, time limits */
+	unsigned parallel; /* events at a time [4], at most 16 */
+	bool again; /* also events that were refused the last time as they are now */
+	bool disabled_too; /* somebody asked for it by hand */
+	uint64_t max_event_bytes; /* of one file [1 GiB] */
+	const atomic_bool *cancelled; /* NULL: never */
+	/* Told from any of the working threads, one at a time; may be NULL. */
+	void (*progress)(void *user, const struct feed_progress *p);
+	void (*problem)(void *user, const struct feed_problem *p);
+	void *user;
+};
+
+struct feed_fetch_result {
+	bool not_modified; /* the server said that the manifest is the one we know */
+	uint64_t listed, filtered; /* in the manifest; left out by the rules of the row */
+	uint64_t current; /* here already, or refused before and not changed since */
+	uint64_t added, updated, unchanged, refused, failed;
+	uint64_t attributes, bytes;
+	struct feed_problem problems[FEED_PROBLEMS_MAX]; /* the first ones */
+	unsigned n_problems;
+};
+
+/*
+ * Fetch once, blocking. What is stored is not fetched again, so an interrupted run goes on where it
+ * was. An event that fails does not hold up the others; it is counted, told, and tried again the
+ * next time. One that is refused (blocked, not newer, made here) is asked for again only when the
+ * manifest gives another timestamp. The row's last_try, last_success, last_error and manifest_etag
+ * are kept.
+ * ERR_OK also when single events failed. ERR_NOENT: no such row; ERR_UNSUPPORTED: format of the row
+ * other than misp; ERR_CANCELLED; else why the manifest could not be read.
+ */
+MUST_USE enum err feed_fetch_run(const struct feed_fetch_opts *o, struct feed_fetch_result *out,
+				 struct fail *f);
+
+/* In a thread of its own. done() is called from it at the end. */
+struct feed_fetch;
+typedef void (*feed_done_fn)(void *user, enum err e, const struct feed_fetch_result *res,
+			     const struct fail *f);
+/* Options are copied, texts and environment are borrowed until done(). */
+MUST_USE enum err feed_fetch_start(const struct feed_fetch_opts *o, feed_done_fn done,
+				   struct feed_fetch **out, struct fail *f);
+/* Ask it to stop soon. */
+void feed_fetch_cancel(struct feed_fetch *ff);
+/* Wait for the thread and free. */
+void feed_fetch_join(struct feed_fetch *ff);
+OWN_DEFINE(feed_fetch, struct feed_fetch *, feed_fetch_join(*p))
