@@ -132,7 +132,7 @@ static enum err shape_of(struct index *ix, const struct misp_attr *a, struct sha
 	s->category = a->category;
 	s->flags = (uint8_t)((a->to_ids ? IX_TO_IDS : 0) | (a->deleted ? IX_DELETED : 0) |
 			     (s->two.p ? IX_PAIR : 0) |
-			     (a->disable_correlation ? IX_NO_CORRELATION : 0) |
+			     (a->comment.n ? IX_COMMENTED : 0) |
 			     (a->tags.n ? IX_TAGGED : 0) | (a->distribution & 7)
 								   << IX_DIST_SHIFT);
 	s->time = ix_time(a->timestamp);

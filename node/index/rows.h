@@ -35,7 +35,7 @@ enum ix_flag {
 	IX_TO_IDS = 1,
 	IX_DELETED = 2, /* soft-deleted */
 	IX_PAIR = 4, /* has a second part */
-	IX_NO_CORRELATION = 8,
+	IX_COMMENTED = 8, /* has a comment */
 	IX_TAGGED = 16,
 	IX_DIST_SHIFT = 5, /* three bits of distribution */
 };

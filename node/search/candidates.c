@@ -326,11 +326,18 @@ __attribute__((optimize("O3"))) static void mask_slice(const struct plan *p, uin
 		for (uint32_t i = 0; i < n; i++)
 			mask[i] &= (uint8_t)((flags[i] & IX_TO_IDS) == want);
 	}
+	if (filters & COND_BIT(COND_DELETED) && p->q->deleted < 3) {
+		uint8_t want = p->q->deleted == 2 ? IX_DELETED : 0;
+
+		for (uint32_t i = 0; i < n; i++)
+			mask[i] &= (uint8_t)((flags[i] & IX_DELETED) == want);
+	}
 }
 
 static enum err by_scan(struct gather *g)
 {
-	const uint64_t fast = COND_BIT(COND_TIME) | COND_BIT(COND_TYPE) | COND_BIT(COND_TO_IDS);
+	const uint64_t fast = COND_BIT(COND_TIME) | COND_BIT(COND_TYPE) |
+			      COND_BIT(COND_TO_IDS) | COND_BIT(COND_DELETED);
 	uint64_t all = g->filters;
 	uint8_t mask[SLICE];
 	enum err e = ERR_OK;

@@ -171,7 +171,7 @@ void bits_free(struct bits *b)
 enum err rows_add(struct rowset *r, uint32_t row)
 {
 	if (r->n == r->cap) {
-		size_t cap = r->cap ? r->cap * 2 : 1024;
+		size_t cap = r->cap ? r->cap * 2 : 32;
 		uint32_t *v = realloc(r->v, cap * sizeof(*v));
 
 		if (!v)

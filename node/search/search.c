@@ -161,7 +161,7 @@ enum err search_value(struct index *ix, const struct store_rtxn *t, struct str v
 	enum err e;
 
 	*out = (struct search_result){0};
-	if (2 * value.n > sizeof(small) && !(room = malloc(2 * value.n)))
+	if (2 * value.n > sizeof(small) && !(room = calloc(2, value.n)))
 		return fail(f, ERR_NOMEM, "no memory for a look-up");
 	folded = index_fold(value, room);
 	index_view_begin(ix, &l.v);

@@ -225,8 +225,9 @@ bool row_maybe(const struct plan *p, enum filter f, uint32_t row)
 		return in_mask(v->flags[row] >> IX_DIST_SHIFT, p->dist_any, p->dist_none);
 	case COND_OBJECT:
 		return v->row[row].object != 0;
-	case COND_RELATION:
 	case COND_COMMENT:
+		return v->flags[row] & IX_COMMENTED || texts_match(&p->comment, STR(""), STR_NONE);
+	case COND_RELATION:
 	case COND_FIRST:
 	case COND_LAST:
 	case COND_SG:
@@ -264,7 +265,7 @@ static bool tagged(const struct plan *p, const struct tagset *s, uint32_t row)
 
 static bool comment_ok(const struct plan *p, struct str comment)
 {
-	char small[512], *room = comment.n * 2 < sizeof(small) ? small : malloc(2 * comment.n);
+	char small[512], *room = comment.n * 2 < sizeof(small) ? small : calloc(2, comment.n);
 	bool yes;
 
 	if (!room)

@@ -20,7 +20,7 @@ static bool raw_match(const struct plan *p, struct str s)
 /* Folded match of a text that is not folded yet. */
 static bool folded_match(const struct plan *p, struct str s)
 {
-	char small[512], *room = s.n * 2 < sizeof(small) ? small : malloc(2 * s.n);
+	char small[512], *room = s.n * 2 < sizeof(small) ? small : calloc(2, s.n);
 	bool yes;
 
 	if (!room)
@@ -104,6 +104,8 @@ static bool row_hit(const struct plan *p, uint32_t row)
 /* Rows of the event whose columns hit (first), or whose comment does (second pass). */
 static enum err some_attr(struct plan *p, bool comments, bool *yes)
 {
+	bool empty = term_match(&p->wild_folded, STR(""));
+
 	for (uint32_t r = IX_GET(p->v.ev[p->place].last_row); r && !*yes;
 	     r = p->v.row[r - 1].ev_prev) {
 		uint32_t row = r - 1;
@@ -118,7 +120,8 @@ static enum err some_attr(struct plan *p, bool comments, bool *yes)
 			continue;
 		if (p->q->scope == SCOPE_EVENT_INDEX && p->v.flags[row] & IX_DELETED)
 			continue;
-		if (!comments && !row_hit(p, row))
+		/* most attributes have no comment, and their records need not be read */
+		if (comments ? !empty && !(p->v.flags[row] & IX_COMMENTED) : !row_hit(p, row))
 			continue;
 		e = attr_load(p, row, &a, &room, &o);
 		if (e == ERR_NOENT)
