@@ -1,39 +1,120 @@
 /*
- * ep_users.c - /users and /admin/users.
+ * ep_users.c - /users and /admin/users: view, list, add, edit, delete, passwords, keys. Texts as
+ * recorded (wire/client, users). A key is shown once, when it is made; the store has its digest.
  */
+#include "api/accounts.h"
+
 #include "api/rest.h"
 #include "api/shapes.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "model/pack.h"
 
-static enum err users_view(struct http_req *r, struct fail *f)
+#define PASSWORD_MIN 12
+#define PASSWORD_LONG 16 /* needs no mixture */
+#define PASSWORD_ROUNDS 50000u
+
+static bool is_admin_path(const struct http_req *r)
+{
+	return str_has_prefix(r->url, STR("/admin/"));
+}
+
+/* ---- finding ---- */
+
+static enum err load_user(struct http_req *r, const struct store_rtxn *t, uint64_t id,
+			  struct misp_user *u)
+{
+	struct misp_user row;
+	TRY(store_get(t, T_USER, id, r->arena, &row));
+	return entity_copy(r->arena, &desc_misp_user, &row, u);
+}
+
+static enum err role_of(struct http_req *r, const struct store_rtxn *t, uint64_t id,
+			struct misp_role *role)
+{
+	struct misp_role row = {0};
+	enum err e = store_get(t, T_ROLE, id, r->arena, &row);
+	if (e == ERR_NOENT)
+		*role = (struct misp_role){.id = id}; /* an account without a role may nothing */
+	else if (e == ERR_OK)
+		e = entity_copy(r->arena, &desc_misp_role, &row, role);
+	return e == ERR_NOENT ? ERR_OK : e;
+}
+
+/* May the caller administer this account? */
+static bool administers(struct http_req *r, const struct misp_user *u)
+{
+	return may(r, perm_site_admin) || (may(r, perm_admin) && u->org_id == me(r)->user.org_id);
+}
+
+/* The account of the path that the caller may administer, or answered. */
+static bool user_of_path(struct http_req *r, struct misp_user *u, struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	struct str id = req_arg(r, "id");
-	const struct api_user *u = me(r);
-	struct misp_user user = u->user;
-	struct misp_role role = u->role;
-	struct misp_org org = u->org;
-	uint64_t n;
-	TRY(store_read(api_of(r)->store, &t, f));
-	if (!str_is(id, "me") && !(str_u64(id, &n) && n == u->user.id)) {
-		bool admin = may(r, perm_site_admin);
-		enum err e = str_u64(id, &n) ? store_get(t, T_USER, n, r->arena, &user) : ERR_NOENT;
-		if (e == ERR_OK && !admin && !(may(r, perm_admin) && user.org_id == u->user.org_id))
-			e = ERR_NOENT;
-		if (e == ERR_OK)
-			e = store_get(t, T_ROLE, user.role_id, r->arena, &role);
-		if (e == ERR_OK)
-			e = store_get(t, T_ORG, user.org_id, r->arena, &org);
-		if (e == ERR_NOENT) {
-			reply_error(r, 404, "Invalid user");
-			return ERR_OK;
-		}
-		TRY(e);
+	struct misp_role role;
+	uint64_t id;
+	if (store_read(api_of(r)->store, &t, f) == ERR_OK && str_u64(req_arg(r, "id"), &id) &&
+	    load_user(r, t, id, u) == ERR_OK && administers(r, u) &&
+	    role_of(r, t, u->role_id, &role) == ERR_OK &&
+	    (may(r, perm_site_admin) || !(role.perms & perm_site_admin)))
+		return true;
+	reply_error(r, 404, "Invalid user");
+	return false;
+}
+
+/* ---- view ---- */
+
+/* {"<id>":"<email>"} of the administrators of the organisation, the account itself left out. */
+static enum err org_admins(struct jsonw *w, const struct store_rtxn *t, const struct misp_user *of)
+{
+	struct misp_user u;
+	struct misp_role role;
+	uint64_t id = 0;
+	bool any = false;
+	char key[24];
+	enum err e;
+	jsonw_key(w, "orgAdmins");
+	while ((e = store_next(t, T_USER, &id, NULL, &u)) == ERR_OK) {
+		if (u.org_id != of->org_id || u.id == of->id ||
+		    store_get(t, T_ROLE, u.role_id, NULL, &role) != ERR_OK ||
+		    !(role.perms & perm_admin))
+			continue;
+		if (!any)
+			jsonw_obj(w);
+		any = true;
+		snprintf(key, sizeof(key), "%llu", (unsigned long long)u.id);
+		JSONW_KV(w, jsonw_str, key, u.email);
 	}
+	if (any) {
+		jsonw_obj_end(w);
+	} else {
+		jsonw_arr(w);
+		jsonw_arr_end(w);
+	}
+	return e == ERR_NOENT ? ERR_OK : e;
+}
+
+static enum err answer_user(struct http_req *r, const struct misp_user *u, bool admin,
+			    struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_role role;
+	struct misp_org org = {0};
+	TRY(store_read(api_of(r)->store, &t, f));
+	TRY(role_of(r, t, u->role_id, &role));
+	enum err e = store_get(t, T_ORG, u->org_id, r->arena, &org);
+	if (e != ERR_OK && e != ERR_NOENT)
+		return e;
 	struct buf b = BUF(1 << 20);
 	struct jsonw w = jsonw_on(&b);
 	jsonw_obj(&w);
 	jsonw_key(&w, "User");
-	shape_user(&w, &user, NULL);
+	shape_user(&w, u, admin ? USER_VIEW_ADMIN : USER_VIEW, NULL);
+	e = ERR_OK;
+	if (admin) {
+		e = org_admins(&w, t, u);
+		jsonw_obj_end(&w);
+	}
 	jsonw_key(&w, "Role");
 	shape_role(&w, &role);
 	jsonw_key(&w, "UserSetting");
@@ -42,9 +123,530 @@ static enum err users_view(struct http_req *r, struct fail *f)
 	jsonw_key(&w, "Organisation");
 	shape_org(&w, &org);
 	jsonw_obj_end(&w);
+	if (e != ERR_OK) {
+		buf_free(&b);
+		return e;
+	}
 	rest_answer(r, 200, &b);
 	return ERR_OK;
 }
+
+static enum err users_view(struct http_req *r, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct str id = req_arg(r, "id");
+	struct misp_user u = me(r)->user;
+	uint64_t n;
+	if (!str_is(id, "me") && !(str_u64(id, &n) && n == u.id)) {
+		TRY(store_read(api_of(r)->store, &t, f));
+		if (!str_u64(id, &n) || load_user(r, t, n, &u) != ERR_OK || !administers(r, &u)) {
+			reply_error(r, 404, "%s",
+				    may(r, perm_admin) ? "Invalid user"
+						       : "Invalid user or not authorised.");
+			return ERR_OK;
+		}
+	}
+	return answer_user(r, &u, is_admin_path(r), f);
+}
+
+/* ---- list ---- */
+
+static bool listed(struct http_req *r, const json_t *body, const struct misp_user *u)
+{
+	struct str value = rest_param(r, body, "value"), org = rest_param(r, body, "searchorg"),
+		   role = rest_param(r, body, "searchrole");
+	uint64_t n;
+	if (!administers(r, u))
+		return false;
+	if (value.n && str_find_nocase(u->email, value) < 0)
+		return false;
+	if (org.n && (!str_u64(org, &n) || u->org_id != n))
+		return false;
+	return !role.n || (str_u64(role, &n) && u->role_id == n);
+}
+
+static enum err index_row(struct http_req *r, struct jsonw *w, const struct store_rtxn *t,
+			  const struct misp_user *u)
+{
+	struct misp_role role;
+	struct misp_org org = {.id = u->org_id};
+	struct arena_mark m = arena_mark(r->arena);
+	TRY(role_of(r, t, u->role_id, &role));
+	enum err e = store_get(t, T_ORG, u->org_id, r->arena, &org);
+	if (e != ERR_OK && e != ERR_NOENT)
+		return e;
+	jsonw_obj(w);
+	jsonw_key(w, "User");
+	shape_user(w, u, USER_INDEX, NULL);
+	jsonw_key(w, "Role");
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_uint_str, "id", role.id);
+	JSONW_KV(w, jsonw_str, "name", role.name);
+	JSONW_KV(w, jsonw_bool, "perm_auth", role.perms & perm_auth);
+	JSONW_KV(w, jsonw_bool, "perm_site_admin", role.perms & perm_site_admin);
+	JSONW_KV(w, jsonw_bool, "perm_admin", role.perms & perm_admin);
+	jsonw_obj_end(w);
+	jsonw_key(w, "Organisation");
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_uint_str, "id", org.id);
+	JSONW_KV(w, jsonw_str, "name", org.name);
+	jsonw_obj_end(w);
+	jsonw_obj_end(w);
+	arena_rewind(r->arena, m);
+	return ERR_OK;
+}
+
+static enum err users_index(struct http_req *r, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_user u;
+	uint64_t id = 0;
+	json_t *body;
+	enum err e;
+	if (rest_json(r, NULL, &body, f) != ERR_OK)
+		return ERR_OK;
+	TRY(store_read(api_of(r)->store, &t, f));
+	struct buf b = BUF(ANSWER_MAX);
+	struct jsonw w = jsonw_on(&b);
+	jsonw_arr(&w);
+	while ((e = store_next(t, T_USER, &id, NULL, &u)) == ERR_OK)
+		if (listed(r, body, &u) && (e = index_row(r, &w, t, &u)) != ERR_OK)
+			break;
+	jsonw_arr_end(&w);
+	if (e != ERR_NOENT) {
+		buf_free(&b);
+		return e;
+	}
+	rest_answer(r, 200, &b);
+	return ERR_OK;
+}
+
+/* ---- checks ---- */
+
+/* One @ with something before it, a dot behind it, no blanks or controls. */
+static bool email_ok(struct str s)
+{
+	ptrdiff_t at = str_chr(s, '@');
+	if (at < 1 || s.n > 254)
+		return false;
+	struct str host = str_sub(s, (size_t)at + 1, SIZE_MAX);
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] <= ' ' || strchr("\"<>(),;:\\", s.p[i]))
+			return false;
+	ptrdiff_t dot = str_chr(host, '.');
+	return dot > 0 && str_chr(host, '@') < 0 && host.p[host.n - 1] != '.';
+}
+
+/* What is wrong with a password, or NULL (MISP's defaults). */
+static const char *password_fault(struct str p)
+{
+	bool lower = false, upper = false, other = false;
+	for (size_t i = 0; i < p.n; i++) {
+		if (p.p[i] >= 'a' && p.p[i] <= 'z')
+			lower = true;
+		else if (p.p[i] >= 'A' && p.p[i] <= 'Z')
+			upper = true;
+		else
+			other = true;
+	}
+	if (p.n < PASSWORD_MIN)
+		return "Password length requirement not met.";
+	if (p.n < PASSWORD_LONG && !(lower && upper && other))
+		return "Password complexity requirement not met.";
+	return NULL;
+}
+
+/* PBKDF2 with HMAC-SHA-256, one block: "pbkdf2$rounds$salt$hash". */
+static struct str password_hash(struct http_req *r, struct str password)
+{
+	uint8_t salt[20] = {[19] = 1}; /* 16 random bytes, then the block number */
+	char salt_hex[33], hash_hex_[65];
+	random_bytes(salt, 16);
+	struct sha256 u = hash_hmac(password, (struct str){(char *)salt, sizeof(salt)}), sum = u;
+	for (unsigned i = 1; i < PASSWORD_ROUNDS; i++) {
+		u = hash_hmac(password, (struct str){(char *)u.b, sizeof(u.b)});
+		for (size_t k = 0; k < sizeof(sum.b); k++)
+			sum.b[k] ^= u.b[k];
+	}
+	return arena_printf(r->arena, "pbkdf2$%u$%s$%s", PASSWORD_ROUNDS,
+			    hash_hex(salt, 16, salt_hex), hash_hex(sum.b, sizeof(sum.b), hash_hex_));
+}
+
+static void refused(struct http_req *r, const char *action, struct str errors)
+{
+	rest_not_saved(r, action, "User", STR_NONE, errors);
+}
+
+/* ---- members that can be given ---- */
+
+struct flag_member {
+	const char *key;
+	size_t at;
+	bool self; /* may one change it of oneself? */
+};
+static const struct flag_member flags[] = {
+	{"autoalert", offsetof(struct misp_user, autoalert), true},
+	{"contactalert", offsetof(struct misp_user, contactalert), true},
+	{"disabled", offsetof(struct misp_user, disabled), true},
+	{"notification_daily", offsetof(struct misp_user, notification_daily), true},
+	{"notification_weekly", offsetof(struct misp_user, notification_weekly), true},
+	{"notification_monthly", offsetof(struct misp_user, notification_monthly), true},
+	{"change_pw", offsetof(struct misp_user, change_pw), false},
+	{"termsaccepted", offsetof(struct misp_user, termsaccepted), false},
+	{"force_logout", offsetof(struct misp_user, force_logout), false},
+};
+
+static void take_members(struct http_req *r, const json_t *body, bool self, struct misp_user *u)
+{
+	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+		if (!self || flags[i].self)
+			rest_take_flag(body, flags[i].key, (bool *)((char *)u + flags[i].at));
+	rest_take_text(r, body, "gpgkey", &u->gpgkey);
+	rest_take_text(r, body, "certif_public", &u->certif_public);
+	rest_take_u64(r, body, "nids_sid", &u->nids_sid);
+	if (!self)
+		rest_take_u64(r, body, "server_id", &u->server_id);
+}
+
+/* May the caller give this role? *known: is there such a role? */
+static enum err role_allowed(struct http_req *r, const struct store_rtxn *t, uint64_t id,
+			     bool *known, bool *allowed)
+{
+	struct misp_role role;
+	enum err e = store_get(t, T_ROLE, id, NULL, &role);
+	if (e != ERR_OK && e != ERR_NOENT)
+		return e;
+	*known = e == ERR_OK;
+	*allowed = may(r, perm_site_admin) ||
+		   (*known && !(role.perms & perm_site_admin) && !role.restricted_to_site_admin);
+	return ERR_OK;
+}
+
+static enum err default_role(const struct store_rtxn *t, uint64_t *id)
+{
+	struct misp_role role;
+	uint64_t at = 0;
+	enum err e;
+	*id = 3;
+	while ((e = store_next(t, T_ROLE, &at, NULL, &role)) == ERR_OK)
+		if (role.default_role) {
+			*id = role.id;
+			return ERR_OK;
+		}
+	return e == ERR_NOENT ? ERR_OK : e;
+}
+
+/* Password of the body, checked and hashed; false and answered when it is not good enough. */
+static bool take_password(struct http_req *r, const json_t *body, const char *action,
+			  struct misp_user *u)
+{
+	struct str p = rest_text(r, body, "password");
+	if (!p.n)
+		return true;
+	const char *fault = password_fault(p);
+	if (fault) {
+		refused(r, action, rest_field_error(r, "password", fault));
+		return false;
+	}
+	u->password_hash = password_hash(r, p);
+	u->last_pw_change = clock_now();
+	return true;
+}
+
+static bool take_email(struct http_req *r, const json_t *body, const char *action,
+		       struct misp_user *u)
+{
+	if (!rest_take_text(r, body, "email", &u->email) || email_ok(u->email))
+		return true;
+	refused(r, action, rest_field_error(r, "email", "Please enter a valid email address."));
+	return false;
+}
+
+static void answer_saved(struct http_req *r, const struct misp_user *u, const char *key)
+{
+	struct buf b = BUF(1 << 20);
+	struct jsonw w = jsonw_on(&b);
+	jsonw_obj(&w);
+	jsonw_key(&w, "User");
+	shape_user(&w, u, USER_SAVED, key);
+	jsonw_obj_end(&w);
+	rest_answer(r, 200, &b);
+}
+
+/* ---- keys of accounts ---- */
+
+static enum err drop_keys(struct store_wtxn *w, uint64_t user_id, bool plain_only, struct fail *f)
+{
+	struct misp_authkey k;
+	uint8_t be[8];
+	uint64_t id = 0;
+	for (unsigned i = 0; i < 8; i++)
+		be[i] = (uint8_t)(user_id >> (56 - 8 * i));
+	for (;;) {
+		enum err e = store_find_next(store_view(w), IX_AUTHKEY_USER,
+					     (struct str){(char *)be, sizeof(be)}, &id);
+		if (e == ERR_NOENT)
+			return ERR_OK;
+		TRY(e);
+		TRY(store_get(store_view(w), T_AUTHKEY, id, NULL, &k));
+		if (k.plain || !plain_only)
+			TRY(store_del(w, T_AUTHKEY, id, f));
+	}
+}
+
+struct user_job {
+	const struct api *api;
+	struct misp_user *user;
+	const char *key; /* a new one, or NULL */
+	struct origin origin;
+	bool add;
+};
+
+static enum err user_change(struct user_job *j, struct store_wtxn *w, enum change_op op,
+			    struct fail *f)
+{
+	struct change ch = {.op = op,
+			    .kind = CHANGE_TABLE(T_USER),
+			    .id = j->user->id,
+			    .time = clock_now(),
+			    .origin = j->origin};
+	return store_change(w, &ch, f);
+}
+
+enum err account_key_put(struct store_wtxn *w, const struct api *api, struct misp_authkey *k,
+			 const char *key, struct fail *f)
+{
+	struct sha256 d = api_key_digest(api, str_c(key));
+	k->id = store_new_row_id(w, T_AUTHKEY);
+	k->digest = (struct str){(char *)d.b, sizeof(d.b)};
+	k->key_start = (struct str){key, 4};
+	k->key_end = (struct str){key + 36, 4};
+	enum err e = store_put(w, T_AUTHKEY, k->id, k, f);
+	k->digest = STR_NONE;
+	return e;
+}
+
+static enum err run_user(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct user_job *j = arg;
+	if (j->add)
+		j->user->id = store_new_row_id(w, T_USER);
+	if (j->add || !j->key)
+		TRY(store_put(w, T_USER, j->user->id, j->user, f));
+	if (j->key) {
+		struct misp_authkey k = {.uuid = uuid_random(),
+					 .user_id = j->user->id,
+					 .created = clock_now(),
+					 .plain = true};
+		TRY(drop_keys(w, j->user->id, true, f));
+		TRY(account_key_put(w, j->api, &k, j->key, f));
+	}
+	return user_change(j, w, j->add ? CHANGE_ADD : CHANGE_EDIT, f);
+}
+
+/* Write the account; answered when the address is somebody else's. */
+static bool put_user(struct http_req *r, const char *action, struct misp_user *u, const char *key,
+		     struct fail *f)
+{
+	struct user_job j = {api_of(r), u, key, rest_origin(r), u->id == 0};
+	enum err e = rest_write(r, run_user, &j, f);
+	if (e == ERR_OK)
+		return true;
+	if (e == ERR_EXISTS)
+		refused(r, action,
+			rest_field_error(r, "email",
+					 "An account with this email address already exists."));
+	else
+		reply_err(r, e);
+	return false;
+}
+
+/* ---- adding ---- */
+
+/* Organisation and role of a new account; false and answered when they do not hold. */
+static bool placed(struct http_req *r, const json_t *body, struct misp_user *u, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_org org;
+	bool known = false, allowed = false;
+	u->org_id = me(r)->user.org_id;
+	if (may(r, perm_site_admin))
+		rest_take_u64(r, body, "org_id", &u->org_id);
+	if (store_read(api_of(r)->store, &t, f) != ERR_OK ||
+	    store_get(t, T_ORG, u->org_id, NULL, &org) != ERR_OK) {
+		refused(r, "add", STR("[\"Invalid organisation\"]"));
+		return false;
+	}
+	if (!rest_take_u64(r, body, "role_id", &u->role_id) && default_role(t, &u->role_id) != ERR_OK)
+		return false;
+	if (role_allowed(r, t, u->role_id, &known, &allowed) == ERR_OK && known && allowed)
+		return true;
+	reply_error(r, 405, "Invalid role");
+	return false;
+}
+
+static enum err users_add(struct http_req *r, struct fail *f)
+{
+	int64_t now = clock_now();
+	struct misp_user u = {.invited_by = me(r)->user.id,
+			      .change_pw = true,
+			      .nids_sid = 1000000 + random_u64() % 9000000,
+			      .date_created = now,
+			      .date_modified = now,
+			      .last_pw_change = now};
+	char key[41];
+	json_t *body;
+	if (rest_json(r, "User", &body, f) != ERR_OK)
+		return ERR_OK;
+	me(r)->url = STR("/admin/users/add");
+	if (!rest_text(r, body, "email").n) {
+		refused(r, "add", STR("{\"email\":\"Mandatory field not set.\"}"));
+		return ERR_OK;
+	}
+	if (!placed(r, body, &u, f) || !take_email(r, body, "add", &u))
+		return ERR_OK;
+	take_members(r, body, false, &u);
+	if (!take_password(r, body, "add", &u))
+		return ERR_OK;
+	api_key_new(key);
+	if (put_user(r, "add", &u, key, f))
+		answer_saved(r, &u, key);
+	secret_wipe(key, sizeof(key));
+	return ERR_OK;
+}
+
+/* ---- editing ---- */
+
+static enum err admin_edit(struct http_req *r, struct fail *f)
+{
+	struct misp_user u;
+	json_t *body;
+	if (rest_json(r, "User", &body, f) != ERR_OK || !user_of_path(r, &u, f))
+		return ERR_OK;
+	me(r)->url = STR("/admin/users/edit");
+	uint64_t role = u.role_id;
+	if (rest_take_u64(r, body, "role_id", &role) && role != u.role_id) {
+		OWN(store_rtxn) struct store_rtxn *t = NULL;
+		bool known, allowed;
+		TRY(store_read(api_of(r)->store, &t, f));
+		TRY(role_allowed(r, t, role, &known, &allowed));
+		if (!allowed) {
+			reply_error(r, 405, "Invalid role");
+			return ERR_OK;
+		}
+		u.role_id = role;
+	}
+	if (may(r, perm_site_admin)) {
+		OWN(store_rtxn) struct store_rtxn *t = NULL;
+		struct misp_org org;
+		uint64_t id;
+		TRY(store_read(api_of(r)->store, &t, f));
+		if (rest_take_u64(r, body, "org_id", &id) &&
+		    store_get(t, T_ORG, id, NULL, &org) == ERR_OK)
+			u.org_id = id;
+	}
+	take_members(r, body, false, &u);
+	if (!take_email(r, body, "edit", &u) || !take_password(r, body, "edit", &u))
+		return ERR_OK;
+	u.date_modified = clock_now();
+	if (put_user(r, "edit", &u, NULL, f))
+		answer_saved(r, &u, NULL);
+	return ERR_OK;
+}
+
+/* A read-only key changes nothing, not even of its own account. */
+static bool writable_key(struct http_req *r)
+{
+	if (!me(r)->key.read_only)
+		return true;
+	reply_error(r, 403, "You do not have permission to use this functionality.");
+	return false;
+}
+
+static enum err self_edit(struct http_req *r, struct fail *f)
+{
+	struct misp_user u = me(r)->user;
+	json_t *body;
+	if (rest_json(r, "User", &body, f) != ERR_OK || !writable_key(r))
+		return ERR_OK;
+	struct str id = rest_id(r, u.id), email = rest_text(r, body, "email");
+	me(r)->url = arena_printf(r->arena, "/users/edit/%.*s", STR_ARG(id));
+	if (email.p && !email_ok(email)) {
+		rest_not_saved(r, "edit", "User", id,
+			       STR("\"The profile could not be updated. Please, try again.\""));
+		return ERR_OK;
+	}
+	if (email.p)
+		u.email = email;
+	take_members(r, body, true, &u);
+	u.date_modified = clock_now();
+	return put_user(r, "edit", &u, NULL, f) ? answer_user(r, &u, false, f) : ERR_OK;
+}
+
+static enum err change_pw(struct http_req *r, struct fail *f)
+{
+	struct misp_user u = me(r)->user;
+	json_t *body;
+	if (rest_json(r, "User", &body, f) != ERR_OK || !writable_key(r))
+		return ERR_OK;
+	struct str p = rest_text(r, body, "password");
+	me(r)->url = STR("/users/change_pw");
+	if (password_fault(p)) {
+		rest_not_saved(r, "change_pw", "User", STR_NONE,
+			       STR("\"The password could not be updated. Make sure you meet the "
+				   "minimum password length / complexity requirements.\""));
+		return ERR_OK;
+	}
+	u.password_hash = password_hash(r, p);
+	u.change_pw = false;
+	u.last_pw_change = u.date_modified = clock_now();
+	if (put_user(r, "edit", &u, NULL, f))
+		rest_saved(r, STR_NONE, "Password Changed.");
+	return ERR_OK;
+}
+
+static enum err reset_key(struct http_req *r, struct fail *f)
+{
+	struct misp_user u = me(r)->user;
+	struct str arg = req_arg(r, "id");
+	char key[41];
+	if (!writable_key(r))
+		return ERR_OK;
+	if (arg.p && !str_is(arg, "me") && !str_eq(arg, rest_id(r, u.id)) && !user_of_path(r, &u, f))
+		return ERR_OK;
+	struct str id = rest_id(r, u.id);
+	me(r)->url = arena_printf(r->arena, "/users/resetauthkey/%.*s", STR_ARG(id));
+	api_key_new(key);
+	if (put_user(r, "edit", &u, key, f))
+		rest_saved(r, id, "Authkey updated: %s", key);
+	secret_wipe(key, sizeof(key));
+	return ERR_OK;
+}
+
+/* ---- deleting ---- */
+
+static enum err run_delete(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct user_job *j = arg;
+	TRY(drop_keys(w, j->user->id, false, f));
+	TRY(store_del(w, T_USER, j->user->id, f));
+	return user_change(j, w, CHANGE_DELETE, f);
+}
+
+static enum err users_delete(struct http_req *r, struct fail *f)
+{
+	struct misp_user u;
+	if (!user_of_path(r, &u, f))
+		return ERR_OK;
+	struct user_job j = {api_of(r), &u, NULL, rest_origin(r), false};
+	TRY(rest_write(r, run_delete, &j, f));
+	struct str id = rest_id(r, u.id);
+	me(r)->url = arena_printf(r->arena, "/admin/users/delete/%.*s", STR_ARG(id));
+	rest_saved(r, id, "User deleted.");
+	return ERR_OK;
+}
+
+/* ---- rows ---- */
 
 const struct endpoint ep_users_view = {
 	.methods = HTTP_ANY,
@@ -52,4 +654,65 @@ const struct endpoint ep_users_view = {
 	.run = users_view,
 	.shape = "User",
 	.doc = "A user with role and organisation; `me` for the caller",
+};
+const struct endpoint ep_users_admin_view = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/admin/users/view/:id",
+	.auth = perm_admin,
+	.run = users_view,
+	.shape = "User",
+	.doc = "The same with the administrators of the organisation",
+};
+const struct endpoint ep_users_index = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/admin/users/index",
+	.auth = perm_admin,
+	.run = users_index,
+	.shape = "Users",
+	.doc = "The accounts that the caller administers",
+};
+const struct endpoint ep_users_add = {
+	.methods = HTTP_POST | HTTP_PUT,
+	.path = "/admin/users/add",
+	.auth = perm_admin,
+	.run = users_add,
+	.shape = "User",
+	.doc = "Add an account; the answer shows its API key this once",
+};
+const struct endpoint ep_users_admin_edit = {
+	.methods = HTTP_POST | HTTP_PUT,
+	.path = "/admin/users/edit/:id",
+	.auth = perm_admin,
+	.run = admin_edit,
+	.shape = "User",
+	.doc = "Change the given members of an account",
+};
+const struct endpoint ep_users_edit = {
+	.methods = HTTP_POST | HTTP_PUT,
+	.path = "/users/edit",
+	.run = self_edit,
+	.shape = "User",
+	.doc = "Change one's own account; role and organisation stay",
+};
+const struct endpoint ep_users_delete = {
+	.methods = HTTP_POST | HTTP_DELETE,
+	.path = "/admin/users/delete/:id",
+	.auth = perm_admin,
+	.run = users_delete,
+	.shape = "Saved",
+	.doc = "Delete an account and its keys",
+};
+const struct endpoint ep_users_change_pw = {
+	.methods = HTTP_POST,
+	.path = "/users/change_pw",
+	.run = change_pw,
+	.shape = "Saved",
+	.doc = "Change one's own password",
+};
+const struct endpoint ep_users_resetauthkey = {
+	.methods = HTTP_POST,
+	.path = "/users/resetauthkey/:id",
+	.run = reset_key,
+	.shape = "Saved",
+	.doc = "Make a new API key in place of the old one; shown this once",
 };

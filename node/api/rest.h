@@ -77,6 +77,22 @@ MUST_USE enum err rest_send(struct http_req *r, const struct rest_export *x, str
 MUST_USE enum err rest_send_or(struct http_req *r, const struct rest_export *x, int status,
 			       const char *text, struct fail *f);
 
+/* Take a member of the body when it is there (texts in any JSON form; null is absent). */
+bool rest_take_text(struct http_req *r, const json_t *body, const char *key, struct str *to);
+bool rest_take_flag(const json_t *body, const char *key, bool *to);
+bool rest_take_u64(struct http_req *r, const json_t *body, const char *key, uint64_t *to);
+/* "YYYY-MM-DD hh:mm:ss" of now, in the request's arena. */
+struct str rest_now_text(struct http_req *r);
+/* {"field":["message"]} */
+struct str rest_field_error(struct http_req *r, const char *field, const char *message);
+
+/* Write one administrative row with its change record. A new one (*id == 0) gets its id, also in
+   *id, which must be the row's own member. ERR_EXISTS: a unique key belongs to another row. */
+MUST_USE enum err rest_row_put(struct http_req *r, enum store_table tab, uint64_t *id,
+			       const void *row, struct uuid uuid, struct fail *f);
+MUST_USE enum err rest_row_del(struct http_req *r, enum store_table tab, uint64_t id,
+			       struct uuid uuid, struct fail *f);
+
 /* May the caller change this event (sync-protocol.md 4.5.2, 2)? */
 bool rest_may_modify(struct http_req *r, const struct misp_event *e);
 /* A number as text, in the request's arena. */

@@ -28,18 +28,41 @@ static void text(struct jsonw *w, const char *key, struct str s)
 	JSONW_KV(w, jsonw_str, key, s.p ? s : STR(""));
 }
 
-void shape_user(struct jsonw *w, const struct misp_user *u, const char *authkey)
+/* Members that an index leaves out. */
+static void user_rest(struct jsonw *w, const struct misp_user *u, const char *totp)
 {
+	shape_text_or_null(w, "sub", u->sub);
+	JSONW_KV(w, jsonw_bool, "external_auth_required", false);
+	JSONW_KV(w, jsonw_c, "external_auth_key", u->invited_by ? "" : NULL);
+	JSONW_KV(w, jsonw_bool, "notification_daily", u->notification_daily);
+	JSONW_KV(w, jsonw_bool, "notification_weekly", u->notification_weekly);
+	JSONW_KV(w, jsonw_bool, "notification_monthly", u->notification_monthly);
+	JSONW_KV(w, jsonw_c, "totp", totp);
+	JSONW_KV(w, jsonw_c, "hotp_counter", NULL);
+	JSONW_KV(w, jsonw_c, "totp_is_set", "0");
+}
+
+void shape_user(struct jsonw *w, const struct misp_user *u, enum user_form form,
+		const char *authkey)
+{
+	bool view = form == USER_VIEW || form == USER_VIEW_ADMIN;
 	jsonw_obj(w);
 	JSONW_KV(w, jsonw_uint_str, "id", u->id);
-	JSONW_KV(w, jsonw_c, "password", "*****");
+	if (form != USER_INDEX)
+		JSONW_KV(w, jsonw_c, "password", view ? "*****" : "******");
 	JSONW_KV(w, jsonw_uint_str, "org_id", u->org_id);
+	if (!view)
+		JSONW_KV(w, jsonw_uint_str, "server_id", u->server_id);
 	text(w, "email", u->email);
 	JSONW_KV(w, jsonw_bool, "autoalert", u->autoalert);
 	if (authkey)
 		JSONW_KV(w, jsonw_c, "authkey", authkey);
 	JSONW_KV(w, jsonw_uint_str, "invited_by", u->invited_by);
-	shape_text_or_null(w, "gpgkey", u->gpgkey);
+	/* the account of the set-up has nulls where others have empty texts */
+	if (u->invited_by)
+		text(w, "gpgkey", u->gpgkey);
+	else
+		shape_text_or_null(w, "gpgkey", u->gpgkey);
 	text(w, "certif_public", u->certif_public);
 	JSONW_KV(w, jsonw_uint_str, "nids_sid", u->nids_sid);
 	JSONW_KV(w, jsonw_bool, "termsaccepted", u->termsaccepted);
@@ -51,28 +74,32 @@ void shape_user(struct jsonw *w, const struct misp_user *u, const char *authkey)
 	shape_time_or_null(w, "expiration", u->expiration);
 	JSONW_KV(w, jsonw_int_str, "current_login", u->current_login);
 	JSONW_KV(w, jsonw_int_str, "last_login", u->last_login);
+	if (u->invited_by)
+		JSONW_KV(w, jsonw_int_str, "last_api_access", u->last_api_access);
+	else
+		shape_time_or_null(w, "last_api_access", u->last_api_access);
 	JSONW_KV(w, jsonw_bool, "force_logout", u->force_logout);
 	shape_time_or_null(w, "date_created", u->date_created);
 	shape_time_or_null(w, "date_modified", u->date_modified);
-	shape_text_or_null(w, "sub", u->sub);
-	JSONW_KV(w, jsonw_bool, "external_auth_required", false);
-	JSONW_KV(w, jsonw_c, "external_auth_key", NULL);
-	shape_time_or_null(w, "last_api_access", u->last_api_access);
-	JSONW_KV(w, jsonw_bool, "notification_daily", u->notification_daily);
-	JSONW_KV(w, jsonw_bool, "notification_weekly", u->notification_weekly);
-	JSONW_KV(w, jsonw_bool, "notification_monthly", u->notification_monthly);
-	JSONW_KV(w, jsonw_c, "totp", "*****");
-	JSONW_KV(w, jsonw_c, "hotp_counter", NULL);
 	shape_time_or_null(w, "last_pw_change", u->last_pw_change);
-	JSONW_KV(w, jsonw_c, "totp_is_set", "0");
-	jsonw_obj_end(w);
+	if (form != USER_INDEX)
+		user_rest(w, u, view ? "*****" : NULL);
+	if (form != USER_VIEW_ADMIN)
+		jsonw_obj_end(w);
 }
 
-void shape_role(struct jsonw *w, const struct misp_role *r)
+/* The stock roles have nulls where others have empty texts. */
+static struct str limit_text(const struct misp_role *r, struct str s)
+{
+	if (s.n)
+		return s;
+	return r->id <= 6 ? STR_NONE : STR("");
+}
+
+static void role_members(struct jsonw *w, const struct misp_role *r)
 {
 	static const char *const levels[] = {"read_only", "manage_own", "manage_org", "publish"};
 	unsigned level = perms_level((uint32_t)r->perms);
-	jsonw_obj(w);
 	JSONW_KV(w, jsonw_uint_str, "id", r->id);
 	text(w, "name", r->name);
 	shape_text_or_null(w, "created", r->created);
@@ -80,19 +107,32 @@ void shape_role(struct jsonw *w, const struct misp_role *r)
 	for (unsigned i = 0; i < PERM_COUNT; i++)
 		JSONW_KV(w, jsonw_bool, perm_rows[i].name, r->perms & perm_rows[i].bit);
 	JSONW_KV(w, jsonw_bool, "default_role", r->default_role);
-	shape_text_or_null(w, "memory_limit", r->memory_limit);
-	shape_text_or_null(w, "max_execution_time", r->max_execution_time);
+	JSONW_KV(w, jsonw_str, "memory_limit", limit_text(r, r->memory_limit));
+	JSONW_KV(w, jsonw_str, "max_execution_time", limit_text(r, r->max_execution_time));
 	JSONW_KV(w, jsonw_bool, "restricted_to_site_admin", r->restricted_to_site_admin);
 	JSONW_KV(w, jsonw_bool, "enforce_rate_limit", r->enforce_rate_limit);
 	JSONW_KV(w, jsonw_uint_str, "rate_limit_count", r->rate_limit_count);
 	JSONW_KV(w, jsonw_uint_str, "permission", level);
 	JSONW_KV(w, jsonw_c, "permission_description", levels[level]);
+}
+
+void shape_role(struct jsonw *w, const struct misp_role *r)
+{
+	jsonw_obj(w);
+	role_members(w, r);
 	jsonw_obj_end(w);
 }
 
-void shape_org(struct jsonw *w, const struct misp_org *o)
+void shape_role_default(struct jsonw *w, const struct misp_role *r)
 {
 	jsonw_obj(w);
+	role_members(w, r);
+	JSONW_KV(w, jsonw_bool, "default", r->default_role);
+	jsonw_obj_end(w);
+}
+
+void shape_org_members(struct jsonw *w, const struct misp_org *o, bool full)
+{
 	JSONW_KV(w, jsonw_uint_str, "id", o->id);
 	text(w, "name", o->name);
 	text(w, "date_created", o->date_created);
@@ -101,7 +141,8 @@ void shape_org(struct jsonw *w, const struct misp_org *o)
 	text(w, "type", o->type);
 	text(w, "nationality", o->nationality);
 	text(w, "sector", o->sector);
-	JSONW_KV(w, jsonw_uint_str, "created_by", o->created_by);
+	if (full)
+		JSONW_KV(w, jsonw_uint_str, "created_by", o->created_by);
 	JSONW_KV(w, jsonw_uuid, "uuid", o->uuid);
 	shape_text_or_null(w, "contacts", o->contacts);
 	JSONW_KV(w, jsonw_bool, "local", o->local);
@@ -110,6 +151,12 @@ void shape_org(struct jsonw *w, const struct misp_org *o)
 		jsonw_raw(w, o->restricted_to_domain);
 	else
 		jsonw_null(w);
+}
+
+void shape_org(struct jsonw *w, const struct misp_org *o)
+{
+	jsonw_obj(w);
+	shape_org_members(w, o, true);
 	shape_text_or_null(w, "landingpage", o->landingpage);
 	jsonw_obj_end(w);
 }

@@ -44,21 +44,42 @@ static enum err begin(struct job *j, struct store_wtxn *w, struct fail *f)
 static const unsigned passes[] = {KIND(EL_OBJECT) | KIND(EL_CLUSTER), KIND(EL_ATTR),
 				  KIND(EL_REF) | KIND(EL_REPORT) | KIND(EL_SIGHTING)};
 
+/* An object that is known cannot be added again, not even in parts. */
+static enum err object_unknown(struct ingest_ctx *c, struct fail *f)
+{
+	struct index_uuid at;
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct uuid u = c->els[i].object.uuid;
+		if (c->els[i].kind != EL_OBJECT || uuid_is_nil(u))
+			continue;
+		enum err e = index_uuid_find(c->env->index, u, &at);
+		if (e == ERR_OK) {
+			static const char text[] = "{\"uuid\":[\"The UUID provided is not unique\"]}";
+			ingest_ctx_problem(c, c->index_of[i], text);
+			c->out->problems[0].is_object = true;
+			return fail(f, ERR_INVAL, "%s", text);
+		}
+		if (e != ERR_NOENT)
+			return e;
+	}
+	return ERR_OK;
+}
+
 static enum err run_add(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	struct job *j = arg;
 	struct ingest_ctx *c = j->c;
 	TRY(begin(j, w, f));
+	if (j->adding_object)
+		TRY(object_unknown(c, f));
 	for (size_t p = 0; p < ARRAY_LEN(passes); p++)
 		for (uint32_t i = 0; i < c->n; i++) {
 			struct element e = c->els[i];
 			if (passes[p] & KIND(e.kind))
 				TRY(ingest_put_element(c, w, &e, c->index_of[i], f));
 		}
-	if (j->adding_object && c->out->n_problems) {
-		c->out->problems[0].is_object = c->out->n_ids == 0;
+	if (j->adding_object && c->out->n_problems)
 		return fail(f, ERR_INVAL, "%.*s", STR_ARG(c->out->problems[0].errors));
-	}
 	return touch_event(c, w, f);
 }
 
@@ -71,6 +92,33 @@ static enum err admit(const struct ingest_env *env, struct raw_event **raw, cons
 		e = gate_admit(p, raw, o, facts, adm, f);
 	policy_unref(p);
 	return e;
+}
+
+/*
+ * Attributes that come with an object on its own get other defaults than those of events
+ * (recorded, objects 1919 to 1947): marked for detection, and seen when the object was. A new
+ * object without a distribution stays with its organisation.
+ */
+static void object_defaults(struct ingest_ctx *c, bool adding)
+{
+	const struct misp_object *o = NULL;
+	for (uint32_t i = 0; i < c->n; i++)
+		if (c->els[i].kind == EL_OBJECT)
+			o = &c->els[i].object;
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct misp_attr *a = &c->els[i].attr;
+		if (c->els[i].kind == EL_OBJECT && adding &&
+		    !ENTITY_HAS(&c->els[i].object, OBJECT_F_distribution))
+			c->els[i].object.distribution = DIST_ORG;
+		if (c->els[i].kind != EL_ATTR)
+			continue;
+		if (!ENTITY_HAS(a, ATTR_F_to_ids))
+			a->to_ids = true;
+		if (o && adding && !ENTITY_HAS(a, ATTR_F_first_seen))
+			a->first_seen = o->first_seen;
+		if (o && adding && !ENTITY_HAS(a, ATTR_F_last_seen))
+			a->last_seen = o->last_seen;
+	}
 }
 
 /* Prepare all elements of the document and run one job over them. */
@@ -92,6 +140,8 @@ static enum err one_job(const struct ingest_env *env, struct job *j, struct raw_
 	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(admitted_raw(adm));
 	enum err e = cur ? ingest_ctx_prepare(&c, cur, KINDS_ALL, (uint32_t)MIN(n, UINT32_MAX), &end, f)
 			 : ERR_NOMEM;
+	if (e == ERR_OK && (j->adding_object || j->kind == EL_OBJECT))
+		object_defaults(&c, j->adding_object);
 	if (e == ERR_OK && j->adding_object && out->n_problems)
 		e = fail(f, ERR_INVAL, "%.*s", STR_ARG(out->problems[0].errors));
 	if (e == ERR_OK) {
@@ -230,16 +280,23 @@ static struct element *prepared(struct ingest_ctx *c, struct uuid u)
 	return NULL;
 }
 
+/* A refused attribute stays as it is. */
+static bool was_refused(const struct ingest_ctx *c, struct uuid u)
+{
+	for (uint32_t i = 0; i < c->out->n_problems; i++)
+		if (uuid_eq(c->out->problems[i].uuid, u))
+			return true;
+	return false;
+}
+
 /* A document with attributes replaces them: those that it leaves out are soft-deleted, those that
    are equal stay as they are (rest-api.md, update_object). */
-static enum err object_attrs(struct ingest_ctx *c, struct store_wtxn *w, struct job *j, bool *given,
+static enum err object_attrs(struct ingest_ctx *c, struct store_wtxn *w, struct job *j,
 			     struct fail *f)
 {
 	struct el_key from = {c->event.body, j->id, 0}, key;
 	int64_t now = clock_now();
-	for (uint32_t i = 0; i < c->n; i++)
-		*given |= c->els[i].kind == EL_ATTR;
-	while (*given) {
+	while (raw_count(admitted_raw(c->adm), EL_ATTR)) {
 		OWN(store_el_iter) struct store_el_iter *it = NULL;
 		struct misp_attr row;
 		TRY(store_el_iter_new(store_view(w), EL_ATTR, from, true, &it));
@@ -249,7 +306,7 @@ static enum err object_attrs(struct ingest_ctx *c, struct store_wtxn *w, struct 
 		TRY(e);
 		from.id = key.id + 1;
 		struct element *in = prepared(c, row.uuid);
-		if (in ? !object_differs(&in->attr, &row) : row.deleted)
+		if (in ? !object_differs(&in->attr, &row) : row.deleted || was_refused(c, row.uuid))
 			continue;
 		struct element el = {.kind = EL_ATTR, .attr = row};
 		if (in)
@@ -282,7 +339,6 @@ static enum err run_object_edit(struct store_wtxn *w, void *arg, struct fail *f)
 	struct job *j = arg;
 	struct ingest_ctx *c = j->c;
 	struct misp_object row;
-	bool given = false;
 	TRY(begin(j, w, f));
 	struct el_key key = {c->event.body, 0, j->id};
 	TRY(store_el_get(store_view(w), EL_OBJECT, key, c->arena, &row));
@@ -290,14 +346,51 @@ static enum err run_object_edit(struct store_wtxn *w, void *arg, struct fail *f)
 		struct element e = c->els[i];
 		if (e.kind != EL_OBJECT)
 			continue;
-		/* an older timestamp is accepted (corrections, 27) */
-		e.object.head.has &= ~(UINT64_C(1) << OBJECT_F_timestamp);
+		/* an older timestamp is accepted (corrections, 27); what it is an object of stays */
+		e.object.head.has &=
+			~(UINT64_C(1) << OBJECT_F_timestamp | UINT64_C(1) << OBJECT_F_name |
+			  UINT64_C(1) << OBJECT_F_meta_category |
+			  UINT64_C(1) << OBJECT_F_description |
+			  UINT64_C(1) << OBJECT_F_template_uuid |
+			  UINT64_C(1) << OBJECT_F_template_version);
 		e.object.timestamp = clock_now();
 		e.object.uuid = row.uuid;
 		TRY(ingest_put_element(c, w, &e, c->index_of[i], f));
 	}
-	TRY(object_attrs(c, w, j, &given, f));
+	TRY(object_attrs(c, w, j, f));
 	return touch_event(c, w, f);
+}
+
+/* The gate takes a partial object only when it is told which one it is. */
+static enum err complete_object(const struct ingest_env *env, uint64_t event_id, uint64_t object_id,
+				struct raw_event **raw, struct arena *a, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(*raw);
+	OWN(raw) struct raw_event *full = raw_new(RAW_OBJECT, NULL, env->spool_dir);
+	struct misp_event ev;
+	struct misp_object row;
+	struct element e;
+	enum err err;
+	if (!cur || !full)
+		return fail(f, ERR_NOMEM, "no memory");
+	TRY(store_read(env->store, &t, f));
+	TRY(store_get(t, T_EVENT, event_id, NULL, &ev));
+	TRY(store_el_get(t, EL_OBJECT, (struct el_key){ev.body, 0, object_id}, a, &row));
+	for (;;) {
+		struct arena_mark m = arena_mark(a);
+		if ((err = raw_next(cur, a, &e, f)) != ERR_OK)
+			break;
+		if (e.kind == EL_OBJECT)
+			e.object.uuid = row.uuid;
+		TRY(raw_add(full, &e, f));
+		arena_rewind(a, m);
+	}
+	if (err != ERR_NOENT)
+		return err;
+	raw_free(*raw);
+	*raw = MOVE(full);
+	return ERR_OK;
 }
 
 enum err ingest_object_edit(const struct ingest_env *env, uint64_t object_id,
@@ -310,6 +403,7 @@ enum err ingest_object_edit(const struct ingest_env *env, uint64_t object_id,
 	enum err e = index_object_find(env->index, object_id, &j.event_id);
 	if (e != ERR_OK)
 		return fail(f, e, "Invalid object.");
+	TRY(complete_object(env, j.event_id, object_id, raw, a, f));
 	facts->is_edit = true;
 	return one_job(env, &j, raw, o, facts, run_object_edit, true, a, out, f);
 }

@@ -31,6 +31,7 @@ struct ingest_problem {
 	struct str errors; /* JSON map {field:[message]} or a JSON string */
 	bool is_object; /* the object itself, not one of its attributes */
 	struct str relation; /* of an attribute in an object */
+	struct uuid uuid; /* as given, or nil */
 };
 
 struct ingest_result {

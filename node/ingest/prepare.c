@@ -63,8 +63,10 @@ static void name_problem(struct ingest_ctx *c, const struct element *e)
 		return;
 	struct ingest_problem *p = &c->out->problems[c->out->n_problems - 1];
 	p->is_object = e->kind == EL_OBJECT;
-	if (e->kind == EL_ATTR)
-		p->relation = arena_str(c->out_arena, e->attr.object_relation);
+	if (e->kind != EL_ATTR)
+		return;
+	p->relation = arena_str(c->out_arena, e->attr.object_relation);
+	p->uuid = e->attr.uuid;
 }
 
 enum err ingest_ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cur, unsigned kinds,

@@ -10,12 +10,23 @@ struct first {
 	struct first_admin *admin;
 };
 
+static void now_text(char *out, size_t n)
+{
+	struct clock_civil t = clock_to_civil(clock_now());
+	snprintf(out, n, "%04d-%02d-%02d %02d:%02d:%02d", t.year, t.month, t.day, t.hour, t.minute,
+		 t.second);
+}
+
 static enum err make_roles(struct store_wtxn *w, struct fail *f)
 {
+	char when[32];
+	now_text(when, sizeof(when));
 	for (unsigned i = 1; i <= 6; i++) {
 		struct misp_role r = {.id = store_new_row_id(w, T_ROLE),
 				      .name = str_c(stock_role_name(i)),
 				      .perms = perms_of_stock_role(i),
+				      .created = str_c(when),
+				      .modified = str_c(when),
 				      .default_role = i == 3};
 		if (r.id != i)
 			return fail(f, ERR_EXISTS, "roles are there already");
@@ -27,9 +38,7 @@ static enum err make_roles(struct store_wtxn *w, struct fail *f)
 static enum err make_org(struct store_wtxn *w, const struct conf *c, uint64_t *id, struct fail *f)
 {
 	char when[32];
-	struct clock_civil t = clock_to_civil(clock_now());
-	snprintf(when, sizeof(when), "%04d-%02d-%02d %02d:%02d:%02d", t.year, t.month, t.day, t.hour,
-		 t.minute, t.second);
+	now_text(when, sizeof(when));
 	struct misp_org o = {.name = str_c(c->org_name),
 			     .uuid = uuid_is_nil(c->org_uuid) ? uuid_random() : c->org_uuid,
 			     .date_created = str_c(when),

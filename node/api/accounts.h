@@ -1,0 +1,10 @@
+/*
+ * accounts.h - what the endpoints of accounts share (inside node/api only).
+ */
+#pragma once
+
+#include "api/api.h"
+
+/* Store a new key (id, digest and ends are filled in from `key`, 40 letters and digits), in a job. */
+MUST_USE enum err account_key_put(struct store_wtxn *w, const struct api *api,
+				  struct misp_authkey *k, const char *key, struct fail *f);
