@@ -21,7 +21,9 @@ static bool metadata_asked(struct http_req *r)
 
 static enum err answer_event(struct http_req *r, uint64_t id, struct fail *f)
 {
-	struct event_opts o = {.metadata = metadata_asked(r), .correlations = true};
+	bool metadata = metadata_asked(r);
+	/* a peer that pushes wants to know that it was taken, not what it correlates with */
+	struct event_opts o = {.metadata = metadata, .correlations = !metadata};
 	return rest_event(r, id, &o, f);
 }
 

@@ -80,7 +80,7 @@ static bool seen_grow(struct seen *s)
 
 bool ingest_seen_add(struct seen *s, uint64_t digest, bool *oom)
 {
-	digest |= 1; /* 0 is the empty slot */
+	digest = digest ? digest : 1; /* 0 is the empty slot */
 	if (s->n * 4 >= s->cap * 3 && !seen_grow(s)) {
 		*oom = true;
 		return false;
