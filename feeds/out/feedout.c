@@ -225,7 +225,11 @@ static enum err batch_next(struct job *j, struct changed *b, size_t *n, struct f
 				continue;
 			}
 		}
-		*n += err == ERR_OK;
+		if (err == ERR_OK) {
+			/* from here on under the name by which it leaves */
+			c->uuid = egress_uuid(j->o->env, j->o->audience, c->uuid);
+			++*n;
+		}
 	}
 	return err == ERR_OK ? ERR_OK : fail(f, err, "reading events");
 }

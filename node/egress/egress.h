@@ -55,6 +55,10 @@ MUST_USE enum err view_explain(struct view *v, uint64_t event_id, struct arena *
 /* Search callbacks that ask the gate. */
 struct search_visible view_visible(struct view *v);
 
+/* The UUID under which an event or element with UUID `u` leaves for this audience: profiles that
+   rewrite derive one, others keep it. */
+struct uuid egress_uuid(const struct egress_env *env, const struct audience *aud, struct uuid u);
+
 struct egress_query {
 	const struct query *query; /* selection and output options */
 	const struct exporter *exporter;

@@ -259,6 +259,12 @@ enum err view_subject(struct view *v, uint64_t id, struct arena *a, struct subje
 	return view_subject_of(v, &e, a, out);
 }
 
+struct uuid egress_uuid(const struct egress_env *env, const struct audience *aud, struct uuid u)
+{
+	struct gate_facts facts = {.host_org = env->host_org};
+	return aud->misp_rules_only ? u : gate_uuid(&facts, aud->profile, u);
+}
+
 /* ---- single elements, for permission checks ---- */
 
 /* Upper-case UUIDs are not found, as in MISP (rest-api.md, corrections 4). */

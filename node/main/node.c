@@ -15,6 +15,7 @@
 #include "egress/openings.h"
 #include "gate/policy.h"
 #include "main/guarded_clock.h"
+#include "main/publisher.h"
 #include "main/telemetry.h"
 #include "sandbox/sandbox.h"
 
@@ -242,6 +243,7 @@ static void fill_api(struct node *n)
 	a->ready = is_ready;
 	a->metrics = print_metrics;
 	a->reload = reload;
+	a->feeds_dir = conf_feeds_dir(n->conf);
 	a->user = n;
 	a->ingest = (struct ingest_env){
 		.store = n->store,
@@ -327,14 +329,17 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(offload_new(&oc, &n->workers, f));
 	TRY(make_server(n, f));
 	TRY(openings_start(&n->api.egress, &n->openings, f));
+	TRY(publisher_start(&n->api.egress, conf_feeds_dir(n->conf), &n->publisher, f));
 	return http_server_start(n->http, f);
 }
 
 enum err node_reload(struct node *n, struct fail *f)
 {
 	enum err e = load_policy(n, f);
-	if (e == ERR_OK)
+	if (e == ERR_OK) {
 		openings_rescan(n->openings);
+		publisher_rescan(n->publisher);
+	}
 	if (e == ERR_OK && n->conf->tls_cert)
 		e = http_server_reload(n->http, f);
 	return e;
@@ -355,6 +360,7 @@ void node_stop(struct node *n)
 	if (n->http)
 		http_server_free(MOVE(n->http));
 	offload_free(MOVE(n->workers));
+	publisher_stop(MOVE(n->publisher));
 	openings_stop(MOVE(n->openings));
 	if (n->clock)
 		guarded_clock_persist(n->clock);

@@ -22,6 +22,7 @@ struct node {
 	char base_url[1024], org_name[300];
 	struct guarded_clock *clock;
 	struct openings *openings;
+	struct publisher *publisher;
 	/* the policy in force; swapped by a reload */
 	pthread_mutex_t policy_lock;
 	struct policy *policy;

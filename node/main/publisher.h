@@ -1,0 +1,15 @@
+/*
+ * publisher.h - keeps the feed folders of the policy's feed audiences current: one folder each below
+ * feeds_dir, brought up to date about a second after the change log has grown.
+ */
+#pragma once
+
+#include "egress/egress.h"
+
+struct publisher;
+
+MUST_USE enum err publisher_start(const struct egress_env *env, const char *feeds_dir,
+				  struct publisher **out, struct fail *f);
+/* The policy has changed: look at every event again. */
+void publisher_rescan(struct publisher *p);
+void publisher_stop(struct publisher *p);
