@@ -5,6 +5,7 @@
  * prints one JSON line; it does not parse JSON, so that it never is the bottleneck.
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -21,7 +22,7 @@
 #include "base/buf.h"
 #include "tests/bench/gen.h"
 
-enum mode { MODE_EVENTS, MODE_LOOKUP, MODE_GET, MODE_POST };
+enum mode { MODE_EVENTS, MODE_LOOKUP, MODE_VALUE, MODE_GET, MODE_POST };
 
 struct conn {
 	int fd;
@@ -62,6 +63,12 @@ static void die(const char *what)
 	exit(1);
 }
 
+/* Half of the values asked for are known: beyond `known` nothing was ever stored. */
+static void pick_value(uint64_t i, char out[GEN_VALUE_MAX])
+{
+	gen_value(&gen, i % 2 ? known + i : (i * UINT64_C(2654435761)) % known, out);
+}
+
 /* Body of request number `i`. */
 static void make_body(struct buf *b, uint64_t i)
 {
@@ -78,30 +85,51 @@ static void make_body(struct buf *b, uint64_t i)
 		gen_event_tail(b);
 		break;
 	case MODE_LOOKUP:
-		/* half of them known: beyond `known` nothing was ever stored */
-		gen_value(&gen, i % 2 ? known + i : (i * UINT64_C(2654435761)) % known, v);
+		pick_value(i, v);
 		buf_printf(b, "{\"returnFormat\":\"json\",\"value\":\"%s\"}", v);
 		break;
 	case MODE_POST:
 		buf_puts(b, body);
 		break;
+	case MODE_VALUE:
 	case MODE_GET:
 		break;
+	}
+}
+
+/* Path of request number `i`, with all but letters and digits of a value escaped. */
+static void make_target(struct buf *b, uint64_t i)
+{
+	char v[GEN_VALUE_MAX];
+
+	if (mode != MODE_VALUE) {
+		buf_puts(b, mode == MODE_EVENTS ? "/events/add/metadata:1"
+			    : mode == MODE_LOOKUP ? "/attributes/restSearch" : path);
+		return;
+	}
+	buf_puts(b, "/values/lookup/");
+	pick_value(i, v);
+	for (const char *p = v; *p; p++) {
+		if (isalnum((unsigned char)*p))
+			buf_putc(b, *p);
+		else
+			buf_printf(b, "%%%02X", (unsigned)(unsigned char)*p);
 	}
 }
 
 static void make_request(struct conn *c)
 {
 	OWN(buf) struct buf b = BUF((size_t)256 << 20);
-	const char *target = mode == MODE_EVENTS ? "/events/add/metadata:1"
-			     : mode == MODE_LOOKUP ? "/attributes/restSearch" : path;
+	int get = mode == MODE_GET || mode == MODE_VALUE;
 
-	make_body(&b, n_requests++);
+	make_body(&b, n_requests);
 	buf_clear(&c->out);
-	buf_printf(&c->out, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: %s\r\n"
+	buf_puts(&c->out, get ? "GET " : "POST ");
+	make_target(&c->out, n_requests++);
+	buf_printf(&c->out, " HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: %s\r\n"
 		   "Accept: application/json\r\nUser-Agent: PyMISP 2.5.1 - Python 3.11\r\n",
-		   mode == MODE_GET ? "GET" : "POST", target, port, key);
-	if (mode != MODE_GET)
+		   port, key);
+	if (!get)
 		buf_printf(&c->out, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
 			   b.n);
 	buf_puts(&c->out, "\r\n");
@@ -321,7 +349,7 @@ static int usage(void)
 {
 	fputs("usage: bench_load -p PORT -k KEY [-c CONNECTIONS] [-t SECONDS] [-n REQUESTS]\n"
 	      "       [-s SEED] [-a ATTRIBUTES PER EVENT] [-f FIRST EVENT] [-v VALUES STORED]\n"
-	      "       events | lookup | get PATH | post PATH BODY\n", stderr);
+	      "       events | lookup | values | get PATH | post PATH BODY\n", stderr);
 	return 2;
 }
 
@@ -350,6 +378,8 @@ int main(int argc, char **argv)
 		mode = MODE_EVENTS;
 	else if (argc == 1 && !strcmp(argv[0], "lookup"))
 		mode = MODE_LOOKUP;
+	else if (argc == 1 && !strcmp(argv[0], "values"))
+		mode = MODE_VALUE;
 	else if (argc == 2 && !strcmp(argv[0], "get"))
 		mode = MODE_GET, path = argv[1];
 	else if (argc == 3 && !strcmp(argv[0], "post"))

@@ -72,6 +72,47 @@ def send_file(port, key, target, path):
     return time.monotonic() - t0, status, head
 
 
+def import_files(port, key, files, connections):
+    """Stream many event files into /tocsin/import, each connection one body; (seconds, totals)."""
+    lots = [files[i::connections] for i in range(connections)]
+    totals, errors = {}, []
+
+    def one(lot):
+        try:
+            answer = _import_lot(port, key, lot)
+            for k, v in answer.items():
+                if isinstance(v, int):
+                    totals[k] = totals.get(k, 0) + v
+            if answer.get("failed") or answer.get("error"):
+                errors.append(str(answer)[:300])
+        except (OSError, ValueError) as e:
+            errors.append(str(e))
+    threads = [threading.Thread(target=one, args=(lot,)) for lot in lots if lot]
+    t0 = time.monotonic()
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    if errors:
+        raise RuntimeError("import: " + errors[0])
+    return time.monotonic() - t0, totals
+
+
+def _import_lot(port, key, lot):
+    size = sum(os.path.getsize(f) for f in lot)
+    with socket.create_connection(("127.0.0.1", port), timeout=600) as s:
+        s.sendall(("POST /tocsin/import HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\n"
+                   "Accept: application/json\r\nContent-Type: application/json\r\n"
+                   "Connection: close\r\nContent-Length: %d\r\n\r\n" % (key, size)).encode())
+        for name in lot:
+            with open(name, "rb") as f:
+                s.sendfile(f)
+        status, head, _, _ = _drain(s, time.monotonic())
+    if status != 200:
+        raise ValueError("import answered %d %r" % (status, head[:200]))
+    return json.loads(head)
+
+
 def fetch(port, key, target, body=None):
     """One request; returns (seconds, seconds to the first body byte, status, bytes, head)."""
     t0 = time.monotonic()

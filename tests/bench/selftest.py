@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("top_builddir", os.path.join(HERE, "..", ".."))
@@ -34,7 +35,7 @@ class Fake(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_POST(self):
-        Fake.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        Fake.bodies.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
         Fake.paths.append(self.path)
         n = len(Fake.paths)
         self.send_response(200)
@@ -48,6 +49,8 @@ class Fake(http.server.BaseHTTPRequestHandler):
             for part in (b"3\r\nabc\r\n", b"1388\r\n" + b"y" * 5000 + b"\r\n", b"0\r\n", b"\r\n"):
                 self.wfile.write(part)
                 self.wfile.flush()
+
+    do_GET = do_POST
 
 
 def load(*args):
@@ -98,6 +101,9 @@ def main():
     asked = [json.loads(x)["value"] for x in bodies]
     known = collections.Counter(v in set(values) for v in asked)
     ok(90 <= known[True] <= 120, "half of the look-ups ask for known values (%d)" % known[True])
+    r, _ = load("-c", 2, "-n", 200, "-s", 1, "-v", 100000, "values")
+    asked = [urllib.parse.unquote(p.rsplit("/", 1)[1]) for p in Fake.paths]
+    ok(90 <= sum(v in set(values) for v in asked) <= 120, "also when the value is in the path")
     print("1..%d" % COUNT[0])
     return 1 if COUNT[1] else 0
 
