@@ -5,7 +5,6 @@
  * prints one JSON line; it does not parse JSON, so that it never is the bottleneck.
  */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -92,44 +91,30 @@ static void make_body(struct buf *b, uint64_t i)
 		buf_puts(b, body);
 		break;
 	case MODE_VALUE:
+		pick_value(i, v);
+		buf_printf(b, "[\"%s\"]", v);
+		break;
 	case MODE_GET:
 		break;
-	}
-}
-
-/* Path of request number `i`, with all but letters and digits of a value escaped. */
-static void make_target(struct buf *b, uint64_t i)
-{
-	char v[GEN_VALUE_MAX];
-
-	if (mode != MODE_VALUE) {
-		buf_puts(b, mode == MODE_EVENTS ? "/events/add/metadata:1"
-			    : mode == MODE_LOOKUP ? "/attributes/restSearch" : path);
-		return;
-	}
-	buf_puts(b, "/values/lookup/");
-	pick_value(i, v);
-	for (const char *p = v; *p; p++) {
-		if (isalnum((unsigned char)*p))
-			buf_putc(b, *p);
-		else
-			buf_printf(b, "%%%02X", (unsigned)(unsigned char)*p);
 	}
 }
 
 static void make_request(struct conn *c)
 {
 	OWN(buf) struct buf b = BUF((size_t)256 << 20);
-	int get = mode == MODE_GET || mode == MODE_VALUE;
+	static const char *const targets[] = {
+		[MODE_EVENTS] = "/events/add/metadata:1",
+		[MODE_LOOKUP] = "/attributes/restSearch",
+		[MODE_VALUE] = "/values/lookup",
+	};
+	const char *target = mode == MODE_GET || mode == MODE_POST ? path : targets[mode];
 
-	make_body(&b, n_requests);
+	make_body(&b, n_requests++);
 	buf_clear(&c->out);
-	buf_puts(&c->out, get ? "GET " : "POST ");
-	make_target(&c->out, n_requests++);
-	buf_printf(&c->out, " HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: %s\r\n"
+	buf_printf(&c->out, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: %s\r\n"
 		   "Accept: application/json\r\nUser-Agent: PyMISP 2.5.1 - Python 3.11\r\n",
-		   port, key);
-	if (!get)
+		   mode == MODE_GET ? "GET" : "POST", target, port, key);
+	if (mode != MODE_GET)
 		buf_printf(&c->out, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
 			   b.n);
 	buf_puts(&c->out, "\r\n");
