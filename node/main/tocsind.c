@@ -19,13 +19,14 @@ struct options {
 	struct conf_override over[32];
 	size_t n_over;
 	bool init, check_config;
-	const char *maintenance, *argument;
+	const char *maintenance, *argument, *check_policy;
 	struct first_admin admin;
 };
 
 static const char usage[] =
 	"usage: tocsind [-c FILE] [-s KEY=VALUE]... [--init [--email ADDR] [--key KEY]]\n"
-	"               [--maintenance COMMAND [DIR]] [--check-config] [--version] [--help]\n"
+	"               [--maintenance COMMAND [DIR]] [--check-config] [--check-policy FILE]\n"
+	"               [--version] [--help]\n"
 	"\n"
 	"  -c, --config FILE     configuration (tocsin.yaml); without it the defaults\n"
 	"  -s, --set KEY=VALUE   one option, stronger than the file\n"
@@ -33,7 +34,8 @@ static const char usage[] =
 	"      --email ADDR      with --init: the administrator (admin@admin.test)\n"
 	"      --key KEY         with --init: the key, 40 letters and digits (a random one)\n"
 	"      --maintenance CMD check or compact the store, backup to or restore from DIR\n"
-	"      --check-config    read the configuration and the policy, and end\n";
+	"      --check-config    read the configuration and the policy, and end\n"
+	"      --check-policy FILE  read this policy file, say what is wrong with it, and end\n";
 
 static int parse(int argc, char **argv, struct options *o)
 {
@@ -44,6 +46,7 @@ static int parse(int argc, char **argv, struct options *o)
 					      {"key", required_argument, NULL, 'k'},
 					      {"maintenance", required_argument, NULL, 'm'},
 					      {"check-config", no_argument, NULL, 'C'},
+					      {"check-policy", required_argument, NULL, 'P'},
 					      {"version", no_argument, NULL, 'V'},
 					      {"help", no_argument, NULL, 'h'},
 					      {NULL, 0, NULL, 0}};
@@ -77,6 +80,9 @@ static int parse(int argc, char **argv, struct options *o)
 			break;
 		case 'C':
 			o->check_config = true;
+			break;
+		case 'P':
+			o->check_policy = optarg;
 			break;
 		case 'V':
 			printf("tocsind %s\n", PACKAGE_VERSION);
@@ -202,6 +208,19 @@ static int serve(struct node *n, const struct options *o, const sigset_t *set)
 	return 0;
 }
 
+/* Without configuration, store or sandbox: only the file. */
+static int check_policy(const char *file)
+{
+	struct policy *p = NULL;
+	struct fail f = {0};
+	enum err e = policy_load(file, &p, &f);
+	if (e != ERR_OK)
+		return complain(e, &f);
+	printf("policy ok, version %s\n", policy_version(p));
+	policy_unref(p);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {0};
@@ -212,6 +231,8 @@ int main(int argc, char **argv)
 	int status = parse(argc, argv, &o);
 	if (status)
 		return status;
+	if (o.check_policy)
+		return check_policy(o.check_policy);
 	enum err e = conf_load(o.config, o.over, o.n_over, &conf, &f);
 	if (e != ERR_OK)
 		return complain(e, &f);

@@ -1,0 +1,63 @@
+/*
+ * cmd_status.c - how the node is doing.
+ */
+#include <stdio.h>
+
+#include "cli/call.h"
+#include "cli/term.h"
+
+static uint64_t number(const json_t *j, const char *part, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(json_object_get(j, part), key));
+}
+
+static void show(struct cli *c, const json_t *j)
+{
+	static const char *const counts[] = {"events", "attributes",	"objects", "tags",
+					     "users",  "organisations", "peers",   "feeds"};
+	bool ready = json_is_true(json_object_get(j, "ready"));
+	bool trusted = json_is_true(json_object_get(j, "clock_trusted"));
+	struct str policy = str_sub(cli_text(c, j, "policy"), 0, 16);
+	bool compat = json_is_true(json_object_get(j, "policy_is_misp_compat"));
+	term_pair(c, "node", TERM_BOLD, cli_text(c, j, "organisation"));
+	term_pair(c, "url", TERM_PLAIN, cli_text(c, j, "url"));
+	term_pair(c, "state", ready ? TERM_GOOD : TERM_BAD,
+		  ready ? STR("ready") : cli_text(c, j, "not_ready"));
+	term_pair(c, "version", TERM_PLAIN,
+		  arena_printf(c->arena, "%.*s, to MISP clients %.*s",
+			       STR_ARG(cli_text(c, j, "version")),
+			       STR_ARG(cli_text(c, j, "misp_version"))));
+	term_pair(c, "uuid", TERM_PLAIN, cli_text(c, j, "node"));
+	term_pair(c, "policy", TERM_PLAIN,
+		  arena_printf(c->arena, "%.*s%s", STR_ARG(policy), compat ? " (misp-compat)" : ""));
+	term_pair(c, "clock", trusted ? TERM_PLAIN : TERM_BAD,
+		  arena_printf(c->arena, "%.*s%s",
+			       STR_ARG(term_time(c, json_integer_value(json_object_get(j, "clock")))),
+			       trusted ? "" : ", not trusted: embargoes stay shut"));
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+		term_pair(c, counts[i], TERM_PLAIN, term_number(c, number(j, "store", counts[i])));
+	term_pair(c, "store", TERM_PLAIN,
+		  arena_printf(c->arena, "%.*s, change %.*s",
+			       STR_ARG(term_bytes(c, number(j, "store", "bytes"))),
+			       STR_ARG(term_number(c, number(j, "store", "sequence")))));
+	term_pair(c, "indexes", TERM_PLAIN,
+		  arena_printf(c->arena, "%.*s, %.*s values, change %.*s",
+			       STR_ARG(term_bytes(c, number(j, "index", "bytes"))),
+			       STR_ARG(term_number(c, number(j, "index", "live"))),
+			       STR_ARG(term_number(c, number(j, "index", "sequence")))));
+}
+
+int cmd_status(struct cli *c)
+{
+	OWN(json) json_t *j = NULL;
+	if (cli_want_args(c, 0, 0))
+		return CLI_USAGE;
+	int code = call_json(c, "GET", STR("/tocsin/status"), NULL, &j);
+	if (code != CLI_OK)
+		return code;
+	if (c->json)
+		cli_print_json(j);
+	else
+		show(c, j);
+	return json_is_true(json_object_get(j, "ready")) ? CLI_OK : CLI_FINDING;
+}
