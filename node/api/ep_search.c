@@ -79,10 +79,8 @@ static void content_type(const struct exporter *x, char *out, size_t n)
 static void headers(struct http_req *r, const struct exporter *x, const struct query *q,
 		    const struct search_result *found)
 {
-	uint64_t count = q->scope == SCOPE_EVENTS ? found->total : found->n + found->more;
-	if (q->scope == SCOPE_ATTRIBUTES && q->limit && found->n == 0 && q->page > 1)
-		count = 1; /* corrections, 56 */
-	reply_header_u64(r, "X-Result-Count", count);
+	/* search counts as MISP does (search.h) */
+	reply_header_u64(r, "X-Result-Count", found->total);
 	reply_header(r, "X-Export-Module-Used", str_c(x->name));
 	reply_header(r, "X-Response-Format", str_c(x->type_name));
 	if (q->scope == SCOPE_ATTRIBUTES || q->scope == SCOPE_EVENTS)

@@ -459,7 +459,7 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 	if (q->query) {
 		r->with_attachments = q->query->with_attachments;
 		if (q->query->scope == SCOPE_EVENTS) {
-			r->to_ids = q->query->to_ids_given ? q->query->to_ids : 0;
+			r->to_ids = q->query->to_ids_output;
 			r->not_tags = q->query->tags.none;
 		}
 		r->view->gate.all_tags = q->query->include_all_tags;

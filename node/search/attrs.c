@@ -51,7 +51,7 @@ static int keyed_cmp(const void *a, const void *b, void *order)
 	const struct keyed *x = a, *y = b;
 	int c = order_cmp(order, &x->k, &y->k);
 
-	return c ? c : (x->id > y->id) - (x->id < y->id);
+	return c ? c : order_tie(order, x->id, y->id);
 }
 
 static enum err put_in_order(struct plan *p, struct rowset *r)

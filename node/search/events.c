@@ -136,7 +136,7 @@ static int found_cmp(const void *a, const void *b, void *order)
 	const struct found *x = a, *y = b;
 	int c = order_cmp(order, &x->k, &y->k);
 
-	return c ? c : (x->id > y->id) - (x->id < y->id);
+	return c ? c : order_tie(order, x->id, y->id);
 }
 
 static enum err found_add(struct plan *p, struct founds *l, const struct order *o)

@@ -242,6 +242,13 @@ void order_event_key(const struct order *o, const struct misp_event *e, struct o
 MUST_USE enum err order_row_key(struct plan *p, const struct order *o, uint32_t row,
 				struct order_key *k);
 int order_cmp(const struct order *o, const struct order_key *a, const struct order_key *b);
+/* What is equal is ordered by id, in the direction of the first rule, as recorded. */
+static inline int order_tie(const struct order *o, uint64_t x, uint64_t y)
+{
+	int c = (x > y) - (x < y);
+
+	return o->n && o->rule[0].desc ? -c : c;
+}
 /* Sort rows by attribute id. */
 MUST_USE enum err order_rows(const struct ix_view *v, uint32_t *rows, size_t n);
 

@@ -132,6 +132,8 @@ static const struct form {
 	/* dropped by MISP in this scope */
 	{E, "{\"analysis\":\"2\",\"comment\":\"x\",\"object_name\":\"ddos\",\"quickFilter\":\"x\","
 	    "\"first_seen\":\"2025-01-01\",\"attribute_timestamp\":\"5h\"}", ""},
+	{E, "{\"event_tags\":\"tlp:red\"}", "event_tags=tlp:red;"},
+	{A, "{\"event_tags\":\"tlp:red\"}", ""},
 	{A, "{\"date\":\"2026-01-01\",\"distribution\":\"0\",\"searchall\":\"%x%\"}", ""},
 	{SCOPE_OBJECTS, "{\"object_name\":\"!file\",\"object_template_version\":24}",
 	 "object_name!file;"},

@@ -123,7 +123,10 @@ static void one_param(struct seed *sd, struct index *ix, enum search_scope scope
 		set(q, seed_rand(sd, 3) ? "tags" : "event_tags", SPELLED(tags));
 		break;
 	case 8:
-		set(q, "org", SPELLED(orgs));
+		if (seed_rand(sd, 4) == 0)
+			set(q, "org.nationality", json_string("Iceland"));
+		else
+			set(q, "org", SPELLED(orgs));
 		break;
 	case 9:
 		set(q, "eventinfo", SPELLED(infos));
@@ -410,6 +413,18 @@ static void orders(struct seed *sd, struct index *ix)
 			(r.hits[i - 1].event_id == r.hits[i].event_id &&
 			 r.hits[i - 1].attr_id < r.hits[i].attr_id);
 	ok(good, "two rules");
+	r = run(ix, t, SCOPE_ATTRIBUTES, "{\"order\":\"type desc\"}", a);
+	for (uint64_t i = 1; i < r.n; i++) {
+		struct ix_view v;
+		uint32_t x, y;
+
+		index_view_begin(ix, &v);
+		x = view_row_of(&v, r.hits[i - 1].attr_id);
+		y = view_row_of(&v, r.hits[i].attr_id);
+		good &= v.type[x] != v.type[y] || r.hits[i - 1].attr_id > r.hits[i].attr_id;
+		index_view_end(&v);
+	}
+	ok(good, "equals by id, descending too");
 	r = run(ix, t, SCOPE_EVENTS, "{\"order\":[\"Event.timestamp desc\",\"id desc\"]}", a);
 	for (uint64_t i = 1; i < r.n; i++) {
 		struct misp_event x, y;
