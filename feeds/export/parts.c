@@ -163,6 +163,73 @@ void time_put(struct buf *b, int64_t t, char sep)
 	buf_printf(b, "%c%02d:%02d:%02d", sep, c.hour, c.minute, c.second);
 }
 
+/* ---- other languages ---- */
+
+/* The code point of a well-formed sequence of `n` bytes. */
+static uint32_t code_point(const char *p, size_t n)
+{
+	static const uint8_t lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	uint32_t c = (uint8_t)p[0] & lead[n];
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | ((uint8_t)p[i] & 0x3f);
+	return c;
+}
+
+static const char *entity_of(char c)
+{
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&apos;";
+	default:
+		return NULL;
+	}
+}
+
+void xml_text(struct buf *b, struct str v)
+{
+	for (size_t i = 0, n; i < v.n; i += n) {
+		n = str_utf8_len(str_sub(v, i, 4));
+		const char *entity = entity_of(v.p[i]);
+		uint32_t c = n ? code_point(v.p + i, n) : 0;
+		bool allowed = c >= ' ' || c == '\t' || c == '\n' || c == '\r';
+		if (entity)
+			buf_puts(b, entity);
+		else if (!n || !allowed || c == 0xfffe || c == 0xffff)
+			buf_putc(b, ' ');
+		else
+			buf_add(b, v.p + i, n);
+		n += !n;
+	}
+}
+
+void php_json_text(struct buf *b, struct str v)
+{
+	static const char raw[] = "\"\\/\b\f\n\r\t", letter[] = "\"\\/bfnrt";
+	for (size_t i = 0, n; i < v.n; i += n) {
+		n = str_utf8_len(str_sub(v, i, 4));
+		uint32_t c = n ? code_point(v.p + i, n) : 0xfffd;
+		n += !n;
+		const char *at = c < 128 && c ? strchr(raw, (int)c) : NULL;
+		if (at)
+			buf_printf(b, "\\%c", letter[at - raw]);
+		else if (c >= ' ' && c < 128)
+			buf_putc(b, (char)c);
+		else if (c < 0x10000)
+			buf_printf(b, "\\u%04x", c);
+		else
+			buf_printf(b, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10),
+				   0xdc00 + ((c - 0x10000) & 0x3ff));
+	}
+}
+
 struct str param_get(const struct export_run *r, const char *name)
 {
 	return r->opts->param ? r->opts->param(r->opts->param_user, name) : STR_NONE;

@@ -43,5 +43,10 @@ int ip_version(struct str v, bool net);
 void date_put(struct buf *b, int64_t t);
 void time_put(struct buf *b, int64_t t, char sep);
 
+/* Text of an element: the five entities; what XML 1.0 cannot hold becomes a space. */
+void xml_text(struct buf *b, struct str v);
+/* Inside quotes, as PHP's json_encode() does it by default: ASCII only, slashes escaped. */
+void php_json_text(struct buf *b, struct str v);
+
 /* A further parameter of the request; absent when not given. */
 struct str param_get(const struct export_run *r, const char *name);
