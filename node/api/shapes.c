@@ -170,9 +170,8 @@ void shape_org_short(struct jsonw *w, const struct misp_org *o)
 	jsonw_obj_end(w);
 }
 
-void shape_tag(struct jsonw *w, const struct misp_tag *t)
+void shape_tag_members(struct jsonw *w, const struct misp_tag *t)
 {
-	jsonw_obj(w);
 	JSONW_KV(w, jsonw_uint_str, "id", t->id);
 	text(w, "name", t->name);
 	text(w, "colour", t->colour);
@@ -184,5 +183,11 @@ void shape_tag(struct jsonw *w, const struct misp_tag *t)
 	JSONW_KV(w, jsonw_bool, "is_galaxy", t->is_galaxy);
 	JSONW_KV(w, jsonw_bool, "is_custom_galaxy", t->is_custom_galaxy);
 	JSONW_KV(w, jsonw_bool, "local_only", t->local_only);
+}
+
+void shape_tag(struct jsonw *w, const struct misp_tag *t)
+{
+	jsonw_obj(w);
+	shape_tag_members(w, t);
 	jsonw_obj_end(w);
 }

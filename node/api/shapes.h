@@ -29,3 +29,5 @@ void shape_org_members(struct jsonw *w, const struct misp_org *o, bool full);
 /* {"id":..,"name":..,"uuid":..} */
 void shape_org_short(struct jsonw *w, const struct misp_org *o);
 void shape_tag(struct jsonw *w, const struct misp_tag *t);
+/* The same without braces. */
+void shape_tag_members(struct jsonw *w, const struct misp_tag *t);

@@ -105,6 +105,39 @@ void view_tag_events(const struct ix_view *v, uint64_t tag_id, roaring_bitmap_t 
 	copy_out(v, tag_id, true, out);
 }
 
+/* ---- for others than search ---- */
+
+enum err index_tagged(struct index *ix, uint64_t tag_id, bool events, index_tagged_fn fn,
+		      void *user)
+{
+	roaring_bitmap_t *b = roaring_bitmap_create();
+	roaring_uint32_iterator_t it;
+	struct ix_view v;
+
+	if (!b)
+		return ERR_NOMEM;
+	index_view_begin(ix, &v);
+	copy_out(&v, tag_id, events, b);
+	roaring_init_iterator(b, &it);
+	for (bool more = it.has_value; more; more = it.has_value) {
+		uint32_t n = it.current_value, place = n;
+
+		roaring_advance_uint32_iterator(&it);
+		if (n >= (events ? v.events : v.rows))
+			continue;
+		if (!events) {
+			if (!view_live(&v, n) || (v.flags[n] & IX_DELETED))
+				continue;
+			place = v.event[n];
+		}
+		if (view_event_live(&v, place) && !fn(user, v.ev[place].id))
+			break;
+	}
+	index_view_end(&v);
+	roaring_bitmap_free(b);
+	return ERR_OK;
+}
+
 /* ---- the file ------------------------------------------------------------------------------- */
 
 /* Before each bitmap. */
