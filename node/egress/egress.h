@@ -14,6 +14,8 @@
 #include "search/search.h"
 #include "store/store.h"
 
+struct derived;
+
 /* What egress works with; one per daemon, shared by all threads. */
 struct egress_env {
 	struct store *store;
@@ -25,6 +27,7 @@ struct egress_env {
 	uint64_t host_org_id;
 	struct uuid host_org;
 	bool unpublished_private;
+	struct derived *derived; /* NULL: who gets derived UUIDs cannot ask by UUID */
 };
 
 struct view;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "egress/derived.h"
 #include "model/pack.h"
 
 #define ARENA_MAX (32u << 20)
@@ -290,6 +291,17 @@ static enum err visible_event(struct view *v, uint64_t id, struct arena *a, stru
 	return ERR_OK;
 }
 
+/* By the UUID that this audience knows the event by. */
+static enum err event_by_uuid(struct view *v, struct uuid u, uint64_t *id)
+{
+	if (!gate_rewrites(&v->audience))
+		return store_find(v->txn, IX_EVENT_UUID, (struct str){(char *)u.b, 16}, id);
+	if (!v->env->derived)
+		return ERR_NOENT;
+	return derived_find(v->env->derived, v->txn, v->env->host_org, u, v->audience.profile,
+			    false, id);
+}
+
 enum err view_event(struct view *v, struct str id_or_uuid, struct arena *a, struct misp_event *e,
 		    struct fail *f)
 {
@@ -299,7 +311,7 @@ enum err view_event(struct view *v, struct str id_or_uuid, struct arena *a, stru
 	if (parse_id(id_or_uuid, &id, &u)) {
 		err = ERR_OK;
 		if (!id)
-			err = store_find(v->txn, IX_EVENT_UUID, (struct str){(char *)u.b, 16}, &id);
+			err = event_by_uuid(v, u, &id);
 		if (err == ERR_OK)
 			err = visible_event(v, id, a, e);
 	}

@@ -72,6 +72,7 @@ enum gate_rule gate_withheld_by(const struct released *r);
  * The UUID under which a rewriting profile lets an element or event leave: name-based on this
  * node's organisation and the profile, so that it never changes. `u` itself for other profiles.
  */
+bool gate_rewrites(const struct audience *a); /* does the audience get derived UUIDs? */
 struct uuid gate_uuid(const struct gate_facts *f, uint8_t profile, struct uuid u);
 
 /* ---- explanation ------------------------------------------------------------------------- */

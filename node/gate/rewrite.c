@@ -35,6 +35,14 @@ struct uuid gate_uuid(const struct gate_facts *f, uint8_t profile, struct uuid u
 	return derive(rewrite_space(f, profile), u);
 }
 
+bool gate_rewrites(const struct audience *a)
+{
+	bool misp = a->misp_rules_only && (a->kind == AUD_OPERATOR || a->kind == AUD_MEMBER ||
+					   a->kind == AUD_PEER);
+
+	return !misp && a->profile != PROFILE_FULL && a->profile != PROFILE_PARTNER;
+}
+
 struct uuid rewrite_uuid(const struct released *r, struct uuid u)
 {
 	return derive(r->space, u);

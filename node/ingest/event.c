@@ -90,6 +90,7 @@ static enum err look_up_blocks(const struct ingest_env *env, struct raw_event *r
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	TRY(store_read(env->store, &t, f));
 	TRY(event_blocked(t, 0, h->uuid, &facts->event_blocked));
+	facts->own_derived = env->own_derived && env->own_derived(env->user, t, h->uuid);
 	if (h->orgc.n)
 		TRY(event_blocked(t, 1, LIST_AT(h->orgc, struct misp_org, 0)->uuid,
 				  &facts->org_blocked));

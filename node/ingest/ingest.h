@@ -21,6 +21,8 @@ struct ingest_env {
 	uint64_t host_org_id;
 	uint8_t default_event_distribution; /* 1 */
 	uint8_t default_attr_distribution; /* 5 */
+	/* Is the UUID one under which we gave out a cut copy? NULL: not asked. */
+	bool (*own_derived)(void *user, const struct store_rtxn *t, struct uuid u);
 };
 
 /* What happened. */

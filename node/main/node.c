@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "egress/derived.h"
 #include "egress/openings.h"
 #include "gate/policy.h"
 #include "main/guarded_clock.h"
@@ -233,6 +234,14 @@ static enum err reload(void *user, struct fail *f)
 	return node_reload(user, f);
 }
 
+/* Did this node give out a cut copy under the UUID? */
+static bool own_derived(void *user, const struct store_rtxn *t, struct uuid u)
+{
+	struct node *n = user;
+	uint64_t id;
+	return derived_find(n->derived, t, n->api.egress.host_org, u, 0, true, &id) == ERR_OK;
+}
+
 static void fill_api(struct node *n)
 {
 	struct api *a = &n->api;
@@ -254,6 +263,7 @@ static void fill_api(struct node *n)
 		.host_org_id = 1,
 		.default_event_distribution = (uint8_t)n->conf->default_event_distribution,
 		.default_attr_distribution = (uint8_t)n->conf->default_attribute_distribution,
+		.own_derived = own_derived,
 	};
 	a->egress.store = n->store;
 	a->egress.index = n->index;
@@ -261,6 +271,7 @@ static void fill_api(struct node *n)
 	a->egress.now = embargo_now;
 	a->egress.user = n;
 	a->egress.base_url = a->base_url;
+	a->egress.derived = n->derived;
 	a->egress.unpublished_private = n->conf->unpublished_private;
 }
 
@@ -324,6 +335,9 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(telemetry_setup(f));
 	TRY(guarded_clock_new(n->store, &n->clock, f));
 	TRY(index_open(n->store, index_progress, n, &n->index, f));
+	n->derived = derived_new();
+	if (!n->derived)
+		return fail(f, ERR_NOMEM, "no memory");
 	fill_api(n);
 	struct offload_conf oc = {.threads = (unsigned)n->conf->workers};
 	TRY(offload_new(&oc, &n->workers, f));
@@ -362,6 +376,7 @@ void node_stop(struct node *n)
 	offload_free(MOVE(n->workers));
 	publisher_stop(MOVE(n->publisher));
 	openings_stop(MOVE(n->openings));
+	derived_free(MOVE(n->derived));
 	if (n->clock)
 		guarded_clock_persist(n->clock);
 	if (n->index)

@@ -23,6 +23,7 @@ struct node {
 	struct guarded_clock *clock;
 	struct openings *openings;
 	struct publisher *publisher;
+	struct derived *derived;
 	/* the policy in force; swapped by a reload */
 	pthread_mutex_t policy_lock;
 	struct policy *policy;
