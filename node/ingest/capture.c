@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "ingest/ctx.h"
+#include "model/pack.h"
 #include "taxonomies/taxo.h"
 
 #define SG_ARENA (16u << 20)
@@ -232,6 +233,7 @@ enum err ingest_sg_capture(struct store_wtxn *w, const struct misp_sg *g,
 		return e;
 	if (e == ERR_OK) {
 		TRY(store_get(store_view(w), T_SG, *id, a, &row));
+		TRY(entity_copy(a, &desc_misp_sg, &row, &row));
 		bool newer = !g->modified.n || str_cmp(g->modified, row.modified) > 0;
 		if (!newer || !(facts->site_admin || (facts->perm_sync && !row.local)))
 			return ERR_OK;

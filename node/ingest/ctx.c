@@ -102,6 +102,49 @@ void ingest_seen_free(struct seen *s)
 	*s = (struct seen){0};
 }
 
+const unsigned ingest_passes[INGEST_PASSES] = {
+	KIND(EL_CLUSTER) | KIND(EL_OBJECT),
+	KIND(EL_ATTR),
+	KIND(EL_REF) | KIND(EL_REPORT) | KIND(EL_SIGHTING),
+};
+
+uint64_t ingest_elements_of(struct raw_event *r)
+{
+	uint64_t n = 0;
+	for (unsigned k = 0; k < EL_COUNT; k++)
+		n += raw_count(r, k);
+	return n;
+}
+
+void ingest_snap_back(struct ingest_ctx *c, const struct ingest_snapshot *s)
+{
+	c->event = s->event;
+	*c->out = s->out;
+	c->changes = s->changes;
+	c->touched = s->touched;
+	c->content_changed = s->content_changed;
+	memset(c->tags, 0, sizeof(c->tags));
+}
+
+enum err ingest_step(struct ingest_ctx *c, struct ingest_job *j, store_run_fn run, struct fail *f)
+{
+	j->c = c;
+	j->before = (struct ingest_snapshot){c->event, *c->out, c->changes, c->touched,
+					     c->content_changed};
+	return store_run(c->env->store, run, j, f);
+}
+
+enum err ingest_pass_put(struct ingest_ctx *c, struct store_wtxn *w, unsigned kinds, struct fail *f)
+{
+	/* copies, since a job may run again */
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct element e = c->els[i];
+		if (kinds & KIND(e.kind))
+			TRY(ingest_put_element(c, w, &e, c->index_of[i], f));
+	}
+	return ERR_OK;
+}
+
 void ingest_ctx_init(struct ingest_ctx *c, const struct ingest_env *env, const struct admitted *adm,
 	      struct admit_facts *facts, struct arena *a, struct ingest_result *out)
 {
@@ -120,6 +163,7 @@ void ingest_ctx_free(struct ingest_ctx *c)
 	ingest_ordmap_free(&c->objects);
 	ingest_ordmap_free(&c->attrs);
 	ingest_seen_free(&c->seen);
+	free(c->notes);
 }
 
 void ingest_ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors)

@@ -56,8 +56,16 @@ struct ingest_ctx {
 		uint64_t id;
 	} tags[TAG_CACHE];
 	uint64_t changes;
+	struct ingest_note {
+		struct uuid uuid;
+		struct index_uuid at;
+		bool known;
+	} *notes; /* staged: UUIDs that references of the document name, sorted */
+	uint32_t n_notes;
+	unsigned copy_kind; /* staged edit: where copying has come to */
+	struct el_key copy_at;
 	bool adding; /* a new event: nothing to look up */
-	bool staged; /* its body is a stage */
+	bool staged; /* its body is a stage: nothing of it is in the index yet */
 	bool touched; /* something really changed */
 	bool content_changed; /* which unpublishes */
 	bool break_on_duplicate;
@@ -86,6 +94,51 @@ MUST_USE enum err ingest_capture_sg_of(struct ingest_ctx *c, struct store_wtxn *
 				uint64_t *sg_id, bool *refused, struct fail *f);
 MUST_USE enum err ingest_capture_cluster(struct ingest_ctx *c, struct store_wtxn *w,
 				  struct misp_cluster *cl, struct misp_galaxy *g, struct fail *f);
+
+/* What a job may undo when it is run again. */
+struct ingest_snapshot {
+	struct misp_event event;
+	struct ingest_result out;
+	uint64_t changes;
+	bool touched, content_changed;
+};
+void ingest_snap_back(struct ingest_ctx *c, const struct ingest_snapshot *s);
+
+/* A job over the prepared elements. */
+struct ingest_job {
+	struct ingest_ctx *c;
+	struct ingest_snapshot before;
+	struct arena *arena; /* of the head */
+	unsigned kinds;
+	bool first;
+};
+/* Run it with a snapshot of the context. */
+MUST_USE enum err ingest_step(struct ingest_ctx *c, struct ingest_job *j, store_run_fn run,
+			      struct fail *f);
+
+/* The passes over a document: objects first (their ids are wanted by attributes and references),
+   references and what hangs below attributes last. */
+#define INGEST_PASSES 3
+extern const unsigned ingest_passes[INGEST_PASSES];
+/* Put the prepared elements of these kinds. */
+MUST_USE enum err ingest_pass_put(struct ingest_ctx *c, struct store_wtxn *w, unsigned kinds,
+				  struct fail *f);
+uint64_t ingest_elements_of(struct raw_event *r);
+
+/* event.c: the head of a new event before and after its elements; of an edited one likewise. */
+MUST_USE enum err ingest_head_begin(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
+				    struct fail *f);
+MUST_USE enum err ingest_head_end(struct ingest_ctx *c, struct store_wtxn *w, struct fail *f);
+MUST_USE enum err ingest_edit_head(struct ingest_ctx *c, struct store_wtxn *w, uint64_t id,
+				   struct arena *a, struct fail *f);
+MUST_USE enum err ingest_edit_end(struct ingest_ctx *c, struct store_wtxn *w, struct fail *f);
+
+/* staged.c: documents with more elements than this are staged. */
+#define INGEST_ONE_JOB_MAX 20000
+MUST_USE enum err ingest_add_staged(struct ingest_ctx *c, struct arena *a, struct fail *f);
+MUST_USE enum err ingest_edit_staged(struct ingest_ctx *c, struct arena *a, struct fail *f);
+/* Where a UUID of the stage is noted, or NULL when nothing refers to it. */
+struct ingest_note *ingest_note_find(struct ingest_ctx *c, struct uuid u);
 
 /* put.c: one element, inside a job. New ones get ids; known ones are merged. */
 MUST_USE enum err ingest_put_element(struct ingest_ctx *c, struct store_wtxn *w, struct element *e,

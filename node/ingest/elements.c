@@ -3,6 +3,7 @@
  */
 #include "base/clock.h"
 #include "ingest/ctx.h"
+#include "model/pack.h"
 
 /* Content of an event changed: it is no longer published, and as new as the change
    (sync-protocol.md section 7, "unpublishing side effect"). */
@@ -35,6 +36,8 @@ static enum err begin(struct job *j, struct store_wtxn *w, struct fail *f)
 	c->touched = c->content_changed = false;
 	memset(c->tags, 0, sizeof(c->tags));
 	enum err e = store_get(store_view(w), T_EVENT, j->event_id, j->arena, &c->event);
+	if (e == ERR_OK) /* what a job reads is lent until its next write */
+		e = entity_copy(j->arena, &desc_misp_event, &c->event, &c->event);
 	c->out->event_id = j->event_id;
 	c->out->event_uuid = c->event.uuid;
 	c->out->outcome = INGEST_UPDATED;

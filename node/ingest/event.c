@@ -1,68 +1,13 @@
 /*
  * event.c - whole events: added, edited, merged.
  *
- * A document of ordinary size is one job: all or nothing. A big one is written as a stage in
- * several jobs of bounded size and named by the last one, so that nobody sees half of it.
+ * A document of ordinary size is one job: all or nothing. Big ones are staged (staged.c).
  */
 #include "base/clock.h"
 #include "base/log.h"
 #include "ingest/ctx.h"
+#include "model/pack.h"
 #include "metrics/metrics.h"
-
-/* Elements a job of a stage writes: about 8 MiB of records. */
-#define STAGE_STEP 8192
-/* Documents with more elements are staged. */
-#define ONE_JOB_MAX 20000
-
-/* The passes over a document: objects first (their ids are wanted by attributes and references),
-   references and what hangs below attributes last. */
-static const unsigned passes[] = {
-	KIND(EL_CLUSTER) | KIND(EL_OBJECT),
-	KIND(EL_ATTR),
-	KIND(EL_REF) | KIND(EL_REPORT) | KIND(EL_SIGHTING),
-};
-
-static uint64_t elements_of(struct raw_event *r)
-{
-	uint64_t n = 0;
-	for (unsigned k = 0; k < EL_COUNT; k++)
-		n += raw_count(r, k);
-	return n;
-}
-
-/* What a job may undo. */
-struct snapshot {
-	struct misp_event event;
-	struct ingest_result out;
-	uint64_t changes;
-	bool touched, content_changed;
-};
-
-static struct snapshot snap(const struct ingest_ctx *c)
-{
-	return (struct snapshot){c->event, *c->out, c->changes, c->touched, c->content_changed};
-}
-
-static void snap_back(struct ingest_ctx *c, const struct snapshot *s)
-{
-	c->event = s->event;
-	*c->out = s->out;
-	c->changes = s->changes;
-	c->touched = s->touched;
-	c->content_changed = s->content_changed;
-	memset(c->tags, 0, sizeof(c->tags));
-}
-
-/* Put the prepared elements of one pass; copies, since a job may run again. */
-static enum err put_pass(struct ingest_ctx *c, struct store_wtxn *w, unsigned kinds, struct fail *f)
-{
-	for (uint32_t i = 0; i < c->n; i++) {
-		struct element e = c->els[i];
-		if (kinds & KIND(e.kind))
-			TRY(ingest_put_element(c, w, &e, c->index_of[i], f));
-	}
-	return ERR_OK;
-}
 
 /* ---- adding ---- */
 
@@ -125,7 +70,7 @@ static enum err head_capture(struct ingest_ctx *c, struct store_wtxn *w, struct 
 	return ingest_capture_tags(c, w, a, &e->tags, f);
 }
 
-static enum err head_begin(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
+enum err ingest_head_begin(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
 			   struct fail *f)
 {
 	uint64_t id;
@@ -143,7 +88,7 @@ static enum err head_begin(struct ingest_ctx *c, struct store_wtxn *w, struct ar
 	return ERR_OK;
 }
 
-static enum err head_end(struct ingest_ctx *c, struct store_wtxn *w, struct fail *f)
+enum err ingest_head_end(struct ingest_ctx *c, struct store_wtxn *w, struct fail *f)
 {
 	if (c->event.published)
 		c->event.publish_timestamp = clock_now();
@@ -157,62 +102,17 @@ static enum err head_end(struct ingest_ctx *c, struct store_wtxn *w, struct fail
 	return ingest_put_event_change(c, w, CHANGE_ADD, true, f);
 }
 
-struct job {
-	struct ingest_ctx *c;
-	struct snapshot before;
-	struct arena *arena; /* of the head's captured tags */
-	unsigned kinds;
-	bool first, last;
-};
-
 /* An ordinary document: everything in one job. */
 static enum err run_add(struct store_wtxn *w, void *arg, struct fail *f)
 {
-	struct job *j = arg;
+	struct ingest_job *j = arg;
 	struct ingest_ctx *c = j->c;
-	snap_back(c, &j->before);
-	TRY(head_begin(c, w, j->arena, f));
+	ingest_snap_back(c, &j->before);
+	TRY(ingest_head_begin(c, w, j->arena, f));
 	c->event.body = store_new_body(w);
-	for (size_t i = 0; i < ARRAY_LEN(passes); i++)
-		TRY(put_pass(c, w, passes[i], f));
-	return head_end(c, w, f);
-}
-
-/* One step of a stage. */
-static enum err run_stage(struct store_wtxn *w, void *arg, struct fail *f)
-{
-	struct job *j = arg;
-	struct ingest_ctx *c = j->c;
-	snap_back(c, &j->before);
-	if (j->first) {
-		TRY(head_begin(c, w, j->arena, f));
-		TRY(store_stage_new(w, &c->event.body, f));
-	}
-	TRY(put_pass(c, w, j->kinds, f));
-	if (!j->last)
-		return ERR_OK;
-	uint64_t id;
-	/* somebody may have added it while this was being staged */
-	if (store_find(store_view(w), IX_EVENT_UUID, uuid_key(&c->event.uuid), &id) == ERR_OK) {
-		c->out->event_id = id;
-		return fail(f, ERR_EXISTS, "event exists");
-	}
-	TRY(head_end(c, w, f));
-	return store_stage_release(w, c->event.body, f);
-}
-
-static enum err run_drop(struct store_wtxn *w, void *arg, struct fail *f)
-{
-	struct ingest_ctx *c = arg;
-	TRY(store_body_drop(w, c->event.body, f));
-	return store_stage_release(w, c->event.body, f);
-}
-
-static enum err step(struct ingest_ctx *c, struct job *j, store_run_fn run, struct fail *f)
-{
-	j->c = c;
-	j->before = snap(c);
-	return store_run(c->env->store, run, j, f);
+	for (size_t i = 0; i < INGEST_PASSES; i++)
+		TRY(ingest_pass_put(c, w, ingest_passes[i], f));
+	return ingest_head_end(c, w, f);
 }
 
 static enum err add_one_job(struct ingest_ctx *c, struct arena *a, struct fail *f)
@@ -222,51 +122,9 @@ static enum err add_one_job(struct ingest_ctx *c, struct arena *a, struct fail *
 	bool end;
 	if (!cur)
 		return fail(f, ERR_NOMEM, "no memory");
-	TRY(ingest_ctx_prepare(c, cur, KINDS_ALL, (uint32_t)elements_of(raw) + 1, &end, f));
-	struct job j = {.arena = a, .first = true, .last = true};
-	return step(c, &j, run_add, f);
-}
-
-static enum err add_pass(struct ingest_ctx *c, struct job *j, unsigned kinds, struct fail *f)
-{
-	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(admitted_raw(c->adm));
-	bool end = false;
-	if (!cur)
-		return fail(f, ERR_NOMEM, "no memory");
-	while (!end) {
-		TRY(ingest_ctx_prepare(c, cur, kinds, STAGE_STEP, &end, f));
-		j->kinds = kinds;
-		if (c->n || j->first)
-			TRY(step(c, j, run_stage, f));
-		j->first = false;
-	}
-	return ERR_OK;
-}
-
-static enum err add_staged(struct ingest_ctx *c, struct arena *a, struct fail *f)
-{
-	struct raw_event *raw = admitted_raw(c->adm);
-	struct job j = {.arena = a, .first = true};
-	enum err e = ERR_OK;
-	c->staged = true;
-	for (size_t i = 0; i < ARRAY_LEN(passes) && e == ERR_OK; i++) {
-		bool any = j.first;
-		for (unsigned k = 0; k < EL_COUNT; k++)
-			any |= (passes[i] & KIND(k)) && raw_count(raw, k);
-		if (any)
-			e = add_pass(c, &j, passes[i], f);
-	}
-	if (e == ERR_OK) {
-		c->n = 0;
-		j.last = true;
-		e = step(c, &j, run_stage, f);
-	}
-	if (e != ERR_OK && !j.first) {
-		struct fail ignored = {0};
-		if (store_run(c->env->store, run_drop, c, &ignored) != ERR_OK)
-			log_warn("ingest", "stage not dropped, left for the next start");
-	}
-	return e;
+	TRY(ingest_ctx_prepare(c, cur, KINDS_ALL, (uint32_t)ingest_elements_of(raw) + 1, &end, f));
+	struct ingest_job j = {.arena = a};
+	return ingest_step(c, &j, run_add, f);
 }
 
 static enum err add_admitted(struct ingest_ctx *c, struct arena *a, struct fail *f)
@@ -274,8 +132,8 @@ static enum err add_admitted(struct ingest_ctx *c, struct arena *a, struct fail 
 	struct raw_event *raw = admitted_raw(c->adm);
 	c->event = *admitted_head(c->adm);
 	c->adding = true;
-	bool small = raw_in_memory(raw) && elements_of(raw) <= ONE_JOB_MAX;
-	return small ? add_one_job(c, a, f) : add_staged(c, a, f);
+	bool small = raw_in_memory(raw) && ingest_elements_of(raw) <= INGEST_ONE_JOB_MAX;
+	return small ? add_one_job(c, a, f) : ingest_add_staged(c, a, f);
 }
 
 /* Count what became of a document; `e` is handed through. */
@@ -356,38 +214,52 @@ static enum err head_tags(struct ingest_ctx *c, struct store_wtxn *w, struct are
 	return ERR_OK;
 }
 
-static enum err run_edit(struct store_wtxn *w, void *arg, struct fail *f)
+enum err ingest_edit_head(struct ingest_ctx *c, struct store_wtxn *w, uint64_t id,
+			  struct arena *a, struct fail *f)
 {
-	struct job *j = arg;
-	struct ingest_ctx *c = j->c;
 	const struct misp_event *h = admitted_head(c->adm);
 	bool refused;
-	uint64_t id = j->before.event.id;
-	snap_back(c, &j->before);
-	TRY(store_get(store_view(w), T_EVENT, id, j->arena, &c->event));
+	TRY(store_get(store_view(w), T_EVENT, id, a, &c->event));
+	/* what a job reads is lent until its next write */
+	TRY(entity_copy(a, &desc_misp_event, &c->event, &c->event));
 	if (ENTITY_HAS(h, EVENT_F_timestamp) && h->timestamp <= c->event.timestamp)
 		return fail(f, ERR_STALE,
 			    "Event could not be saved: Event in the request not newer than the local "
 			    "copy.");
-	int64_t published_before = c->event.publish_timestamp;
 	head_merge(&c->event, h);
 	if (ENTITY_HAS(h, EVENT_F_distribution)) {
 		TRY(ingest_capture_sg_of(c, w, &h->sharing_group, &c->event.distribution,
-				  &c->event.sharing_group_id, &refused, f));
+					 &c->event.sharing_group_id, &refused, f));
 		if (refused)
 			return fail(f, ERR_INVAL,
 				    "Event could not be saved: User not authorised to create the "
 				    "associated sharing group.");
 	}
-	TRY(head_tags(c, w, j->arena, h->tags, f));
-	for (size_t i = 0; i < ARRAY_LEN(passes); i++)
-		TRY(put_pass(c, w, passes[i], f));
-	c->event.publish_timestamp = c->event.published ? clock_now() : published_before;
+	return head_tags(c, w, a, h->tags, f);
+}
+
+enum err ingest_edit_end(struct ingest_ctx *c, struct store_wtxn *w, struct fail *f)
+{
+	if (c->event.published)
+		c->event.publish_timestamp = clock_now();
 	TRY(store_event_put(w, c->adm, &c->event, f));
 	c->out->outcome = INGEST_UPDATED;
-	c->out->event_id = id;
+	c->out->event_id = c->event.id;
 	c->out->event_uuid = c->event.uuid;
-	return ingest_put_event_change(c, w, c->event.published ? CHANGE_PUBLISH : CHANGE_EDIT, false, f);
+	return ingest_put_event_change(c, w, c->event.published ? CHANGE_PUBLISH : CHANGE_EDIT,
+				       c->staged, f);
+}
+
+static enum err run_edit(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct ingest_job *j = arg;
+	struct ingest_ctx *c = j->c;
+	uint64_t id = j->before.event.id;
+	ingest_snap_back(c, &j->before);
+	TRY(ingest_edit_head(c, w, id, j->arena, f));
+	for (size_t i = 0; i < INGEST_PASSES; i++)
+		TRY(ingest_pass_put(c, w, ingest_passes[i], f));
+	return ingest_edit_end(c, w, f);
 }
 
 static enum err edit_admitted(struct ingest_ctx *c, uint64_t event_id, struct arena *a,
@@ -395,14 +267,16 @@ static enum err edit_admitted(struct ingest_ctx *c, uint64_t event_id, struct ar
 {
 	struct raw_event *raw = admitted_raw(c->adm);
 	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(raw);
-	uint64_t n = elements_of(raw);
+	uint64_t n = ingest_elements_of(raw);
 	bool end;
 	if (!cur)
 		return fail(f, ERR_NOMEM, "no memory");
 	c->event.id = event_id;
+	if (!raw_in_memory(raw) || n > INGEST_ONE_JOB_MAX)
+		return ingest_edit_staged(c, a, f);
 	TRY(ingest_ctx_prepare(c, cur, KINDS_ALL, (uint32_t)MIN(n + 1, UINT32_MAX), &end, f));
-	struct job j = {.arena = a};
-	return step(c, &j, run_edit, f);
+	struct ingest_job j = {.arena = a};
+	return ingest_step(c, &j, run_edit, f);
 }
 
 enum err ingest_event_edit(const struct ingest_env *env, uint64_t event_id, struct raw_event **raw,

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "gate/admit.h"
 #include "ingest/ctx.h"
+#include "model/pack.h"
 
 struct op {
 	const struct ingest_env *env;
@@ -60,6 +61,8 @@ static enum err note(struct op *op, struct store_wtxn *w, enum change_op what, u
 static enum err event_of(struct op *op, struct store_wtxn *w, struct misp_event *e, struct fail *f)
 {
 	enum err err = store_get(store_view(w), T_EVENT, op->event_id, op->arena, e);
+	if (err == ERR_OK) /* what a job reads is lent until its next write */
+		err = entity_copy(op->arena, &desc_misp_event, e, e);
 	return err == ERR_NOENT ? fail(f, err, "Invalid event") : err;
 }
 
@@ -446,6 +449,7 @@ static enum err run_ref(struct store_wtxn *w, void *arg, struct fail *f)
 	TRY(event_of(op, w, &e, f));
 	struct el_key okey = {e.body, 0, op->id};
 	TRY(store_el_get(store_view(w), EL_OBJECT, okey, op->arena, &object));
+	TRY(entity_copy(op->arena, &desc_misp_object, &object, &object));
 	enum err err = index_uuid_find(op->env->index, r.referenced_uuid, &target);
 	if (err != ERR_OK || target.event_id != e.id ||
 	    (target.kind != CHANGE_EL(EL_ATTR) && target.kind != CHANGE_EL(EL_OBJECT)))

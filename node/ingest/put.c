@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "ingest/ctx.h"
+#include "model/pack.h"
 
 enum err ingest_put_change(struct ingest_ctx *c, struct store_wtxn *w, enum change_op op,
 		    enum element_kind k, uint64_t id, uint64_t parent, struct uuid uuid,
@@ -11,7 +12,7 @@ enum err ingest_put_change(struct ingest_ctx *c, struct store_wtxn *w, enum chan
 {
 	c->touched = true;
 	c->changes++;
-	if (c->adding || c->changes > CHANGES_MAX)
+	if (c->adding || c->staged || c->changes > CHANGES_MAX)
 		return ERR_OK; /* the event's own change says "whole" */
 	struct change ch = {.op = op,
 			    .kind = CHANGE_EL(k),
@@ -63,7 +64,14 @@ static void count_live(struct ingest_ctx *c, bool was, bool is)
 
 static enum err find_uuid(struct ingest_ctx *c, struct uuid u, struct index_uuid *out)
 {
-	return uuid_is_nil(u) ? ERR_NOENT : index_uuid_find(c->env->index, u, out);
+	struct ingest_note *note = c->staged ? ingest_note_find(c, u) : NULL;
+	if (uuid_is_nil(u))
+		return ERR_NOENT;
+	if (note && note->known) {
+		*out = note->at;
+		return ERR_OK;
+	}
+	return index_uuid_find(c->env->index, u, out);
 }
 
 static enum err store_new(struct ingest_ctx *c, struct store_wtxn *w, enum element_kind k,
@@ -72,6 +80,11 @@ static enum err store_new(struct ingest_ctx *c, struct store_wtxn *w, enum eleme
 	struct index_uuid where = {CHANGE_EL(k), key.id, c->event.id, key.parent};
 	TRY(store_el_put(w, c->adm, k, key, row, f));
 	TRY(index_uuid_pending(c->env->index, uuid, &where));
+	struct ingest_note *note = c->staged ? ingest_note_find(c, uuid) : NULL;
+	if (note) {
+		note->at = where;
+		note->known = true;
+	}
 	count(c, k, 1);
 	c->out->added++;
 	ingest_ctx_id(c, k, key.id, key.parent);
@@ -226,6 +239,8 @@ static enum err attr_known(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	TRY(store_el_get(store_view(w), EL_ATTR, key, c->arena, &row));
 	if (ENTITY_HAS(a, ATTR_F_timestamp) && a->timestamp <= row.timestamp)
 		return ERR_OK; /* not newer */
+	/* what a job reads is lent until its next write */
+	TRY(entity_copy(c->arena, &desc_misp_attr, &row, &row));
 	struct entity_list had = row.tags;
 	bool was = !row.deleted;
 	attr_merge(&row, a);
@@ -359,6 +374,7 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	TRY(store_el_get(store_view(w), EL_OBJECT, key, c->arena, &row));
 	if (ENTITY_HAS(o, OBJECT_F_timestamp) && o->timestamp <= row.timestamp)
 		return ERR_OK; /* its attributes are not looked at either */
+	TRY(entity_copy(c->arena, &desc_misp_object, &row, &row));
 	bool dies = ENTITY_HAS(o, OBJECT_F_deleted) && o->deleted && !row.deleted;
 	object_merge(&row, o);
 	TRY(ingest_capture_sg_of(c, w, &o->sharing_group, &row.distribution, &row.sharing_group_id,
