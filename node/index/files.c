@@ -187,6 +187,7 @@ enum err index_files_save(struct index *ix, struct fail *f)
 	h.gen = ix->gen;
 	for (unsigned i = 0; i < IX_FILE_COUNT; i++) {
 		h.item[i] = (uint32_t)files[i].item;
+		map_trim(&ix->file[i], used(ix, i));
 		h.sum[i] = map_sum(&ix->file[i], used(ix, i));
 		TRY(map_sync(&ix->file[i], f));
 	}

@@ -177,6 +177,11 @@ void index_close(struct index *ix)
 	dispose(ix);
 }
 
+bool index_sound(const struct index *ix)
+{
+	return !atomic_load(&ix->broken);
+}
+
 void index_stats(struct index *ix, struct index_stats *out)
 {
 	struct ix_view v;

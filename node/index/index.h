@@ -22,6 +22,10 @@ MUST_USE enum err index_open(struct store *s, store_progress_fn progress, void *
 /* Write a clean mark and unmap. */
 void index_close(struct index *ix);
 
+/* False after an update was lost (a full disk): answers would not be complete, and the index is
+   built anew at the next start. */
+bool index_sound(const struct index *ix);
+
 /* What a UUID belongs to. kind is CHANGE_TABLE(T_EVENT) or CHANGE_EL(..). */
 struct index_uuid {
 	uint8_t kind;

@@ -16,6 +16,7 @@
 #include "base/own.h"
 
 #define GRAIN ((size_t)64 << 10)
+#define RESERVE_LEAST ((size_t)64 << 20)
 #define SUM_WHOLE ((size_t)64 << 20)
 #define SUM_PIECE ((size_t)4 << 10)
 
@@ -57,7 +58,11 @@ enum err map_open(struct ix_map *m, int dirfd, const char *name, size_t reserve,
 		map_close(m);
 		return fail(f, ERR_CORRUPT, "index file %s has a strange size", name);
 	}
-	p = mmap(NULL, reserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	/* where address space is limited, take what there is */
+	while ((p = mmap(NULL, reserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+			 0)) == MAP_FAILED &&
+	       errno == ENOMEM && reserve / 2 >= RESERVE_LEAST && reserve / 2 > (size_t)st.st_size)
+		reserve = round_up(reserve / 2);
 	if (p == MAP_FAILED) {
 		map_close(m);
 		return fail_errno(f, ERR_NOMEM, errno, "no address space for index file %s", name);
@@ -81,6 +86,20 @@ enum err map_grow(struct ix_map *m, size_t bytes, struct fail *f)
 		return fail(f, ERR_LIMIT, "an index file would exceed %zu bytes", m->reserve);
 	to = round_up(MAX(bytes, m->len + m->len / 8));
 	return extend(m, MIN(to, m->reserve), true, f);
+}
+
+void map_trim(struct ix_map *m, size_t bytes)
+{
+	size_t to = round_up(bytes);
+
+	if (m->fd < 0 || to >= m->len)
+		return;
+	/* the addresses stay reserved; a file that cannot be cut is only longer than it need be */
+	if (mmap(m->p + to, m->len - to, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return;
+	m->len = to;
+	(void)!ftruncate(m->fd, (off_t)to);
 }
 
 enum err map_sync(struct ix_map *m, struct fail *f)

@@ -22,13 +22,16 @@ struct ix_map {
 #define IX_MAP_NONE ((struct ix_map){.fd = -1})
 
 /*
- * Open `name` in `dirfd` with room for `reserve` bytes of addresses. With `keep` the contents are
- * mapped (ERR_NOENT when there is no file), otherwise the file begins empty.
+ * Open `name` in `dirfd` with room for `reserve` bytes of addresses (less if there is less). With
+ * `keep` the contents are mapped (ERR_NOENT when there is no file), otherwise the file begins
+ * empty.
  */
 MUST_USE enum err map_open(struct ix_map *m, int dirfd, const char *name, size_t reserve, bool keep,
 			   struct fail *f);
 /* At least `bytes` are mapped afterwards; takes some more to grow seldom. */
 MUST_USE enum err map_grow(struct ix_map *m, size_t bytes, struct fail *f);
+/* Give back what is mapped beyond `bytes` (nobody may read there). */
+void map_trim(struct ix_map *m, size_t bytes);
 MUST_USE enum err map_sync(struct ix_map *m, struct fail *f);
 void map_close(struct ix_map *m);
 /*

@@ -24,6 +24,8 @@ enum err search_run(struct index *ix, const struct store_rtxn *t, const struct q
 	*out = (struct search_result){0};
 	if (BUG((unsigned)q->scope >= SCOPE_COUNT))
 		return fail(f, ERR_BUG, "no such scope");
+	if (!index_sound(ix))
+		return fail(f, ERR_STORE, "the index is not complete");
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return fail(f, ERR_NOMEM, "no memory for a search");
@@ -161,6 +163,8 @@ enum err search_value(struct index *ix, const struct store_rtxn *t, struct str v
 	enum err e;
 
 	*out = (struct search_result){0};
+	if (!index_sound(ix))
+		return fail(f, ERR_STORE, "the index is not complete");
 	if (2 * value.n > sizeof(small) && !(room = calloc(2, value.n)))
 		return fail(f, ERR_NOMEM, "no memory for a look-up");
 	folded = index_fold(value, room);

@@ -61,6 +61,11 @@ int main(void)
 	m.p[0] ^= 1;
 	m.p[((size_t)80 << 20) - 1] ^= 1;
 	ok(map_sum(&m, (size_t)80 << 20) != sum, "and its end");
+	map_trim(&m, 5000000);
+	ok(m.len < 5100000 && m.p[4999999] == 'x' && lseek(m.fd, 0, SEEK_END) == (off_t)m.len,
+	   "give back what is not used");
+	is_ok(map_grow(&m, 6000000, &f), "and grow again");
+	is_uint((unsigned char)m.p[5999999], 0, "with zeros");
 	map_close(&m);
 	is_err(map_open(&m, fd, "m", 1 << 20, true, &f), ERR_CORRUPT, "larger than it may be");
 	map_close(&m);
