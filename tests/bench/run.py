@@ -317,6 +317,8 @@ def write_results(path, rows, failed, args):
              "", "* machine: " + measure.machine(),
              "* when: %s, scale %g" % (time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
                                        args.scale),
+             "* other work on the machine: load average %.1f before, %.1f after; a quiet machine does "
+             "better" % (args.load, os.getloadavg()[0]),
              "* client and node share the cores; anonymous memory is the peak above idle, sampled",
              "", "| workload | measured | target | memory | beside it |",
              "| --- | ---: | --- | ---: | --- |"]
@@ -337,6 +339,7 @@ def main():
     args = p.parse_args()
     if not os.access(os.path.join(args.build, "tests", "bench", "bench_load"), os.X_OK):
         nodelib.skip("the bench programs are not built (make bench)")
+    args.load = os.getloadavg()[0]
     rows, failed = [], []
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-", dir=args.tmp) as tmp:
         b = Bench(args, tmp)
