@@ -75,6 +75,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         events = self.store.events
         if self.path == "/events/index":
             self.answer([{"uuid": u} for u in events])
+        elif self.path == "/events/restSearch":
+            self.answer({"response": [{"Event": {"uuid": u}} for u in events]})
         elif self.path == "/attributes/restSearch":
             hits = [{"uuid": u} for ev in list(events.values()) for u, v in ev["attributes"].items()
                     if body.get("value") == v or body.get("uuid") == u]

@@ -204,11 +204,9 @@ class Crash:
     def verify(self, i, before, everything):
         """Compare the touched events, some old ones, the index and the search."""
         c = self.node.client()
-        ans = c.post("/events/index", {})
-        if ans.status != 200:
-            self.failures.append("events/index: %d %s" % (ans.status, ans.text()[:200]))
+        shown = self.shown(c)
+        if shown is None:
             return
-        shown = {r["uuid"] for r in ans.json()}
         events = self.all_events()
         touched = [e for e in events if e.uuid not in before or e.pending or everything]
         sample = self.rng.sample(events, min(20, len(events)))
@@ -220,13 +218,28 @@ class Crash:
             seen = model.seen_state(ans.json()) if ans.status == 200 else None
             self.failures += ev.check(seen)
         want = {e.uuid for e in events if e.now is not None}
-        if shown != want:
-            self.failures.append("event index: %d missing, %d too many"
-                                 % (len(want - shown), len(shown - want)))
+        for name, uuids in shown.items():
+            if uuids != want:
+                self.failures.append("%s: %d missing, %d too many"
+                                     % (name, len(want - uuids), len(uuids - want)))
         live = [e for e in events if e.now and e.now["attributes"]]
         for ev in self.rng.sample(live, min(10, len(live))):
             self.search(c, ev)
         c.close()
+
+    def shown(self, c):
+        """UUIDs that the event index and a search without filters show."""
+        out = {}
+        for path, body in (("/events/index", {}),
+                           ("/events/restSearch", {"returnFormat": "json", "metadata": 1})):
+            ans = c.post(path, body)
+            if ans.status != 200:
+                self.failures.append("%s: %d %s" % (path, ans.status, ans.text()[:200]))
+                return None
+            rows = ans.json()
+            rows = [r["Event"] for r in rows["response"]] if "response" in rows else rows
+            out[path] = {r["uuid"] for r in rows}
+        return out
 
     def search(self, c, ev):
         """The derived indexes agree with the truth: by value and by UUID."""
