@@ -263,7 +263,7 @@ enum err view_subject(struct view *v, uint64_t id, struct arena *a, struct subje
 struct uuid egress_uuid(const struct egress_env *env, const struct audience *aud, struct uuid u)
 {
 	struct gate_facts facts = {.host_org = env->host_org};
-	return aud->misp_rules_only ? u : gate_uuid(&facts, aud->profile, u);
+	return gate_rewrites(aud) ? gate_uuid(&facts, aud->profile, u) : u;
 }
 
 /* ---- single elements, for permission checks ---- */
