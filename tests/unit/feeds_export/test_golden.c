@@ -8,7 +8,7 @@
 #include "tests/unit/feeds_export/golden.h"
 
 /* What stands in for the real one in the recordings. */
-#define BASE STR("<BASE>")
+static struct str base = {"<BASE>", 6};
 
 struct kase {
 	const char *file; /* recording, without ".gz" */
@@ -128,6 +128,13 @@ static const struct kase invented[] = {
 	 .any_order = true},
 };
 
+/* Output of MISP's export classes, run alone on values of every kind. */
+static const struct kase nids_run[] = {
+	{.file = "run-nids-suricata", "suricata", E},
+	{.file = "run-nids-snort", "snort", E},
+};
+static const struct kase nids_objects[] = {{.file = "run-nids-objects", "suricata", E}};
+
 static const struct kase corpus[] = {
 	{.file = "077-events-csv-whole-corpus", "csv", E},
 	{.file = "078-attributes-csv-whole-corpus", "csv", A},
@@ -198,7 +205,7 @@ static void run(struct golden *g, const char *dir, const struct kase *k)
 {
 	OWN(buf) struct buf path = BUF(4096), want = BUF(64u << 20), got = BUF(64u << 20);
 	struct export_opts o = {.scope = k->scope,
-				.base_url = BASE,
+				.base_url = base,
 				.host_org_name = STR("ORGNAME"),
 				.nids_sid = 4000000,
 				.headerless = k->headerless,
@@ -248,6 +255,11 @@ int main(void)
 	const char *top = getenv("top_srcdir"), *shared = getenv("TOCSIN_SHARED");
 	buf_printf(&path, "%s/tests/golden/exports", top ? top : ".");
 	run_all(buf_cstr(&path), "001-events-json-invented.gz", invented, ARRAY_LEN(invented));
+	base = STR("https://misp.example");
+	run_all(buf_cstr(&path), "run-nids-events.json.gz", nids_run, ARRAY_LEN(nids_run));
+	run_all(buf_cstr(&path), "run-nids-objects.json.gz", nids_objects,
+		ARRAY_LEN(nids_objects));
+	base = STR("<BASE>");
 	buf_clear(&path);
 	buf_printf(&path, "%s/wire/client/exports", shared ? shared : "../shared");
 	run_all(buf_cstr(&path), "075-events-json-whole-corpus.gz", corpus, ARRAY_LEN(corpus));

@@ -5,6 +5,7 @@
 #include "sync/feed_fetch.h"
 
 #include <dirent.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -348,6 +349,64 @@ static void test_folder(void)
 	is_uint(res.current, 1, "that is here already");
 }
 
+/* Real events as a feed: every one comes in, from a folder, and not a second time. */
+static void test_public(void)
+{
+	char from[512];
+	const char *shared = getenv("TOCSIN_SHARED");
+	struct dirent **v;
+	snprintf(from, sizeof(from), "%s/data/misp-events", shared ? shared : "../shared");
+	int n = scandir(from, &v, NULL, alphasort), events = 0;
+	if (n < 0) {
+		diag("%s is not there", from);
+		return;
+	}
+	char was[sizeof(feed_dir)];
+	memcpy(was, feed_dir, sizeof(was));
+	snprintf(feed_dir, sizeof(feed_dir), "%s/public", w.dir);
+	mkdir(feed_dir, 0755);
+	json_t *manifest = json_object();
+	for (int i = 0; i < n; i++) {
+		size_t len = 0;
+		char *p = v[i]->d_name[0] == '.' ? NULL : world_file(from, v[i]->d_name, &len);
+		json_t *doc = p ? json_loadb(p, len, 0, NULL) : NULL, *one = doc;
+		if (json_is_array(json_object_get(doc, "response")))
+			one = json_array_get(json_object_get(doc, "response"), 0);
+		one = json_object_get(one, "Event");
+		const char *uuid = json_string_value(json_object_get(one, "uuid"));
+		if (uuid) {
+			char name[64];
+			snprintf(name, sizeof(name), "%.40s.json", uuid);
+			put_file(name, p, len);
+			events += json_object_get(manifest, uuid) == NULL;
+			json_object_set_new(manifest, uuid,
+					    json_pack("{s:O}", "timestamp",
+						      json_object_get(one, "timestamp")));
+		}
+		json_decref(doc);
+		free(p);
+		free(v[i]);
+	}
+	free(v);
+	char *text = json_dumps(manifest, 0);
+	put_file("manifest.json", text, strlen(text));
+	free(text);
+	json_decref(manifest);
+	struct row_job j = {.row = {.url = str_c(feed_dir),
+				    .enabled = true,
+				    .distribution = 5,
+				    .source_format = STR("misp"),
+				    .input_source = STR("local")}};
+	uint64_t id = feed_row(&j);
+	is_err(fetch(id, false), ERR_OK, "public events");
+	is_uint(res.added, (uint64_t)events, "all come in");
+	is_uint(res.failed + res.refused, 0, "without failures");
+	ok(res.attributes > 1000, "with %llu attributes", (unsigned long long)res.attributes);
+	is_err(fetch(id, false), ERR_OK, "again");
+	is_uint(res.current, (uint64_t)events, "nothing to do");
+	memcpy(feed_dir, was, sizeof(was));
+}
+
 static void done(void *user, enum err e, const struct feed_fetch_result *r, const struct fail *f)
 {
 	(void)f;
@@ -401,6 +460,7 @@ int main(void)
 	test_no_manifest();
 	test_folder();
 	test_thread(id);
+	test_public();
 	stop_server();
 	world_close(&w);
 	return done_testing();
