@@ -5,6 +5,8 @@
  */
 #include "search/search.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -468,6 +470,79 @@ static void limits(struct seed *sd, struct index *ix)
 	ok(r.n == 0 && r.total == 1, "is empty, and counted as recorded");
 }
 
+/* ---- searches beside the writer -------------------------------------------------------------- */
+
+struct searcher {
+	struct store *s;
+	struct index *ix;
+	atomic_bool stop;
+	atomic_uint faults, rounds;
+};
+
+/* Results ascend, name nothing twice, and what is found in columns is so in the record, if the
+   snapshot has it. */
+static bool plausible(const struct store_rtxn *t, const struct search_result *r)
+{
+	for (uint64_t i = 0; i < r->n; i++) {
+		struct misp_event e;
+		struct misp_attr a;
+		struct el_key key = {0, r->hits[i].object_id, r->hits[i].attr_id};
+
+		if (i && r->hits[i].attr_id <= r->hits[i - 1].attr_id)
+			return false;
+		if (store_get(t, T_EVENT, r->hits[i].event_id, NULL, &e) != ERR_OK)
+			continue;
+		key.body = e.body;
+		if (store_el_get(t, EL_ATTR, key, NULL, &a) == ERR_OK && a.id != key.id)
+			return false;
+	}
+	return true;
+}
+
+static void *search_on(void *arg)
+{
+	static const char *const asked[] = {"{}", "{\"value\":\"x\"}", "{\"value\":\"%isle%\"}",
+					    "{\"type\":\"domain\",\"tags\":\"skerry:%\"}",
+					    "{\"comment\":\"c2\",\"published\":1}"};
+	struct searcher *q = arg;
+	unsigned n = 0;
+
+	while (!atomic_load(&q->stop) || n < 5) {
+		OWN(store_rtxn) struct store_rtxn *t = NULL;
+		OWN(arena) struct arena *a = arena_new(1 << 22);
+		struct fail f = {0};
+		struct search_result r;
+		struct query query;
+		json_t *j = json_loads(asked[n++ % ARRAY_LEN(asked)], 0, NULL);
+
+		if (store_read(q->s, &t, &f) != ERR_OK ||
+		    query_parse_extra(&query, SCOPE_ATTRIBUTES, j, a, NOW, &f) != ERR_OK ||
+		    search_run(q->ix, t, &query, NULL, NULL, a, &r, &f) != ERR_OK ||
+		    !plausible(t, &r))
+			atomic_fetch_add(&q->faults, 1);
+		json_decref(j);
+		atomic_fetch_add(&q->rounds, 1);
+	}
+	return NULL;
+}
+
+static void beside(struct seed *sd, struct index *ix)
+{
+	struct searcher q = {.s = sd->s, .ix = ix};
+	pthread_t th[2];
+
+	for (int i = 0; i < 2; i++)
+		if (pthread_create(&th[i], NULL, search_on, &q))
+			bail_out("no thread");
+	for (int i = 0; i < 150; i++)
+		seed_change(sd);
+	atomic_store(&q.stop, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(th[i], NULL);
+	is_uint(atomic_load(&q.faults), 0, "%u searches beside 150 changes",
+		atomic_load(&q.rounds));
+}
+
 int main(void)
 {
 	struct seed sd;
@@ -487,6 +562,8 @@ int main(void)
 	lookups(&sd, ix);
 	orders(&sd, ix);
 	limits(&sd, ix);
+	beside(&sd, ix);
+	differ(&sd, ix, 60);
 	index_close(ix);
 	seed_close(&sd);
 	return done_testing();
