@@ -10,7 +10,7 @@ from builders import invented_documents
 
 
 def events_in(admin):
-    return {r["uuid"] for r in admin.search_index()}
+    return {r["Event"]["uuid"] for r in admin.search(metadata=True)}
 
 
 def send(node, data):
