@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ingest/ctx.h"
-#include "model/pack.h"
 #include "metrics/metrics.h"
+#include "model/pack.h"
 
 /* ---- adding ---- */
 
