@@ -46,7 +46,7 @@ static void add_pairs(struct http_req *r, json_t *o, const struct http_pairs *pa
 	}
 }
 
-static enum err params_of(struct http_req *r, json_t **out, struct fail *f)
+enum err rest_search_params(struct http_req *r, json_t **out, struct fail *f)
 {
 	json_t *body;
 	TRY(rest_json(r, NULL, &body, f));
@@ -103,7 +103,7 @@ static enum err restsearch(struct http_req *r, enum search_scope scope, struct f
 	struct search_result found = {0};
 	json_t *params;
 	char type[64];
-	if (params_of(r, &params, f) != ERR_OK)
+	if (rest_search_params(r, &params, f) != ERR_OK)
 		return ERR_OK;
 	if (r->method != HTTP_POST && json_object_size(params) == 0) {
 		reply_error(r, 400,

@@ -98,6 +98,10 @@ bool rest_may_modify(struct http_req *r, const struct misp_event *e);
 /* A number as text, in the request's arena. */
 struct str rest_id(struct http_req *r, uint64_t id);
 
+/* Parameters of a search: the body, and those of path and query. ERR_INVAL and answered when the
+   body is not JSON. ep_search.c */
+MUST_USE enum err rest_search_params(struct http_req *r, json_t **out, struct fail *f);
+
 /* A view for the caller. */
 MUST_USE enum err rest_view(struct http_req *r, struct view **v, struct fail *f);
 /* Facts of the caller for the way in, and the origin. */

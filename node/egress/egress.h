@@ -71,6 +71,7 @@ struct egress_query {
 	uint64_t n_hits;
 	bool deleted_too; /* elements: deleted ones as well (events/view deleted:1) */
 	bool deleted_only;
+	bool filled_only; /* events without a live attribute or a report are left out */
 };
 
 /* Search, then a sealed stream of the result. The view is consumed (its transaction is reopened

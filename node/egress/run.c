@@ -452,6 +452,7 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 	r->out.opts = &r->opts;
 	r->deleted_too = q->deleted_too;
 	r->deleted_only = q->deleted_only;
+	r->view->filled_only = q->filled_only;
 	r->reports = !q->opts.no_reports;
 	r->proposals = !q->opts.no_proposals;
 	r->sightings = q->opts.include_sightings;

@@ -403,6 +403,8 @@ static bool event_visible(void *user, const struct misp_event *e)
 {
 	struct view *v = user;
 	struct subject s;
+	if (v->filled_only && !e->attribute_count && !e->report_count)
+		return false;
 	if (v->judged_id == e->id && e->id)
 		return v->judged;
 	struct arena_mark m = arena_mark(v->scratch);

@@ -30,6 +30,7 @@ struct view {
 	struct arena *scratch; /* of one question */
 	struct row_cache orgs, tags, groups, users;
 	uint64_t *sg_ids;
+	bool filled_only; /* for the search callback */
 	/* the last answer of the search callback */
 	uint64_t judged_id;
 	bool judged;
