@@ -22,7 +22,8 @@ static bool carries_tag(const struct run *r, const struct misp_attr *a)
 {
 	LIST_EACH(t, a->tags, struct misp_tagref)
 		for (uint32_t i = 0; i < r->not_tags.n; i++)
-			if (str_eq_nocase(t->name, r->not_tags.v[i]))
+			if (str_eq_nocase(t->name, r->not_tags.v[i]) &&
+			    view_shows_tag(r->view, &r->subject.event, t))
 				return true;
 	return false;
 }

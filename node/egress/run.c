@@ -483,8 +483,10 @@ static enum err find_hits(struct run *r, const struct egress_query *q,
 			memcpy(res.hits, q->hits, q->n_hits * sizeof(*res.hits));
 	} else {
 		struct search_visible vis = view_visible(r->view);
-		TRY(search_run(r->view->env->index, r->view->txn, q->query, &vis, cancelled,
-			       r->arena, &res, f));
+		struct query query = *q->query;
+		if (view_may_ask(r->view, &query))
+			TRY(search_run(r->view->env->index, r->view->txn, &query, &vis, cancelled,
+				       r->arena, &res, f));
 	}
 	r->hits = res.hits;
 	r->n_hits = res.n;

@@ -429,7 +429,28 @@ static bool attr_visible(void *user, const struct misp_event *e, const struct mi
 	return yes;
 }
 
+/* Resolved from the tag table; that the event itself leaves is asked apart. */
+bool view_shows_tag(struct view *v, const struct misp_event *e, const struct misp_tagref *t)
+{
+	const struct misp_tag *row = view_tag(v, t->tag_id);
+	struct misp_tagref r = *t;
+	struct gate_subject s = {.event = e, .org = view_org(v, e->org_id)};
+	if (!row)
+		return false;
+	r.name = row->name;
+	r.exportable = row->exportable;
+	return gate_shows_tag(&v->gate, &s, &r);
+}
+
+static bool tag_visible(void *user, const struct misp_event *e, const struct misp_tagref *t)
+{
+	return view_shows_tag(user, e, t);
+}
+
 struct search_visible view_visible(struct view *v)
 {
-	return (struct search_visible){.user = v, .event = event_visible, .attr = attr_visible};
+	return (struct search_visible){.user = v,
+				       .event = event_visible,
+				       .attr = attr_visible,
+				       .tag = tag_visible};
 }

@@ -48,6 +48,13 @@ const struct misp_user *view_user(struct view *v, uint64_t id);
 /* Fill what a tag reference leaves to the tag table. Copies the list into `a`. */
 MUST_USE enum err view_resolve_tags(struct view *v, struct arena *a, struct entity_list *tags);
 
+/* May this tag of an event, or of something in it, be seen? */
+bool view_shows_tag(struct view *v, const struct misp_event *e, const struct misp_tagref *t);
+
+/* guard.c: may the audience ask this, or would the answer tell what its copy leaves out? Changes
+   `q` where it can do without. */
+bool view_may_ask(const struct view *v, struct query *q);
+
 /* Load an event with what its ids stand for; copies live in `a`. */
 struct subject {
 	struct misp_event event;

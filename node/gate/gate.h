@@ -54,6 +54,10 @@ bool gate_judge_attr(const struct gate_ctx *c, const struct gate_subject *s,
 		     const struct misp_object *object, const struct misp_attr *attr);
 bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
 		       const struct misp_object *object);
+/* May this tag of the event or of an element of it leave? The tag is resolved (name, exportable).
+   For filters: nobody may find out by a search what the answer leaves out. */
+bool gate_shows_tag(const struct gate_ctx *c, const struct gate_subject *s,
+		    const struct misp_tagref *t);
 /* May the description of a galaxy cluster be shown beside a tag that leaves? */
 bool gate_judge_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster);
 

@@ -16,6 +16,14 @@ static uint8_t pushed_level(const struct stance *st, uint8_t distribution)
 		       distribution;
 }
 
+bool gate_shows_tag(const struct gate_ctx *c, const struct gate_subject *s,
+		    const struct misp_tagref *t)
+{
+	struct stance st = stance_of(c, s);
+
+	return tag_leaves(&st, true, false, t);
+}
+
 static bool tag_ok(const struct released *r, const struct misp_tagref *t)
 {
 	return tag_leaves(&r->st, r->ctx.all_tags, r->ctx.no_local_tags, t);

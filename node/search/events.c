@@ -73,9 +73,9 @@ static bool by_itself(const struct plan *p, enum filter f)
 	if (f == COND_UUID)
 		return bit_get(&p->uuid_any, p->place);
 	if (f == COND_TAGS)
-		return p->tags_any.set && event_has_tag(&p->event, &p->tags_any.ids);
+		return p->tags_any.set && tags_show(p, &p->event.tags, &p->tags_any.ids);
 	if (f >= COND_TAGS_ALL)
-		return event_has_tag(&p->event, &p->tags_all[f - COND_TAGS_ALL].ids);
+		return tags_show(p, &p->event.tags, &p->tags_all[f - COND_TAGS_ALL].ids);
 	return false;
 }
 

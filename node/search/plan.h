@@ -197,10 +197,15 @@ MUST_USE enum err attr_load(struct plan *p, uint32_t row, struct misp_attr *a,
 bool attr_visible(const struct plan *p, const struct misp_attr *a, const struct misp_object *o);
 /* Does anybody look at records of attributes? */
 bool needs_attr(const struct plan *p, uint64_t filters);
-static inline bool event_has_tag(const struct misp_event *e, const struct bits *ids)
+/* Is one of `ids` among the tags of p->event, or of an attribute in it, that may be seen? */
+static inline bool tags_show(const struct plan *p, const struct entity_list *tags,
+			     const struct bits *ids)
 {
-	LIST_EACH(t, e->tags, struct misp_tagref)
-		if (bit_get(ids, t->tag_id))
+	const struct search_visible *vis = p->vis;
+
+	LIST_EACH(t, *tags, struct misp_tagref)
+		if (bit_get(ids, t->tag_id) &&
+		    (!vis || !vis->tag || vis->tag(vis->user, &p->event, t)))
 			return true;
 	return false;
 }

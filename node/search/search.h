@@ -16,6 +16,8 @@ struct search_visible {
 	/* And this attribute (with the object it stands in, or NULL)? Called on candidates only. */
 	bool (*attr)(void *user, const struct misp_event *e, const struct misp_object *o,
 		     const struct misp_attr *a);
+	/* And this tag, of the event or of an attribute in it? NULL: all tags. */
+	bool (*tag)(void *user, const struct misp_event *e, const struct misp_tagref *t);
 };
 
 struct search_hit {

@@ -86,9 +86,9 @@ bool event_maybe(const struct plan *p, uint32_t place)
 	return true;
 }
 
-static bool has_tag(const struct misp_event *e, const struct tagset *s)
+static bool has_tag(const struct plan *p, const struct tagset *s)
 {
-	return event_has_tag(e, &s->ids);
+	return tags_show(p, &p->event.tags, &s->ids);
 }
 
 static bool event_sg_ok(const struct plan *p, const struct misp_event *e)
@@ -113,15 +113,15 @@ static bool event_ok(struct plan *p)
 	    !flags_wanted(e->published, 1, q->published) || e->date < p->date_from ||
 	    e->date > p->date_to || !event_sg_ok(p, e))
 		return false;
-	if (p->event_any.set && !has_tag(e, &p->event_any))
+	if (p->event_any.set && !has_tag(p, &p->event_any))
 		return false;
-	if (p->event_none.set && has_tag(e, &p->event_none))
+	if (p->event_none.set && has_tag(p, &p->event_none))
 		return false;
 	/* of a NOT among `tags`, an event must not carry it; its attributes are another matter */
-	if (p->tags_none.set && has_tag(e, &p->tags_none))
+	if (p->tags_none.set && has_tag(p, &p->tags_none))
 		return false;
 	for (unsigned i = 0; i < p->n_event_all; i++)
-		if (!has_tag(e, &p->event_all[i]))
+		if (!has_tag(p, &p->event_all[i]))
 			return false;
 	if (!p->info.set)
 		return true;
@@ -180,6 +180,12 @@ static bool row_tagged(const struct plan *p, const struct tagset *s, uint32_t ro
 	       roaring_bitmap_contains(s->events, p->v.event[row]);
 }
 
+/* Whose visibility has to be asked, the columns do not decide. */
+static bool tags_hidden(const struct plan *p)
+{
+	return p->vis && p->vis->tag;
+}
+
 bool row_maybe(const struct plan *p, enum filter f, uint32_t row)
 {
 	const struct ix_view *v = &p->v;
@@ -217,8 +223,8 @@ bool row_maybe(const struct plan *p, enum filter f, uint32_t row)
 	case COND_ID:
 		return in_set(&p->attr_ids, &p->attr_ids_none, v->row[row].id);
 	case COND_TAGS:
-		if (p->tags_none.set && roaring_bitmap_contains(p->tags_none.rows, row) &&
-		    p->q->scope == SCOPE_ATTRIBUTES)
+		if (p->tags_none.set && !tags_hidden(p) && p->q->scope == SCOPE_ATTRIBUTES &&
+		    roaring_bitmap_contains(p->tags_none.rows, row))
 			return false;
 		return !p->tags_any.set || row_tagged(p, &p->tags_any, row);
 	case COND_DIST:
@@ -258,9 +264,17 @@ static bool sg_ok(const struct plan *p, const struct misp_attr *a)
 				     (event && idset_has(&p->sgs_none, event)));
 }
 
-static bool tagged(const struct plan *p, const struct tagset *s, uint32_t row)
+static bool row_has(const struct plan *p, const struct tagset *s, uint32_t row,
+		    const struct misp_attr *a)
 {
-	return roaring_bitmap_contains(s->rows, row) || has_tag(&p->event, s);
+	return roaring_bitmap_contains(s->rows, row) &&
+	       (!tags_hidden(p) || !a || tags_show(p, &a->tags, &s->ids));
+}
+
+static bool tagged(const struct plan *p, const struct tagset *s, uint32_t row,
+		   const struct misp_attr *a)
+{
+	return row_has(p, s, row, a) || has_tag(p, s);
 }
 
 static bool comment_ok(const struct plan *p, struct str comment)
@@ -295,7 +309,10 @@ bool attr_ok(const struct plan *p, enum filter f, uint32_t row, const struct mis
 	case COND_OBJECT:
 		return o && object_ok(p, o);
 	case COND_TAGS:
-		return !p->tags_any.set || tagged(p, &p->tags_any, row);
+		if (p->tags_none.set && q->scope == SCOPE_ATTRIBUTES &&
+		    row_has(p, &p->tags_none, row, a))
+			return false;
+		return !p->tags_any.set || tagged(p, &p->tags_any, row, a);
 	/* the columns were right already: a row is what its record was */
 	case COND_VALUE:
 	case COND_EXACT:
@@ -313,7 +330,7 @@ bool attr_ok(const struct plan *p, enum filter f, uint32_t row, const struct mis
 		return true;
 	case COND_TAGS_ALL:
 	default:
-		return tagged(p, &p->tags_all[f - COND_TAGS_ALL], row);
+		return tagged(p, &p->tags_all[f - COND_TAGS_ALL], row, a);
 	}
 }
 

@@ -139,7 +139,7 @@ static enum err anywhere(struct plan *p, bool *yes)
 	bool index = p->q->scope == SCOPE_EVENT_INDEX;
 	char uuid[UUID_TEXT_LEN + 1];
 
-	*yes = name_match(p, e->info) || event_has_tag(e, &p->wild_tags.ids);
+	*yes = name_match(p, e->info) || tags_show(p, &e->tags, &p->wild_tags.ids);
 	if (index && !*yes)
 		*yes = idset_has(&p->wild_orgs, e->org_id) ||
 		       idset_has(&p->wild_orgs, e->orgc_id) ||

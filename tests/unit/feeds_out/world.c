@@ -154,7 +154,17 @@ static struct admit_facts operator_facts(void)
 
 uint64_t world_add(struct world *w, const char *json)
 {
+	return world_add_as(w, json, 1, 1);
+}
+
+uint64_t world_add_as(struct world *w, const char *json, uint64_t org_id, uint64_t user_id)
+{
+	static const uint64_t groups[] = {1, 2};
 	struct admit_facts facts = operator_facts();
+	facts.org_id = org_id;
+	facts.user_id = user_id;
+	facts.groups = groups;
+	facts.n_groups = ARRAY_LEN(groups);
 	struct origin origin = {.kind = ORIGIN_LOCAL, .time = facts.now};
 	struct ingest_result res = {0};
 	struct fail f = {0};

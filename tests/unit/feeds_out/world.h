@@ -27,6 +27,8 @@ void world_close(struct world *w);
 
 /* Take in a document {"Event":..} as the operator. 0 when it was refused (told by diag). */
 uint64_t world_add(struct world *w, const char *json);
+/* Likewise as the user of another organisation, who may use the sharing groups 1 and 2. */
+uint64_t world_add_as(struct world *w, const char *json, uint64_t org_id, uint64_t user_id);
 /* Likewise as an edit of what is there. */
 bool world_edit(struct world *w, uint64_t id, const char *json);
 /* An audience that sees published events of every marking. */
