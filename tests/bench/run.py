@@ -66,16 +66,21 @@ class Bench:
             self.gen("-n", attributes, "-s", SEED, "feed", path)
         return path
 
+    def has_feeds(self):
+        """Does the tool exist and know feeds?"""
+        return self.cli is not None and " feed " in subprocess.run(
+            [self.cli, "--help"], capture_output=True, text=True).stdout
+
     def take_in(self, node, folder):
         """Take in a feed folder: by the tool where it is built, else as import streams.
 
         Returns (seconds, how).
         """
-        if self.cli is None:
+        if not self.has_feeds():
             files = sorted(glob.glob(os.path.join(folder, "*-*.json")))
             seconds, _ = measure.import_files(node.port, node.key, files, 16)
             return seconds, "16 import streams"
-        base = [self.cli] + os.environ.get("TOCSIN_CLI_ARGS", "--dir {dir}").format(
+        base = [self.cli] + os.environ.get("TOCSIN_CLI_ARGS", "-c {dir}/tocsin.yaml").format(
             dir=node.folder).split()
         add = subprocess.run(base + ["feed", "add", folder], capture_output=True, text=True)
         t0 = time.monotonic()

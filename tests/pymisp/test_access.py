@@ -96,3 +96,18 @@ def test_key_works_at_once(admin, node, other_org):
     from conftest import new_user
     misp = new_user(admin, node, "late@breakwater.example", other_org.id, 3)
     assert connect(node, misp.key).get_user(pythonify=True).email == "late@breakwater.example"
+
+
+def test_known_uuid_overwrites_nothing(admin, other):
+    """An attribute sent under the UUID of another one changes nothing, whoever sends it."""
+    theirs = admin.add_event(small_event(), pythonify=True)
+    admin.publish(theirs)
+    mine = other.add_event(small_event(), pythonify=True)
+    for who, event in ((admin, theirs), (other, mine), (other, theirs)):
+        a = MISPAttribute()
+        a.from_dict(uuid=theirs.attributes[0].uuid, type="domain",
+                    value="w%s.example.com" % uid()[:8])
+        who.add_attribute(event.id, a)
+        seen = admin.get_attribute(theirs.attributes[0].uuid, pythonify=True)
+        assert (seen.type, seen.value) == ("ip-dst", "192.0.2.44")
+        assert str(seen.event_id) == str(theirs.id)
