@@ -262,11 +262,15 @@ static bool take_members(struct http_req *r, const json_t *body, struct misp_tag
 	struct str colour = STR_NONE;
 	rest_take_text(r, body, "name", &tag->name);
 	tag->name = str_trim(tag->name);
-	if (!tag->name.n || tag->name.n > NAME_MAX_BYTES) {
-		reply_error(r, 405, "Could not add the Tag. [name]: %s",
-			    tag->name.n ? "The name is too long." : "This field cannot be left blank");
+	if (!tag->name.n) {
+		reply_error(r, 405, "Could not add the Tag. [name]: This field cannot be left blank");
 		return false;
 	}
+	/* as much of it as MISP's table holds, cut between characters */
+	while (tag->name.n > NAME_MAX_BYTES)
+		do
+			tag->name.n--;
+		while (tag->name.n && (tag->name.p[tag->name.n] & 0xc0) == 0x80);
 	if (rest_take_text(r, body, "colour", &colour) && colour.n) {
 		if (!colour_ok(colour)) {
 			reply_error(r, 405,

@@ -154,3 +154,7 @@ MUST_USE enum err ingest_put_event_change(struct ingest_ctx *c, struct store_wtx
 /* Put the sharing groups that the caller may use into the facts (memory of `raw`). */
 MUST_USE enum err ingest_facts_groups(const struct ingest_env *env, struct raw_event *raw,
 				      struct admit_facts *facts, struct fail *f);
+
+/* ops.c: the gate's proof for an operation that carries no document. */
+MUST_USE enum err ingest_proof(const struct ingest_env *env, const struct origin *o,
+			       struct admitted **adm, struct fail *f);

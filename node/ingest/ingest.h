@@ -110,3 +110,17 @@ MUST_USE enum err ingest_sg_capture(struct store_wtxn *w, const struct misp_sg *
 MUST_USE enum err ingest_sighting_add(const struct ingest_env *env, uint64_t attr_id,
 				      const struct misp_sighting *s, const struct origin *o,
 				      uint64_t *id, struct fail *f);
+
+/* One of many. `id` is set to that of the new sighting, 0 when its UUID was known. */
+struct ingest_sighting {
+	uint64_t attr_id;
+	struct misp_sighting s;
+	const struct misp_org *org; /* captured in place of s.org_id, or NULL */
+	uint64_t id;
+};
+/* Many at once, in batches of one commit each. An expiration (type 2) takes the place of older ones
+   of `replace_org` on its attribute; 0: of nobody. Sightings whose attribute is not there are
+   left out. */
+MUST_USE enum err ingest_sightings_add(const struct ingest_env *env, struct ingest_sighting *v,
+				       size_t n, uint64_t replace_org, const struct origin *o,
+				       uint64_t *added, struct fail *f);

@@ -1,5 +1,5 @@
 /*
- * ops.c - operations that carry no document: delete, restore, publish, tag, refer, sight.
+ * ops.c - operations that carry no document: delete, restore, publish, tag, refer.
  */
 #include "base/clock.h"
 #include "gate/admit.h"
@@ -17,28 +17,33 @@ struct op {
 	uint64_t tag_id;
 	struct str relationship;
 	struct uuid uuid;
-	union {
-		const struct misp_ref *ref;
-		const struct misp_sighting *sighting;
-	};
+	const struct misp_ref *ref;
 	/* results */
 	uint64_t new_id;
 	bool already;
 };
 
+enum err ingest_proof(const struct ingest_env *env, const struct origin *o, struct admitted **adm,
+		      struct fail *f)
+{
+	OWN(raw) struct raw_event *raw = raw_new(RAW_ELEMENTS, NULL, NULL);
+	struct admit_facts facts = {.kind = AUD_OPERATOR, .is_edit = true, .now = clock_now()};
+	if (!raw)
+		return fail(f, ERR_NOMEM, "no memory");
+	struct policy *p = env->policy(env->user);
+	enum err e = gate_admit(p, &raw, o, &facts, adm, f);
+	policy_unref(p);
+	return e;
+}
+
 /* Run an operation with an empty admitted document as the gate's proof. */
 static enum err run_op(struct op *op, store_run_fn run, struct fail *f)
 {
 	OWN(arena) struct arena *a = arena_new(16 << 20);
-	OWN(raw) struct raw_event *raw = raw_new(RAW_ELEMENTS, NULL, NULL);
 	OWN(admitted) struct admitted *adm = NULL;
-	struct admit_facts facts = {.kind = AUD_OPERATOR, .is_edit = true, .now = clock_now()};
-	if (!a || !raw)
+	if (!a)
 		return fail(f, ERR_NOMEM, "no memory");
-	struct policy *p = op->env->policy(op->env->user);
-	enum err e = gate_admit(p, &raw, op->origin, &facts, &adm, f);
-	policy_unref(p);
-	TRY(e);
+	TRY(ingest_proof(op->env, op->origin, &adm, f));
 	op->adm = adm;
 	op->arena = a;
 	return store_run(op->env->store, run, op, f);
@@ -437,7 +442,7 @@ enum err ingest_tag_detach(const struct ingest_env *env, enum element_kind k, ui
 	return op.already ? fail(f, ERR_NOENT, "tag is not attached") : ERR_OK;
 }
 
-/* ---- references and sightings ---- */
+/* ---- references ---- */
 
 static enum err run_ref(struct store_wtxn *w, void *arg, struct fail *f)
 {
@@ -484,40 +489,6 @@ enum err ingest_ref_add(const struct ingest_env *env, uint64_t object_id, struct
 	struct op op = {.env = env, .origin = o, .kind = EL_OBJECT, .id = object_id, .ref = &r};
 	TRY(locate(&op, f));
 	TRY(run_op(&op, run_ref, f));
-	*id = op.new_id;
-	return ERR_OK;
-}
-
-static enum err run_sighting(struct store_wtxn *w, void *arg, struct fail *f)
-{
-	struct op *op = arg;
-	struct misp_event e;
-	struct misp_sighting s = *op->sighting;
-	struct index_uuid mine;
-	TRY(event_of(op, w, &e, f));
-	if (index_uuid_find(op->env->index, s.uuid, &mine) == ERR_OK)
-		return fail(f, ERR_EXISTS, "sighting is known");
-	struct el_key key = {e.body, op->id, store_new_el_id(w, EL_SIGHTING)};
-	s.id = op->new_id = key.id;
-	s.attribute_id = op->id;
-	s.event_id = e.id;
-	mine = (struct index_uuid){CHANGE_EL(EL_SIGHTING), s.id, e.id, op->id};
-	TRY(store_el_put(w, op->adm, EL_SIGHTING, key, &s, f));
-	TRY(index_uuid_pending(op->env->index, s.uuid, &mine));
-	TRY(note(op, w, CHANGE_ADD, CHANGE_EL(EL_SIGHTING), s.id, op->id, s.uuid, f));
-	e.sighting_count++;
-	e.sighting_timestamp = clock_now();
-	TRY(store_event_put(w, op->adm, &e, f));
-	return note(op, w, CHANGE_EDIT, CHANGE_TABLE(T_EVENT), e.id, 0, e.uuid, f);
-}
-
-enum err ingest_sighting_add(const struct ingest_env *env, uint64_t attr_id,
-			     const struct misp_sighting *s, const struct origin *o, uint64_t *id,
-			     struct fail *f)
-{
-	struct op op = {.env = env, .origin = o, .kind = EL_ATTR, .id = attr_id, .sighting = s};
-	TRY(locate(&op, f));
-	TRY(run_op(&op, run_sighting, f));
 	*id = op.new_id;
 	return ERR_OK;
 }
