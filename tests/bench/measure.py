@@ -124,6 +124,8 @@ def fetch(port, key, target, body=None):
                    "Content-Length: %d\r\n\r\n" % ("GET" if body is None else "POST", target, key,
                                                    len(data))).encode() + data)
         status, head, first, total = _drain(s, t0)
+    if status != 200:
+        raise RuntimeError("%s answered %d %r" % (target, status, head[:200]))
     return time.monotonic() - t0, first, status, total, head
 
 

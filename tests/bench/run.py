@@ -266,6 +266,8 @@ def unchanged_index(node):
     tag = c.call("POST", "/events/index", {"minimal": 1}, headers=head).headers.get("etag", "")
     t0 = time.monotonic()
     ans = c.call("POST", "/events/index", {"minimal": 1}, headers={"If-None-Match": tag})
+    if ans.status != 304:
+        raise RuntimeError("events/index with its own ETag answered %d" % ans.status)
     return row("event index unchanged (ETag)", (time.monotonic() - t0) * 1e3, "ms", -5,
                note="status %d" % ans.status)
 
@@ -322,8 +324,8 @@ def write_results(path, rows, failed, args):
              "", "* machine: " + measure.machine(),
              "* when: %s, scale %g" % (time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
                                        args.scale),
-             "* other work on the machine: load average %.1f before, %.1f after; a quiet machine does "
-             "better" % (args.load, os.getloadavg()[0]),
+             "* other work on the machine: load average %.1f before, %.1f after; a quiet "
+             "machine does better" % (args.load, os.getloadavg()[0]),
              "* client and node share the cores; anonymous memory is the peak above idle, sampled",
              "", "| workload | measured | target | memory | beside it |",
              "| --- | ---: | --- | ---: | --- |"]
