@@ -80,11 +80,26 @@ static enum err readyz(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
+/* From this machine itself, and not through a proxy that runs on it. */
+static bool asked_here(const struct http_req *r)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	static const uint8_t six[16] = {[15] = 1};
+	static const char *const proxied[] = {"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"};
+	const uint8_t *ip = r->peer.ip;
+	for (size_t i = 0; i < ARRAY_LEN(proxied); i++)
+		if (req_header(r, proxied[i]).p)
+			return false;
+	return r->peer.is_unix || !memcmp(ip, six, 16) || (!memcmp(ip, mapped, 12) && ip[12] == 127);
+}
+
+/* Totals count hidden events too, so they are not for everybody. */
 static enum err metrics(struct http_req *r, struct fail *f)
 {
 	struct buf b = BUF(4 << 20);
 	const struct api *api = api_of(r);
-	(void)f;
+	if (!asked_here(r))
+		TRY(api_auth(r, f));
 	if (api->metrics)
 		api->metrics(api->user, &b);
 	reply_body(r, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
@@ -133,8 +148,9 @@ const struct endpoint ep_readyz = {
 const struct endpoint ep_metrics = {
 	.methods = HTTP_GET,
 	.path = "/metrics",
-	.flags = EP_NO_AUTH | EP_EXACT,
+	.flags = EP_NO_AUTH | EP_EXACT, /* metrics() asks itself */
+	.auth = perm_site_admin,
 	.run = metrics,
 	.shape = "Prometheus",
-	.doc = "Counters and gauges in Prometheus' text form",
+	.doc = "Counters in Prometheus' text form; without a key only over loopback, unproxied",
 };

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "main/list.h"
 #include "main/maintenance.h"
 #include "main/node.h"
 #include "main/notify.h"
@@ -18,7 +19,7 @@ struct options {
 	const char *config;
 	struct conf_override over[32];
 	size_t n_over;
-	bool init, check_config;
+	bool init, check_config, list;
 	const char *maintenance, *argument, *check_policy;
 	struct first_admin admin;
 };
@@ -26,6 +27,7 @@ struct options {
 static const char usage[] =
 	"usage: tocsind [-c FILE] [-s KEY=VALUE]... [--init [--email ADDR] [--key KEY]]\n"
 	"               [--maintenance COMMAND [DIR]] [--check-config] [--check-policy FILE]\n"
+	"               [--list-endpoints]\n"
 	"               [--version] [--help]\n"
 	"\n"
 	"  -c, --config FILE     configuration (tocsin.yaml); without it the defaults\n"
@@ -35,7 +37,8 @@ static const char usage[] =
 	"      --key KEY         with --init: the key, 40 letters and digits (a random one)\n"
 	"      --maintenance CMD check or compact the store, backup to or restore from DIR\n"
 	"      --check-config    read the configuration and the policy, and end\n"
-	"      --check-policy FILE  read this policy file, say what is wrong with it, and end\n";
+	"      --check-policy FILE  read this policy file, say what is wrong with it, and end\n"
+	"      --list-endpoints  what the HTTP interface answers to, as JSON, and end\n";
 
 static int parse(int argc, char **argv, struct options *o)
 {
@@ -47,6 +50,7 @@ static int parse(int argc, char **argv, struct options *o)
 					      {"maintenance", required_argument, NULL, 'm'},
 					      {"check-config", no_argument, NULL, 'C'},
 					      {"check-policy", required_argument, NULL, 'P'},
+					      {"list-endpoints", no_argument, NULL, 'L'},
 					      {"version", no_argument, NULL, 'V'},
 					      {"help", no_argument, NULL, 'h'},
 					      {NULL, 0, NULL, 0}};
@@ -83,6 +87,9 @@ static int parse(int argc, char **argv, struct options *o)
 			break;
 		case 'P':
 			o->check_policy = optarg;
+			break;
+		case 'L':
+			o->list = true;
 			break;
 		case 'V':
 			printf("tocsind %s\n", PACKAGE_VERSION);
@@ -208,6 +215,13 @@ static int serve(struct node *n, const struct options *o, const sigset_t *set)
 	return 0;
 }
 
+static int list(void)
+{
+	struct fail f = {0};
+	enum err e = list_endpoints(&f);
+	return e == ERR_OK ? 0 : complain(e, &f);
+}
+
 /* Without configuration, store or sandbox: only the file. */
 static int check_policy(const char *file)
 {
@@ -233,6 +247,8 @@ int main(int argc, char **argv)
 		return status;
 	if (o.check_policy)
 		return check_policy(o.check_policy);
+	if (o.list)
+		return list();
 	enum err e = conf_load(o.config, o.over, o.n_over, &conf, &f);
 	if (e != ERR_OK)
 		return complain(e, &f);

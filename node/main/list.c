@@ -1,0 +1,57 @@
+/*
+ * list.c - `tocsind --list-endpoints`: what the endpoint rows say, so that documentation and the
+ * leak test need not be told.
+ */
+#include "main/list.h"
+
+#include <stdio.h>
+
+#include "api/api.h"
+#include "base/jsonw.h"
+
+static void methods(struct jsonw *w, unsigned m)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} rows[] = {{HTTP_GET, "GET"}, {HTTP_POST, "POST"}, {HTTP_PUT, "PUT"}, {HTTP_DELETE, "DELETE"}};
+	jsonw_key(w, "methods");
+	jsonw_arr(w);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (m & rows[i].bit)
+			jsonw_c(w, rows[i].name);
+	jsonw_arr_end(w);
+}
+
+static void permissions(struct jsonw *w, unsigned bits)
+{
+	jsonw_key(w, "permissions");
+	jsonw_arr(w);
+	for (size_t i = 0; i < PERM_COUNT; i++)
+		if (bits & perm_rows[i].bit)
+			jsonw_c(w, perm_rows[i].name);
+	jsonw_arr_end(w);
+}
+
+enum err list_endpoints(struct fail *f)
+{
+	OWN(buf) struct buf b = BUF(4 << 20);
+	struct jsonw w = jsonw_on(&b);
+	jsonw_arr(&w);
+	for (size_t i = 0; i < api_rows_n; i++) {
+		const struct endpoint *e = api_rows[i];
+		jsonw_obj(&w);
+		methods(&w, e->methods);
+		JSONW_KV(&w, jsonw_c, "path", e->path);
+		JSONW_KV(&w, jsonw_bool, "key_needed", !(e->flags & EP_NO_AUTH));
+		permissions(&w, e->auth);
+		JSONW_KV(&w, jsonw_c, "answer", e->shape ? e->shape : "");
+		JSONW_KV(&w, jsonw_c, "doc", e->doc ? e->doc : "");
+		jsonw_obj_end(&w);
+	}
+	jsonw_arr_end(&w);
+	buf_putc(&b, '\n');
+	if (buf_err(&b) != ERR_OK || fwrite(b.p, 1, b.n, stdout) != b.n)
+		return fail(f, ERR_IO, "cannot write the list");
+	return ERR_OK;
+}

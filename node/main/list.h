@@ -1,0 +1,9 @@
+/*
+ * list.h - the tables of the program as JSON, for documentation and tests.
+ */
+#pragma once
+
+#include "base/err.h"
+
+/* All endpoints, a JSON list, to standard output. */
+MUST_USE enum err list_endpoints(struct fail *f);
