@@ -343,10 +343,11 @@ static enum err json_event_end(struct export_run *r, const struct rel_event *re)
 	struct json_state *st = r->state;
 	struct buf *b = out(r);
 	if (!r->opts->metadata) {
-		section_go(b, st, SEC_REPORTS);
+		section_go(b, st, r->opts->no_reports ? SEC_OBJECTS : SEC_REPORTS);
+		object_close(b, st);
 		buf_putc(b, ']');
 	}
-	if (re->ids)
+	if (re->ids && !r->opts->no_related)
 		related(b, re);
 	LIT(b, ",\"Galaxy\":");
 	jp_galaxies(b, re->clusters, re->n_clusters, true, re->ids);

@@ -76,6 +76,12 @@ static enum err events_add(struct http_req *r, struct fail *f)
 	struct fail why = {0};
 	if (!raw)
 		return ERR_OK;
+	if (upload_is_foreign(r)) {
+		/* MISP unwraps neither lists nor "response" here: it sees an event without info */
+		rest_not_saved(r, "add", "Event", STR_NONE,
+			       STR("{\"Event\":{\"info\":[\"valueNotEmpty\"]}}"));
+		return ERR_OK;
+	}
 	if (upload_is_empty(raw)) {
 		reply_error(r, 405, "No valid event data received.");
 		return ERR_OK;
@@ -199,6 +205,8 @@ static enum err events_view(struct http_req *r, struct fail *f)
 		.no_proposals = asked(r, body, "noShadowAttributes", false),
 		.sg_reference_only = asked(r, body, "sgReferenceOnly", false),
 	};
+	o.no_related = !o.correlations;
+	o.to_ids = str_is(rest_param(r, body, "toIDS"), "1") ? 2 : 0;
 	deleted_option(r, body, &o);
 	if (r->method == HTTP_HEAD) {
 		reply_empty(r, 200);

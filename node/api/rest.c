@@ -302,7 +302,9 @@ enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 	struct query q = {.scope = SCOPE_EVENTS,
 			  .with_attachments = o->attachments,
 			  .include_all_tags = o->all_tags,
-			  .exclude_local_tags = o->no_local_tags};
+			  .exclude_local_tags = o->no_local_tags,
+			  .to_ids = o->to_ids,
+			  .to_ids_given = o->to_ids != 0};
 	struct egress_query eq = {.query = &q,
 				  .exporter = export_find(STR("json")),
 				  .opts = rest_export_opts(r, EXPORT_ONE_EVENT),
@@ -315,6 +317,7 @@ enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 	eq.opts.include_sightings = !o->no_sightings;
 	eq.opts.no_reports = o->no_reports;
 	eq.opts.no_proposals = o->no_proposals;
+	eq.opts.no_related = o->no_related;
 	eq.opts.sg_reference_only = o->sg_reference_only;
 	TRY(rest_view(r, &v, f));
 	TRY(egress_search(&v, &eq, NULL, NULL, &s, f));

@@ -12,6 +12,7 @@ struct upload {
 	enum err err;
 	enum raw_root root;
 	bool any; /* has there been a byte? */
+	bool foreign; /* a list or {"response":..} for an event: not read */
 };
 
 static void upload_free(void *ctx)
@@ -46,12 +47,24 @@ enum err upload_begin(struct http_req *r, enum raw_root root, struct fail *f)
 	return u->reader ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }
 
+static bool looks_foreign(struct str s)
+{
+	if (s.n && s.p[0] == '[')
+		return true;
+	return s.n && s.p[0] == '{' &&
+	       str_has_prefix(str_trim(str_sub(s, 1, s.n)), STR("\"response\""));
+}
+
 /* Errors are kept for the end, so that the answer comes when the client listens. */
 enum err upload_body(struct http_req *r, struct str bytes, struct fail *f)
 {
 	struct upload *u = r->ctx;
 	(void)f;
+	if (!u->any && u->root == RAW_EVENT)
+		u->foreign = looks_foreign(str_trim(bytes));
 	u->any |= str_trim(bytes).n > 0;
+	if (u->foreign)
+		return ERR_OK;
 	if (u->err == ERR_OK)
 		u->err = json_read_feed(u->reader, bytes.p, bytes.n, &u->why);
 	return ERR_OK;
@@ -81,7 +94,7 @@ static void answer_bad_json(struct http_req *r, const struct fail *why)
 struct raw_event *upload_take(struct http_req *r)
 {
 	struct upload *u = r->ctx;
-	if (u->err == ERR_OK && u->any)
+	if (u->err == ERR_OK && u->any && !u->foreign)
 		u->err = json_read_end(u->reader, &u->why);
 	if (u->err == ERR_PARSE) {
 		answer_bad_json(r, &u->why);
@@ -96,6 +109,12 @@ struct raw_event *upload_take(struct http_req *r)
 	if (!u->raw)
 		reply_err(r, ERR_NOMEM);
 	return MOVE(u->raw);
+}
+
+bool upload_is_foreign(struct http_req *r)
+{
+	const struct upload *u = r->ctx;
+	return u->foreign;
 }
 
 bool upload_is_empty(struct raw_event *raw)

@@ -10,6 +10,8 @@ MUST_USE enum err upload_begin(struct http_req *r, enum raw_root root, struct fa
 MUST_USE enum err upload_body(struct http_req *r, struct str bytes, struct fail *f);
 /* The finished document (the caller's), or NULL and answered. An empty body is an empty one. */
 struct raw_event *upload_take(struct http_req *r);
+/* Is the body a list, or wrapped in "response"? It was not read then. */
+bool upload_is_foreign(struct http_req *r);
 /* Neither members nor elements? */
 bool upload_is_empty(struct raw_event *raw);
 /* `errors` of a failed save: the gate's text is JSON already, or a sentence. */

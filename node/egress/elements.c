@@ -331,7 +331,8 @@ enum err run_report(struct run *r, struct misp_report *rep, struct fail *f)
 {
 	struct rel_element el = {.kind = EL_REPORT, .report = rep};
 	bool shown;
-	if (!run_deleted_wanted(r, rep->deleted))
+	/* `deleted:2` asks for deleted attributes; live reports stay (recorded) */
+	if (rep->deleted && !r->deleted_too && !r->deleted_only)
 		return ERR_OK;
 	el.sharing_group = group_of(r, rep->distribution, rep->sharing_group_id);
 	enum err e = release(r, &el, &shown);

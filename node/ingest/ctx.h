@@ -69,6 +69,7 @@ struct ingest_ctx {
 	bool touched; /* something really changed */
 	bool content_changed; /* which unpublishes */
 	bool break_on_duplicate;
+	bool insert_only; /* attributes/add and objects/add: a known UUID is an error */
 };
 
 void ingest_ctx_init(struct ingest_ctx *c, const struct ingest_env *env, const struct admitted *adm,

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "ingest/ctx.h"
+#include "model/fold.h"
 #include "model/pack.h"
 
 enum err ingest_put_change(struct ingest_ctx *c, struct store_wtxn *w, enum change_op op,
@@ -116,7 +117,7 @@ static enum err same_value(struct ingest_ctx *c, struct store_wtxn *w, const str
 		if (e != ERR_OK)
 			return e == ERR_NOENT ? ERR_NOENT : fail(f, e, "reading attributes");
 		if (!other.deleted && other.type == a->type && other.category == a->category &&
-		    str_eq_nocase(other.value, a->value)) {
+		    value_same(other.value, a->value)) {
 			*id = key.id;
 			return ERR_OK;
 		}
@@ -136,6 +137,34 @@ static enum err attr_duplicate(struct ingest_ctx *c, struct store_wtxn *w,
 static enum err attr_tags(struct ingest_ctx *c, struct store_wtxn *w, struct misp_attr *a,
 			  const struct entity_list *had, struct fail *f);
 
+/* Members that the document gave replace the stored ones. */
+static void attr_merge(struct misp_attr *to, const struct misp_attr *from)
+{
+#define TAKE(member)                                                                               \
+	do {                                                                                       \
+		if (ENTITY_HAS(from, ATTR_F_##member))                                             \
+			to->member = from->member;                                                 \
+	} while (0)
+	TAKE(type);
+	TAKE(category);
+	TAKE(value);
+	TAKE(comment);
+	TAKE(to_ids);
+	TAKE(deleted);
+	TAKE(disable_correlation);
+	TAKE(distribution);
+	TAKE(sharing_group_id);
+	TAKE(first_seen);
+	TAKE(last_seen);
+	TAKE(object_relation);
+#undef TAKE
+	if (from->blob.n) {
+		to->blob = from->blob;
+		to->blob_size = from->blob_size;
+	}
+	to->timestamp = from->timestamp;
+}
+
 static enum err attr_new(struct ingest_ctx *c, struct store_wtxn *w, struct element *e,
 			 uint32_t index, struct fail *f)
 {
@@ -149,8 +178,8 @@ static enum err attr_new(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 		struct el_key key = {c->event.body, 0, same};
 		struct misp_attr known;
 		TRY(store_el_get(store_view(w), EL_ATTR, key, c->arena, &known));
-		known.timestamp = a->timestamp;
-		count_live(c, true, true);
+		TRY(entity_copy(c->arena, &desc_misp_attr, &known, &known));
+		attr_merge(&known, a);
 		c->content_changed = true;
 		return store_again(c, w, EL_ATTR, key, known.uuid, &known, f);
 	}
@@ -202,34 +231,6 @@ static enum err attr_tags(struct ingest_ctx *c, struct store_wtxn *w, struct mis
 	return ERR_OK;
 }
 
-/* Members that the document gave replace the stored ones. */
-static void attr_merge(struct misp_attr *to, const struct misp_attr *from)
-{
-#define TAKE(member)                                                                               \
-	do {                                                                                       \
-		if (ENTITY_HAS(from, ATTR_F_##member))                                             \
-			to->member = from->member;                                                 \
-	} while (0)
-	TAKE(type);
-	TAKE(category);
-	TAKE(value);
-	TAKE(comment);
-	TAKE(to_ids);
-	TAKE(deleted);
-	TAKE(disable_correlation);
-	TAKE(distribution);
-	TAKE(sharing_group_id);
-	TAKE(first_seen);
-	TAKE(last_seen);
-	TAKE(object_relation);
-#undef TAKE
-	if (from->blob.n) {
-		to->blob = from->blob;
-		to->blob_size = from->blob_size;
-	}
-	to->timestamp = from->timestamp;
-}
-
 static enum err attr_known(struct ingest_ctx *c, struct store_wtxn *w, struct element *e,
 			   const struct index_uuid *at, struct fail *f)
 {
@@ -276,7 +277,7 @@ static enum err put_attr(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 	else if (err != ERR_OK)
 		return fail(f, err, "looking up an attribute");
 	else if (at.kind == CHANGE_EL(EL_ATTR) && at.event_id == c->event.id &&
-		 at.parent == object_id && !c->adding)
+		 at.parent == object_id && !c->adding && !c->insert_only)
 		TRY(attr_known(c, w, e, &at, f));
 	else
 		ingest_ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
@@ -366,7 +367,8 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	}
 	TRY(err);
 	slot->refused = true;
-	if (at.kind != CHANGE_EL(EL_OBJECT) || at.event_id != c->event.id || c->adding) {
+	if (at.kind != CHANGE_EL(EL_OBJECT) || at.event_id != c->event.id || c->adding ||
+	    c->insert_only) {
 		ingest_ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
 		return ERR_OK;
 	}
