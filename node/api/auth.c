@@ -130,36 +130,42 @@ static enum err load(struct http_req *r, const struct store_rtxn *t, uint64_t us
 	return ERR_OK;
 }
 
-/* The first key-shaped item of a comma-separated list. */
-static struct str first_key(struct str header)
+#define KEYS_MAX 8
+
+/* The row of the first key in a comma-separated list that is known. */
+static enum err find_key(struct http_req *r, const struct store_rtxn *t, struct str header,
+			 struct misp_authkey *row)
 {
 	struct str item;
-	while (header.p) {
+	for (unsigned n = 0; header.p && n < KEYS_MAX; n++) {
+		uint64_t id;
 		header = str_split(header, ',', &item);
 		item = str_trim(item);
-		if (key_shaped(item))
-			return item;
+		if (!key_shaped(item))
+			continue;
+		struct sha256 d = api_key_digest(api_of(r), item);
+		struct str digest = {(const char *)d.b, sizeof(d.b)};
+		enum err e = store_find(t, IX_AUTHKEY_DIGEST, digest, &id);
+		if (e == ERR_OK)
+			e = store_get(t, T_AUTHKEY, id, r->arena, row);
+		/* the look-up is by a keyed digest; the comparison is constant-time all the same */
+		if (e == ERR_OK && row->digest.n == digest.n &&
+		    ct_equal(row->digest.p, digest.p, digest.n))
+			return ERR_OK;
+		if (e != ERR_OK && e != ERR_NOENT)
+			return e;
 	}
-	return STR_NONE;
+	return ERR_AUTH;
 }
 
 static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct api_user *u,
 		       struct fail *f)
 {
 	struct str header = req_header(r, "X-MISP-AUTH");
-	uint64_t id;
 	struct misp_authkey row;
 	if (!header.p)
 		header = req_header(r, "Authorization");
-	struct str key = first_key(header);
-	if (!key.p)
-		return refuse(r, f, text_failed);
-	struct sha256 d = api_key_digest(api_of(r), key);
-	enum err e = store_find(t, IX_AUTHKEY_DIGEST, (struct str){(char *)d.b, sizeof(d.b)}, &id);
-	if (e == ERR_OK)
-		e = store_get(t, T_AUTHKEY, id, r->arena, &row);
-	/* the look-up is by a keyed digest; the comparison is constant-time all the same */
-	if (e != ERR_OK || row.digest.n != sizeof(d.b) || !ct_equal(row.digest.p, d.b, sizeof(d.b)))
+	if (find_key(r, t, header, &row) != ERR_OK)
 		return refuse(r, f, text_failed);
 	TRY(entity_copy(r->arena, &desc_misp_authkey, &row, &u->key));
 	if (row.expiration && row.expiration < clock_now())

@@ -40,7 +40,7 @@ static enum err lookup_get(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
 	OWN(buf) struct buf out = BUF(1 << 20);
-	struct str value = req_arg(r, "value");
+	struct str value = r->tail;
 	if (!value.n)
 		value = req_param(r, "value");
 	if (!value.n || value.n > VALUE_MAX) {
@@ -122,8 +122,8 @@ static enum err lookup_post(struct http_req *r, struct fail *f)
 
 const struct endpoint ep_values_lookup_get = {
 	.methods = HTTP_GET,
-	.path = "/values/lookup/:value",
-	.flags = EP_INLINE,
+	.path = "/values/lookup/*",
+	.flags = EP_INLINE | EP_EXACT,
 	.run = lookup_get,
 	.shape = "Lookup",
 	.doc = "Is this value known? (our own extension)",

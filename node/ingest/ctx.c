@@ -153,6 +153,7 @@ void ingest_ctx_init(struct ingest_ctx *c, const struct ingest_env *env, const s
 				 .origin = adm ? admitted_origin(adm) : NULL,
 				 .facts = facts,
 				 .out_arena = a,
+				 .break_repeats = true,
 				 .out = out};
 	*out = (struct ingest_result){0};
 }

@@ -69,6 +69,7 @@ struct ingest_ctx {
 	bool touched; /* something really changed */
 	bool content_changed; /* which unpublishes */
 	bool break_on_duplicate;
+	bool break_repeats; /* repetitions inside the document are refused */
 	bool insert_only; /* attributes/add and objects/add: a known UUID is an error */
 };
 

@@ -140,6 +140,7 @@ static enum err one_job(const struct ingest_env *env, struct job *j, struct raw_
 		n += raw_count(admitted_raw(adm), k);
 	ingest_ctx_init(&c, env, adm, facts, a, out);
 	c.break_on_duplicate = break_on_duplicate;
+	c.break_repeats = break_on_duplicate;
 	c.insert_only = run == run_add;
 	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(admitted_raw(adm));
 	enum err e = cur ? ingest_ctx_prepare(&c, cur, KINDS_ALL, (uint32_t)MIN(n, UINT32_MAX), &end, f)

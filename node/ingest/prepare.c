@@ -32,13 +32,20 @@ static enum err store_data(struct ingest_ctx *c, struct str *data, struct str *b
 	return blob->p ? ERR_OK : ERR_LIMIT;
 }
 
-/* Equal live attributes directly in a new event: the first wins (sync-protocol.md 4.5.1, 14). */
+/*
+ * Equal live attributes directly in the event: the first wins (sync-protocol.md 4.5.1, 14). In a
+ * document that edits, those that are known already may keep what they have.
+ */
 static enum err repeats(struct ingest_ctx *c, const struct element *e, bool *twice, struct fail *f)
 {
 	const struct misp_attr *a = &e->attr;
 	bool oom = false;
 	*twice = false;
-	if (!c->adding || e->kind != EL_ATTR || e->parent || a->deleted)
+	if (e->kind != EL_ATTR || e->parent || a->deleted || !c->break_repeats)
+		return ERR_OK;
+	struct index_uuid at;
+	if (!c->adding && !uuid_is_nil(a->uuid) &&
+	    index_uuid_find(c->env->index, a->uuid, &at) == ERR_OK)
 		return ERR_OK;
 	*twice = ingest_seen_add(&c->seen,
 			  hash_64(a->value.p, a->value.n, (uint64_t)a->type << 8 | a->category), &oom);

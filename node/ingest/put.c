@@ -3,9 +3,14 @@
  * (sync-protocol.md 4.6 and appendix C). Also the change records.
  */
 #include "base/clock.h"
+#include "index/rows.h"
 #include "ingest/ctx.h"
 #include "model/fold.h"
 #include "model/pack.h"
+#include "model/types.h"
+
+static const char text_similar[] =
+	"{\"value\":[\"A similar attribute already exists for this event.\"]}";
 
 enum err ingest_put_change(struct ingest_ctx *c, struct store_wtxn *w, enum change_op op,
 		    enum element_kind k, uint64_t id, uint64_t parent, struct uuid uuid,
@@ -103,35 +108,58 @@ static enum err store_again(struct ingest_ctx *c, struct store_wtxn *w, enum ele
 
 /* ---- attributes ---- */
 
-/* Is there a live attribute of the same type, category and value directly in the event? */
-static enum err same_value(struct ingest_ctx *c, struct store_wtxn *w, const struct misp_attr *a,
-			   uint64_t *id, struct fail *f)
+/* Does this row of the index hold the same: type, category and both parts, live, in no object? */
+static bool same_row(const struct ix_view *v, uint32_t row, const struct misp_attr *a,
+		     struct str one, struct str two)
 {
-	struct el_key from = {.body = c->event.body};
-	OWN(store_el_iter) struct store_el_iter *it = NULL;
-	TRY(store_el_iter_new(store_view(w), EL_ATTR, from, true, &it));
-	for (;;) {
-		struct misp_attr other;
-		struct el_key key;
-		enum err e = store_el_iter_next(it, NULL, &key, &other);
-		if (e != ERR_OK)
-			return e == ERR_NOENT ? ERR_NOENT : fail(f, e, "reading attributes");
-		if (!other.deleted && other.type == a->type && other.category == a->category &&
-		    value_same(other.value, a->value)) {
-			*id = key.id;
-			return ERR_OK;
-		}
-	}
+	struct str r1, r2;
+	if (v->type[row] != a->type || v->category[row] != a->category ||
+	    (v->flags[row] & IX_DELETED) || v->row[row].object || !view_live(v, row))
+		return false;
+	view_parts(v, row, &r1, &r2);
+	return str_eq(r1, one) && str_eq(r2.p ? r2 : STR(""), two);
 }
 
-static enum err attr_duplicate(struct ingest_ctx *c, struct store_wtxn *w,
-			       const struct misp_attr *a, uint64_t *id, struct fail *f)
+/*
+ * Is there a live attribute of the same type, category and value directly in the event? The index
+ * is asked, so that the cost follows the repetitions of the value and not the size of the event;
+ * what the running document adds has been compared by ingest_ctx_prepare().
+ */
+static enum err same_value(struct ingest_ctx *c, const struct misp_attr *a, uint64_t *id)
+{
+	struct ix_view v;
+	struct str v1, v2;
+	struct arena_mark m = arena_mark(c->arena);
+	char *room1 = arena_alloc(c->arena, 2 * a->value.n + 1);
+	char *room2 = arena_alloc(c->arena, 2 * a->value.n + 1);
+	enum err e = ERR_NOENT;
+	*id = 0;
+	if (!room1 || !room2)
+		return ERR_LIMIT;
+	type_split((enum attr_type)a->type, a->value, &v1, &v2);
+	struct str one = index_fold(v1, room1), two = index_fold(v2.p ? v2 : STR(""), room2);
+	index_view_begin(c->env->index, &v);
+	uint32_t place = view_event_of(&v, c->event.id);
+	uint32_t part = place == IX_NONE ? IX_NONE : view_value(&v, one);
+	for (; part != IX_NONE && e == ERR_NOENT; part = view_value_next(&v, part)) {
+		uint32_t row = part >> 1;
+		if ((part & 1) == 0 && v.event[row] == place && same_row(&v, row, a, one, two)) {
+			*id = v.row[row].id;
+			e = ERR_OK;
+		}
+	}
+	index_view_end(&v);
+	arena_rewind(c->arena, m);
+	return e;
+}
+
+static enum err attr_duplicate(struct ingest_ctx *c, const struct misp_attr *a, uint64_t *id)
 {
 	*id = 0;
 	/* in a new event only the document itself can hold one: ingest_ctx_prepare() has looked */
 	if (a->deleted || a->object_id || c->adding)
 		return ERR_NOENT;
-	return same_value(c, w, a, id, f);
+	return same_value(c, a, id);
 }
 
 static enum err attr_tags(struct ingest_ctx *c, struct store_wtxn *w, struct misp_attr *a,
@@ -172,7 +200,7 @@ static enum err attr_new(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 	uint64_t same;
 	bool refused;
 	struct entity_list none = {0};
-	enum err err = attr_duplicate(c, w, a, &same, f);
+	enum err err = attr_duplicate(c, a, &same);
 	if (err == ERR_OK && !c->break_on_duplicate && same) {
 		/* refreshed instead of refused (attributes/add breakOnDuplicate:0) */
 		struct el_key key = {c->event.body, 0, same};
@@ -184,8 +212,7 @@ static enum err attr_new(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 		return store_again(c, w, EL_ATTR, key, known.uuid, &known, f);
 	}
 	if (err == ERR_OK) {
-		ingest_ctx_problem(c, index,
-			    "{\"value\":[\"A similar attribute already exists for this event.\"]}");
+		ingest_ctx_problem(c, index, text_similar);
 		return ERR_OK;
 	}
 	if (err != ERR_NOENT)
@@ -232,7 +259,7 @@ static enum err attr_tags(struct ingest_ctx *c, struct store_wtxn *w, struct mis
 }
 
 static enum err attr_known(struct ingest_ctx *c, struct store_wtxn *w, struct element *e,
-			   const struct index_uuid *at, struct fail *f)
+			   const struct index_uuid *at, uint32_t index, struct fail *f)
 {
 	struct misp_attr *a = &e->attr, row;
 	struct el_key key = {c->event.body, at->parent, at->id};
@@ -244,7 +271,24 @@ static enum err attr_known(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	TRY(entity_copy(c->arena, &desc_misp_attr, &row, &row));
 	struct entity_list had = row.tags;
 	bool was = !row.deleted;
+	bool moves = ENTITY_HAS(a, ATTR_F_value) || ENTITY_HAS(a, ATTR_F_type) ||
+		     ENTITY_HAS(a, ATTR_F_category);
+	struct str old_value = row.value;
+	uint16_t old_type = row.type;
+	uint8_t old_category = row.category;
 	attr_merge(&row, a);
+	moves = moves && (row.type != old_type || row.category != old_category ||
+			  !value_same(row.value, old_value));
+	if (moves && !row.deleted && !row.object_id) {
+		uint64_t twin;
+		enum err err = same_value(c, &row, &twin);
+		if (err == ERR_OK && twin != row.id) {
+			ingest_ctx_problem(c, index, text_similar);
+			return ERR_OK;
+		}
+		if (err != ERR_OK && err != ERR_NOENT)
+			return err;
+	}
 	row.tags = a->tags;
 	TRY(ingest_capture_sg_of(c, w, &a->sharing_group, &row.distribution, &row.sharing_group_id,
 			  &refused, f));
@@ -278,7 +322,7 @@ static enum err put_attr(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 		return fail(f, err, "looking up an attribute");
 	else if (at.kind == CHANGE_EL(EL_ATTR) && at.event_id == c->event.id &&
 		 at.parent == object_id && !c->adding && !c->insert_only)
-		TRY(attr_known(c, w, e, &at, f));
+		TRY(attr_known(c, w, e, &at, index, f));
 	else
 		ingest_ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
 	struct ordmap_slot *s =
