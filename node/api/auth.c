@@ -181,7 +181,7 @@ static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct ap
 	return ERR_OK;
 }
 
-/* The local tool: the socket's credentials were checked when the connection was accepted. */
+/* The local tool. The socket file's owner and group decide who can connect (http/listen.c). */
 static enum err by_socket(struct http_req *r, const struct store_rtxn *t, struct api_user *u,
 			  struct fail *f)
 {

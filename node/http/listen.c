@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -20,6 +21,23 @@
 
 #define BACKLOG 1024
 #define ACCEPT_MAX 64 /* connections taken before others get their turn */
+
+/*
+ * Who may connect is the file's owner (and root) and, where the group exists, its members. With no
+ * such group nobody else gets in.
+ */
+static enum err guard_unix(const struct http_listen *l, struct fail *f)
+{
+	const struct group *g = l->unix_group ? getgrnam(l->unix_group) : NULL;
+	bool shared = g && chown(l->unix_path, (uid_t)-1, g->gr_gid) == 0;
+
+	if (g && !shared)
+		log_warn("http", "the daemon is not in the socket's group, which stays outside group=%s",
+			 log_val(str_c(l->unix_group)));
+	if (chmod(l->unix_path, shared ? 0660 : 0600) < 0)
+		return fail_errno(f, ERR_IO, errno, "chmod %s", l->unix_path);
+	return ERR_OK;
+}
 
 static enum err open_unix(const struct http_listen *l, int *out, struct fail *f)
 {
@@ -39,7 +57,8 @@ static enum err open_unix(const struct http_listen *l, int *out, struct fail *f)
 	unlink(l->unix_path);
 	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		return fail_errno(f, ERR_CONFIG, errno, "bind %s", l->unix_path);
-	if (chmod(l->unix_path, l->unix_mode ? l->unix_mode : 0600) < 0 || listen(fd, BACKLOG) < 0)
+	TRY(guard_unix(l, f)); /* before anybody can connect */
+	if (listen(fd, BACKLOG) < 0)
 		return fail_errno(f, ERR_IO, errno, "listen %s", l->unix_path);
 	*out = fd;
 	fd = -1;

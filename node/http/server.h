@@ -21,7 +21,7 @@ struct offload;
 /* One listening address. Either `unix_path` or `host` (numeric) and `port`. */
 struct http_listen {
 	const char *unix_path;
-	unsigned unix_mode; /* file mode of the socket, e.g. 0660 */
+	const char *unix_group; /* may connect besides our user and root; NULL: nobody */
 	const char *host;
 	uint16_t port; /* 0: any; ask http_server_port() */
 	bool tls;

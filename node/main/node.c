@@ -142,7 +142,7 @@ static enum err confine(struct node *n, const char *conf_file, struct fail *f)
 	const char *const files[] = {c->policy,	c->tls_cert, c->tls_key, c->tls_client_ca,
 				     c->key_file, conf_file};
 	/* Their folders: editors and certificate tools replace files, which a rule does not outlive. */
-	char folders[ARRAY_LEN(files)][4096];
+	char folders[ARRAY_LEN(files)][4096], socket_folder[128];
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		if (files[i]) {
 			snprintf(folders[i], sizeof(folders[i]), "%s", files[i]);
@@ -150,8 +150,12 @@ static enum err confine(struct node *n, const char *conf_file, struct fail *f)
 		}
 	if (c->feeds_dir)
 		paths[k++] = (struct sandbox_path){c->feeds_dir, SANDBOX_WRITE, true};
-	for (size_t i = 0; i < c->readable.n && k < ARRAY_LEN(paths); i++)
+	for (size_t i = 0; i < c->readable.n && k < ARRAY_LEN(paths) - 1; i++)
 		paths[k++] = (struct sandbox_path){c->readable.v[i], SANDBOX_READ, true};
+	if (c->socket) {
+		snprintf(socket_folder, sizeof(socket_folder), "%s", c->socket);
+		paths[k++] = (struct sandbox_path){dirname(socket_folder), SANDBOX_WRITE, false};
+	}
 	bool known = listen_ports(c, ports, &n_ports);
 	struct sandbox_plan plan = {.mode = (enum sandbox_mode)c->sandbox,
 				    .paths = paths,
@@ -291,7 +295,8 @@ static enum err make_server(struct node *n, struct fail *f)
 						 .port = addrs[k].port,
 						 .tls = c->tls_cert && !addrs[k].loopback};
 	}
-	listen[k++] = (struct http_listen){.unix_path = conf_socket(c), .unix_mode = 0660};
+	listen[k++] = (struct http_listen){.unix_path = conf_socket(c),
+					 .unix_group = c->socket_group};
 	struct http_conf h = {
 		.rows = api_rows,
 		.rows_n = api_rows_n,
