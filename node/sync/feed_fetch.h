@@ -30,7 +30,7 @@ struct feed_fetch_opts {
 	uint64_t feed_id; /* row of T_FEED */
 	uint64_t org_id, user_id; /* who takes it in (user_id may be 0) */
 	struct client_opts client; /* TLS, proxy, time limits */
-	unsigned parallel; /* events at a time [4], at most 16 */
+	unsigned parallel; /* events at a time [6 from a server, 16 from a folder], at most 16 */
 	bool again; /* also events that were refused the last time as they are now */
 	bool disabled_too; /* somebody asked for it by hand */
 	uint64_t max_event_bytes; /* of one file [1 GiB] */

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -222,6 +223,72 @@ static void test_damaged(void)
 	   "after a restart the cursor still holds");
 }
 
+/* Updates while events come, change and go: the last one must equal a rebuild. */
+struct churn {
+	atomic_bool stop;
+	unsigned done;
+};
+
+static void *churn(void *arg)
+{
+	struct churn *c = arg;
+	struct fail f = {0};
+	struct origin o = {.kind = ORIGIN_LOCAL};
+	uint64_t id[4] = {0};
+	char json[2048];
+	for (unsigned i = 0; !atomic_load(&c->stop) && i < 400; i++, c->done++) {
+		unsigned k = i % 4;
+		snprintf(json, sizeof(json), EVENT("%08x-2222-4111-8111-000000000001", "n%u", "true",
+						   "1767312000", "%08x"),
+			 0x1000 + k, i, i, i);
+		if (!id[k])
+			id[k] = world_add(&w, json);
+		else if (i % 3 == 0)
+			id[k] = ingest_event_delete(&w.in, id[k], false, &o, &f) == ERR_OK ? 0 : id[k];
+		else if (ingest_publish(&w.in, id[k], i % 5 != 0, &o, &f) != ERR_OK)
+			diag("publish: %s", f.text);
+	}
+	return NULL;
+}
+
+static void test_churn(void)
+{
+	struct churn c = {.done = 0};
+	struct feedout_result res;
+	pthread_t t;
+	unsigned runs = 0;
+	bool good = pthread_create(&t, NULL, churn, &c) == 0;
+	for (; good && runs < 12; runs++)
+		good = update(&res, false);
+	atomic_store(&c.stop, true);
+	pthread_join(t, NULL);
+	ok(good, "%u updates beside %u changes", runs, c.done);
+	char followed[65], rebuilt[65];
+	ok(update(&res, false), "the last one");
+	folder_digest(followed);
+	world_remove(dir);
+	ok(update(&res, true), "a rebuild");
+	folder_digest(rebuilt);
+	is_str(followed, rebuilt, "gives the same");
+}
+
+static void test_cancel(void)
+{
+	struct feedout_result res;
+	struct audience aud = world_audience("public-feed");
+	atomic_bool yes = true;
+	struct fail f = {0};
+	struct feedout_opts o = {.env = &w.out,
+				 .audience = &aud,
+				 .dir = dir,
+				 .policy_version = policy_version(w.policy),
+				 .full = true,
+				 .cancelled = &yes};
+	int before = count_files();
+	is_err(feedout_update(&o, &res, &f), ERR_CANCELLED, "a run that is cancelled");
+	is_int(count_files(), before, "leaves nothing behind");
+}
+
 int main(void)
 {
 	world_open(&w, "misp-compat");
@@ -231,6 +298,8 @@ int main(void)
 	test_edit();
 	test_withdrawn();
 	test_damaged();
+	test_churn();
+	test_cancel();
 	world_close(&w);
 	return done_testing();
 }
