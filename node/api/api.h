@@ -3,6 +3,9 @@
  */
 #pragma once
 
+#include "api/long_job.h"
+#include "base/secretbox.h"
+#include "conf/conf.h"
 #include "egress/egress.h"
 #include "http/server.h"
 #include "ingest/ingest.h"
@@ -22,6 +25,9 @@ struct api {
 	void *user;
 	size_t max_event_bytes; /* largest document taken */
 	const char *feeds_dir; /* published feeds, or NULL */
+	const struct conf *conf;
+	const struct secret_key *peer_key; /* under which the keys of peers are stored */
+	struct long_jobs jobs; /* fetches and pulls */
 };
 
 /* Who calls: made by api_auth(), in http_req.user. */

@@ -74,6 +74,11 @@ int cli_usage(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int cli_fail(struct cli *c, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* A line for people; nothing with --quiet or --json. */
 void cli_say(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The worse of two exit codes. */
+static inline int cli_worse(int a, int b)
+{
+	return a > b ? a : b;
+}
 /* The document and a line break on standard output. */
 int cli_print_json(const json_t *j);
 /* Refuse more or fewer arguments; CLI_OK when they fit. */

@@ -175,7 +175,9 @@ enum err node_open(struct node *n, const struct conf *conf, const char *conf_fil
 {
 	*n = (struct node){.conf = conf};
 	pthread_mutex_init(&n->policy_lock, NULL);
+	long_jobs_init(&n->api.jobs);
 	TRY(make_dir(conf->data_dir, f));
+	TRY(secret_key_load(conf_key_file(conf), &n->peer_key, f));
 	TRY(confine(n, conf_file, f));
 	TRY(join(n->store_dir, sizeof(n->store_dir), conf->data_dir, "store", f));
 	TRY(join(n->spool_dir, sizeof(n->spool_dir), conf->data_dir, "spool", f));
@@ -257,6 +259,8 @@ static void fill_api(struct node *n)
 	a->metrics = print_metrics;
 	a->reload = reload;
 	a->feeds_dir = conf_feeds_dir(n->conf);
+	a->conf = n->conf;
+	a->peer_key = &n->peer_key;
 	a->user = n;
 	a->ingest = (struct ingest_env){
 		.store = n->store,
@@ -372,6 +376,7 @@ void node_tick(struct node *n)
 void node_stop(struct node *n)
 {
 	atomic_store(&n->stopping, true);
+	long_jobs_stop(&n->api.jobs);
 	if (n->http)
 		http_server_stop(n->http, STOP_GRACE_MS);
 	if (n->workers)
@@ -393,4 +398,5 @@ void node_stop(struct node *n)
 		policy_unref(MOVE(n->policy));
 	pthread_mutex_destroy(&n->policy_lock);
 	secret_wipe(n->key_secret, sizeof(n->key_secret));
+	secret_wipe(&n->peer_key, sizeof(n->peer_key));
 }

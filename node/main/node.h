@@ -19,6 +19,7 @@ struct node {
 	struct http_server *http;
 	struct api api;
 	char key_secret[32];
+	struct secret_key peer_key;
 	char base_url[1024], org_name[300];
 	struct guarded_clock *clock;
 	struct openings *openings;

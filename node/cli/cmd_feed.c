@@ -1,0 +1,172 @@
+/*
+ * cmd_feed.c - feeds that the node takes in: add, list, fetch, remove.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/call.h"
+#include "cli/follow.h"
+#include "cli/grid.h"
+#include "cli/rows.h"
+
+static const char *const names[] = {"name", "url", NULL};
+
+/* A folder is taken by its full path: the daemon has another working folder. */
+static bool place(const char *given, json_t *feed)
+{
+	char path[4096];
+	if (strncmp(given, "http://", 7) == 0 || strncmp(given, "https://", 8) == 0) {
+		json_object_set_new(feed, "url", json_string(given));
+		json_object_set_new(feed, "input_source", json_string("network"));
+		return true;
+	}
+	if (!realpath(given, path))
+		return false;
+	json_object_set_new(feed, "url", json_string(path));
+	json_object_set_new(feed, "input_source", json_string("local"));
+	return true;
+}
+
+int cmd_feed_add(struct cli *c)
+{
+	OWN(json) json_t *j = NULL;
+	if (cli_want_args(c, 1, 2))
+		return CLI_USAGE;
+	const char *name = c->argc == 2 ? c->argv[1] : c->argv[0];
+	const char *provider = cli_opt(c, "provider"), *distribution = cli_opt(c, "distribution");
+	json_t *feed = json_object();
+	if (!place(c->argv[0], feed)) {
+		json_decref(feed);
+		return cli_fail(c, CLI_FINDING, "%s is no URL and no folder", c->argv[0]);
+	}
+	json_object_set_new(feed, "name", json_string(name));
+	json_object_set_new(feed, "provider", json_string(provider ? provider : name));
+	json_object_set_new(feed, "source_format", json_string("misp"));
+	json_object_set_new(feed, "enabled", json_boolean(!cli_opt(c, "disabled")));
+	json_object_set_new(feed, "distribution", json_string(distribution ? distribution : "5"));
+	if (cli_opt(c, "header"))
+		json_object_set_new(feed, "headers", json_string(cli_opt(c, "header")));
+	int code = call_json(c, "POST", STR("/feeds/add"), json_pack("{s:o}", "Feed", feed), &j);
+	if (code != CLI_OK)
+		return code;
+	if (c->json)
+		return cli_print_json(j);
+	cli_say(c, "feed %.*s added; now: tocsin feed fetch %.*s",
+		STR_ARG(cli_text_in(c, j, "Feed", "id")), STR_ARG(cli_text_in(c, j, "Feed", "id")));
+	return CLI_OK;
+}
+
+static struct str when(struct cli *c, const json_t *row, const char *key)
+{
+	return term_time(c, json_integer_value(json_object_get(json_object_get(row, "tocsin"), key)));
+}
+
+int cmd_feed_list(struct cli *c)
+{
+	static const struct grid_column cols[] = {
+		{"ID", GRID_RIGHT, TERM_DIM},	    {"NAME", GRID_SHRINK, TERM_BOLD},
+		{"ON", 0, TERM_PLAIN},		    {"URL", GRID_SHRINK, TERM_NAME},
+		{"FORMAT", 0, TERM_PLAIN},	    {"LAST SUCCESS", 0, TERM_PLAIN},
+		{"PROBLEM", GRID_SHRINK, TERM_BAD},
+	};
+	OWN(grid) struct grid *t = grid_new(c, cols, ARRAY_LEN(cols));
+	OWN(json) json_t *list = NULL;
+	size_t i;
+	json_t *item;
+	if (cli_want_args(c, 0, 0))
+		return CLI_USAGE;
+	int code = rows_get(c, "/feeds/index?tocsin=1", &list);
+	if (code != CLI_OK)
+		return code;
+	if (c->json)
+		return cli_print_json(list);
+	json_array_foreach(list, i, item) {
+		const json_t *f = json_object_get(item, "Feed");
+		grid_add(t, cli_text(c, f, "id"));
+		grid_add(t, cli_text(c, f, "name"));
+		grid_add(t, cli_text(c, f, "enabled"));
+		grid_add(t, cli_text(c, f, "url"));
+		grid_add(t, cli_text(c, f, "source_format"));
+		grid_add(t, when(c, f, "last_success"));
+		grid_add(t, cli_text_in(c, f, "tocsin", "last_error"));
+	}
+	return grid_print(t, c);
+}
+
+static uint64_t number(const json_t *j, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(j, key));
+}
+
+static void say_fetched(struct cli *c, struct str name, const json_t *r)
+{
+	if (json_is_true(json_object_get(r, "not_modified"))) {
+		cli_say(c, "%.*s: nothing new", STR_ARG(name));
+		return;
+	}
+	cli_say(c,
+		"%.*s: %.*s events listed, %.*s new, %.*s updated, %.*s here already, %.*s refused, "
+		"%.*s failed",
+		STR_ARG(name), STR_ARG(term_number(c, number(r, "listed"))),
+		STR_ARG(term_number(c, number(r, "added"))),
+		STR_ARG(term_number(c, number(r, "updated"))),
+		STR_ARG(term_number(c, number(r, "current") + number(r, "unchanged"))),
+		STR_ARG(term_number(c, number(r, "refused"))),
+		STR_ARG(term_number(c, number(r, "failed"))));
+}
+
+static int fetch_one(struct cli *c, const json_t *feed, json_t *results)
+{
+	OWN(json) json_t *result = NULL;
+	struct str id = cli_text(c, feed, "id"), name = cli_text(c, feed, "name");
+	struct str path = arena_printf(c->arena, "/feeds/fetchFromFeed/%.*s?progress=1%s",
+				       STR_ARG(id), cli_opt(c, "again") ? "&again=1" : "");
+	char what[80];
+	snprintf(what, sizeof(what), "feed %.*s", STR_ARG(id));
+	int code = follow(c, path, what, &result);
+	if (!result)
+		return code;
+	say_fetched(c, name, result);
+	json_object_set(result, "feed", json_object_get(feed, "id"));
+	json_array_append(results, result);
+	return code;
+}
+
+int cmd_feed_fetch(struct cli *c)
+{
+	OWN(json) json_t *list = NULL;
+	OWN(json) json_t *results = json_array();
+	const json_t *row;
+	size_t i;
+	json_t *item;
+	int code = rows_get(c, "/feeds/index", &list), worst = CLI_OK;
+	for (i = 0; i < c->argc && code == CLI_OK; i++)
+		if ((code = rows_find(c, list, "Feed", names, c->argv[i], &row)) == CLI_OK)
+			worst = cli_worse(worst, fetch_one(c, row, results));
+	if (!c->argc)
+		json_array_foreach(list, i, item) {
+			row = json_object_get(item, "Feed");
+			if (json_is_true(json_object_get(row, "enabled")))
+				worst = cli_worse(worst, fetch_one(c, row, results));
+		}
+	if (c->json && !c->failed)
+		cli_print_json(results);
+	return cli_worse(code, worst);
+}
+
+int cmd_feed_remove(struct cli *c)
+{
+	OWN(json) json_t *list = NULL;
+	const json_t *row;
+	if (cli_want_args(c, 1, 1))
+		return CLI_USAGE;
+	int code = rows_get(c, "/feeds/index", &list);
+	if (code == CLI_OK)
+		code = rows_find(c, list, "Feed", names, c->argv[0], &row);
+	if (code == CLI_OK)
+		code = rows_post(c, "/feeds/delete", cli_text(c, row, "id"));
+	if (code == CLI_OK)
+		cli_say(c, "feed removed; the events that it brought stay");
+	return code;
+}

@@ -1,0 +1,10 @@
+/* follow.h - long work of the daemon, told line by line: progress, problems, result. */
+#pragma once
+
+#include "cli/cli.h"
+
+/*
+ * POST to `path` (which asks for ?progress=1) and show what comes. *result gets the result object
+ * with its problems in "problems", the caller's. CLI_FINDING when single things failed.
+ */
+int follow(struct cli *c, struct str path, const char *what, json_t **result);

@@ -1,0 +1,50 @@
+/*
+ * rows.c - finding one of MISP's rows by what a person calls it.
+ */
+#include "cli/rows.h"
+
+#include <string.h>
+
+#include "cli/call.h"
+
+int rows_get(struct cli *c, const char *path, json_t **list)
+{
+	int code = call_json(c, "GET", str_c(path), NULL, list);
+	if (code == CLI_OK && !json_is_array(*list)) {
+		json_decref(*list);
+		*list = NULL;
+		return cli_fail(c, CLI_FINDING, "%s: the node answered no list", path);
+	}
+	return code;
+}
+
+int rows_find(struct cli *c, const json_t *list, const char *wrapper, const char *const *names,
+	      const char *what, const json_t **row)
+{
+	size_t i, found = 0;
+	json_t *item;
+	*row = NULL;
+	json_array_foreach(list, i, item) {
+		const json_t *o = json_object_get(item, wrapper);
+		if (str_is(cli_text(c, o, "id"), what)) {
+			*row = o;
+			return CLI_OK;
+		}
+		for (size_t k = 0; names[k]; k++)
+			if (str_eq_nocase(cli_text(c, o, names[k]), str_c(what))) {
+				*row = o;
+				found++;
+				break;
+			}
+	}
+	if (found == 1)
+		return CLI_OK;
+	return cli_fail(c, CLI_FINDING, found ? "several are called \"%s\": give the id"
+					      : "there is no \"%s\"", what);
+}
+
+int rows_post(struct cli *c, const char *path, struct str id)
+{
+	return call_plain(c, "POST", arena_printf(c->arena, "%s/%.*s", path, STR_ARG(id)),
+			  json_object());
+}
