@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "ingest/ctx.h"
 #include "model/pack.h"
+#include "model/types.h"
 
 /* Content of an event changed: it is no longer published, and as new as the change
    (sync-protocol.md section 7, "unpublishing side effect"). */
@@ -166,6 +167,52 @@ enum err ingest_elements_add(const struct ingest_env *env, uint64_t event_id,
 {
 	struct job j = {.event_id = event_id, .adding_object = raw_root(*raw) == RAW_OBJECT};
 	return one_job(env, &j, raw, o, facts, run_add, break_on_duplicate, a, out, f);
+}
+
+/* ---- proposals ---- */
+
+/* Proposals neither unpublish an event nor change its timestamp (sync-protocol.md section 7). */
+static enum err run_proposal(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct job *j = arg;
+	struct ingest_ctx *c = j->c;
+	TRY(begin(j, w, f));
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct misp_proposal p = c->els[i].proposal;
+		struct index_uuid at;
+		if (c->els[i].kind != EL_PROPOSAL)
+			continue;
+		struct el_key key = {c->event.body, j->id, store_new_el_id(w, EL_PROPOSAL)};
+		p.id = key.id;
+		p.old_id = j->id;
+		p.event_id = c->event.id;
+		p.event_uuid = c->event.uuid;
+		p.event_org_id = c->event.orgc_id;
+		p.org_id = c->facts->org_id;
+		p.timestamp = clock_now();
+		if (!ENTITY_HAS(&p, PROPOSAL_F_to_ids))
+			p.to_ids = type_get((enum attr_type)p.type)->to_ids;
+		TRY(store_el_put(w, c->adm, EL_PROPOSAL, key, &p, f));
+		/* a proposal to change an attribute bears the attribute's UUID */
+		if (index_uuid_find(c->env->index, p.uuid, &at) == ERR_NOENT) {
+			at = (struct index_uuid){CHANGE_EL(EL_PROPOSAL), p.id, p.event_id, j->id};
+			TRY(index_uuid_pending(c->env->index, p.uuid, &at));
+		}
+		ingest_ctx_id(c, EL_PROPOSAL, p.id, j->id);
+		c->event.proposal_count++;
+		c->event.proposal_email_lock = true;
+		TRY(ingest_put_change(c, w, CHANGE_ADD, EL_PROPOSAL, p.id, j->id, p.uuid, f));
+	}
+	return touch_event(c, w, f);
+}
+
+enum err ingest_proposal_add(const struct ingest_env *env, uint64_t event_id, uint64_t attr_id,
+			     struct raw_event **raw, const struct origin *o,
+			     struct admit_facts *facts, struct arena *a, struct ingest_result *out,
+			     struct fail *f)
+{
+	struct job j = {.event_id = event_id, .kind = EL_PROPOSAL, .id = attr_id};
+	return one_job(env, &j, raw, o, facts, run_proposal, true, a, out, f);
 }
 
 /* ---- editing one ---- */

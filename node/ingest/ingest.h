@@ -70,6 +70,12 @@ MUST_USE enum err ingest_elements_add(const struct ingest_env *env, uint64_t eve
 				      struct raw_event **raw, const struct origin *o,
 				      struct admit_facts *facts, bool break_on_duplicate,
 				      struct arena *a, struct ingest_result *out, struct fail *f);
+/* A proposal for an event: a new attribute, or (attr_id) a change of one. Whoever sees the event may
+   propose. */
+MUST_USE enum err ingest_proposal_add(const struct ingest_env *env, uint64_t event_id,
+				      uint64_t attr_id, struct raw_event **raw,
+				      const struct origin *o, struct admit_facts *facts,
+				      struct arena *a, struct ingest_result *out, struct fail *f);
 /* Edit one attribute, or one object with its attributes (by local id). */
 MUST_USE enum err ingest_attr_edit(const struct ingest_env *env, uint64_t attr_id,
 				   struct raw_event **raw, const struct origin *o,

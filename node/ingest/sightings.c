@@ -20,6 +20,7 @@ struct job {
 	/* the event at hand; id 0: none */
 	struct misp_event e;
 	bool touched;
+	bool bulk; /* from a peer: the event says that it has new ones */
 };
 
 static enum err note(struct job *j, struct store_wtxn *w, enum change_op op, uint8_t kind,
@@ -40,7 +41,8 @@ static enum err note(struct job *j, struct store_wtxn *w, enum change_op op, uin
 static enum err leave_event(struct job *j, struct store_wtxn *w, struct fail *f)
 {
 	if (j->e.id && j->touched) {
-		j->e.sighting_timestamp = clock_now();
+		if (j->bulk)
+			j->e.sighting_timestamp = clock_now();
 		TRY(store_event_put(w, j->adm, &j->e, f));
 		TRY(note(j, w, CHANGE_EDIT, CHANGE_TABLE(T_EVENT), j->e.id, 0, j->e.uuid, f));
 	}
@@ -152,7 +154,8 @@ enum err ingest_sightings_add(const struct ingest_env *env, struct ingest_sighti
 				.arena = a,
 				.v = v + at,
 				.n = MIN(n - at, BATCH),
-				.replace_org = replace_org};
+				.replace_org = replace_org,
+				.bulk = o->kind == ORIGIN_PEER};
 		TRY(store_run(env->store, run, &j, f));
 		*added += j.added;
 	}
