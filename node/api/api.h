@@ -22,6 +22,7 @@ struct api {
 	bool (*ready)(void *user, struct buf *why); /* for /readyz */
 	void (*metrics)(void *user, struct buf *out); /* Prometheus text */
 	enum err (*reload)(void *user, struct fail *f); /* policy and certificates */
+	void (*clock_accept)(void *user); /* the operator vouches for the wall clock */
 	void *user;
 	size_t max_event_bytes; /* largest document taken */
 	const char *feeds_dir; /* published feeds, or NULL */

@@ -187,6 +187,22 @@ static enum err policy_reload_run(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
+/* ---- the clock of embargoes ---- */
+
+static enum err clock_accept_run(struct http_req *r, struct fail *f)
+{
+	struct api *api = api_of(r);
+	bool trusted;
+	(void)f;
+	if (api->clock_accept)
+		api->clock_accept(api->user);
+	api->egress.now(api->egress.user, &trusted);
+	log_info("clock", "accepted user=%llu trusted=%d",
+		 (unsigned long long)me(r)->user.id, trusted);
+	rest_saved(r, STR_NONE, trusted ? "The clock is trusted." : "The clock is not trusted.");
+	return ERR_OK;
+}
+
 /* ---- explain ---- */
 
 static const char *outcome_name(enum gate_outcome o)
@@ -284,6 +300,14 @@ const struct endpoint ep_tocsin_policy_reload = {
 	.run = policy_reload_run,
 	.shape = "Saved",
 	.doc = "Read the policy file again; one that does not parse changes nothing",
+};
+const struct endpoint ep_tocsin_clock_accept = {
+	.methods = HTTP_POST,
+	.path = "/tocsin/clockAccept",
+	.auth = perm_site_admin,
+	.run = clock_accept_run,
+	.shape = "Saved",
+	.doc = "Trust the wall clock as it is, so that embargoes open by it",
 };
 const struct endpoint ep_tocsin_explain = {
 	.methods = HTTP_GET | HTTP_POST,

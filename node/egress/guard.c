@@ -5,6 +5,7 @@
  * is found and what is not. Such a search finds nothing. Values and elements need no row here:
  * search asks the gate for each attribute and tag.
  */
+#include "egress/derived.h"
 #include "egress/view.h"
 
 #define NEVER (PROFILE_FULL + 1)
@@ -39,7 +40,46 @@
 #define GIVEN_RANGE(m) (q->m.set)
 #define GIVEN_FLAG(m) (q->m != 0)
 
-bool view_may_ask(const struct view *v, struct query *q)
+/* ---- UUIDs ---- */
+
+/* The event that this audience knows by `s`, as the store knows it; nobody's UUID if there is none. */
+static struct str own_uuid(struct view *v, struct arena *a, struct str s)
+{
+	char text[UUID_TEXT_LEN + 1];
+	struct uuid u;
+	struct misp_event e;
+	uint64_t id;
+	if (!uuid_parse(s, &u))
+		return s;
+	struct arena_mark m = arena_mark(v->scratch);
+	bool known = v->env->derived &&
+		     derived_find(v->env->derived, v->txn, v->env->host_org, u, v->audience.profile,
+				  false, &id) == ERR_OK &&
+		     store_get(v->txn, T_EVENT, id, v->scratch, &e) == ERR_OK;
+	u = known ? e.uuid : UUID_NIL;
+	arena_rewind(v->scratch, m);
+	return arena_str(a, str_c(uuid_format(u, text)));
+}
+
+/* A derived UUID stands for an event; one of ours tells nothing. */
+static bool translate(struct view *v, struct arena *a, struct query_filter *q)
+{
+	struct query_terms *groups[] = {&q->any, &q->all, &q->none};
+	for (size_t g = 0; g < ARRAY_LEN(groups); g++) {
+		struct str *t = ARENA_ARRAY(a, struct str, groups[g]->n + 1);
+		if (!t)
+			return false;
+		for (uint32_t i = 0; i < groups[g]->n; i++) {
+			t[i] = own_uuid(v, a, groups[g]->v[i]);
+			if (!t[i].p)
+				return false;
+		}
+		groups[g]->v = t;
+	}
+	return true;
+}
+
+bool view_may_ask(struct view *v, struct query *q, struct arena *room)
 {
 	const struct audience *a = &v->audience;
 	unsigned profile = a->profile <= PROFILE_FULL ? a->profile : PROFILE_INDICATORS;
@@ -55,6 +95,8 @@ bool view_may_ask(const struct view *v, struct query *q)
 #define FILTER(kind, member, least) told |= GIVEN_##kind(member) && profile < (least);
 	FILTERS(FILTER)
 #undef FILTER
+	if (gate_rewrites(a))
+		told |= !translate(v, room, &q->uuid) || !translate(v, room, &q->eventid);
 	if (profile < PROFILE_PARTNER)
 		q->order = STR_NONE;
 	return !told;

@@ -484,7 +484,7 @@ static enum err find_hits(struct run *r, const struct egress_query *q,
 	} else {
 		struct search_visible vis = view_visible(r->view);
 		struct query query = *q->query;
-		if (view_may_ask(r->view, &query))
+		if (view_may_ask(r->view, &query, r->arena))
 			TRY(search_run(r->view->env->index, r->view->txn, &query, &vis, cancelled,
 				       r->arena, &res, f));
 	}

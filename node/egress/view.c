@@ -325,6 +325,8 @@ static enum err locate(struct view *v, struct str id_or_uuid, enum element_kind 
 	struct uuid u;
 	if (!parse_id(id_or_uuid, &id, &u))
 		return ERR_NOENT;
+	if (!id && gate_rewrites(&v->audience))
+		return ERR_NOENT; /* it knows other UUIDs than we do */
 	if (!id) {
 		TRY(index_uuid_find(v->env->index, u, at));
 		return at->kind == CHANGE_EL(k) ? ERR_OK : ERR_NOENT;

@@ -52,8 +52,8 @@ MUST_USE enum err view_resolve_tags(struct view *v, struct arena *a, struct enti
 bool view_shows_tag(struct view *v, const struct misp_event *e, const struct misp_tagref *t);
 
 /* guard.c: may the audience ask this, or would the answer tell what its copy leaves out? Changes
-   `q` where it can do without. */
-bool view_may_ask(const struct view *v, struct query *q);
+   `q` where it can do without, and puts our UUIDs for the derived ones (in `room`). */
+bool view_may_ask(struct view *v, struct query *q, struct arena *room);
 
 /* Load an event with what its ids stand for; copies live in `a`. */
 struct subject {

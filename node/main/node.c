@@ -178,6 +178,8 @@ enum err node_open(struct node *n, const struct conf *conf, const char *conf_fil
 	long_jobs_init(&n->api.jobs);
 	TRY(make_dir(conf->data_dir, f));
 	TRY(secret_key_load(conf_key_file(conf), &n->peer_key, f));
+	if (conf->feeds_dir)
+		TRY(make_dir(conf->feeds_dir, f)); /* cannot be made once we are confined */
 	TRY(confine(n, conf_file, f));
 	TRY(join(n->store_dir, sizeof(n->store_dir), conf->data_dir, "store", f));
 	TRY(join(n->spool_dir, sizeof(n->spool_dir), conf->data_dir, "spool", f));
@@ -220,7 +222,10 @@ static bool is_ready(void *user, struct buf *why)
 		return false;
 	}
 	guarded_clock_now(n->clock, &trusted);
-	if (!trusted && !policy_is_misp_compat(n->policy)) {
+	struct policy *p = current_policy(n); /* a reload may swap it at any moment */
+	bool embargoes = !policy_is_misp_compat(p);
+	policy_unref(p);
+	if (!trusted && embargoes) {
 		buf_printf(why,
 			   "the clock is not trusted (%s): embargoes that have ended stay shut until "
 			   "`tocsin clock accept`\n",
@@ -248,6 +253,11 @@ static bool own_derived(void *user, const struct store_rtxn *t, struct uuid u)
 	return derived_find(n->derived, t, n->api.egress.host_org, u, 0, true, &id) == ERR_OK;
 }
 
+static void clock_accept(void *user)
+{
+	guarded_clock_accept(((struct node *)user)->clock);
+}
+
 static void fill_api(struct node *n)
 {
 	struct api *a = &n->api;
@@ -258,6 +268,7 @@ static void fill_api(struct node *n)
 	a->ready = is_ready;
 	a->metrics = print_metrics;
 	a->reload = reload;
+	a->clock_accept = clock_accept;
 	a->feeds_dir = conf_feeds_dir(n->conf);
 	a->conf = n->conf;
 	a->peer_key = &n->peer_key;
