@@ -288,7 +288,7 @@ static enum err block(struct store_wtxn *w, const struct misp_event *e, struct f
 			       .uuid = e->uuid,
 			       .created = clock_now(),
 			       .info = e->info,
-			       .comment = STR("Automatically blocked by deleting the event"),
+			       .comment = STR("Automatically blocked by deleting event"),
 			       .orgc = orgc.name};
 	err = store_put(w, T_BLOCK, b.id, &b, f);
 	return err == ERR_EXISTS ? ERR_OK : err;

@@ -1,0 +1,118 @@
+/*
+ * ep_peers.c - small calls that only peers make: servers/postTest, events/filterEventIdsForPush.
+ * sync-protocol.md 2.2 and 4.3.
+ */
+#include "api/rest.h"
+
+#define CANDIDATES_BODY_MAX (64u << 20)
+
+/* ---- the connection test ---- */
+
+static enum err post_test(struct http_req *r, struct fail *f)
+{
+	static const char *const shown[][2] = {{"Content-type", "Content-Type"},
+					       {"Accept", "Accept"}};
+	json_t *body;
+	if (rest_json(r, NULL, &body, f) != ERR_OK)
+		return ERR_OK;
+	char *text = json_dumps(r->ctx, JSON_COMPACT | JSON_ENCODE_ANY);
+	if (!text)
+		return fail(f, ERR_NOMEM, "no memory");
+	struct buf b = BUF(ANSWER_MAX);
+	struct jsonw w = jsonw_on(&b);
+	jsonw_obj(&w);
+	jsonw_key(&w, "body");
+	jsonw_raw(&w, str_c(text));
+	free(text);
+	jsonw_key(&w, "headers");
+	jsonw_obj(&w);
+	for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
+		struct str v = req_header(r, shown[i][1]);
+		if (v.p)
+			JSONW_KV(&w, jsonw_str, shown[i][0], v);
+		else
+			JSONW_KV(&w, jsonw_uint, shown[i][0], 0);
+	}
+	JSONW_KV(&w, jsonw_c, "Authorization", "OK");
+	jsonw_obj_end(&w);
+	jsonw_obj_end(&w);
+	rest_answer(r, 200, &b);
+	return ERR_OK;
+}
+
+/* ---- which events would be taken ---- */
+
+/* Not one that is ours (unlocked), nor one that is as new as the candidate. */
+static enum err wanted(struct http_req *r, const struct store_rtxn *t, const json_t *candidate,
+		       struct uuid *u, bool *yes)
+{
+	const json_t *e = json_object_get(candidate, "Event");
+	struct misp_event local;
+	uint64_t id;
+	int64_t timestamp = 0;
+	*yes = false;
+	if (!json_is_object(e))
+		e = candidate;
+	if (!uuid_parse(rest_text(r, e, "uuid"), u))
+		return ERR_OK;
+	(void)!str_i64(rest_text(r, e, "timestamp"), &timestamp);
+	enum err err = store_find(t, IX_EVENT_UUID, (struct str){(char *)u->b, sizeof(u->b)}, &id);
+	if (err == ERR_OK)
+		err = store_get(t, T_EVENT, id, NULL, &local);
+	if (err == ERR_NOENT) {
+		*yes = true;
+		return ERR_OK;
+	}
+	TRY(err);
+	*yes = local.locked && local.timestamp < timestamp;
+	return ERR_OK;
+}
+
+static enum err filter_event_ids(struct http_req *r, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct uuid u;
+	json_t *body, *item;
+	size_t i;
+	bool yes;
+	enum err e = ERR_OK;
+	if (rest_json(r, NULL, &body, f) != ERR_OK)
+		return ERR_OK;
+	TRY(store_read(api_of(r)->store, &t, f));
+	struct buf b = BUF(ANSWER_MAX);
+	struct jsonw w = jsonw_on(&b);
+	jsonw_arr(&w);
+	json_array_foreach(body, i, item) {
+		struct arena_mark m = arena_mark(r->arena);
+		e = wanted(r, t, item, &u, &yes);
+		arena_rewind(r->arena, m);
+		if (e != ERR_OK)
+			break;
+		if (yes)
+			jsonw_uuid(&w, u);
+	}
+	jsonw_arr_end(&w);
+	if (e != ERR_OK) {
+		buf_free(&b);
+		return e;
+	}
+	rest_answer(r, 200, &b);
+	return ERR_OK;
+}
+
+const struct endpoint ep_servers_post_test = {
+	.methods = HTTP_POST,
+	.path = "/servers/postTest",
+	.run = post_test,
+	.shape = "PostTest",
+	.doc = "Echo of body and headers, for a peer's connection test",
+};
+const struct endpoint ep_events_filter_ids = {
+	.methods = HTTP_POST,
+	.path = "/events/filterEventIdsForPush",
+	.auth = perm_sync,
+	.body_cap = CANDIDATES_BODY_MAX,
+	.run = filter_event_ids,
+	.shape = "Uuids",
+	.doc = "Which of these events this node would take from the peer",
+};
