@@ -1,5 +1,6 @@
 /*
- * publisher.c - a thread that runs feedout_update() for each feed audience.
+ * publisher.c - a thread that runs feedout_update() for each feed audience. It stands back behind
+ * those who wait for an answer: a lower priority, and as much rest as work.
  */
 #include "main/publisher.h"
 
@@ -7,14 +8,19 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "feeds/out/feedout.h"
 
 /* An embargo opens within a second, a fifth of which is the opening itself. */
 #define TICK_MS 400
+#define REST_MAX_MS 60000
+#define NICE 10 /* about a tenth of a core that others want too */
 
 struct publisher {
 	const struct egress_env *env;
@@ -75,26 +81,41 @@ static bool log_grew(struct publisher *p)
 	return store_read(p->env->store, &t, &f) == ERR_OK && store_seq(t) != p->seq;
 }
 
+/* Wait for a tick or as long as the last update took, for changes to gather; for a rescan not. */
+static void rest(struct publisher *p, int64_t worked_ms)
+{
+	int64_t ms = MIN(MAX(worked_ms, TICK_MS), REST_MAX_MS);
+	struct timespec t;
+	int rc = 0;
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	while (!rc && !atomic_load(&p->stop) && !p->rescan)
+		rc = pthread_cond_timedwait(&p->wake, &p->lock, &t);
+}
+
 static void *run(void *arg)
 {
 	struct publisher *p = arg;
 	pthread_setname_np(pthread_self(), "publisher");
+	/* on Linux this is for the thread alone */
+	if (setpriority(PRIO_PROCESS, (id_t)gettid(), NICE) < 0)
+		log_debug("feeds", "publisher keeps its priority");
 	pthread_mutex_lock(&p->lock);
 	while (!atomic_load(&p->stop)) {
 		bool full = p->rescan;
 		p->rescan = false;
 		pthread_mutex_unlock(&p->lock);
+		int64_t begun = clock_boot_ms();
 		if (full || log_grew(p))
 			update_all(p, full);
+		int64_t worked = clock_boot_ms() - begun;
 		pthread_mutex_lock(&p->lock);
-		if (!atomic_load(&p->stop) && !p->rescan) {
-			struct timespec t;
-			clock_gettime(CLOCK_REALTIME, &t);
-			t.tv_nsec += TICK_MS * 1000000L;
-			t.tv_sec += t.tv_nsec / 1000000000L;
-			t.tv_nsec %= 1000000000L;
-			pthread_cond_timedwait(&p->wake, &p->lock, &t);
-		}
+		rest(p, worked);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;

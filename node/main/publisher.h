@@ -1,6 +1,6 @@
 /*
  * publisher.h - keeps the feed folders of the policy's feed audiences current: one folder each below
- * feeds_dir, brought up to date about a second after the change log has grown.
+ * feeds_dir, brought up to date about a second after the change log has grown, under load later.
  */
 #pragma once
 
