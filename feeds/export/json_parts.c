@@ -206,15 +206,14 @@ static void sg_orgs(struct buf *b, const struct misp_sg *g, bool ids)
 
 static void sg_servers(struct buf *b, const struct misp_sg *g, bool ids)
 {
-	bool first = true;
+	uint64_t n = 0;
 	LIT(b, ",\"SharingGroupServer\":[");
 	LIST_EACH(s, g->servers, struct misp_sgserver) {
-		if (!first)
+		if (n++)
 			buf_putc(b, ',');
-		first = false;
 		size_t at = open_obj(b);
 		if (ids) {
-			jp_num(b, "id", s->server_id);
+			jp_num(b, "id", n);
 			jp_num(b, "sharing_group_id", g->id);
 			jp_num(b, "server_id", s->server_id);
 		}

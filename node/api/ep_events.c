@@ -203,7 +203,6 @@ static enum err events_view(struct http_req *r, struct fail *f)
 		.no_local_tags = asked(r, body, "excludeLocalTags", false),
 		.no_reports = asked(r, body, "noEventReports", false),
 		.no_proposals = asked(r, body, "noShadowAttributes", false),
-		.sg_reference_only = asked(r, body, "sgReferenceOnly", false),
 	};
 	o.no_related = !o.correlations;
 	o.to_ids = str_is(rest_param(r, body, "toIDS"), "1") ? 2 : 0;

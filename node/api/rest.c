@@ -318,7 +318,6 @@ enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 	eq.opts.no_reports = o->no_reports;
 	eq.opts.no_proposals = o->no_proposals;
 	eq.opts.no_related = o->no_related;
-	eq.opts.sg_reference_only = o->sg_reference_only;
 	TRY(rest_view(r, &v, f));
 	TRY(egress_search(&v, &eq, NULL, NULL, &s, f));
 	rest_sealed(r, &s, "application/json; charset=UTF-8");

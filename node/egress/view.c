@@ -59,9 +59,39 @@ const struct misp_tag *view_tag(struct view *v, uint64_t id)
 	return cached(v, &v->tags, T_TAG, &desc_misp_tag, id);
 }
 
+/* What a group's numbers stand for, for those who read it elsewhere. */
+static void sg_names(struct view *v, struct misp_sg *g)
+{
+	const struct misp_org *owner = view_org(v, g->org_id);
+	struct misp_org *copy = owner ? ARENA_NEW(v->arena, struct misp_org) : NULL;
+	if (copy) {
+		*copy = *owner;
+		g->organisation = (struct entity_list){copy, 1};
+	}
+	LIST_EACH(o, g->orgs, struct misp_sgorg) {
+		const struct misp_org *org = view_org(v, o->org_id);
+		if (!org)
+			continue;
+		o->uuid = org->uuid;
+		o->name = org->name;
+	}
+	LIST_EACH(s, g->servers, struct misp_sgserver) {
+		struct misp_peer p;
+		s->url = s->name = s->server_id ? STR("") : v->env->base_url;
+		if (s->server_id && store_get(v->txn, T_PEER, s->server_id, NULL, &p) == ERR_OK) {
+			s->url = arena_str(v->arena, p.url);
+			s->name = arena_str(v->arena, p.name);
+		}
+	}
+}
+
 const struct misp_sg *view_sg(struct view *v, uint64_t id)
 {
-	return cached(v, &v->groups, T_SG, &desc_misp_sg, id);
+	const struct misp_sg *g = cached(v, &v->groups, T_SG, &desc_misp_sg, id);
+	/* fresh from the store: only then is the owner's row not there */
+	if (g && !g->organisation.n)
+		sg_names(v, (struct misp_sg *)(uintptr_t)g);
+	return g;
 }
 
 const struct misp_user *view_user(struct view *v, uint64_t id)

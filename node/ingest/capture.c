@@ -98,6 +98,13 @@ enum err ingest_capture_tags(struct ingest_ctx *c, struct store_wtxn *w, struct 
 	return ERR_OK;
 }
 
+static struct str now_text(struct arena *a)
+{
+	struct clock_civil now = clock_to_civil(clock_now());
+	return arena_printf(a, "%04d-%02d-%02d %02d:%02d:%02d", now.year, now.month, now.day,
+			    now.hour, now.minute, now.second);
+}
+
 /* ---- organisations ---- */
 
 /* A free name: the wanted one, or with _N behind it when another organisation has it. */
@@ -143,11 +150,8 @@ enum err ingest_org_capture(struct store_wtxn *w, const struct misp_org *o, bool
 	TRY(free_name(w, a, want, &org.name));
 	if (uuid_is_nil(org.uuid))
 		org.uuid = uuid_random();
-	struct clock_civil now = clock_to_civil(clock_now());
 	org.local = local;
-	org.date_created = org.date_modified =
-		arena_printf(a, "%04d-%02d-%02d %02d:%02d:%02d", now.year, now.month, now.day,
-			     now.hour, now.minute, now.second);
+	org.date_created = org.date_modified = now_text(a);
 	*id = org.id = store_new_row_id(w, T_ORG);
 	TRY(store_put(w, T_ORG, *id, &org, f));
 	struct change ch = {.op = CHANGE_ADD,
@@ -178,6 +182,17 @@ static bool sg_allowed(const struct misp_sg *g, const struct admit_facts *facts)
 	LIST_EACH(s, g->servers, struct misp_sgserver)
 		server |= s->server_id == 0 && s->head.has;
 	return member && server;
+}
+
+/* May the caller's organisation use it (sync-protocol.md 6.4)? */
+static bool sg_usable(const struct misp_sg *g, const struct admit_facts *facts)
+{
+	bool usable = facts->site_admin || (facts->org_id && g->org_id == facts->org_id);
+	LIST_EACH(s, g->servers, struct misp_sgserver)
+		usable |= s->server_id == 0 && s->all_orgs;
+	LIST_EACH(o, g->orgs, struct misp_sgorg)
+		usable |= o->org_id == facts->org_id && facts->org_id;
+	return usable;
 }
 
 static enum err sg_members(struct store_wtxn *w, struct arena *a, const struct misp_sg *in,
@@ -234,14 +249,19 @@ enum err ingest_sg_capture(struct store_wtxn *w, const struct misp_sg *g,
 	if (e == ERR_OK) {
 		TRY(store_get(store_view(w), T_SG, *id, a, &row));
 		TRY(entity_copy(a, &desc_misp_sg, &row, &row));
+		/* who is not in it cannot get in by naming it: stricter than MISP, where a sync
+		   user joins any group of which it knows the UUID */
+		if (facts->push && !sg_usable(&row, facts) && row.sync_user_id != facts->user_id)
+			return fail(f, ERR_PERM, "sharing group may not be used");
 		bool newer = !g->modified.n || str_cmp(g->modified, row.modified) > 0;
 		if (!newer || !(facts->site_admin || (facts->perm_sync && !row.local)))
 			return ERR_OK;
 		row.name = g->name.n ? g->name : row.name;
-		row.releasability = g->releasability;
-		row.description = g->description;
-		row.modified = g->modified;
-		row.roaming = g->roaming;
+		row.releasability = g->releasability.p ? g->releasability : row.releasability;
+		row.description = g->description.p ? g->description : row.description;
+		row.modified = g->modified.n ? g->modified : now_text(a);
+		if (g->modified.n)
+			row.roaming = g->roaming;
 		changed = true;
 	} else {
 		if (!g->name.n || !sg_allowed(g, facts))
@@ -250,6 +270,10 @@ enum err ingest_sg_capture(struct store_wtxn *w, const struct misp_sg *g,
 		row.orgs = row.servers = (struct entity_list){0};
 		row.local = false;
 		row.active = true;
+		if (!row.created.n)
+			row.created = now_text(a);
+		if (!row.modified.n)
+			row.modified = now_text(a);
 		row.org_id = facts->org_id;
 		row.sync_user_id = facts->perm_sync ? facts->user_id : 0;
 		if (uuid_is_nil(row.uuid))
@@ -275,17 +299,6 @@ enum err ingest_sg_capture(struct store_wtxn *w, const struct misp_sg *g,
 			    .uuid = row.uuid,
 			    .time = clock_now()};
 	return store_change(w, &ch, f);
-}
-
-/* May the caller's organisation use it (sync-protocol.md 6.4)? */
-static bool sg_usable(const struct misp_sg *g, const struct admit_facts *facts)
-{
-	bool usable = facts->site_admin || (facts->org_id && g->org_id == facts->org_id);
-	LIST_EACH(s, g->servers, struct misp_sgserver)
-		usable |= s->server_id == 0 && s->all_orgs;
-	LIST_EACH(o, g->orgs, struct misp_sgorg)
-		usable |= o->org_id == facts->org_id && facts->org_id;
-	return usable;
 }
 
 enum err ingest_facts_groups(const struct ingest_env *env, struct raw_event *raw,
