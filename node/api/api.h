@@ -21,8 +21,9 @@ struct api {
 	struct str key_secret; /* HMAC key under which API keys are stored */
 	bool (*ready)(void *user, struct buf *why); /* for /readyz */
 	void (*metrics)(void *user, struct buf *out); /* Prometheus text */
-	enum err (*reload)(void *user, struct fail *f); /* policy and certificates */
+	const char *(*clock_alarm)(void *user); /* why embargoes stay shut; "fine" when they do not */
 	void (*clock_accept)(void *user); /* the operator vouches for the wall clock */
+	enum err (*reload)(void *user, struct fail *f); /* policy and certificates */
 	void *user;
 	size_t max_event_bytes; /* largest document taken */
 	const char *feeds_dir; /* published feeds, or NULL */

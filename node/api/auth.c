@@ -4,6 +4,8 @@
  */
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <grp.h>
+#include <pwd.h>
 
 #include "api/rest.h"
 #include "base/clock.h"
@@ -188,9 +190,39 @@ static enum err by_socket(struct http_req *r, const struct store_rtxn *t, struct
 	return load(r, t, 1, u, f);
 }
 
+/* By primary or further group. The daemon reads the system's lists at each request over the socket
+   that is neither root's nor its own, so that a removed member is out at once. */
+static bool in_group(uid_t uid, gid_t gid, const char *name)
+{
+	char room[16384], more[16384];
+	struct group g, *found = NULL;
+	struct passwd pw, *who = NULL;
+	gid_t groups[256];
+	int n = (int)ARRAY_LEN(groups);
+	if (getgrnam_r(name, &g, room, sizeof(room), &found) != 0 || !found)
+		return false;
+	if (gid == g.gr_gid)
+		return true;
+	if (getpwuid_r(uid, &pw, more, sizeof(more), &who) != 0 || !who ||
+	    getgrouplist(pw.pw_name, pw.pw_gid, groups, &n) < 0)
+		return false;
+	for (int i = 0; i < n; i++)
+		if (groups[i] == g.gr_gid)
+			return true;
+	return false;
+}
+
+/* Over the socket: root, the daemon's own user, and members of socket_group. The file's permissions
+   say the same; this holds also when somebody has loosened those. */
 static bool local_allowed(const struct http_req *r)
 {
-	return r->peer.is_unix;
+	const struct http_peer *p = &r->peer;
+	const struct conf *c = api_of(r)->conf;
+	if (!p->is_unix)
+		return false;
+	if (p->uid == 0 || p->uid == geteuid())
+		return true;
+	return c && c->socket_group && in_group(p->uid, p->gid, c->socket_group);
 }
 
 enum err api_auth(struct http_req *r, struct fail *f)

@@ -187,7 +187,25 @@ static enum err policy_reload_run(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
-/* ---- the clock of embargoes ---- */
+/* ---- the clock that opens embargoes ---- */
+
+static enum err clock_show(struct http_req *r, struct fail *f)
+{
+	struct api *api = api_of(r);
+	struct buf b = BUF(1 << 16);
+	struct jsonw w = jsonw_on(&b);
+	bool trusted = true;
+	(void)f;
+	int64_t now = api->egress.now(api->egress.user, &trusted);
+	jsonw_obj(&w);
+	JSONW_KV(&w, jsonw_int, "now", now);
+	JSONW_KV(&w, jsonw_int, "wall", clock_now());
+	JSONW_KV(&w, jsonw_bool, "trusted", trusted);
+	JSONW_KV(&w, jsonw_c, "alarm", api->clock_alarm(api->user));
+	jsonw_obj_end(&w);
+	rest_answer(r, 200, &b);
+	return ERR_OK;
+}
 
 static enum err clock_accept_run(struct http_req *r, struct fail *f)
 {
@@ -300,6 +318,14 @@ const struct endpoint ep_tocsin_policy_reload = {
 	.run = policy_reload_run,
 	.shape = "Saved",
 	.doc = "Read the policy file again; one that does not parse changes nothing",
+};
+const struct endpoint ep_tocsin_clock = {
+	.methods = HTTP_GET,
+	.path = "/tocsin/clock",
+	.auth = perm_site_admin,
+	.run = clock_show,
+	.shape = "Clock",
+	.doc = "The clock that opens embargoes, and whether it is trusted",
 };
 const struct endpoint ep_tocsin_clock_accept = {
 	.methods = HTTP_POST,

@@ -54,6 +54,9 @@ int cmd_feed_add(struct cli *c)
 		return cli_print_json(j);
 	cli_say(c, "feed %.*s added; now: tocsin feed fetch %.*s",
 		STR_ARG(cli_text_in(c, j, "Feed", "id")), STR_ARG(cli_text_in(c, j, "Feed", "id")));
+	if (str_is(cli_text_in(c, j, "Feed", "input_source"), "local"))
+		cli_say(c, "The daemon is confined: name the folder under `readable` in tocsin.yaml, or "
+			   "take it in with `tocsin import`.");
 	return CLI_OK;
 }
 

@@ -253,6 +253,12 @@ static bool own_derived(void *user, const struct store_rtxn *t, struct uuid u)
 	return derived_find(n->derived, t, n->api.egress.host_org, u, 0, true, &id) == ERR_OK;
 }
 
+static const char *clock_alarm(void *user)
+{
+	struct node *n = user;
+	return guarded_clock_alarm(n->clock);
+}
+
 static void clock_accept(void *user)
 {
 	guarded_clock_accept(((struct node *)user)->clock);
@@ -268,6 +274,7 @@ static void fill_api(struct node *n)
 	a->ready = is_ready;
 	a->metrics = print_metrics;
 	a->reload = reload;
+	a->clock_alarm = clock_alarm;
 	a->clock_accept = clock_accept;
 	a->feeds_dir = conf_feeds_dir(n->conf);
 	a->conf = n->conf;
