@@ -12,6 +12,8 @@ const struct exporter *const export_rows[] = {
 
 const struct exporter *export_find(struct str name)
 {
+	if (str_is(name, "download"))
+		name = STR("json"); /* of old clients */
 	for (const struct exporter *const *e = export_rows; *e; e++)
 		if (str_is(name, (*e)->name))
 			return *e;

@@ -48,10 +48,12 @@ struct export_run {
 struct exporter {
 	const char *name; /* returnFormat */
 	const char *media; /* Content-Type without charset */
-	const char *type_name; /* extension in event scope file names */
+	const char *type_name; /* X-Response-Format, and extension in event scope file names */
+	const char *event_type_name; /* in event scope, where that differs; else NULL */
 	const char *doc;
 	unsigned scopes;
 	bool restrictive; /* defaults to to_ids=1 and published=1 */
+	const char *const *types; /* attribute scope: searches only these by itself; NULL: all */
 	size_t state_size;
 	/* Each may be NULL. Errors break the transfer off. */
 	enum err (*begin)(struct export_run *r);

@@ -64,7 +64,8 @@ static enum err text_element(struct export_run *r, const struct rel_event *e,
 const struct exporter export_text = {
 	.name = "text",
 	.media = "text/plain",
-	.type_name = "text",
+	.type_name = "txt",
+	.event_type_name = "text",
 	.doc = "distinct values, one a line",
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.restrictive = true,
@@ -220,6 +221,8 @@ static enum err hosts_element(struct export_run *r, const struct rel_event *e,
 	return line(r, el->attr->value);
 }
 
+static const char *const hosts_types[] = {"domain", NULL};
+
 const struct exporter export_hosts = {
 	.name = "hosts",
 	.media = "text/plain",
@@ -227,6 +230,7 @@ const struct exporter export_hosts = {
 	.doc = "domains as a hosts file",
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.restrictive = true,
+	.types = hosts_types,
 	.state_size = sizeof(struct lines_state),
 	.begin = hosts_begin,
 	.event = event_count,
@@ -261,12 +265,16 @@ static enum err netfilter_element(struct export_run *r, const struct rel_event *
 	return buf_err(b);
 }
 
+static const char *const netfilter_types[] = {"ip-dst",	"ip-src",      "domain|ip",
+					      "ip-dst|port", "ip-src|port", NULL};
+
 const struct exporter export_netfilter = {
 	.name = "netfilter",
 	.media = "text/plain",
 	.type_name = "txt",
 	.doc = "iptables commands that drop addresses",
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
+	.types = netfilter_types,
 	.event = event_count,
 	.element = netfilter_element,
 };

@@ -82,7 +82,9 @@ static void headers(struct http_req *r, const struct exporter *x, const struct q
 	/* search counts as MISP does (search.h) */
 	reply_header_u64(r, "X-Result-Count", found->total);
 	reply_header(r, "X-Export-Module-Used", str_c(x->name));
-	reply_header(r, "X-Response-Format", str_c(x->type_name));
+	const char *type = q->scope == SCOPE_EVENTS && x->event_type_name ? x->event_type_name
+									 : x->type_name;
+	reply_header(r, "X-Response-Format", str_c(type));
 	if (q->scope == SCOPE_ATTRIBUTES || q->scope == SCOPE_EVENTS)
 		reply_header(r, "X-Skipped-Elements-Count", STR("0"));
 	if (q->scope == SCOPE_EVENTS) {
@@ -91,8 +93,26 @@ static void headers(struct http_req *r, const struct exporter *x, const struct q
 			id = q->eventid.any.v[0];
 		reply_header(r, "Content-Disposition",
 			     arena_printf(r->arena, "attachment; filename=\"misp.event.%.*s.%s\"",
-					  STR_ARG(id), x->type_name));
+					  STR_ARG(id), type));
 	}
+}
+
+/* A format that says little searches for what it can say, unless the caller names types. */
+static enum err only_types(struct http_req *r, const struct exporter *x, struct query *q)
+{
+	uint32_t n = 0;
+	if (q->scope != SCOPE_ATTRIBUTES || !x->types || q->type.set)
+		return ERR_OK;
+	while (x->types[n])
+		n++;
+	q->type.any.v = ARENA_ARRAY(r->arena, struct str, n);
+	if (!q->type.any.v)
+		return ERR_LIMIT;
+	for (uint32_t i = 0; i < n; i++)
+		q->type.any.v[i] = str_c(x->types[i]);
+	q->type.any.n = n;
+	q->type.set = true;
+	return ERR_OK;
 }
 
 static enum err restsearch(struct http_req *r, enum search_scope scope, struct fail *f)
@@ -127,8 +147,9 @@ static enum err restsearch(struct http_req *r, enum search_scope scope, struct f
 		reply_error(r, 404, "Invalid output format.");
 		return ERR_OK;
 	}
+	TRY(only_types(r, x, q));
 	if (x->restrictive && !q->to_ids_given)
-		q->to_ids = 2;
+		q->to_ids = q->to_ids_output = 2;
 	if (x->restrictive && !q->published_given)
 		q->published = 2;
 	struct egress_query eq = {.query = q, .exporter = x, .opts = rest_export_opts(r, xscope)};
