@@ -11,6 +11,7 @@
 #define HITS_MAX 100
 #define VALUE_MAX 65535
 #define LOOKUP_BODY_MAX (64u << 20)
+#define LOOKUP_SHORT 1024 /* looked up faster than handed to a worker */
 
 /* {"value":..,"hits":N,"more":bool,"first_event":..} of one value. */
 static enum err lookup_one(struct http_req *r, struct view *v, struct str value, struct buf *out,
@@ -132,6 +133,7 @@ const struct endpoint ep_values_lookup = {
 	.methods = HTTP_POST,
 	.path = "/values/lookup",
 	.body_cap = LOOKUP_BODY_MAX,
+	.inline_max = LOOKUP_SHORT,
 	.run = lookup_post,
 	.shape = "Lookup lines",
 	.doc = "Which of these values are known? JSON list, NDJSON or plain lines (our own)",

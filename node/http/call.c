@@ -182,10 +182,19 @@ static void run_job(struct task *t, bool dropped)
 	call_drop(c);
 }
 
+static bool is_inline(const struct http_call *c)
+{
+	const struct endpoint *ep = c->req.ep;
+
+	if (c->coding != CODING_IDENTITY || ep->flags & EP_STREAM_BODY)
+		return false;
+	return ep->flags & EP_INLINE || (c->req.body.n && c->req.body.n <= ep->inline_max);
+}
+
 void call_dispatch(struct http_call *c)
 {
 	call_hold(c);
-	if ((c->req.ep->flags & EP_INLINE) && c->coding == CODING_IDENTITY) {
+	if (is_inline(c)) {
 		call_run(c);
 		call_drop(c);
 		return;
