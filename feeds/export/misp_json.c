@@ -15,6 +15,7 @@ struct json_state {
 	enum section section;
 	bool section_empty;
 	bool object_open, object_empty;
+	uint64_t live; /* attributes written that are not deleted */
 };
 
 static struct buf *out(struct export_run *r)
@@ -72,7 +73,8 @@ static void event_scalars(struct buf *b, const struct rel_event *re)
 	jp_str(b, "info", e->info);
 	jp_bool(b, "published", e->published);
 	jp_uuid(b, "uuid", e->uuid);
-	jp_num(b, "attribute_count", e->attribute_count);
+	if (!re->count_open)
+		jp_num(b, "attribute_count", e->attribute_count);
 	jp_num(b, "analysis", e->analysis);
 	jp_time(b, "timestamp", e->timestamp);
 	jp_num(b, "distribution", e->distribution);
@@ -283,6 +285,7 @@ static enum err element_in_event(struct export_run *r, const struct rel_event *r
 			comma(b, &st->section_empty);
 		}
 		attr_in_event(b, re, el);
+		st->live += !el->attr->deleted;
 		seal_count(r->out, 0, 1);
 		break;
 	case EL_PROPOSAL:
@@ -347,6 +350,8 @@ static enum err json_event_end(struct export_run *r, const struct rel_event *re)
 		object_close(b, st);
 		buf_putc(b, ']');
 	}
+	if (re->count_open)
+		jp_num(b, "attribute_count", st->live);
 	if (re->ids && !r->opts->no_related)
 		related(b, re);
 	LIT(b, ",\"Galaxy\":");

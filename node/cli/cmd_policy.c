@@ -78,11 +78,12 @@ static int show(struct cli *c, const json_t *j)
 int cmd_explain(struct cli *c)
 {
 	OWN(json) json_t *j = NULL;
-	if (cli_want_args(c, 2, 2))
+	const char *to = cli_opt(c, "to");
+	if (to ? cli_want_args(c, 1, 1) : cli_want_args(c, 2, 2))
 		return CLI_USAGE;
 	json_t *q = json_object();
 	json_object_set_new(q, "event", json_string(c->argv[0]));
-	json_object_set_new(q, "to", json_string(c->argv[1]));
+	json_object_set_new(q, "to", json_string(to ? to : c->argv[1]));
 	int code = call_json(c, "POST", STR("/tocsin/explain"), q, &j);
 	if (code != CLI_OK)
 		return code;

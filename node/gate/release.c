@@ -90,6 +90,7 @@ static void count_for(struct released *r, const struct gate_subject *s)
 	if (r->st.misp || r->st.sees_all || r->st.owner)
 		return;
 	r->head.attribute_count = s->has_count ? s->visible_attributes : 0;
+	r->out.count_open = !s->has_count;
 }
 
 static void creator_for(struct released *r, const struct gate_subject *s)

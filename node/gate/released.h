@@ -20,6 +20,7 @@ struct rel_event {
 	const struct misp_sg *sharing_group; /* NULL when dropped or none */
 	bool ids; /* may local numeric ids be shown (operator, members, MISP peers)? */
 	bool show_creator_email;
+	bool count_open; /* attribute_count is not known before all have been asked for */
 	/* galaxy clusters named by the tags that are left */
 	const struct rel_cluster *clusters;
 	uint32_t n_clusters;

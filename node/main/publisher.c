@@ -129,6 +129,7 @@ enum err publisher_start(const struct egress_env *env, const char *feeds_dir,
 	if (!p)
 		return fail(f, ERR_NOMEM, "no memory");
 	p->env = env;
+	p->seq = UINT64_MAX; /* the folders have not been looked at yet */
 	snprintf(p->dir, sizeof(p->dir), "%s", feeds_dir);
 	if (mkdir(p->dir, 0755) < 0 && errno != EEXIST) {
 		free(p);
