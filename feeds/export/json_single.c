@@ -135,6 +135,45 @@ const struct exporter export_attr_saved = {
 	.end = saved_end,
 };
 
+/* ---- a bare list of attributes: attributes/index ---- */
+
+static enum err list_begin(struct export_run *r)
+{
+	buf_putc(out(r), '[');
+	return buf_err(out(r));
+}
+
+static enum err list_element(struct export_run *r, const struct rel_event *re,
+			     const struct rel_element *el)
+{
+	struct buf *b = out(r);
+	(void)re;
+	if (el->kind != EL_ATTR)
+		return ERR_OK;
+	if (r->n++)
+		buf_putc(b, ',');
+	attr_row(b, el->attr, true);
+	buf_putc(b, '}');
+	return buf_err(b);
+}
+
+static enum err list_end(struct export_run *r)
+{
+	buf_putc(out(r), ']');
+	return buf_err(out(r));
+}
+
+const struct exporter export_attr_list = {
+	.name = ".attributes",
+	.media = "application/json",
+	.type_name = "json",
+	.doc = "a list of attributes, as attributes/index answers",
+	.scopes = EXPORT_ATTRIBUTES,
+	.begin = list_begin,
+	.element = list_element,
+	.end = list_end,
+};
+
 /* ---- one object ---- */
 
 static void object_row(struct buf *b, const struct misp_object *o)

@@ -6,6 +6,7 @@
 #include "api/upload.h"
 
 #define ATTR_BODY_MAX (1ull << 30)
+#define INDEX_PAGE 60 /* MISP's default */
 
 /* Send attributes by id through the gate. */
 static enum err answer_attrs(struct http_req *r, const char *exporter,
@@ -216,6 +217,31 @@ static enum err attributes_restore(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
+/* A page of all that the caller may see, in the order of ids. */
+static enum err attributes_index(struct http_req *r, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	OWN(sealed) struct sealed *s = NULL;
+	struct query *q = ARENA_NEW(r->arena, struct query);
+	json_t *body;
+	if (rest_json(r, NULL, &body, f) != ERR_OK)
+		return ERR_OK;
+	if (!q)
+		return fail(f, ERR_NOMEM, "no memory");
+	q->scope = SCOPE_ATTRIBUTES;
+	if (!str_u64(rest_param(r, body, "limit"), &q->limit) || !q->limit)
+		q->limit = INDEX_PAGE;
+	if (!str_u64(rest_param(r, body, "page"), &q->page) || !q->page)
+		q->page = 1;
+	struct egress_query eq = {.query = q,
+				  .exporter = export_find(STR(".attributes")),
+				  .opts = rest_export_opts(r, EXPORT_ATTRIBUTES)};
+	TRY(rest_view(r, &v, f));
+	TRY(egress_search(&v, &eq, NULL, NULL, &s, f));
+	rest_sealed(r, &s, "application/json; charset=UTF-8");
+	return ERR_OK;
+}
+
 static enum err begin_attrs(struct http_req *r, struct fail *f)
 {
 	return upload_begin(r, RAW_ATTRS, f);
@@ -267,4 +293,11 @@ const struct endpoint ep_attributes_restore = {
 	.run = attributes_restore,
 	.shape = "Redirect",
 	.doc = "Bring a softly deleted attribute back",
+};
+const struct endpoint ep_attributes_index = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/attributes/index",
+	.run = attributes_index,
+	.shape = "Attributes",
+	.doc = "Attributes page by page",
 };

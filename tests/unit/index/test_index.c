@@ -190,6 +190,89 @@ static void damage(struct seed *sd)
 	index_close(ix);
 }
 
+/* ---- what carries a tag ---- */
+
+struct tally {
+	struct store_rtxn *t;
+	uint64_t n, with_tag, tag;
+	bool known;
+};
+
+static bool tally_one(void *user, uint64_t event_id)
+{
+	struct tally *y = user;
+	struct misp_event e;
+	struct arena *a = arena_new(1 << 20);
+
+	y->n++;
+	y->known &= store_get(y->t, T_EVENT, event_id, a, &e) == ERR_OK;
+	LIST_EACH(ref, e.tags, struct misp_tagref)
+		y->with_tag += ref->tag_id == y->tag;
+	arena_free(a);
+	return true;
+}
+
+/* The truth: live attributes and events with the tag, counted in the store. */
+static void tagged_in_store(struct store_rtxn *t, uint64_t tag, uint64_t *attrs, uint64_t *events)
+{
+	struct arena *a = arena_new(8 << 20);
+	struct misp_event e;
+	uint64_t id = 0;
+
+	*attrs = *events = 0;
+	while (store_next(t, T_EVENT, &id, a, &e) == ERR_OK) {
+		struct store_el_iter *it = NULL;
+		struct el_key from = {.body = e.body}, key;
+		struct misp_attr row;
+
+		LIST_EACH(ref, e.tags, struct misp_tagref)
+			*events += ref->tag_id == tag;
+		if (store_el_iter_new(t, EL_ATTR, from, false, &it) != ERR_OK)
+			bail_out("iterator");
+		while (store_el_iter_next(it, a, &key, &row) == ERR_OK) {
+			bool has = false; /* the seed may name a tag twice */
+
+			LIST_EACH(ref, row.tags, struct misp_tagref)
+				has |= ref->tag_id == tag;
+			*attrs += has && !row.deleted;
+		}
+		store_el_iter_free(it);
+		arena_reset(a);
+	}
+	arena_free(a);
+}
+
+static void tagged(struct seed *sd)
+{
+	struct index *ix = open_index(sd);
+	struct store_rtxn *t = NULL;
+	struct fail f = {0};
+	uint64_t sum = 0;
+	bool attrs_ok = true, events_ok = true, known = true;
+
+	if (store_read(sd->s, &t, &f) != ERR_OK)
+		bail_out("read");
+	for (uint64_t tag = 1; tag <= SEED_TAGS; tag++) {
+		struct tally a = {t, 0, 0, tag, true}, e = a;
+		uint64_t attrs, events;
+
+		tagged_in_store(t, tag, &attrs, &events);
+		if (index_tagged(ix, tag, false, tally_one, &a) != ERR_OK ||
+		    index_tagged(ix, tag, true, tally_one, &e) != ERR_OK)
+			bail_out("index_tagged");
+		attrs_ok &= a.n == attrs;
+		events_ok &= e.with_tag == events;
+		known &= a.known && e.known;
+		sum += attrs + events;
+	}
+	ok(sum > 0, "the seed tags something");
+	ok(attrs_ok, "live attributes with a tag are found, once each, deleted ones not");
+	ok(events_ok, "events with a tag are all found");
+	ok(known, "and none that is gone");
+	store_read_end(t);
+	index_close(ix);
+}
+
 /* ---- look-ups ------------------------------------------------------------------------------- */
 
 struct ask {
@@ -352,6 +435,7 @@ int main(void)
 	seed_open(&sd, 20250601);
 	follow(&sd);
 	lookups(&sd);
+	tagged(&sd);
 	damage(&sd);
 	beside(&sd);
 	seed_close(&sd);
