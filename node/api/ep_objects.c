@@ -207,9 +207,11 @@ static enum err objects_delete(struct http_req *r, struct fail *f)
 	OWN(view) struct view *v = NULL;
 	TRY(rest_view(r, &v, f));
 	enum err err = view_object(v, req_arg(r, "id"), r->arena, &e, &o, &why);
+	bool as_misp = view_is_whole(v);
 	view_close(MOVE(v));
-	/* MISP tells strangers that it is there if they may see the event, even when not the object */
-	if (err != ERR_OK && e.id && !rest_may_modify(r, &e)) {
+	/* MISP tells strangers that it is there if they may see the event, even when not the object;
+	   with its rules alone so do we */
+	if (err != ERR_OK && as_misp && e.id && !rest_may_modify(r, &e)) {
 		reply_error(r, 403, "You do not have permission to do that.");
 		return ERR_OK;
 	}

@@ -22,28 +22,31 @@ struct counter {
 	bool of_events, last_visible;
 };
 
-static bool has_tag(const struct misp_event *e, uint64_t tag_id)
+static bool has_tag(const struct counter *c, const struct misp_event *e)
 {
 	LIST_EACH(t, e->tags, struct misp_tagref)
-		if (t->tag_id == tag_id)
+		if (t->tag_id == c->tag_id && c->vis.tag(c->vis.user, e, t))
 			return true;
 	return false;
 }
 
-static bool count_one(void *user, uint64_t event_id)
+/* MISP counts all attributes of an event that the caller may see; who gets a part, that part. */
+static bool count_one(void *user, uint64_t event_id, uint64_t object_id, uint64_t attr_id)
 {
 	struct counter *c = user;
 	struct misp_event e;
-	if (event_id != c->last_event) {
-		struct arena_mark m = arena_mark(c->arena);
-		c->last_event = event_id;
-		c->last_visible = store_get(view_txn(c->v), T_EVENT, event_id, c->arena, &e) ==
-					  ERR_OK &&
-				  (!c->of_events || has_tag(&e, c->tag_id)) &&
-				  c->vis.event(c->vis.user, &e);
-		arena_rewind(c->arena, m);
+	bool whole = c->of_events || view_is_whole(c->v);
+	if (event_id == c->last_event && (whole || !c->last_visible)) {
+		c->n += c->last_visible;
+		return true;
 	}
-	c->n += c->last_visible;
+	struct arena_mark m = arena_mark(c->arena);
+	c->last_event = event_id;
+	c->last_visible = store_get(view_txn(c->v), T_EVENT, event_id, c->arena, &e) == ERR_OK &&
+			  (!c->of_events || has_tag(c, &e)) && c->vis.event(c->vis.user, &e);
+	c->n += c->last_visible && (whole || view_attr_tagged(c->v, &e, object_id, attr_id,
+							      c->tag_id, c->arena));
+	arena_rewind(c->arena, m);
 	return true;
 }
 
@@ -60,14 +63,29 @@ static enum err count_uses(struct http_req *r, struct view *v, uint64_t tag_id, 
 	return ERR_OK;
 }
 
-static enum err counts(struct http_req *r, struct jsonw *w, struct view *v, uint64_t tag_id)
-{
+struct uses {
 	uint64_t events, attributes;
-	TRY(count_uses(r, v, tag_id, true, &events));
-	TRY(count_uses(r, v, tag_id, false, &attributes));
-	JSONW_KV(w, jsonw_uint, "count", events);
-	JSONW_KV(w, jsonw_uint, "attribute_count", attributes);
+};
+
+/* And whether the caller may know of the tag at all. */
+static enum err uses_of(struct http_req *r, struct view *v, const struct misp_tag *tag,
+			struct uses *u, bool *listed)
+{
+	bool used_only;
+	*u = (struct uses){0};
+	*listed = view_lists_tag(v, tag, &used_only);
+	if (!*listed)
+		return ERR_OK;
+	TRY(count_uses(r, v, tag->id, true, &u->events));
+	TRY(count_uses(r, v, tag->id, false, &u->attributes));
+	*listed = !used_only || u->events || u->attributes;
 	return ERR_OK;
+}
+
+static void uses_put(struct jsonw *w, const struct uses *u)
+{
+	JSONW_KV(w, jsonw_uint, "count", u->events);
+	JSONW_KV(w, jsonw_uint, "attribute_count", u->attributes);
 }
 
 /* ---- view, list, search ---- */
@@ -90,23 +108,26 @@ static enum err tags_view(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
 	struct misp_tag tag;
+	struct uses uses;
+	bool listed;
 	if (!tag_of_path(r, 405, "Invalid Tag", &tag, f))
 		return ERR_OK;
+	TRY(rest_view(r, &v, f));
+	TRY(uses_of(r, v, &tag, &uses, &listed));
+	if (!listed) {
+		reply_error(r, 405, "Invalid Tag");
+		return ERR_OK;
+	}
 	if (r->method == HTTP_HEAD) {
 		reply_empty(r, 200);
 		return ERR_OK;
 	}
-	TRY(rest_view(r, &v, f));
 	struct buf b = BUF(1 << 20);
 	struct jsonw w = jsonw_on(&b);
 	jsonw_obj(&w);
 	shape_tag_members(&w, &tag);
-	enum err e = counts(r, &w, v, tag.id);
+	uses_put(&w, &uses);
 	jsonw_obj_end(&w);
-	if (e != ERR_OK) {
-		buf_free(&b);
-		return e;
-	}
 	rest_answer(r, 200, &b);
 	return ERR_OK;
 }
@@ -171,10 +192,15 @@ static enum err tags_index(struct http_req *r, struct fail *f)
 	jsonw_key(&w, "Tag");
 	jsonw_arr(&w);
 	for (size_t i = 0; i < n && e == ERR_OK && !req_cancelled(r); i++) {
+		struct uses uses;
+		bool listed;
+		e = uses_of(r, v, tags[i], &uses, &listed);
+		if (e != ERR_OK || !listed)
+			continue;
 		jsonw_obj(&w);
 		shape_tag_members(&w, tags[i]);
 		JSONW_KV(&w, jsonw_bool, "favourite", false);
-		e = counts(r, &w, v, tags[i]->id);
+		uses_put(&w, &uses);
 		jsonw_obj_end(&w);
 	}
 	jsonw_arr_end(&w);
@@ -219,27 +245,40 @@ static bool matches(const struct misp_tag *tag, struct str text, bool strict)
 
 static enum err tags_search(struct http_req *r, struct fail *f)
 {
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(view) struct view *v = NULL;
 	const struct misp_tag **tags;
 	json_t *body;
 	size_t n;
+	enum err e = ERR_OK;
 	if (rest_json(r, "Tag", &body, f) != ERR_OK)
 		return ERR_OK;
 	struct str text = req_arg(r, "tagname");
 	if (!text.p)
 		text = rest_param(r, body, "tagname");
-	TRY(store_read(api_of(r)->store, &t, f));
-	TRY(collect(r, t, matches, text, rest_flag(body, "strict_tagname", false), &tags, &n, f));
+	TRY(rest_view(r, &v, f));
+	TRY(collect(r, view_txn(v), matches, text, rest_flag(body, "strict_tagname", false), &tags, &n,
+		    f));
 	struct buf b = BUF(ANSWER_MAX);
 	struct jsonw w = jsonw_on(&b);
 	jsonw_arr(&w);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && e == ERR_OK; i++) {
+		struct uses uses;
+		bool listed, used_only;
+		listed = view_lists_tag(v, tags[i], &used_only);
+		if (listed && used_only)
+			e = uses_of(r, v, tags[i], &uses, &listed);
+		if (e != ERR_OK || !listed)
+			continue;
 		jsonw_obj(&w);
 		jsonw_key(&w, "Tag");
 		shape_tag(&w, tags[i]);
 		jsonw_obj_end(&w);
 	}
 	jsonw_arr_end(&w);
+	if (e != ERR_OK) {
+		buf_free(&b);
+		return e;
+	}
 	rest_answer(r, 200, &b);
 	return ERR_OK;
 }

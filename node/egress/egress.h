@@ -51,6 +51,17 @@ MUST_USE enum err view_attr(struct view *v, struct str id_or_uuid, struct arena 
 			    struct misp_event *e, struct misp_attr *attr, struct fail *f);
 MUST_USE enum err view_object(struct view *v, struct str id_or_uuid, struct arena *a,
 			      struct misp_event *e, struct misp_object *o, struct fail *f);
+/* Is the audience given what MISP's own rules say, or everything: no field cut, nothing held? */
+bool view_is_whole(const struct view *v);
+/*
+ * May this tag stand in a list of tags at all? The gate's own tags and those that the profile takes
+ * out may not. Where *used_only is set, only if the audience sees something that carries it.
+ */
+bool view_lists_tag(struct view *v, const struct misp_tag *tag, bool *used_only);
+/* Does the attribute carry the tag, and does the audience see both? */
+bool view_attr_tagged(struct view *v, const struct misp_event *e, uint64_t object_id,
+		      uint64_t attr_id, uint64_t tag_id, struct arena *a);
+
 /* Every rule for this event and the view's audience, in order, with inputs and outcome. */
 MUST_USE enum err view_explain(struct view *v, uint64_t event_id, struct arena *a,
 			       struct gate_step **steps, size_t *n, struct verdict *decided,

@@ -474,6 +474,37 @@ bool view_shows_tag(struct view *v, const struct misp_event *e, const struct mis
 	return gate_shows_tag(&v->gate, &s, &r);
 }
 
+bool view_is_whole(const struct view *v)
+{
+	return v->audience.kind == AUD_OPERATOR || v->audience.misp_rules_only;
+}
+
+bool view_lists_tag(struct view *v, const struct misp_tag *tag, bool *used_only)
+{
+	struct misp_event nothing = {0};
+	struct misp_tagref t = {.name = tag->name, .tag_id = tag->id, .exportable = tag->exportable};
+	struct gate_subject s = {.event = &nothing};
+	*used_only = !view_is_whole(v) && v->audience.kind != AUD_MEMBER;
+	return view_is_whole(v) || gate_shows_tag(&v->gate, &s, &t);
+}
+
+bool view_attr_tagged(struct view *v, const struct misp_event *e, uint64_t object_id,
+		      uint64_t attr_id, uint64_t tag_id, struct arena *a)
+{
+	struct misp_attr attr;
+	struct misp_object object;
+	bool carries = false;
+	if (store_el_get(v->txn, EL_ATTR, (struct el_key){e->body, object_id, attr_id}, a, &attr) !=
+	    ERR_OK)
+		return false;
+	if (object_id && store_el_get(v->txn, EL_OBJECT, (struct el_key){e->body, 0, object_id}, a,
+				      &object) != ERR_OK)
+		return false;
+	LIST_EACH(t, attr.tags, struct misp_tagref)
+		carries |= t->tag_id == tag_id && view_shows_tag(v, e, t);
+	return carries && attr_visible(v, e, object_id ? &object : NULL, &attr);
+}
+
 static bool tag_visible(void *user, const struct misp_event *e, const struct misp_tagref *t)
 {
 	return view_shows_tag(user, e, t);

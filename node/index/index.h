@@ -45,11 +45,12 @@ MUST_USE enum err index_el_find(struct index *ix, enum element_kind k, uint64_t 
 				uint64_t *event_id, uint64_t *parent);
 
 /*
- * What carries a tag: fn gets the event of each live attribute that has it (once for each; soft-
- * deleted ones left out), or with `events` each event that has or once had it (the event's record
+ * What carries a tag: fn gets each live attribute that has it (soft-deleted ones left out), with its
+ * event and object (0: none), or with `events` and both 0 each event that has or once had it (the event's record
  * decides). fn returning false stops.
  */
-typedef bool (*index_tagged_fn)(void *user, uint64_t event_id);
+typedef bool (*index_tagged_fn)(void *user, uint64_t event_id, uint64_t object_id,
+				uint64_t attr_id);
 MUST_USE enum err index_tagged(struct index *ix, uint64_t tag_id, bool events, index_tagged_fn fn,
 			       void *user);
 

@@ -130,7 +130,9 @@ enum err index_tagged(struct index *ix, uint64_t tag_id, bool events, index_tagg
 				continue;
 			place = v.event[n];
 		}
-		if (view_event_live(&v, place) && !fn(user, v.ev[place].id))
+		if (view_event_live(&v, place) &&
+		    !fn(user, v.ev[place].id, events ? 0 : v.row[n].object,
+			events ? 0 : v.row[n].id))
 			break;
 	}
 	index_view_end(&v);

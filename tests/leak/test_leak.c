@@ -305,10 +305,11 @@ static bool is_id(const struct buf *b, const char *digits, size_t n)
 	return n == 10 && memcmp(digits, "1750000000", 10) > 0;
 }
 
-/* The column behind the UUID that a line of CSV begins with. */
+/* In CSV: at the beginning of a line (the index), or behind the UUID that it begins with. */
 static bool is_column(const struct buf *b)
 {
-	return b->n > 38 && !memcmp(b->p + b->n - 2, "\",", 2) && b->p[b->n - 39] == '"';
+	return (b->n && b->p[b->n - 1] == '\n') ||
+	       (b->n > 38 && !memcmp(b->p + b->n - 2, "\",", 2) && b->p[b->n - 39] == '"');
 }
 
 /* OpenIOC numbers its parts with random UUIDs. */
@@ -323,7 +324,7 @@ static size_t uuid_at(const struct buf *in, size_t i)
 
 static void masked(const struct buf *in, const char *format, struct buf *out)
 {
-	bool csv = !strcmp(format, "csv"), random = !strcmp(format, "openioc");
+	bool csv = strstr(format, "csv") != NULL, random = !strcmp(format, "openioc");
 	size_t i = 0;
 	while (i < in->n) {
 		size_t n = random ? uuid_at(in, i) : 0;

@@ -1,0 +1,354 @@
+#!/usr/bin/env python3
+"""Every endpoint of a running node, asked by those who may not see everything.
+
+The rows come from `tocsind --list-endpoints`; each is called with the numbers and UUIDs of hidden and of
+visible things, by a member, a reader and a sync user of other organisations, and by nobody. Bodies,
+headers, the daemon's log, /metrics and the published feed are looked through for canaries; the table of
+who may see which is below. A call about something hidden must answer as one about nothing.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import uuid
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import node as nodelib  # noqa: E402
+
+POLICY = "use: [default]\naudiences:\n  public-feed: {kind: feed, tlp: clear, class: public, profile: indicators}\n"
+# who may see it: m(ember), r(eader), s(ync user), f(eed and everybody)
+CANARIES = {
+    "zq101zq": ("value in a clear event", "mrsf"),
+    "zq102zq": ("info of a clear event", "mr"),
+    "zq103zq": ("comment", "mr"),
+    "zq104zq": ("attribute of the own organisation", ""),
+    "zq105zq": ("object of the own organisation", ""),
+    "zq106zq": ("report of the own organisation", ""),
+    "zq107zq": ("deleted attribute", "s"),
+    "zq108zq": ("local tag", "mr"),
+    "zq109zq": ("targeting data", "mr"),
+    "zq110zq": ("creator's e-mail", ""),
+    "zq111zq": ("report", "mr"),
+    "zq112zq": ("tag that no profile but full keeps", "mr"),
+    "zq113zq": ("source of a sighting", ""),
+    "zq120zq": ("event of the own organisation", ""),
+    "zq121zq": ("event under embargo", ""),
+    "zq122zq": ("tlp:red event", "mr"),
+    "zq123zq": ("unpublished event", "mr"),
+    "embargo:": ("embargo tags", ""),
+}
+# endpoints that change users or the node itself, and would end the test's own means
+LEFT_OUT = re.compile(r"change_pw|resetauthkey|/users/edit$")
+COUNT = [0, 0]
+
+
+def ok(good, what, detail=()):
+    COUNT[0] += 1
+    COUNT[1] += not good
+    print("%sok %d - %s" % ("" if good else "not ", COUNT[0], what))
+    for line in list(detail)[:12] if not good else ():
+        print("# " + str(line)[:400].replace("\n", " "))
+
+
+def must(answer, what):
+    if answer.status != 200:
+        print("Bail out! %s: %d %s" % (what, answer.status, answer.text()[:300]))
+        sys.exit(1)
+    return answer.json()
+
+
+def attribute(value, **more):
+    return dict({"uuid": str(uuid.uuid4()), "type": "domain", "category": "Network activity",
+                 "to_ids": True, "value": value + ".example"}, **more)
+
+
+def event(token, level, tags, published=True, **more):
+    return dict({"uuid": str(uuid.uuid4()), "info": token, "distribution": level,
+                 "threat_level_id": "1", "analysis": "2", "published": published,
+                 "Tag": [{"name": t} for t in tags],
+                 "Attribute": [attribute(token, comment=token)],
+                 "EventReport": [{"name": token, "content": token, "uuid": str(uuid.uuid4())}]}, **more)
+
+
+def visible_event():
+    e = event("zq102zq", "3", ["tlp:clear", "zq:zq112zq"])
+    e["Attribute"] = [attribute("zq101zq", comment="zq103zq"),
+                      attribute("zq104zq", distribution="0", comment="zq104zq"),
+                      attribute("zq107zq"),
+                      attribute("zq109zq", type="target-org", category="Targeting data", to_ids=False)]
+    e["EventReport"] = [{"name": "zq111zq", "content": "zq111zq", "uuid": str(uuid.uuid4())},
+                        {"name": "zq106zq", "content": "zq106zq", "distribution": "0",
+                         "uuid": str(uuid.uuid4())}]
+    e["Object"] = [{"uuid": str(uuid.uuid4()), "name": "file", "meta-category": "file",
+                    "template_uuid": "688c46fb-5edb-40a3-8273-1af7923e2215", "template_version": "24",
+                    "description": "d", "distribution": "0", "comment": "zq105zq",
+                    "Attribute": [{"uuid": str(uuid.uuid4()), "type": "filename",
+                                   "category": "Payload delivery", "object_relation": "filename",
+                                   "value": "zq105zq"}]}]
+    return e
+
+
+class World:
+    def __init__(self, folder):
+        policy = os.path.join(folder, "policy.yaml")
+        with open(policy, "w") as f:
+            f.write(POLICY)
+        self.node = nodelib.Node(folder=os.path.join(folder, "node"), extra=["--policy", policy])
+        self.node.start()
+        self.admin = self.node.client()
+        owner = self.user("Alpha", "zq110zq@alpha.example", 4)
+        self.keys = {"m": self.user("Beta", "member@beta.example", 3),
+                     "r": self.user("Gamma", "reader@gamma.example", 6),
+                     "s": self.user("Delta", "sync@delta.example", 5), "nobody": None}
+        self.clients = {who: nodelib.Client(self.node.port, key) for who, key in self.keys.items()}
+        self.owner = self.node.client(owner)
+        self.shown, self.hidden = {}, {}
+        self.fill()
+
+    def user(self, org, email, role):
+        o = must(self.admin.post("/admin/organisations/add", {"name": org, "local": True}), org)
+        made = must(self.admin.post("/admin/users/add", {
+            "email": email, "org_id": o["Organisation"]["id"], "role_id": str(role),
+            "password": "Lantern-%s-keel-Harbour" % role}), email)
+        return made["User"]["authkey"]
+
+    def add(self, e, publish=True):
+        made = must(self.owner.post("/events/add", {"Event": e}), "events/add")["Event"]
+        if publish:
+            must(self.owner.post("/events/publish/" + made["id"]), "publish")
+        return made
+
+    def note(self, made, ids, everything=True):
+        """Numbers and UUIDs of an event and of its elements, by kind."""
+        ids.setdefault("event", []).append((made["id"], made["uuid"]))
+        for kind, key in (("attribute", "Attribute"), ("object", "Object")):
+            for x in made.get(key, []) if everything else ():
+                ids.setdefault(kind, []).append((x["id"], x["uuid"]))
+
+    def fill(self):
+        e = visible_event()
+        made = self.add(e)
+        self.note(made, self.shown, False)
+        by_value = {a["value"]: a for a in made["Attribute"]}
+        first = by_value["zq101zq.example"]
+        self.shown["attribute"] = [(first["id"], first["uuid"])]
+        own = by_value["zq104zq.example"]
+        self.hidden["attribute"] = [(own["id"], own["uuid"])]
+        inner = made["Object"][0]
+        self.hidden["object"] = [(inner["id"], inner["uuid"])]
+        self.hidden["attribute"].append((inner["Attribute"][0]["id"], inner["Attribute"][0]["uuid"]))
+        must(self.owner.post("/attributes/delete/" + by_value["zq107zq.example"]["id"]), "delete")
+        self.owner.post("/sightings/add/" + first["id"], {"source": "zq113zq"})
+        must(self.admin.post("/tags/add", {"name": "zq:zq108zq", "colour": "#000000",
+                                           "exportable": True}), "tags/add")
+        self.admin.post("/tags/attachTagToObject",
+                        {"uuid": made["uuid"], "tag": "zq:zq108zq", "local": True})
+        must(self.owner.post("/events/publish/" + made["id"]), "publish")
+        until = 'embargo:until="2041-01-01T00:00:00Z"'
+        self.note(self.add(event("zq120zq", "0", ["tlp:clear"])), self.hidden)
+        self.note(self.add(event("zq121zq", "3", ["tlp:clear", until])), self.hidden)
+        self.red = self.add(event("zq122zq", "3", ["tlp:red"]))
+        self.draft = self.add(event("zq123zq", "3", ["tlp:clear"], False), False)
+
+
+def rows():
+    daemon = os.environ.get("TOCSIND")
+    if not daemon:
+        nodelib.skip("TOCSIND does not say where the daemon is")
+    return json.loads(subprocess.run([daemon, "--list-endpoints"], stdout=subprocess.PIPE,
+                                     check=True).stdout)
+
+
+def kind_of(path, name):
+    first = path.strip("/").replace("admin/", "").split("/")[0].lower()
+    if name in ("event", "object"):
+        return name
+    return {"events": "event", "attributes": "attribute", "objects": "object"}.get(first, "any")
+
+
+def fill_in(path, kind, ident):
+    """The path with this identity for the first parameter; the others are left off."""
+    head, _, rest = path.partition("/:")
+    return head + "/" + ident
+
+
+def calls(row, world, who):
+    """(method, path, body) of every call that is made of a row."""
+    path = row["path"]
+    body_of = {"POST": {"Event": {"info": "x"}, "name": "x"}, "PUT": {"info": "x"}}
+    methods = [m for m in row["methods"] if m in ("GET", "POST")] or row["methods"]
+    if who == "s" and "POST" in methods and "/events/add" in path:
+        return
+    match = re.search(r"/:(\w+)", path)
+    for m in methods:
+        if not match:
+            yield m, path.rstrip("*"), body_of.get(m)
+            continue
+        kind = kind_of(path, match.group(1))
+        idents = [str(n) for n in range(1, 9)] if kind == "any" else []
+        for ids in (world.shown, world.hidden):
+            for k in ids if kind == "any" else [kind]:
+                for pair in ids.get(k, []):
+                    idents += pair
+        for ident in dict.fromkeys(idents):
+            yield m, fill_in(path, kind, ident), body_of.get(m)
+
+
+FORMATS = ["json", "csv", "text", "suricata", "snort", "hashes", "cache", "count", "openioc", "hosts",
+           "netfilter", "xml", "stix2", "kunai", "rpz"]
+
+
+def searches():
+    for scope in ("events", "attributes"):
+        for f in FORMATS:
+            for more in ({}, {"deleted": [0, 1], "includeContext": 1, "includeEventTags": 1,
+                              "includeAllTags": 1, "withAttachments": 1, "includeSightings": 1,
+                              "includeCorrelations": 1, "includeProposals": 1}):
+                yield "/%s/restSearch" % scope, dict({"returnFormat": f}, **more)
+    yield "/events/index", {"minimal": 1}
+    yield "/events/index", {}
+    yield "/values/lookup", ["shared.example"]
+
+
+class Looking:
+    def __init__(self, who, letter):
+        self.who, self.letter, self.seen, self.leaks = who, letter, set(), []
+
+    def look(self, answer, call):
+        text = answer.text() + "\n" + "\n".join("%s: %s" % h for h in answer.headers.items())
+        for token, (what, may) in CANARIES.items():
+            if token not in text:
+                continue
+            self.seen.add(token)
+            if self.letter not in may:
+                self.leaks.append("%s: %s (%s) in the answer to %s: %s" % (
+                    self.who, token, what, call, text[max(0, text.index(token) - 60):][:160]))
+
+    def judge(self):
+        ok(not self.leaks, "%s: nothing leaks" % self.who, self.leaks)
+        if self.letter != "f":
+            missing = [t for t, (_, may) in CANARIES.items() if self.letter in may and t not in self.seen]
+            ok(not missing, "%s: and what may be seen is" % self.who, missing)
+
+
+def everything(world, table):
+    names = {"m": "member", "r": "reader", "s": "sync user", "nobody": "nobody"}
+    asked = 0
+    for who, name in names.items():
+        c, l = world.clients[who], Looking(name, who if who != "nobody" else "f")
+        for row in table:
+            if LEFT_OUT.search(row["path"]):
+                continue
+            for method, path, body in calls(row, world, who):
+                l.look(c.call(method, path, body), "%s %s" % (method, path))
+                asked += 1
+        for path, body in searches():
+            l.look(c.post(path, body), "%s %s" % (path, json.dumps(body)))
+        l.judge()
+    ok(asked > 500, "%d calls made of %d rows" % (asked, len(table)))
+
+
+def plain(answer, ident):
+    headers = {k: v for k, v in answer.headers.items() if k not in ("date", "etag")}
+    return answer.status, headers, answer.text().replace(ident, "X")
+
+
+def hidden_is_absent(world, table):
+    """Every row with a parameter: hidden things answer as none."""
+    names = {"m": "member", "r": "reader", "s": "sync user"}
+    for who, name in names.items():
+        different = []
+        hidden = {k: list(v) for k, v in world.hidden.items()}
+        if who == "s":
+            hidden["event"] += [(e["id"], e["uuid"]) for e in (world.red, world.draft)]
+        for row in table:
+            match = re.search(r"/:(\w+)", row["path"])
+            kind = kind_of(row["path"], match.group(1)) if match else None
+            if kind not in hidden:
+                continue
+            for method in [m for m in row["methods"] if m in ("GET", "POST", "DELETE")]:
+                for pair in hidden[kind]:
+                    for ident in pair:
+                        none = str(uuid.uuid4()) if "-" in ident else "9" * len(ident)
+                        body = {"info": "x"} if method == "POST" else None
+                        a, b = (plain(world.clients[who].call(method, fill_in(row["path"], kind, i),
+                                                              body), i) for i in (ident, none))
+                        if a != b:
+                            different.append("%s %s: %r, but %r" % (
+                                method, fill_in(row["path"], kind, ident), a, b))
+        ok(not different, "%s: hidden things answer as none" % name, different)
+
+
+def beside(world):
+    """What is not an answer: log, metrics, feed."""
+    log = world.node.log_tail(64 << 20)
+    ok(not [t for t in CANARIES if t in log], "no canary is in the log", [t for t in CANARIES if t in log])
+    text = world.admin.raw("GET", "/metrics", {}).text()
+    ok(not [t for t in CANARIES if t in text], "nor in the metrics")
+    c = nodelib.Client(world.node.port)
+    answer = c.raw("GET", "/metrics", {"X-Forwarded-For": "192.0.2.1"})
+    ok(answer.status == 403, "which a proxy's client does not get", [answer.status])
+    answer = c.raw("GET", "/metrics", {"X-Forwarded-For": "192.0.2.1", "Authorization": world.keys["m"]})
+    ok(answer.status == 403, "nor a member", [answer.status])
+    answer = world.admin.call("GET", "/metrics", headers={"X-Forwarded-For": "192.0.2.1"})
+    ok(answer.status == 200, "but an administrator", [answer.status])
+    metrics_parse(text)
+    leaks = []
+    feeds = os.path.join(world.node.folder, "feeds")
+    for folder, _, files in os.walk(feeds):
+        for name in files:
+            with open(os.path.join(folder, name), "rb") as f:
+                data = f.read().decode("utf-8", "replace")
+            leaks += ["%s in %s" % (t, name) for t, (_, may) in CANARIES.items()
+                      if t in data + name and "f" not in may]
+    ok(not leaks, "nothing leaks into the feed", leaks)
+
+
+def metrics_parse(text):
+    """The text form, version 0.0.4: help and type before samples, no sample twice, sums that fit."""
+    bad, types, seen, helped = [], {}, set(), set()
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            helped.add(line.split()[2])
+        elif line.startswith("# TYPE "):
+            _, _, name, kind = line.split()
+            types[name] = kind
+            if kind not in ("counter", "gauge", "histogram") or name not in helped:
+                bad.append(line)
+        else:
+            m = re.fullmatch(r'([a-z_]+)(\{(?:[a-z]+="(?:[^"\\]|\\.)*",?)*\})? (-?[0-9.e+]+|\+Inf)', line)
+            base = m and re.sub(r"_(bucket|sum|count)$", "", m.group(1))
+            if not m or (m.group(1) not in types and types.get(base) != "histogram"):
+                bad.append(line)
+            elif m.group(1, 2) in seen:
+                bad.append("twice: " + line)
+            else:
+                seen.add(m.group(1, 2))
+    ok(not bad and len(types) > 20, "the metrics are well-formed", bad)
+    for name in ("tocsin_http_requests_total", "tocsin_gate_withheld_total", "tocsin_gate_released_total",
+                 "tocsin_ingest_events_total"):
+        ok(any(s[0] == name for s in seen), name + " counts")
+
+
+def main():
+    if not nodelib.have_daemon():
+        nodelib.skip("the daemon is not built")
+    table = rows()
+    with tempfile.TemporaryDirectory(prefix="tocsin-leak-") as folder:
+        world = World(folder)
+        try:
+            hidden_is_absent(world, table)
+            everything(world, table)
+            beside(world)
+            ok(world.node.alive(), "the node lives")
+        finally:
+            world.node.stop()
+    print("1..%d" % COUNT[0])
+    return 1 if COUNT[1] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
