@@ -12,7 +12,7 @@ struct upload {
 	enum err err;
 	enum raw_root root;
 	bool any; /* has there been a byte? */
-	bool foreign; /* a list or {"response":..} for an event: not read */
+	bool foreign; /* a list or {"response":..} for an event: read, but not taken */
 };
 
 static void upload_free(void *ctx)
@@ -37,7 +37,9 @@ static enum err upload_done(void *user, struct raw_event *raw, struct fail *f)
 enum err upload_begin(struct http_req *r, enum raw_root root, struct fail *f)
 {
 	struct upload *u = calloc(1, sizeof(*u));
-	struct json_read_opts o = {.root = root, .spool_dir = api_of(r)->ingest.spool_dir};
+	struct json_read_opts o = {.root = root,
+				   .spool_dir = api_of(r)->ingest.spool_dir,
+				   .many = root == RAW_EVENT};
 	if (!u)
 		return fail(f, ERR_NOMEM, "no memory");
 	u->root = root;
@@ -63,8 +65,6 @@ enum err upload_body(struct http_req *r, struct str bytes, struct fail *f)
 	if (!u->any && u->root == RAW_EVENT)
 		u->foreign = looks_foreign(str_trim(bytes));
 	u->any |= str_trim(bytes).n > 0;
-	if (u->foreign)
-		return ERR_OK;
 	if (u->err == ERR_OK)
 		u->err = json_read_feed(u->reader, bytes.p, bytes.n, &u->why);
 	return ERR_OK;
@@ -94,7 +94,7 @@ static void answer_bad_json(struct http_req *r, const struct fail *why)
 struct raw_event *upload_take(struct http_req *r)
 {
 	struct upload *u = r->ctx;
-	if (u->err == ERR_OK && u->any && !u->foreign)
+	if (u->err == ERR_OK && u->any)
 		u->err = json_read_end(u->reader, &u->why);
 	if (u->err == ERR_PARSE) {
 		answer_bad_json(r, &u->why);

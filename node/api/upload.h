@@ -10,7 +10,7 @@ MUST_USE enum err upload_begin(struct http_req *r, enum raw_root root, struct fa
 MUST_USE enum err upload_body(struct http_req *r, struct str bytes, struct fail *f);
 /* The finished document (the caller's), or NULL and answered. An empty body is an empty one. */
 struct raw_event *upload_take(struct http_req *r);
-/* Is the body a list, or wrapped in "response"? It was not read then. */
+/* Is the body a list, or wrapped in "response"? It is read, so that faults are told, but not taken. */
 bool upload_is_foreign(struct http_req *r);
 /* Neither members nor elements? */
 bool upload_is_empty(struct raw_event *raw);

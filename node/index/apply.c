@@ -9,13 +9,14 @@
 #include "base/own.h"
 
 /* Key, UUID and parent of a stored element that is not an attribute. */
+/* Proposals bear the UUID of the attribute that they want changed, so they are found by id only. */
 static struct uuid el_uuid(enum element_kind k, const struct element *e)
 {
-	return k == EL_OBJECT	? e->object.uuid
-	       : k == EL_REF	? e->ref.uuid
-	       : k == EL_REPORT ? e->report.uuid
+	return k == EL_OBJECT	  ? e->object.uuid
+	       : k == EL_REF	  ? e->ref.uuid
+	       : k == EL_REPORT	  ? e->report.uuid
 	       : k == EL_SIGHTING ? e->sighting.uuid
-				  : e->proposal.uuid;
+				  : UUID_NIL;
 }
 
 static enum err put(struct index *ix, uint32_t place, enum element_kind k, struct el_key key,

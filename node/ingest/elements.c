@@ -179,7 +179,6 @@ static enum err run_proposal(struct store_wtxn *w, void *arg, struct fail *f)
 	TRY(begin(j, w, f));
 	for (uint32_t i = 0; i < c->n; i++) {
 		struct misp_proposal p = c->els[i].proposal;
-		struct index_uuid at;
 		if (c->els[i].kind != EL_PROPOSAL)
 			continue;
 		struct el_key key = {c->event.body, j->id, store_new_el_id(w, EL_PROPOSAL)};
@@ -193,11 +192,6 @@ static enum err run_proposal(struct store_wtxn *w, void *arg, struct fail *f)
 		if (!ENTITY_HAS(&p, PROPOSAL_F_to_ids))
 			p.to_ids = type_get((enum attr_type)p.type)->to_ids;
 		TRY(store_el_put(w, c->adm, EL_PROPOSAL, key, &p, f));
-		/* a proposal to change an attribute bears the attribute's UUID */
-		if (index_uuid_find(c->env->index, p.uuid, &at) == ERR_NOENT) {
-			at = (struct index_uuid){CHANGE_EL(EL_PROPOSAL), p.id, p.event_id, j->id};
-			TRY(index_uuid_pending(c->env->index, p.uuid, &at));
-		}
 		ingest_ctx_id(c, EL_PROPOSAL, p.id, j->id);
 		c->event.proposal_count++;
 		c->event.proposal_email_lock = true;
