@@ -53,7 +53,7 @@ def one(run, folder, n, entry):
         res.excused = "a page of HTML"
     with gzip.open(os.path.join(folder, "exports", entry["file"]), "rb") as f:
         recorded = f.read()
-    headers = {"User-Agent": nodelib.USER_AGENT, "Authorization": run.bind.keys["admin"]}
+    headers = {"User-Agent": nodelib.USER_AGENT, "Authorization": run.bind.keys[entry["key"]]}
     if entry["accept"]:
         headers["Accept"] = entry["accept"]
     path, body = run.bind.renumber(entry["path"], rec["req_body"])
