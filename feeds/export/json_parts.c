@@ -444,7 +444,8 @@ static void typed(struct buf *b, uint16_t type, uint8_t category)
 	jp_str(b, "category", category_name(category));
 }
 
-void jp_proposal(struct buf *b, const struct misp_proposal *p, const struct rel_event *e)
+void jp_proposal(struct buf *b, const struct misp_proposal *p, const struct misp_org *org,
+		 const struct rel_event *e)
 {
 	size_t at = open_obj(b);
 	if (e->ids)
@@ -465,6 +466,10 @@ void jp_proposal(struct buf *b, const struct misp_proposal *p, const struct rel_
 	jp_micro(b, "first_seen", p->first_seen);
 	jp_micro(b, "last_seen", p->last_seen);
 	jp_str(b, "value", p->value);
+	if (org) {
+		LIT(b, ",\"Org\":");
+		jp_org(b, org, e->ids, true);
+	}
 	close_obj(b, at);
 }
 

@@ -32,7 +32,8 @@ void jp_galaxies(struct buf *b, const struct rel_cluster *c, uint32_t n, bool of
 /* One sighting, one proposal, one report, one reference. */
 void jp_sighting(struct buf *b, const struct misp_sighting *s, const struct misp_org *org,
 		 struct uuid attr_uuid, bool ids);
-void jp_proposal(struct buf *b, const struct misp_proposal *p, const struct rel_event *e);
+void jp_proposal(struct buf *b, const struct misp_proposal *p, const struct misp_org *org,
+		 const struct rel_event *e);
 void jp_report(struct buf *b, const struct misp_report *r, const struct rel_event *e,
 	       const struct misp_sg *g);
 void jp_ref(struct buf *b, const struct misp_ref *r, const struct rel_ref *target,

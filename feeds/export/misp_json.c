@@ -218,7 +218,8 @@ static void attr_in_event(struct buf *b, const struct rel_event *re, const struc
 	for (uint32_t i = 0; i < el->n_proposals; i++) {
 		if (i)
 			buf_putc(b, ',');
-		jp_proposal(b, &el->proposals[i], re);
+		jp_proposal(b, &el->proposals[i],
+			    el->proposal_orgs ? el->proposal_orgs[i] : NULL, re);
 	}
 	buf_putc(b, ']');
 	if (a->tags.n) {
@@ -291,7 +292,7 @@ static enum err element_in_event(struct export_run *r, const struct rel_event *r
 	case EL_PROPOSAL:
 		section_go(b, st, SEC_PROPOSALS);
 		comma(b, &st->section_empty);
-		jp_proposal(b, el->proposal, re);
+		jp_proposal(b, el->proposal, el->proposal_orgs ? el->proposal_orgs[0] : NULL, re);
 		break;
 	case EL_OBJECT:
 		section_go(b, st, SEC_OBJECTS);

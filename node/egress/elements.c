@@ -99,7 +99,8 @@ static enum err proposals_of(struct run *r, uint64_t attr_id, struct rel_element
 		return ERR_OK;
 	uint32_t max = (uint32_t)MIN(r->subject.event.proposal_count, CHILDREN_MAX);
 	struct misp_proposal *v = ARENA_ARRAY(a, struct misp_proposal, max);
-	if (!v)
+	const struct misp_org **orgs = ARENA_ARRAY(a, const struct misp_org *, max);
+	if (!v || !orgs)
 		return ERR_LIMIT;
 	TRY(store_el_iter_new(r->view->txn, EL_PROPOSAL, from, true, &it));
 	while (el->n_proposals < max) {
@@ -107,10 +108,13 @@ static enum err proposals_of(struct run *r, uint64_t attr_id, struct rel_element
 		if (e == ERR_NOENT)
 			break;
 		TRY(e);
-		if (!v[el->n_proposals].deleted)
-			el->n_proposals++;
+		if (v[el->n_proposals].deleted)
+			continue;
+		orgs[el->n_proposals] = view_org(r->view, v[el->n_proposals].org_id);
+		el->n_proposals++;
 	}
 	el->proposals = v;
+	el->proposal_orgs = orgs;
 	return ERR_OK;
 }
 
@@ -341,7 +345,8 @@ enum err run_report(struct run *r, struct misp_report *rep, struct fail *f)
 
 enum err run_proposal(struct run *r, struct misp_proposal *p, struct fail *f)
 {
-	struct rel_element el = {.kind = EL_PROPOSAL, .proposal = p};
+	const struct misp_org *org = view_org(r->view, p->org_id);
+	struct rel_element el = {.kind = EL_PROPOSAL, .proposal = p, .proposal_orgs = &org};
 	bool shown;
 	if (p->deleted)
 		return ERR_OK;

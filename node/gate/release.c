@@ -191,28 +191,41 @@ static const struct misp_proposal *cut_proposal(struct released *r, const struct
 	return w;
 }
 
+/* The organisation that proposed; not for profiles that hide who made what. */
+static bool cut_proposer(const struct released *r, const struct rel_element *el, uint32_t i,
+			 const void **org, struct arena *a)
+{
+	return r->rewrites || !el->proposal_orgs ||
+	       cut_optional(r, CUT_ORG, el->proposal_orgs[i], org, a);
+}
+
 /* Proposals of an attribute. */
 static bool cut_proposals(struct released *r, struct rel_element *el, struct arena *a)
 {
 	struct misp_proposal *out;
+	const struct misp_org **orgs;
 	uint32_t n = 0;
 
 	if (el->n_proposals == 0)
 		return true;
 	out = ARENA_ARRAY(a, struct misp_proposal, el->n_proposals);
-	if (!out)
+	orgs = ARENA_ARRAY(a, const struct misp_org *, el->n_proposals);
+	if (!out || !orgs)
 		return false;
 	for (uint32_t i = 0; i < el->n_proposals; i++) {
 		const struct misp_proposal *cut;
+		const void *org = NULL;
 
 		if (judge_proposal(&r->st, &el->proposals[i]) != RULE_NONE)
 			continue;
 		cut = cut_proposal(r, &el->proposals[i], a);
-		if (!cut)
+		if (!cut || !cut_proposer(r, el, i, &org, a))
 			return false;
+		orgs[n] = org;
 		out[n++] = *cut;
 	}
 	el->proposals = n ? out : NULL;
+	el->proposal_orgs = n ? orgs : NULL;
 	el->n_proposals = n;
 	return true;
 }
@@ -440,11 +453,18 @@ static bool release_report(struct released *r, struct rel_element *el, struct ar
 
 static bool release_proposal(struct released *r, struct rel_element *el, struct arena *a)
 {
+	const struct misp_org **orgs = ARENA_ARRAY(a, const struct misp_org *, 1);
+	const void *org = NULL;
+
 	r->withheld = judge_proposal(&r->st, el->proposal);
 	if (r->withheld != RULE_NONE)
 		return false;
 	el->proposal = cut_proposal(r, el->proposal, a);
-	return el->proposal != NULL;
+	if (!el->proposal || !orgs || !cut_proposer(r, el, 0, &org, a))
+		return false;
+	orgs[0] = org;
+	el->proposal_orgs = orgs;
+	return true;
 }
 
 const struct rel_element *gate_release_element(struct released *r, const struct rel_element *in,

@@ -53,6 +53,8 @@ struct rel_element {
 	uint32_t n_refs;
 	const struct misp_proposal *proposals; /* EL_ATTR */
 	uint32_t n_proposals;
+	/* who proposed: one for each of `proposals`, or for `proposal`; NULL entries: not shown */
+	const struct misp_org *const *proposal_orgs;
 	const struct misp_sighting *sightings; /* EL_ATTR */
 	const struct misp_org *const *sighting_orgs; /* same number; NULL entries: anonymous */
 	uint32_t n_sightings;
