@@ -223,10 +223,11 @@ static void report(struct import *im)
 
 int cmd_import(struct cli *c)
 {
-	struct import im = {.c = c, .problems = json_array()};
+	struct import im = {.c = c};
 	struct files fs = {0};
 	if (cli_want_args(c, 1, SIZE_MAX))
 		return CLI_USAGE;
+	im.problems = json_array();
 	int code = collect(c, &fs);
 	im.all = fs.bytes;
 	progress_begin(&im.progress, c, "import");

@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""Every command of the tool against a node: exit codes, --json, tables, colour, damage."""
+import glob
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+sys.path.insert(0, HERE)
+import node as nodes  # noqa: E402
+import peers  # noqa: E402
+from tool import Tool, check, commands, finish, is_equal  # noqa: E402
+
+SAMPLE = os.path.join(nodes.TOP, "contrib", "sample-feed")
+UUID = "5d3f6a10-77aa-4a5e-9c1e-0000000000%02x"
+
+
+def event(n, info, values, **more):
+    e = {"uuid": UUID % n, "info": info, "date": "2026-01-02", "published": True, "distribution": "3",
+         "Attribute": [{"type": "domain", "category": "Network activity", "value": v, "to_ids": True}
+                       for v in values]}
+    e.update(more)
+    return {"Event": e}
+
+
+def usage():
+    t = Tool()
+    t.want(2)
+    t.want(2, "nonsense")
+    t.want(2, "import")
+    t.want(2, "search", "--no-such-option")
+    t.want(2, "search", "--color", "mauve")
+    t.want(0, "help")
+    t.want(0, "--version")
+    for name in commands():
+        d = t.want(0, "help", *name)
+        check("Usage: tocsin " + " ".join(name) in d.out, "help of " + " ".join(name), d)
+    Tool.used.clear()
+
+
+def unreachable():
+    with tempfile.TemporaryDirectory() as d:
+        conf = os.path.join(d, "tocsin.yaml")
+        with open(conf, "w") as f:
+            f.write("data_dir: '%s'\n" % d)
+        t = Tool(env={"TOCSIN_CONFIG": conf})
+        t.want(3, "status")
+        j = t.json(3, "status")
+        check(j and j["exit"] == 3 and j["error"], "an error in JSON", j)
+        t.want(3, "status", "--url", "http://127.0.0.1:1", "--key", "x")
+        t.want(2, "status", "-c", os.path.join(d, "missing.yaml"))
+
+
+def init_and_damage():
+    """A store made by the tool, without run-node; then broken."""
+    with tempfile.TemporaryDirectory() as d:
+        conf = os.path.join(d, "tocsin.yaml")
+        with open(conf, "w") as f:
+            f.write("data_dir: '%s/data'\n" % d)
+        t = Tool(env={"TOCSIN_CONFIG": conf})
+        j = t.json(0, "init", "--email", "first@example.org")
+        check(j and len(j["key"]) == 40 and j["administrator"] == "first@example.org", "init", j)
+        t.want(1, "init")
+        t.want(0, "check")
+        t.want(0, "backup", os.path.join(d, "copy"))
+        t.want(0, "compact")
+        t.want(1, "restore", os.path.join(d, "copy"))
+        with open(os.path.join(d, "new.yaml"), "w") as f:
+            f.write("data_dir: '%s/other'\n" % d)
+        os.makedirs(os.path.join(d, "other"), mode=0o700)
+        t.want(0, "restore", os.path.join(d, "copy"), "-c", os.path.join(d, "new.yaml"))
+        t.want(0, "check", "-c", os.path.join(d, "new.yaml"))
+        files = glob.glob(os.path.join(d, "data", "store", "*.mdb"))
+        data = [f for f in files if "lock" not in os.path.basename(f)]
+        if check(len(data) == 1, "one store file", files):
+            with open(data[0], "r+b") as f:
+                f.write(b"\xa5" * os.path.getsize(data[0]))
+            t.want(4, "check")
+            is_equal(t.json(4, "check")["exit"], 4, "damage in JSON")
+
+
+def import_and_look(n, t):
+    d = t.want(0, "import", SAMPLE)
+    check(d.out.startswith("8 events added"), "the sample feed", d)
+    j = t.json(0, "import", SAMPLE)
+    is_equal((j["added"], j["unchanged"], j["files"]), (0, 8, 8), "again: nothing new")
+    two = json.dumps(event(1, "one", ["one.example"])) + "\n" + json.dumps(event(2, "two", ["two.example"]))
+    j = t.json(0, "import", "-", stdin=two.encode())
+    is_equal((j["added"], j["elements"]), (2, 2), "two events from standard input")
+    broken = json.dumps(event(3, "three", ["three.example"]))
+    j = t.json(1, "import", "-", stdin=(broken + "\n" + broken[:-20]).encode())
+    is_equal((j["added"], len(j["problems"])), (1, 1), "the good one before a broken one")
+    is_equal(j["problems"][0]["line"], 2, "the place of the fault")
+    t.want(1, "import", os.path.join(n.folder, "missing.json"))
+    path = os.path.join(os.path.dirname(n.folder), "four.json.gz")
+    subprocess.run(["gzip", "-c"], input=json.dumps(event(4, "four", ["four.example"])).encode(),
+                   stdout=open(path, "wb"), check=True)
+    is_equal(t.json(0, "import", path)["added"], 1, "a gzip file")
+    j = t.json(0, "status")
+    is_equal((j["ready"], j["store"]["events"]), (True, 12), "status")
+    check("12" in t.want(0, "status").out, "status for people")
+
+
+def search_and_export(n, t):
+    j = t.json(0, "search", "two.example")
+    is_equal([a["value"] for a in j["response"]["Attribute"]], ["two.example"], "search for a value")
+    d = t.want(0, "search", "type=domain", "limit=3")
+    is_equal([len(x.split("\t")) for x in d.out.splitlines()], [8, 8, 8], "lines with tabs")
+    j = t.json(0, "search", "--events", "tags=tlp:clear")
+    is_equal(len(j["response"]), 8, "events of a tag")
+    is_equal(t.json(0, "search", "nobody.example")["response"]["Attribute"], [], "nothing found")
+    t.want(2, "search", "one", "two")
+    is_equal(t.json(0, "lookup", "nobody.example")[0]["found"], False, "an unknown value")
+    j = t.json(1, "lookup", "one.example", "nobody.example", 'quoted "value"')
+    is_equal([x["found"] for x in j], [True, False, False], "look-ups in order")
+    d = t.want(1, "lookup", "--hits", stdin=b"one.example\n\nnobody.example\ntwo.example\n")
+    is_equal([x.split("\t")[1] for x in d.out.splitlines()], ["one.example", "two.example"],
+             "only what is known, from standard input")
+    is_equal(t.json(0, "lookup", stdin=b""), [], "no value at all")
+    many = b"".join(b"v%d.example\n" % i for i in range(60000)) + b"one.example\n"
+    j = t.json(1, "lookup", "--hits", stdin=many)
+    is_equal([x["value"] for x in j], ["one.example"], "60,001 values in batches")
+    d = t.want(0, "export", "text", "type=domain", "eventid=" + UUID % 1)
+    is_equal(d.out.split(), ["one.example"], "text export")
+    check("alert dns" in t.want(0, "export", "suricata", "to_ids=1").out, "suricata export")
+    out = os.path.join(os.path.dirname(n.folder), "out.json")
+    j = t.json(0, "export", "json", "-o", out)
+    with open(out, encoding="utf-8") as f:
+        is_equal(len(json.load(f)["response"]), 12, "json export to a file")
+    is_equal(j["bytes"], os.path.getsize(out), "its size")
+    check(not os.path.exists(out + ".new"), "no file left over")
+    d = t.run("export", "no-such-format", "-o", out + "2")
+    check(d.code != 0 and not os.path.exists(out + "2"), "an unknown format makes no file", d)
+    t.want(2, "export", "csv", "--scope", "planets")
+    j = t.json(0, "event", "show", UUID % 1)
+    is_equal(j["Event"]["info"], "one", "event show")
+    check("one.example" in t.want(0, "event", "show", j["Event"]["id"]).out, "event show for people")
+    j = t.json(1, "event", "show", UUID % 99)
+    is_equal(j["exit"], 1, "no such event")
+
+
+def terminal(n, t):
+    """Tables and colour; text of others cannot drive the terminal."""
+    evil = event(5, "evil \x1b[31mred\x07 \u202eturned", ["esc.example"])
+    t.json(0, "import", "-", stdin=json.dumps(evil).encode())
+    d = t.terminal("search", "esc.example")
+    check("\x1b[1m" in d.out and "EVENT" in d.out, "heading and colour on a terminal", repr(d.out))
+    check("\x1b[31m" not in d.out and "\x07" not in d.out and "\u202e" not in d.out,
+          "control characters are shown, not obeyed", repr(d.out))
+    d = t.terminal("search", "esc.example", env={"NO_COLOR": "1"})
+    check("\x1b[" not in d.out and "EVENT" in d.out, "NO_COLOR", repr(d.out))
+    d = t.terminal("search", "esc.example", "--color", "never")
+    check("\x1b[" not in d.out, "--color never", repr(d.out))
+    d = t.want(0, "event", "show", UUID % 5, "--color", "always")
+    check("\x1b[1m" in d.out, "--color always in a pipe", repr(d.out))
+    big = os.path.join(os.path.dirname(n.folder), "big.json")
+    with open(big, "w", encoding="utf-8") as f:
+        json.dump(event(6, "big", ["b%d.example" % i for i in range(20000)]), f)
+    d = t.terminal("import", big)
+    check("import [" in d.out and d.code == 0, "progress on a terminal", repr(d.out[-500:]))
+    d = t.terminal("import", big, "--quiet")
+    check("import [" not in d.out, "no progress with --quiet", repr(d.out))
+
+
+def accounts(n, t):
+    j = t.json(0, "org", "add", "Gannet CERT", "--uuid", UUID % 0x20)
+    is_equal(j["Organisation"]["uuid"], UUID % 0x20, "org add")
+    check("Gannet CERT" in t.want(0, "org", "list").out, "org list")
+    t.json(0, "org", "list")
+    j = t.json(0, "user", "add", "diver@gannet.example", "--org", "gannet cert", "--role", "Sync user")
+    key = j["User"]["authkey"]
+    is_equal((j["User"]["role_id"], len(key)), ("5", 40), "user add")
+    is_equal(n.client(key).get("/users/view/me").json()["User"]["email"], "diver@gannet.example",
+             "the key works")
+    check("diver@gannet.example" in t.want(0, "user", "list").out, "user list")
+    t.json(0, "user", "list")
+    t.want(1, "user", "add", "x@gannet.example", "--org", "no such organisation")
+    j = t.json(0, "key", "add", "diver@gannet.example", "--comment", "second", "--read-only")
+    second = j["AuthKey"]["authkey_raw"]
+    is_equal(n.client(second).get("/users/view/me").status, 200, "the second key works")
+    check("second" in t.want(0, "key", "list").out, "key list")
+    t.json(0, "key", "list")
+    t.want(0, "key", "remove", j["AuthKey"]["id"])
+    is_equal(n.client(second).get("/users/view/me").status, 403, "a removed key is dead")
+    t.want(1, "key", "remove", "99999")
+    # over TCP with the key: a user is no administrator
+    u = Tool(env={"TOCSIN_URL": n.url, "TOCSIN_KEY": key})
+    u.want(0, "search", "one.example")
+    u.want(1, "status")
+    t.want(0, "user", "remove", "diver@gannet.example")
+    is_equal(n.client(key).get("/users/view/me").status, 403, "a removed user is out")
+    t.want(0, "org", "remove", "Gannet CERT")
+    t.want(1, "org", "remove", "Gannet CERT")
+
+
+def policy_and_clock(n, t):
+    good = os.path.join(os.path.dirname(n.folder), "policy.yaml")
+    with open(good, "w") as f:
+        f.write("no_such_key: 1\n")
+    d = t.want(1, "policy", "check", good)
+    check("line 1" in d.err or ":1:" in d.err, "the place of the fault", d)
+    is_equal(t.json(1, "policy", "check", good)["good"], False, "policy check in JSON")
+    t.want(0, "policy", "check", os.path.join(nodes.TOP, "contrib", "policy", "policy.yaml"))
+    t.want(0, "policy", "reload")
+    t.json(0, "policy", "reload")
+    d = t.json(1, "explain", UUID % 1, "nobody-of-that-name")
+    is_equal(d["exit"], 1, "explain to an unknown audience")
+    j = t.json(0, "clock") if t.run("clock").code == 0 else t.json(1, "clock")
+    check("trusted" in j and "alarm" in j, "clock", j)
+    t.want(0, "clock", "accept")
+    is_equal(t.json(0, "clock")["trusted"], True, "the clock is trusted then")
+
+
+def explain():
+    """With a policy that names an audience."""
+    with tempfile.TemporaryDirectory() as d:
+        policy = os.path.join(d, "policy.yaml")
+        with open(policy, "w") as f:
+            f.write(peers.POLICY)
+        t = Tool()
+        if t.run("policy", "check", policy).code != 0:
+            check(False, "the test's policy is good", t.run("policy", "check", policy))
+            return
+        check(True, "the test's policy is good")
+        with nodes.Node(os.path.join(d, "node"), extra=["--policy", policy]) as n:
+            t = Tool(n)
+            doc = event(1, "open", ["a.example"], Tag=[{"name": "tlp:clear"}])
+            t.json(0, "import", "-", stdin=json.dumps(doc).encode())
+            doc = event(2, "shut", ["b.example"], published=False)
+            t.json(0, "import", "-", stdin=json.dumps(doc).encode())
+            j = t.json(0, "explain", UUID % 1, "reef-cert")
+            is_equal(j["verdict"], "released", "a clear event goes")
+            j = t.json(1, "explain", UUID % 2, "reef-cert")
+            check(j["verdict"] != "released", "an unpublished one does not", j)
+            check("verdict" in t.want(1, "explain", UUID % 2, "reef-cert").out, "explain for people")
+
+
+def all_used():
+    """Was every command of the help called with success or finding?"""
+    names = {" ".join(n) for n in commands()}
+    used = {" ".join(u) for u in Tool.used} | {u[0] for u in Tool.used if u}
+    is_equal(sorted(names - used), [], "no command was forgotten")
+
+
+def main():
+    usage()
+    unreachable()
+    init_and_damage()
+    with tempfile.TemporaryDirectory(prefix="tocsin-cli-") as d:
+        with nodes.Node(os.path.join(d, "node")) as n:
+            t = Tool(n)
+            import_and_look(n, t)
+            search_and_export(n, t)
+            terminal(n, t)
+            accounts(n, t)
+            policy_and_clock(n, t)
+            peers.feeds(n, t)
+    explain()
+    peers.two_nodes()
+    peers.recorded_misp()
+    all_used()
+    return finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
