@@ -198,14 +198,18 @@ struct tally {
 	bool known;
 };
 
-static bool tally_one(void *user, uint64_t event_id)
+static bool tally_one(void *user, uint64_t event_id, uint64_t object_id, uint64_t attr_id)
 {
 	struct tally *y = user;
 	struct misp_event e;
+	struct misp_attr attr;
 	struct arena *a = arena_new(1 << 20);
 
 	y->n++;
 	y->known &= store_get(y->t, T_EVENT, event_id, a, &e) == ERR_OK;
+	if (attr_id)
+		y->known &= store_el_get(y->t, EL_ATTR, (struct el_key){e.body, object_id, attr_id},
+					 a, &attr) == ERR_OK;
 	LIST_EACH(ref, e.tags, struct misp_tagref)
 		y->with_tag += ref->tag_id == y->tag;
 	arena_free(a);
