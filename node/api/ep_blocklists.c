@@ -7,6 +7,7 @@
 #include "model/pack.h"
 
 #define UUIDS_MAX 100000u
+#define LIST_ARENA (64u << 20) /* a list may be larger than a request's own memory */
 
 enum list_kind { LIST_EVENTS, LIST_ORGS };
 
@@ -153,8 +154,9 @@ static enum err list_add(struct http_req *r, enum list_kind k, struct fail *f)
 		return ERR_OK;
 	json_t *uuids = uuids_of(body), *done = json_array(), *failed = json_array();
 	size_t max = MIN(json_array_size(uuids), UUIDS_MAX);
-	struct add a = {.rows = ARENA_ARRAY(r->arena, struct misp_block, max + 1),
-			.fresh = ARENA_ARRAY(r->arena, bool, max + 1)};
+	OWN(arena) struct arena *mem = arena_new(LIST_ARENA);
+	struct add a = {.rows = mem ? ARENA_ARRAY(mem, struct misp_block, max + 1) : NULL,
+			.fresh = mem ? ARENA_ARRAY(mem, bool, max + 1) : NULL};
 	enum err e = a.rows && a.fresh ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 	struct misp_block row = {.kind = (uint8_t)k,
 				 .created = clock_now(),

@@ -13,6 +13,7 @@
 #define VALUES_MAX 1000u
 #define BULK_MAX 250000u
 #define HITS_MAX 1000000u
+#define LIST_ARENA (256u << 20) /* of lists, which may be larger than a request's own memory */
 #define SOURCE_MAX 255
 
 /* ---- lists of attributes ---- */
@@ -30,9 +31,9 @@ static bool hits_add(struct hits *h, struct search_hit hit)
 	return true;
 }
 
-static enum err hits_new(struct http_req *r, struct hits *h, size_t max, struct fail *f)
+static enum err hits_new(struct arena *a, struct hits *h, size_t max, struct fail *f)
 {
-	*h = (struct hits){ARENA_ARRAY(r->arena, struct search_hit, max), 0, max};
+	*h = (struct hits){a ? ARENA_ARRAY(a, struct search_hit, max) : NULL, 0, max};
 	return h->v ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }
 
@@ -224,7 +225,7 @@ static enum err sightings_add(struct http_req *r, struct fail *f)
 	s.date_sighting = when(r, body);
 	if (rest_text(r, body, "type").n && !rest_take_u64(r, body, "type", &type))
 		type = 99;
-	TRY(hits_new(r, &h, TARGETS_MAX, f));
+	TRY(hits_new(r->arena, &h, TARGETS_MAX, f));
 	TRY(targets(r, body, &h, &any, f));
 	if (!any) {
 		refuse(r, "No valid attributes found.");
@@ -247,8 +248,9 @@ static enum err sightings_add(struct http_req *r, struct fail *f)
 static enum err list_sightings(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
+	OWN(arena) struct arena *a = arena_new(LIST_ARENA);
 	struct misp_event e;
-	struct misp_attr a;
+	struct misp_attr attr;
 	struct hits h;
 	struct fail why = {0};
 	json_t *body;
@@ -266,17 +268,17 @@ static enum err list_sightings(struct http_req *r, struct fail *f)
 	if (str_u64(id, &n) && of_event)
 		err = view_event(v, id, r->arena, &e, &why);
 	else if (str_u64(id, &n) && (!context.n || str_is(context, "attribute")))
-		err = view_attr(v, id, r->arena, &e, &a, &why);
+		err = view_attr(v, id, r->arena, &e, &attr, &why);
 	if (err == ERR_NOENT) {
 		reply_error(r, 405, "Invalid object.");
 		return ERR_OK;
 	}
 	TRY(err);
-	TRY(hits_new(r, &h, of_event ? MIN(e.sighting_count, HITS_MAX) + 1 : 1, f));
+	TRY(hits_new(a, &h, of_event ? MIN(e.sighting_count, HITS_MAX) + 1 : 1, f));
 	if (of_event)
 		TRY(sighted(r, v, &e, &h, f));
 	else
-		hits_add(&h, (struct search_hit){e.id, a.object_id, a.id, 0});
+		hits_add(&h, (struct search_hit){e.id, attr.object_id, attr.id, 0});
 	view_close(MOVE(v));
 	return send_list(r, "list", &h, rest_text(r, body, "org_id"), f);
 }
@@ -285,6 +287,7 @@ static enum err list_sightings(struct http_req *r, struct fail *f)
 static enum err sightings_index(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
+	OWN(arena) struct arena *a = arena_new(LIST_ARENA);
 	struct misp_event e;
 	struct hits h;
 	struct fail why = {0};
@@ -298,13 +301,13 @@ static enum err sightings_index(struct http_req *r, struct fail *f)
 			reply_error(r, 404, "Invalid event.");
 			return ERR_OK;
 		}
-		TRY(hits_new(r, &h, MIN(e.sighting_count, HITS_MAX) + 1, f));
+		TRY(hits_new(a, &h, MIN(e.sighting_count, HITS_MAX) + 1, f));
 		TRY(sighted(r, v, &e, &h, f));
 	} else {
 		uint64_t n = 0;
 		while ((err = store_next(view_txn(v), T_EVENT, &id, NULL, &e)) == ERR_OK)
 			n += e.sighting_count;
-		TRY(hits_new(r, &h, MIN(n, HITS_MAX) + 1, f));
+		TRY(hits_new(a, &h, MIN(n, HITS_MAX) + 1, f));
 		id = 0;
 		struct arena_mark m = arena_mark(r->arena);
 		while ((err = store_next(view_txn(v), T_EVENT, &id, r->arena, &e)) == ERR_OK) {
@@ -413,7 +416,8 @@ static enum err quick_delete(struct http_req *r, struct fail *f)
 /* ---- bulk, from peers ---- */
 
 /* The organisation of a pushed sighting: named by a sync user, nobody, or the caller's. */
-static bool bulk_org(struct http_req *r, const json_t *item, struct ingest_sighting *out)
+static bool bulk_org(struct http_req *r, const json_t *item, struct arena *a,
+		     struct ingest_sighting *out)
 {
 	const json_t *named = json_object_get(item, "Organisation");
 	struct str org_id = rest_text(r, item, "org_id");
@@ -424,35 +428,36 @@ static bool bulk_org(struct http_req *r, const json_t *item, struct ingest_sight
 		out->s.org_id = 0;
 	if (!json_is_object(named) || (org_id.p && str_is(org_id, "0")))
 		return true;
-	struct misp_org *org = ARENA_NEW(r->arena, struct misp_org);
+	struct misp_org *org = ARENA_NEW(a, struct misp_org);
 	if (!org)
 		return false;
-	org->name = rest_text(r, named, "name");
+	org->name = arena_str(a, rest_text(r, named, "name"));
 	(void)!uuid_parse(rest_text(r, named, "uuid"), &org->uuid);
 	if (org->name.n || !uuid_is_nil(org->uuid))
 		out->org = org;
 	return true;
 }
 
-static bool bulk_item(struct http_req *r, struct view *v, const json_t *item,
+static bool bulk_item(struct http_req *r, struct view *v, const json_t *item, struct arena *a,
 		      struct ingest_sighting *out)
 {
 	struct misp_event e;
-	struct misp_attr a;
+	struct misp_attr attr;
 	struct fail why = {0};
 	uint64_t type = 3;
 	*out = (struct ingest_sighting){0};
 	if (!uuid_parse(rest_text(r, item, "uuid"), &out->s.uuid) ||
 	    !rest_take_u64(r, item, "type", &type) || type > 2 ||
 	    !str_i64(rest_text(r, item, "date_sighting"), &out->s.date_sighting) ||
-	    view_attr(v, rest_text(r, item, "attribute_uuid"), r->arena, &e, &a, &why) != ERR_OK)
+	    view_attr(v, rest_text(r, item, "attribute_uuid"), r->arena, &e, &attr,
+		      &why) != ERR_OK)
 		return false;
-	out->attr_id = a.id;
+	out->attr_id = attr.id;
 	out->s.type = (uint8_t)type;
-	out->s.source = rest_text(r, item, "source");
+	out->s.source = arena_str(a, rest_text(r, item, "source"));
 	if (!out->s.source.p)
 		out->s.source = STR("");
-	return out->s.source.n <= SOURCE_MAX && bulk_org(r, item, out);
+	return out->s.source.n <= SOURCE_MAX && bulk_org(r, item, a, out);
 }
 
 static bool bulk_event(struct http_req *r, struct view *v, struct misp_event *e)
@@ -482,12 +487,17 @@ static enum err bulk_save(struct http_req *r, struct fail *f)
 	if (json_is_array(json_object_get(body, "Sighting")))
 		body = json_object_get(body, "Sighting");
 	size_t max = json_is_array(body) ? MIN(json_array_size(body), BULK_MAX) : 0;
-	struct ingest_sighting *list = ARENA_ARRAY(r->arena, struct ingest_sighting, max + 1);
+	OWN(arena) struct arena *a = arena_new(LIST_ARENA);
+	struct ingest_sighting *list =
+		a ? ARENA_ARRAY(a, struct ingest_sighting, max + 1) : NULL;
 	if (!list)
 		return fail(f, ERR_NOMEM, "no memory");
-	json_array_foreach(body, i, item)
+	json_array_foreach(body, i, item) {
+		struct arena_mark m = arena_mark(r->arena);
 		if (i < max)
-			n += bulk_item(r, v, item, &list[n]);
+			n += bulk_item(r, v, item, a, &list[n]);
+		arena_rewind(r->arena, m);
+	}
 	view_close(MOVE(v));
 	struct origin o = rest_origin(r);
 	if (n)

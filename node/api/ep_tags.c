@@ -11,6 +11,7 @@
 
 #define TAGS_MAX 1000000u
 #define NAME_MAX_BYTES 255
+#define LIST_ARENA (256u << 20) /* of lists, which may be larger than a request's own memory */
 
 /* ---- how often a tag is used, as far as the caller may see ---- */
 
@@ -142,12 +143,12 @@ static int by_name(const void *a, const void *b)
 
 typedef bool (*tag_fits_fn)(const struct misp_tag *tag, struct str text, bool strict);
 
-static enum err collect(struct http_req *r, const struct store_rtxn *t, tag_fits_fn fits,
+static enum err collect(struct arena *a, const struct store_rtxn *t, tag_fits_fn fits,
 			struct str text, bool strict, const struct misp_tag ***out, size_t *n,
 			struct fail *f)
 {
 	uint64_t max = MIN(store_count(t, T_TAG), TAGS_MAX), id = 0;
-	const struct misp_tag **v = ARENA_ARRAY(r->arena, const struct misp_tag *, max + 1);
+	const struct misp_tag **v = a ? ARENA_ARRAY(a, const struct misp_tag *, max + 1) : NULL;
 	struct misp_tag row;
 	enum err e = ERR_NOENT;
 	*n = 0;
@@ -157,7 +158,7 @@ static enum err collect(struct http_req *r, const struct store_rtxn *t, tag_fits
 	while (*n < max && (e = store_next(t, T_TAG, &id, NULL, &row)) == ERR_OK) {
 		if (!fits(&row, text, strict))
 			continue;
-		struct misp_tag *copy = ARENA_NEW(r->arena, struct misp_tag);
+		struct misp_tag *copy = ARENA_NEW(a, struct misp_tag);
 		if (!copy)
 			return fail(f, ERR_LIMIT, "too many tags");
 		*copy = row; /* its texts live as long as the snapshot */
@@ -176,6 +177,7 @@ static bool contains(const struct misp_tag *tag, struct str text, bool strict)
 static enum err tags_index(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
+	OWN(arena) struct arena *a = arena_new(LIST_ARENA);
 	const struct misp_tag **tags;
 	json_t *body;
 	size_t n;
@@ -183,7 +185,7 @@ static enum err tags_index(struct http_req *r, struct fail *f)
 	if (rest_json(r, NULL, &body, f) != ERR_OK)
 		return ERR_OK;
 	TRY(rest_view(r, &v, f));
-	TRY(collect(r, view_txn(v), contains, rest_param(r, body, "searchall"), false, &tags, &n, f));
+	TRY(collect(a, view_txn(v), contains, rest_param(r, body, "searchall"), false, &tags, &n, f));
 	if (n)
 		qsort(tags, n, sizeof(*tags), by_name);
 	struct buf b = BUF(ANSWER_MAX);
@@ -246,6 +248,7 @@ static bool matches(const struct misp_tag *tag, struct str text, bool strict)
 static enum err tags_search(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
+	OWN(arena) struct arena *a = arena_new(LIST_ARENA);
 	const struct misp_tag **tags;
 	json_t *body;
 	size_t n;
@@ -256,7 +259,7 @@ static enum err tags_search(struct http_req *r, struct fail *f)
 	if (!text.p)
 		text = rest_param(r, body, "tagname");
 	TRY(rest_view(r, &v, f));
-	TRY(collect(r, view_txn(v), matches, text, rest_flag(body, "strict_tagname", false), &tags, &n,
+	TRY(collect(a, view_txn(v), matches, text, rest_flag(body, "strict_tagname", false), &tags, &n,
 		    f));
 	struct buf b = BUF(ANSWER_MAX);
 	struct jsonw w = jsonw_on(&b);
