@@ -29,6 +29,14 @@ static struct str uuid_key(const struct uuid *u)
 
 /* ---- tags ---- */
 
+/* Custom clusters are tagged by UUID: misp-galaxy:type="<uuid>" (sync-protocol.md 5.6). */
+static bool names_uuid(struct str tag)
+{
+	struct machine_tag m;
+	struct uuid u;
+	return taxo_split(tag, &m) && uuid_parse(m.value, &u);
+}
+
 enum err ingest_tag_capture(struct store_wtxn *w, const struct misp_tagref *t, uint64_t *id,
 			    struct fail *f)
 {
@@ -45,11 +53,12 @@ enum err ingest_tag_capture(struct store_wtxn *w, const struct misp_tagref *t, u
 			       .exportable = ENTITY_HAS(t, TAGREF_F_exportable) ? t->exportable : true,
 			       .local_only = t->local_only,
 			       .numerical_value = t->numerical_value};
+	tag.is_galaxy = str_has_prefix(t->name, STR("misp-galaxy:"));
+	tag.is_custom_galaxy = tag.is_galaxy && names_uuid(t->name);
 	if (!tag.colour.n) {
 		taxo_default_colour(t->name, colour); /* as recorded, also for tlp: tags */
 		tag.colour = str_c(colour);
 	}
-	tag.is_galaxy = str_has_prefix(t->name, STR("misp-galaxy:"));
 	*id = tag.id = store_new_row_id(w, T_TAG);
 	TRY(store_put(w, T_TAG, *id, &tag, f));
 	struct change ch = {.op = CHANGE_ADD,
