@@ -1,10 +1,11 @@
 /*
- * ep_peers.c - small calls that only peers make: servers/postTest, events/filterEventIdsForPush.
- * sync-protocol.md 2.2 and 4.3.
+ * ep_peers.c - small calls that only peers make: servers/postTest, events/filterEventIdsForPush,
+ * servers/getAvailableSyncFilteringRules. sync-protocol.md 2.2, 2.5 and 4.3.
  */
 #include "api/rest.h"
 
 #define CANDIDATES_BODY_MAX (64u << 20)
+#define NAMES_ARENA (64u << 20)
 
 /* ---- the connection test ---- */
 
@@ -100,6 +101,66 @@ static enum err filter_event_ids(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
+/* ---- what a link may be filtered by ---- */
+
+struct names {
+	struct str *v;
+	size_t n;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static void put_names(struct jsonw *w, const char *key, struct names *names)
+{
+	if (names->n)
+		qsort(names->v, names->n, sizeof(*names->v), by_name);
+	jsonw_key(w, key);
+	jsonw_arr(w);
+	for (size_t i = 0; i < names->n; i++)
+		jsonw_str(w, names->v[i]);
+	jsonw_arr_end(w);
+}
+
+static enum err filtering_rules(struct http_req *r, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(arena) struct arena *a = arena_new(NAMES_ARENA);
+	struct misp_org o;
+	struct misp_tag tag;
+	uint64_t id = 0;
+	TRY(store_read(api_of(r)->store, &t, f));
+	uint64_t orgs_max = store_count(t, T_ORG), tags_max = store_count(t, T_TAG);
+	struct names orgs = {a ? ARENA_ARRAY(a, struct str, orgs_max + 1) : NULL, 0};
+	struct names tags = {a ? ARENA_ARRAY(a, struct str, tags_max + 1) : NULL, 0};
+	if (!orgs.v || !tags.v)
+		return fail(f, ERR_LIMIT, "too many names");
+	while (orgs.n < orgs_max && store_next(t, T_ORG, &id, NULL, &o) == ERR_OK)
+		orgs.v[orgs.n++] = o.name; /* lives as long as the snapshot */
+	id = 0;
+	while (tags.n < tags_max && store_next(t, T_TAG, &id, NULL, &tag) == ERR_OK)
+		if (tag.exportable && !tag.hide_tag)
+			tags.v[tags.n++] = tag.name;
+	struct buf b = BUF(ANSWER_MAX);
+	struct jsonw w = jsonw_on(&b);
+	jsonw_obj(&w);
+	put_names(&w, "organisations", &orgs);
+	put_names(&w, "tags", &tags);
+	jsonw_obj_end(&w);
+	rest_answer(r, 200, &b);
+	return ERR_OK;
+}
+
+const struct endpoint ep_servers_filtering_rules = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/servers/getAvailableSyncFilteringRules",
+	.auth = perm_sync,
+	.run = filtering_rules,
+	.shape = "FilteringRules",
+	.doc = "Names of organisations and tags that a peer may filter by",
+};
 const struct endpoint ep_servers_post_test = {
 	.methods = HTTP_POST,
 	.path = "/servers/postTest",
