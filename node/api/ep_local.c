@@ -75,6 +75,7 @@ static enum err status(struct http_req *r, struct fail *f)
 
 struct import {
 	struct json_read *reader;
+	struct ingest_stream *stream;
 	struct http_req *r;
 	struct fail why;
 	enum err err;
@@ -86,35 +87,36 @@ static void import_free(void *ctx)
 {
 	struct import *i = ctx;
 	json_read_free(i->reader);
+	ingest_stream_free(i->stream);
 	free(i);
 }
 
-/* One event: a bad one does not hold up the others. */
-static enum err import_event(void *user, struct raw_event *raw, struct fail *f)
+/* What became of one event: a bad one does not hold up the others. */
+static void import_done(void *user, enum err e, const struct ingest_result *res,
+			const struct fail *why)
 {
 	struct import *i = user;
-	struct http_req *r = i->r;
-	struct ingest_result res;
-	struct fail why = {0};
-	struct admit_facts facts = rest_facts(r);
-	struct origin o = rest_origin(r);
-	(void)f;
-	struct arena_mark m = arena_mark(r->arena);
-	enum err e = ingest_event_merge(&api_of(r)->ingest, &raw, &o, &facts, r->arena, &res, &why);
-	arena_rewind(r->arena, m);
-	raw_free(raw);
 	if (e != ERR_OK) {
 		i->failed++;
 		if (!i->first_error.p)
-			i->first_error = arena_str(r->arena, str_c(why.text));
-	} else if (res.outcome == INGEST_ADDED) {
+			i->first_error = arena_str(i->r->arena, str_c(why->text));
+	} else if (res->outcome == INGEST_ADDED) {
 		i->added++;
-	} else if (res.outcome == INGEST_UPDATED) {
+	} else if (res->outcome == INGEST_UPDATED) {
 		i->updated++;
 	} else {
 		i->unchanged++;
 	}
-	i->elements += res.added + res.updated;
+	i->elements += res->added + res->updated;
+}
+
+static enum err import_event(void *user, struct raw_event *raw, struct fail *f)
+{
+	struct import *i = user;
+	struct admit_facts facts = rest_facts(i->r);
+	struct origin o = rest_origin(i->r);
+	(void)f;
+	ingest_stream_add(i->stream, raw, &o, &facts);
 	return ERR_OK;
 }
 
@@ -129,7 +131,8 @@ static enum err import_begin(struct http_req *r, struct fail *f)
 	r->ctx = i;
 	r->ctx_free = import_free;
 	i->reader = json_read_new(&o, import_event, i);
-	return i->reader ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+	i->stream = ingest_stream_new(&api_of(r)->ingest, import_done, i);
+	return i->reader && i->stream ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }
 
 static enum err import_body(struct http_req *r, struct str bytes, struct fail *f)
@@ -149,6 +152,7 @@ static enum err import_run(struct http_req *r, struct fail *f)
 	(void)f;
 	if (i->err == ERR_OK)
 		i->err = json_read_end(i->reader, &i->why);
+	ingest_stream_end(i->stream);
 	jsonw_obj(&w);
 	JSONW_KV(&w, jsonw_uint, "added", i->added);
 	JSONW_KV(&w, jsonw_uint, "updated", i->updated);

@@ -126,11 +126,16 @@ void ingest_snap_back(struct ingest_ctx *c, const struct ingest_snapshot *s)
 	memset(c->tags, 0, sizeof(c->tags));
 }
 
-enum err ingest_step(struct ingest_ctx *c, struct ingest_job *j, store_run_fn run, struct fail *f)
+void ingest_job_begin(struct ingest_ctx *c, struct ingest_job *j)
 {
 	j->c = c;
 	j->before = (struct ingest_snapshot){c->event, *c->out, c->changes, c->touched,
 					     c->content_changed};
+}
+
+enum err ingest_step(struct ingest_ctx *c, struct ingest_job *j, store_run_fn run, struct fail *f)
+{
+	ingest_job_begin(c, j);
 	return store_run(c->env->store, run, j, f);
 }
 
@@ -181,7 +186,7 @@ void ingest_ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors
 
 void ingest_ctx_id(struct ingest_ctx *c, enum element_kind k, uint64_t id, uint64_t parent)
 {
-	if (c->out->n_ids >= IDS_MAX)
+	if (c->no_ids || c->out->n_ids >= IDS_MAX)
 		return;
 	if (!c->out->ids)
 		c->out->ids = arena_array(c->out_arena, IDS_MAX, sizeof(*c->out->ids));

@@ -70,6 +70,7 @@ struct ingest_ctx {
 	bool content_changed; /* which unpublishes */
 	bool break_on_duplicate;
 	bool break_repeats; /* repetitions inside the document are refused */
+	bool no_ids; /* nobody asks which elements were added */
 	bool insert_only; /* attributes/add and objects/add: a known UUID is an error */
 };
 
@@ -113,7 +114,9 @@ struct ingest_job {
 	struct arena *arena; /* of the head */
 	unsigned kinds;
 	bool first;
+	void *user; /* of who submitted it */
 };
+void ingest_job_begin(struct ingest_ctx *c, struct ingest_job *j);
 /* Run it with a snapshot of the context. */
 MUST_USE enum err ingest_step(struct ingest_ctx *c, struct ingest_job *j, store_run_fn run,
 			      struct fail *f);
@@ -126,6 +129,22 @@ extern const unsigned ingest_passes[INGEST_PASSES];
 MUST_USE enum err ingest_pass_put(struct ingest_ctx *c, struct store_wtxn *w, unsigned kinds,
 				  struct fail *f);
 uint64_t ingest_elements_of(struct raw_event *r);
+
+/* event.c: steps of a whole document. Judge its head; takes over *raw. */
+MUST_USE enum err ingest_admit(const struct ingest_env *env, struct raw_event **raw,
+			       const struct origin *o, struct admit_facts *facts,
+			       struct admitted **adm, struct fail *f);
+/* Prepare all of an ordinary document: for event `event_id`, or a new one (0). *run is the job. */
+MUST_USE enum err ingest_whole_prepare(struct ingest_ctx *c, uint64_t event_id, store_run_fn *run,
+				       struct fail *f);
+/* Which event a merge is for (0: a new one), and what the facts say about it. */
+MUST_USE enum err ingest_merge_target(const struct ingest_env *env, struct raw_event *raw,
+				      struct admit_facts *facts, uint64_t *id, struct fail *f);
+/* The outcome of a merge into event `id`: one that is not newer is no error. */
+MUST_USE enum err ingest_merged(uint64_t id, struct uuid uuid, struct ingest_result *out,
+				enum err e);
+/* Count what became of a document in the metrics; `e` is handed through. */
+MUST_USE enum err ingest_counted(const struct origin *o, const struct ingest_result *r, enum err e);
 
 /* event.c: the head of a new event before and after its elements; of an edited one likewise. */
 MUST_USE enum err ingest_head_begin(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,

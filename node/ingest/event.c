@@ -42,7 +42,7 @@ static enum err look_up_blocks(const struct ingest_env *env, struct raw_event *r
 	return ERR_OK;
 }
 
-static enum err admit(const struct ingest_env *env, struct raw_event **raw, const struct origin *o,
+enum err ingest_admit(const struct ingest_env *env, struct raw_event **raw, const struct origin *o,
 		      struct admit_facts *facts, struct admitted **adm, struct fail *f)
 {
 	struct policy *p = env->policy(env->user);
@@ -113,54 +113,6 @@ static enum err run_add(struct store_wtxn *w, void *arg, struct fail *f)
 	for (size_t i = 0; i < INGEST_PASSES; i++)
 		TRY(ingest_pass_put(c, w, ingest_passes[i], f));
 	return ingest_head_end(c, w, f);
-}
-
-static enum err add_one_job(struct ingest_ctx *c, struct arena *a, struct fail *f)
-{
-	struct raw_event *raw = admitted_raw(c->adm);
-	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(raw);
-	bool end;
-	if (!cur)
-		return fail(f, ERR_NOMEM, "no memory");
-	TRY(ingest_ctx_prepare(c, cur, KINDS_ALL, (uint32_t)ingest_elements_of(raw) + 1, &end, f));
-	struct ingest_job j = {.arena = a};
-	return ingest_step(c, &j, run_add, f);
-}
-
-static enum err add_admitted(struct ingest_ctx *c, struct arena *a, struct fail *f)
-{
-	struct raw_event *raw = admitted_raw(c->adm);
-	c->event = *admitted_head(c->adm);
-	c->adding = true;
-	bool small = raw_in_memory(raw) && ingest_elements_of(raw) <= INGEST_ONE_JOB_MAX;
-	return small ? add_one_job(c, a, f) : ingest_add_staged(c, a, f);
-}
-
-/* Count what became of a document; `e` is handed through. */
-static enum err counted(const struct origin *o, const struct ingest_result *r, enum err e)
-{
-	if (e == ERR_OK)
-		metric_add(M_INGEST_EVENTS, o->kind, r->outcome, 1);
-	else
-		metric_add(M_INGEST_ERRORS, o->kind, e, 1);
-	metric_add(M_INGEST_ELEMENTS, o->kind, 0, (int64_t)(r->added + r->updated));
-	return e;
-}
-
-enum err ingest_event_add(const struct ingest_env *env, struct raw_event **raw,
-			  const struct origin *o, struct admit_facts *facts, struct arena *a,
-			  struct ingest_result *out, struct fail *f)
-{
-	OWN(admitted) struct admitted *adm = NULL;
-	struct ingest_ctx c;
-	*out = (struct ingest_result){0};
-	enum err e = admit(env, raw, o, facts, &adm, f);
-	if (e != ERR_OK)
-		return counted(o, out, e);
-	ingest_ctx_init(&c, env, adm, facts, a, out);
-	e = add_admitted(&c, a, f);
-	ingest_ctx_free(&c);
-	return counted(o, out, e);
 }
 
 /* ---- editing ---- */
@@ -262,21 +214,83 @@ static enum err run_edit(struct store_wtxn *w, void *arg, struct fail *f)
 	return ingest_edit_end(c, w, f);
 }
 
-static enum err edit_admitted(struct ingest_ctx *c, uint64_t event_id, struct arena *a,
+/* ---- whole documents ---- */
+
+static bool is_ordinary(const struct ingest_ctx *c)
+{
+	struct raw_event *raw = admitted_raw(c->adm);
+	return raw_in_memory(raw) && ingest_elements_of(raw) <= INGEST_ONE_JOB_MAX;
+}
+
+enum err ingest_whole_prepare(struct ingest_ctx *c, uint64_t event_id, store_run_fn *run,
 			      struct fail *f)
 {
 	struct raw_event *raw = admitted_raw(c->adm);
 	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(raw);
-	uint64_t n = ingest_elements_of(raw);
 	bool end;
 	if (!cur)
 		return fail(f, ERR_NOMEM, "no memory");
-	c->event.id = event_id;
-	if (!raw_in_memory(raw) || n > INGEST_ONE_JOB_MAX)
-		return ingest_edit_staged(c, a, f);
-	TRY(ingest_ctx_prepare(c, cur, KINDS_ALL, (uint32_t)MIN(n + 1, UINT32_MAX), &end, f));
+	c->adding = !event_id;
+	if (event_id)
+		c->event.id = event_id;
+	else
+		c->event = *admitted_head(c->adm);
+	*run = event_id ? run_edit : run_add;
+	return ingest_ctx_prepare(c, cur, KINDS_ALL, (uint32_t)ingest_elements_of(raw) + 1, &end,
+				  f);
+}
+
+static enum err whole_document(struct ingest_ctx *c, uint64_t event_id, struct arena *a,
+			       struct fail *f)
+{
 	struct ingest_job j = {.arena = a};
-	return ingest_step(c, &j, run_edit, f);
+	store_run_fn run;
+	TRY(ingest_whole_prepare(c, event_id, &run, f));
+	return ingest_step(c, &j, run, f);
+}
+
+static enum err add_admitted(struct ingest_ctx *c, struct arena *a, struct fail *f)
+{
+	if (is_ordinary(c))
+		return whole_document(c, 0, a, f);
+	c->event = *admitted_head(c->adm);
+	c->adding = true;
+	return ingest_add_staged(c, a, f);
+}
+
+enum err ingest_counted(const struct origin *o, const struct ingest_result *r, enum err e)
+{
+	if (e == ERR_OK)
+		metric_add(M_INGEST_EVENTS, o->kind, r->outcome, 1);
+	else
+		metric_add(M_INGEST_ERRORS, o->kind, e, 1);
+	metric_add(M_INGEST_ELEMENTS, o->kind, 0, (int64_t)(r->added + r->updated));
+	return e;
+}
+
+enum err ingest_event_add(const struct ingest_env *env, struct raw_event **raw,
+			  const struct origin *o, struct admit_facts *facts, struct arena *a,
+			  struct ingest_result *out, struct fail *f)
+{
+	OWN(admitted) struct admitted *adm = NULL;
+	struct ingest_ctx c;
+	*out = (struct ingest_result){0};
+	enum err e = ingest_admit(env, raw, o, facts, &adm, f);
+	if (e != ERR_OK)
+		return ingest_counted(o, out, e);
+	ingest_ctx_init(&c, env, adm, facts, a, out);
+	e = add_admitted(&c, a, f);
+	ingest_ctx_free(&c);
+	return ingest_counted(o, out, e);
+}
+
+static enum err edit_admitted(struct ingest_ctx *c, uint64_t event_id, struct arena *a,
+			      struct fail *f)
+{
+	if (is_ordinary(c))
+		return whole_document(c, event_id, a, f);
+	c->event.id = event_id;
+	return ingest_edit_staged(c, a, f);
 }
 
 enum err ingest_event_edit(const struct ingest_env *env, uint64_t event_id, struct raw_event **raw,
@@ -287,13 +301,49 @@ enum err ingest_event_edit(const struct ingest_env *env, uint64_t event_id, stru
 	struct ingest_ctx c;
 	*out = (struct ingest_result){0};
 	facts->is_edit = true;
-	enum err e = admit(env, raw, o, facts, &adm, f);
+	enum err e = ingest_admit(env, raw, o, facts, &adm, f);
 	if (e != ERR_OK)
-		return counted(o, out, e);
+		return ingest_counted(o, out, e);
 	ingest_ctx_init(&c, env, adm, facts, a, out);
 	e = edit_admitted(&c, event_id, a, f);
 	ingest_ctx_free(&c);
-	return counted(o, out, e);
+	return ingest_counted(o, out, e);
+}
+
+enum err ingest_merge_target(const struct ingest_env *env, struct raw_event *raw,
+			     struct admit_facts *facts, uint64_t *id, struct fail *f)
+{
+	struct uuid uuid = raw_head(raw)->uuid;
+	struct misp_event known;
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	*id = 0;
+	if (uuid_is_nil(uuid))
+		return ERR_OK;
+	TRY(store_read(env->store, &t, f));
+	enum err e = store_find(t, IX_EVENT_UUID, uuid_key(&uuid), id);
+	if (e == ERR_OK)
+		e = store_get(t, T_EVENT, *id, NULL, &known);
+	if (e == ERR_NOENT) {
+		*id = 0;
+		return ERR_OK;
+	}
+	TRY(e);
+	facts->is_edit = true;
+	facts->existing_local = !known.locked;
+	if (facts->kind == AUD_PEER && facts->pull && facts->existing_local &&
+	    !facts->internal_link)
+		return fail(f, ERR_BLOCKED, "Blocked an edit to an event that was created locally.");
+	return ERR_OK;
+}
+
+enum err ingest_merged(uint64_t id, struct uuid uuid, struct ingest_result *out, enum err e)
+{
+	if (!id || e != ERR_STALE)
+		return e;
+	out->outcome = INGEST_UNCHANGED;
+	out->event_id = id;
+	out->event_uuid = uuid;
+	return ERR_OK;
 }
 
 enum err ingest_event_merge(const struct ingest_env *env, struct raw_event **raw,
@@ -301,33 +351,10 @@ enum err ingest_event_merge(const struct ingest_env *env, struct raw_event **raw
 			    struct ingest_result *out, struct fail *f)
 {
 	struct uuid uuid = raw_head(*raw)->uuid;
-	uint64_t id = 0;
-	struct misp_event known;
-	enum err e = ERR_NOENT;
+	uint64_t id;
 	*out = (struct ingest_result){0};
-	if (!uuid_is_nil(uuid)) {
-		OWN(store_rtxn) struct store_rtxn *t = NULL;
-		TRY(store_read(env->store, &t, f));
-		e = store_find(t, IX_EVENT_UUID, uuid_key(&uuid), &id);
-		if (e == ERR_OK)
-			e = store_get(t, T_EVENT, id, NULL, &known);
-		if (e == ERR_OK) {
-			facts->existing_local = !known.locked;
-			if (facts->kind == AUD_PEER && facts->pull && facts->existing_local &&
-			    !facts->internal_link)
-				return fail(f, ERR_BLOCKED,
-					    "Blocked an edit to an event that was created locally.");
-		}
-	}
-	if (e == ERR_NOENT)
-		return ingest_event_add(env, raw, o, facts, a, out, f);
-	TRY(e);
-	e = ingest_event_edit(env, id, raw, o, facts, a, out, f);
-	if (e == ERR_STALE) {
-		out->outcome = INGEST_UNCHANGED;
-		out->event_id = id;
-		out->event_uuid = uuid;
-		return ERR_OK;
-	}
-	return e;
+	TRY(ingest_merge_target(env, *raw, facts, &id, f));
+	enum err e = id ? ingest_event_edit(env, id, raw, o, facts, a, out, f)
+			: ingest_event_add(env, raw, o, facts, a, out, f);
+	return ingest_merged(id, uuid, out, e);
 }

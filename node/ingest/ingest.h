@@ -64,6 +64,23 @@ MUST_USE enum err ingest_event_edit(const struct ingest_env *env, uint64_t event
 MUST_USE enum err ingest_event_merge(const struct ingest_env *env, struct raw_event **raw,
 				     const struct origin *o, struct admit_facts *facts,
 				     struct arena *a, struct ingest_result *out, struct fail *f);
+/*
+ * Many events of one sender, each merged as by ingest_event_merge(), several on their way to the
+ * disk at once. What became of each is told in the order given, by done() on the caller's thread
+ * from within add() and end(); one that fails does not hold up the others. Calls one at a time.
+ */
+struct ingest_stream;
+typedef void (*ingest_stream_fn)(void *user, enum err e, const struct ingest_result *res,
+				 const struct fail *why);
+MUST_USE struct ingest_stream *ingest_stream_new(const struct ingest_env *env,
+						 ingest_stream_fn done, void *user);
+/* Takes over `raw`. Waits while too much is under way. */
+void ingest_stream_add(struct ingest_stream *s, struct raw_event *raw, const struct origin *o,
+		       const struct admit_facts *facts);
+/* Wait for all that is under way. */
+void ingest_stream_end(struct ingest_stream *s);
+/* Does not wait: what is under way is finished, but nobody hears of it. */
+void ingest_stream_free(struct ingest_stream *s);
 /* Attributes or an object added to an event. An object is taken whole or not at all: with a problem
    in any part, ERR_INVAL and the problems. */
 MUST_USE enum err ingest_elements_add(const struct ingest_env *env, uint64_t event_id,
