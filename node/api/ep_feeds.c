@@ -131,19 +131,6 @@ static enum err feeds_view(struct http_req *r, struct fail *f)
 
 /* ---- adding and changing ---- */
 
-/* JSON text of an object, or the text as it is. */
-static void take_json(struct http_req *r, const json_t *body, const char *key, struct str *to)
-{
-	const json_t *v = json_object_get(body, key);
-	if (json_is_object(v) || json_is_array(v)) {
-		char *s = json_dumps(v, JSON_COMPACT | JSON_ESCAPE_SLASH);
-		*to = arena_str(r->arena, str_c(s));
-		free(s);
-	} else {
-		rest_take_text(r, body, key, to);
-	}
-}
-
 static void take_members(struct http_req *r, const json_t *body, struct misp_feed *d)
 {
 	uint64_t distribution = d->distribution;
@@ -154,8 +141,8 @@ static void take_members(struct http_req *r, const json_t *body, struct misp_fee
 	rest_take_text(r, body, "input_source", &d->input_source);
 	rest_take_text(r, body, "headers", &d->headers);
 	rest_take_text(r, body, "tag_collection_id", &d->tag_collection_id);
-	take_json(r, body, "rules", &d->rules);
-	take_json(r, body, "settings", &d->settings);
+	rest_take_json(r, body, "rules", &d->rules);
+	rest_take_json(r, body, "settings", &d->settings);
 	rest_take_flag(body, "enabled", &d->enabled);
 	rest_take_flag(body, "default", &d->default_);
 	rest_take_flag(body, "fixed_event", &d->fixed_event);

@@ -127,16 +127,13 @@ static enum err servers_index(struct http_req *r, struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct misp_peer p;
-	uint64_t id = 0, only = 0;
-	bool one = str_u64(req_arg(r, "id"), &only);
+	uint64_t id = 0;
 	enum err e;
 	TRY(store_read(api_of(r)->store, &t, f));
 	struct buf b = BUF(ANSWER_MAX);
 	struct jsonw w = jsonw_on(&b);
 	jsonw_arr(&w);
 	while ((e = store_next(t, T_PEER, &id, r->arena, &p)) == ERR_OK) {
-		if (one && p.id != only)
-			continue;
 		jsonw_obj(&w);
 		jsonw_key(&w, "Server");
 		jsonw_obj(&w);
@@ -171,8 +168,8 @@ static void take_members(struct http_req *r, const json_t *body, struct misp_pee
 {
 	rest_take_text(r, body, "name", &p->name);
 	rest_take_text(r, body, "url", &p->url);
-	rest_take_text(r, body, "push_rules", &p->push_rules);
-	rest_take_text(r, body, "pull_rules", &p->pull_rules);
+	rest_take_json(r, body, "push_rules", &p->push_rules);
+	rest_take_json(r, body, "pull_rules", &p->pull_rules);
 	rest_take_text(r, body, "cert_file", &p->cert_file);
 	rest_take_text(r, body, "client_cert_file", &p->client_cert_file);
 	rest_take_u64(r, body, "remote_org_id", &p->remote_org_id);
@@ -507,11 +504,11 @@ static enum err test_connection(struct http_req *r, struct fail *f)
 
 const struct endpoint ep_servers_index = {
 	.methods = HTTP_ANY,
-	.path = "/servers/index/:id",
+	.path = "/servers/index/:ignored",
 	.auth = perm_site_admin,
 	.run = servers_index,
 	.shape = "Servers",
-	.doc = "The peers, or one of them",
+	.doc = "The peers; a number behind it changes nothing (recorded)",
 };
 const struct endpoint ep_servers_add = {
 	.methods = HTTP_POST | HTTP_PUT,

@@ -425,6 +425,18 @@ bool rest_take_text(struct http_req *r, const json_t *body, const char *key, str
 	return s.p != NULL;
 }
 
+void rest_take_json(struct http_req *r, const json_t *body, const char *key, struct str *to)
+{
+	const json_t *v = json_object_get(body, key);
+	if (json_is_object(v) || json_is_array(v)) {
+		char *s = json_dumps(v, JSON_COMPACT | JSON_ESCAPE_SLASH);
+		*to = arena_str(r->arena, str_c(s));
+		free(s);
+	} else {
+		rest_take_text(r, body, key, to);
+	}
+}
+
 bool rest_take_flag(const json_t *body, const char *key, bool *to)
 {
 	const json_t *v = json_object_get(body, key);

@@ -79,6 +79,8 @@ MUST_USE enum err rest_send_or(struct http_req *r, const struct rest_export *x, 
 
 /* Take a member of the body when it is there (texts in any JSON form; null is absent). */
 bool rest_take_text(struct http_req *r, const json_t *body, const char *key, struct str *to);
+/* Likewise; an object or list is taken as its JSON text. */
+void rest_take_json(struct http_req *r, const json_t *body, const char *key, struct str *to);
 bool rest_take_flag(const json_t *body, const char *key, bool *to);
 bool rest_take_u64(struct http_req *r, const json_t *body, const char *key, uint64_t *to);
 /* "YYYY-MM-DD hh:mm:ss" of now, in the request's arena. */

@@ -232,6 +232,30 @@ static int broken(struct cli *c, const struct call_line *l, CURLcode e, const st
 			l->where[0] == '/' ? " (does the daemon run, and may you use its socket?)" : "");
 }
 
+/* What libcurl says; the status is in k. */
+static CURLcode perform(struct cli *c, struct call_line *l, struct flight *fl)
+{
+	struct call *k = fl->k;
+	size_t n = strlen(l->base);
+	while (n && l->base[n - 1] == '/')
+		n--;
+	struct str url = arena_printf(c->arena, "%.*s%.*s", (int)n, l->base, STR_ARG(k->path));
+	struct curl_slist *h = set_request(l, k);
+	curl_easy_setopt(l->curl, CURLOPT_URL, url.p);
+	curl_easy_setopt(l->curl, CURLOPT_WRITEFUNCTION, take);
+	curl_easy_setopt(l->curl, CURLOPT_WRITEDATA, fl);
+	curl_easy_setopt(l->curl, CURLOPT_NOPROGRESS, k->tick ? 0L : 1L);
+	curl_easy_setopt(l->curl, CURLOPT_XFERINFOFUNCTION, tick);
+	curl_easy_setopt(l->curl, CURLOPT_XFERINFODATA, k);
+	l->error[0] = 0;
+	CURLcode e = url.p ? curl_easy_perform(l->curl) : CURLE_OUT_OF_MEMORY;
+	curl_easy_getinfo(l->curl, CURLINFO_RESPONSE_CODE, &k->status);
+	curl_easy_setopt(l->curl, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(l->curl, CURLOPT_UPLOAD, 0L);
+	curl_slist_free_all(h);
+	return e;
+}
+
 int call_perform(struct cli *c, struct call *k)
 {
 	struct call_line *l = line_of(c);
@@ -240,29 +264,21 @@ int call_perform(struct cli *c, struct call *k)
 	if (!l)
 		return CLI_USAGE;
 	struct flight fl = {.k = k, .curl = l->curl};
-	size_t n = strlen(l->base);
-	while (n && l->base[n - 1] == '/')
-		n--;
-	struct str url = arena_printf(c->arena, "%.*s%.*s", (int)n, l->base, STR_ARG(k->path));
-	struct curl_slist *h = set_request(l, k);
-	curl_easy_setopt(l->curl, CURLOPT_URL, url.p);
-	curl_easy_setopt(l->curl, CURLOPT_WRITEFUNCTION, take);
-	curl_easy_setopt(l->curl, CURLOPT_WRITEDATA, &fl);
-	curl_easy_setopt(l->curl, CURLOPT_NOPROGRESS, k->tick ? 0L : 1L);
-	curl_easy_setopt(l->curl, CURLOPT_XFERINFOFUNCTION, tick);
-	curl_easy_setopt(l->curl, CURLOPT_XFERINFODATA, k);
-	l->error[0] = 0;
-	CURLcode e = curl_easy_perform(l->curl);
-	curl_easy_getinfo(l->curl, CURLINFO_RESPONSE_CODE, &k->status);
-	curl_easy_setopt(l->curl, CURLOPT_HTTPHEADER, NULL);
-	curl_easy_setopt(l->curl, CURLOPT_UPLOAD, 0L);
-	curl_slist_free_all(h);
+	CURLcode e = perform(c, l, &fl);
 	/* a refusal may come before everything was sent */
 	if (e != CURLE_OK && k->status < 400)
 		return broken(c, l, e, &fl);
 	if (k->lenient && k->status == 400)
 		return CLI_OK;
 	return k->status >= 200 && k->status < 300 ? CLI_OK : call_refused(c, k);
+}
+
+bool call_quietly(struct cli *c, struct call *k)
+{
+	struct call_line *l = line_of(c);
+	buf_init(&k->answer, ANSWER_MAX);
+	struct flight fl = {.k = k, .curl = l ? l->curl : NULL};
+	return l && perform(c, l, &fl) == CURLE_OK && k->status == 200;
 }
 
 /* ---- JSON ---- */

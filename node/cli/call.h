@@ -34,6 +34,8 @@ struct call {
  * frees k->answer in any case.
  */
 int call_perform(struct cli *c, struct call *k);
+/* The same without a word when it does not work. */
+bool call_quietly(struct cli *c, struct call *k);
 /* Tell why the node refused what is in k->answer; the exit code. */
 int call_refused(struct cli *c, const struct call *k);
 void call_close(struct call_line *line);

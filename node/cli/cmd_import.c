@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "cli/call.h"
 #include "cli/progress.h"
 #include "cli/term.h"
@@ -25,6 +26,10 @@ struct import {
 	uint64_t done, all; /* bytes of all files */
 	json_t *problems;
 	const char *name; /* at work */
+	/* how the store grows meanwhile, asked over a second connection about every second */
+	struct cli *eye;
+	int64_t asked_ms;
+	uint64_t before, now; /* events in the store */
 };
 
 /* ---- what there is to do ---- */
@@ -99,21 +104,42 @@ static int collect(struct cli *c, struct files *fs)
 
 /* ---- one file ---- */
 
+static uint64_t count(const json_t *j, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(j, key));
+}
+
+/* Events in the store; 0 when it does not tell (another's node, say). */
+static uint64_t stored_events(struct import *im)
+{
+	struct arena_mark m = arena_mark(im->eye->arena);
+	struct call k = {.path = STR("/tocsin/status")};
+	uint64_t n = 0;
+	if (call_quietly(im->eye, &k)) {
+		OWN(json) json_t *j = json_loadb(buf_str(&k.answer).p, k.answer.n, 0, NULL);
+		n = count(json_object_get(j, "store"), "events");
+	}
+	buf_free(&k.answer);
+	arena_rewind(im->eye->arena, m);
+	return n;
+}
+
 static void tick(void *user, uint64_t up, uint64_t down)
 {
 	struct import *im = user;
 	char tail[200];
+	int64_t now = clock_boot_ms();
 	(void)down;
 	if (!progress_due(&im->progress))
 		return;
-	snprintf(tail, sizeof(tail), "%llu events", (unsigned long long)(im->sum.added +
-		 im->sum.updated + im->sum.unchanged));
+	if (im->eye && now - im->asked_ms > 1000) {
+		im->now = stored_events(im);
+		im->asked_ms = now;
+	}
+	snprintf(tail, sizeof(tail), "%llu new events",
+		 (unsigned long long)MAX(im->sum.added, im->now > im->before ? im->now - im->before
+									      : 0));
 	progress_show(&im->progress, im->done + up, im->all, "", tail);
-}
-
-static uint64_t count(const json_t *j, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(j, key));
 }
 
 /* What went wrong with a file, or with an event of it. */
@@ -224,6 +250,7 @@ static void report(struct import *im)
 int cmd_import(struct cli *c)
 {
 	struct import im = {.c = c};
+	struct cli eye = *c;
 	struct files fs = {0};
 	if (cli_want_args(c, 1, SIZE_MAX))
 		return CLI_USAGE;
@@ -231,11 +258,20 @@ int cmd_import(struct cli *c)
 	int code = collect(c, &fs);
 	im.all = fs.bytes;
 	progress_begin(&im.progress, c, "import");
+	eye.line = NULL;
+	eye.arena = arena_new(1 << 20);
+	if (im.progress.on && eye.arena && cli_conf(c)) {
+		eye.conf = c->conf;
+		im.eye = &eye;
+		im.before = im.now = stored_events(&im);
+	}
 	for (size_t i = 0; code == CLI_OK && i < fs.n; i++)
 		code = one_file(&im, fs.v[i]);
 	progress_end(&im.progress);
 	if (im.sum.files && !(code != CLI_OK && c->json))
 		report(&im);
+	call_close(eye.line);
+	arena_free(eye.arena);
 	json_decref(im.problems);
 	free(fs.v);
 	return code != CLI_OK ? code : im.sum.failed || im.sum.bad_files ? CLI_FINDING : CLI_OK;

@@ -28,7 +28,8 @@
 
 struct wanted {
 	struct uuid uuid;
-	int64_t timestamp; /* 0: unknown, a retry */
+	int64_t timestamp; /* 0: unknown, not in the index */
+	bool again; /* it failed before, which is noted */
 };
 
 struct run {
@@ -280,7 +281,7 @@ static enum err want(struct run *r, struct uuid u, int64_t timestamp, struct fai
 		r->wanted = v;
 		r->cap = cap;
 	}
-	r->wanted[r->n_wanted++] = (struct wanted){u, timestamp};
+	r->wanted[r->n_wanted++] = (struct wanted){u, timestamp, timestamp == 0};
 	r->progress.total = r->n_wanted;
 	return ERR_OK;
 }
@@ -392,19 +393,35 @@ static int64_t cursor(const struct run *r, const struct store_rtxn *t)
 	return MAX(r->row.last_success - OVERLAP_S, (int64_t)1);
 }
 
-/* What failed before. One that is in the list as well is fetched twice, which does no harm. */
+static int by_uuid(const void *a, const void *b)
+{
+	const struct wanted *x = a, *y = b;
+	return memcmp(x->uuid.b, y->uuid.b, sizeof(x->uuid.b));
+}
+
+/* What failed before; marked where it is in the index as well. */
 static enum err want_again(struct run *r, const struct store_rtxn *t, struct fail *f)
 {
 	char text[120];
 	OWN(buf) struct buf key = BUF(300);
 	struct str value, prefix = note_key(r, "again", (struct uuid){{0}}, text);
 	struct uuid u;
+	size_t listed = r->n_wanted;
 	enum err e = ERR_OK;
+	if (listed)
+		qsort(r->wanted, listed, sizeof(*r->wanted), by_uuid);
 	for (unsigned i = 0; i < RETRIES_MAX; i++) {
 		e = store_kv_next(t, prefix, &key, &value);
 		if (e != ERR_OK)
 			break;
-		if (uuid_parse(str_sub(buf_str(&key), prefix.n, key.n), &u))
+		if (!uuid_parse(str_sub(buf_str(&key), prefix.n, key.n), &u))
+			continue;
+		struct wanted one = {.uuid = u}, *known = NULL;
+		if (listed)
+			known = bsearch(&one, r->wanted, listed, sizeof(one), by_uuid);
+		if (known)
+			known->again = true;
+		else
 			TRY(want(r, u, 0, f));
 	}
 	return e == ERR_NOENT || e == ERR_OK ? ERR_OK : fail(f, e, "reading what failed before");
@@ -590,7 +607,7 @@ static void event_note(struct run *r, const struct event_job *ev, enum err e)
 	bool refused = is_refusal(e) || (e == ERR_OK && ev->result.outcome == INGEST_REFUSED);
 	bool gone = e == ERR_NOENT; /* no longer there, or no longer for us */
 	bool again = e != ERR_OK && !refused && !gone && !stops_all(e);
-	if (refused || again || w->timestamp == 0)
+	if (refused || again || w->again)
 		note_event(r, w, refused && w->timestamp, again);
 }
 

@@ -232,7 +232,14 @@ def from_tape(n, t, s, steps):
             is_equal(brief(got.json()), brief(json.loads(step["resp_body"])), name + ": as MISP stored it")
         check(bool(uuid), name)
     j = t.json(1, "peer", "pull")[0]
-    is_equal((j["added"], j["updated"]), (0, 0), "again: nothing new, failures are tried again")
+    is_equal((j["added"], j["updated"]), (0, 0), "again: nothing new")
+    index = [json.loads(b) for m, p, b, _ in s.seen if p == "/events/index"]
+    is_equal(sorted(index[1]), ["minimal", "publish_timestamp", "published"], "only what is new is asked for")
+    views = [p for m, p, b, _ in s.seen if p.startswith("/events/view/")]
+    is_equal(len(views), 12 + 2, "what failed is tried again, what was refused is not")
+    t.json(1, "peer", "pull", "--all")
+    index = [json.loads(b) for m, p, b, _ in s.seen if p == "/events/index"]
+    is_equal(index[2], {"minimal": 1, "published": 1}, "everything is asked for with --all")
 
 
 def brief(doc):
