@@ -399,6 +399,7 @@ static enum err produce(void *user, struct seal_writer *w, size_t want, bool *en
 {
 	struct run *r = user;
 	struct buf *out = seal_buf(w);
+	size_t before = out->n;
 	r->out.out = w;
 	enum err e = view_reopen(r->view, f);
 	if (e == ERR_OK)
@@ -410,6 +411,8 @@ static enum err produce(void *user, struct seal_writer *w, size_t want, bool *en
 	}
 	*end = r->state == RUN_DONE;
 	view_pause(r->view);
+	if (e == ERR_OK)
+		metric_add(M_GATE_BYTES, r->exporter_number, 0, (int64_t)(out->n - before));
 	return e;
 }
 

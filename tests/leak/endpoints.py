@@ -331,6 +331,7 @@ def metrics_parse(text):
                 seen.add(m.group(1, 2))
     ok(not bad and len(types) > 20, "the metrics are well-formed", bad)
     for name in ("tocsin_http_requests_total", "tocsin_gate_withheld_total", "tocsin_gate_released_total",
+                 "tocsin_gate_bytes_total",
                  "tocsin_ingest_events_total"):
         ok(any(s[0] == name for s in seen), name + " counts")
 
