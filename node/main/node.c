@@ -19,6 +19,7 @@
 #include "main/publisher.h"
 #include "main/telemetry.h"
 #include "sandbox/sandbox.h"
+#include "sync/feed_schedule.h"
 
 #define STOP_GRACE_MS 10000
 
@@ -355,6 +356,18 @@ static void index_progress(void *user, const char *step, uint64_t done, uint64_t
 		 (unsigned long long)total);
 }
 
+/* Feeds are taken in by the host organisation. */
+static enum err start_feeds(struct node *n, struct fail *f)
+{
+	struct feed_schedule_opts o = {.in = &n->api.ingest,
+				       .org_id = 1,
+				       .client = {.proxy = n->conf->proxy,
+					  .user_agent = "tocsin/" PACKAGE_VERSION},
+				       .max_event_bytes = n->conf->limit_event,
+				       .interval_s = (uint64_t)n->conf->feed_interval / 1000};
+	return feed_schedule_start(&o, &n->feeds, f);
+}
+
 enum err node_start(struct node *n, struct fail *f)
 {
 	default_base_url(n);
@@ -371,6 +384,7 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(make_server(n, f));
 	TRY(openings_start(&n->api.egress, &n->openings, f));
 	TRY(publisher_start(&n->api.egress, conf_feeds_dir(n->conf), &n->publisher, f));
+	TRY(start_feeds(n, f));
 	return http_server_start(n->http, f);
 }
 
@@ -402,6 +416,7 @@ void node_stop(struct node *n)
 	if (n->http)
 		http_server_free(MOVE(n->http));
 	offload_free(MOVE(n->workers));
+	feed_schedule_stop(MOVE(n->feeds));
 	publisher_stop(MOVE(n->publisher));
 	openings_stop(MOVE(n->openings));
 	derived_free(MOVE(n->derived));

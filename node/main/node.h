@@ -24,6 +24,7 @@ struct node {
 	struct guarded_clock *clock;
 	struct openings *openings;
 	struct publisher *publisher;
+	struct feed_schedule *feeds;
 	struct derived *derived;
 	/* the policy in force; swapped by a reload */
 	pthread_mutex_t policy_lock;

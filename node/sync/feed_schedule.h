@@ -1,0 +1,23 @@
+/*
+ * feed_schedule.h - a thread that fetches each enabled feed when its time has come.
+ */
+#pragma once
+
+#include "sync/feed_fetch.h"
+
+struct feed_schedule_opts {
+	const struct ingest_env *in;
+	uint64_t org_id, user_id; /* who takes it in */
+	struct client_opts client; /* its texts are borrowed */
+	uint64_t max_event_bytes;
+	uint64_t interval_s; /* of rows that have none of their own; 0: those are not fetched */
+	unsigned tick_ms; /* how often rows are looked at [15 000] */
+};
+
+struct feed_schedule;
+/* A feed is due `interval` after its last try; one that was never tried, after the start. */
+MUST_USE enum err feed_schedule_start(const struct feed_schedule_opts *o,
+				      struct feed_schedule **out, struct fail *f);
+/* Break off what is under way (it goes on where it was the next time), wait, free. NULL is fine. */
+void feed_schedule_stop(struct feed_schedule *s);
+OWN_DEFINE(feed_schedule, struct feed_schedule *, feed_schedule_stop(*p))
