@@ -198,6 +198,9 @@ static void option_words(struct buf *out, const struct cli_row *cmd)
 static void cases(struct buf *out)
 {
 	struct str last = STR("");
+	buf_puts(out, "\t\"help\") second=\"");
+	words(out, NULL);
+	buf_puts(out, "\" ;;\n");
 	for (const struct cli_row *r = NULL; (r = cli_next(r, CLI_COMMAND));) {
 		struct str first, second = str_split(str_c(r->name), ' ', &first);
 		if (!second.p || str_eq(first, last))

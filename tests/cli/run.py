@@ -126,6 +126,9 @@ def search_and_export(n, t):
     d = t.want(0, "export", "text", "type=domain", "eventid=" + UUID % 1)
     is_equal(d.out.split(), ["one.example"], "text export")
     check("alert dns" in t.want(0, "export", "suricata", "to_ids=1").out, "suricata export")
+    formats = t.run("help", "export").out.split("Formats: ")[1].split(".")[0].replace("\n", " ")
+    for name in formats.split(","):
+        t.want(0, "export", name.strip(), "limit=5")
     out = os.path.join(os.path.dirname(n.folder), "out.json")
     j = t.json(0, "export", "json", "-o", out)
     with open(out, encoding="utf-8") as f:
