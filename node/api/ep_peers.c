@@ -126,12 +126,14 @@ static void put_names(struct jsonw *w, const char *key, struct names *names)
 
 static enum err filtering_rules(struct http_req *r, struct fail *f)
 {
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(view) struct view *v = NULL;
 	OWN(arena) struct arena *a = arena_new(NAMES_ARENA);
 	struct misp_org o;
 	struct misp_tag tag;
 	uint64_t id = 0;
-	TRY(store_read(api_of(r)->store, &t, f));
+	bool listed;
+	TRY(rest_view(r, &v, f));
+	const struct store_rtxn *t = view_txn(v);
 	uint64_t orgs_max = store_count(t, T_ORG), tags_max = store_count(t, T_TAG);
 	struct names orgs = {a ? ARENA_ARRAY(a, struct str, orgs_max + 1) : NULL, 0};
 	struct names tags = {a ? ARENA_ARRAY(a, struct str, tags_max + 1) : NULL, 0};
@@ -140,9 +142,11 @@ static enum err filtering_rules(struct http_req *r, struct fail *f)
 	while (orgs.n < orgs_max && store_next(t, T_ORG, &id, NULL, &o) == ERR_OK)
 		orgs.v[orgs.n++] = o.name; /* lives as long as the snapshot */
 	id = 0;
-	while (tags.n < tags_max && store_next(t, T_TAG, &id, NULL, &tag) == ERR_OK)
-		if (tag.exportable && !tag.hide_tag)
+	while (tags.n < tags_max && store_next(t, T_TAG, &id, NULL, &tag) == ERR_OK) {
+		TRY(rest_tag_listed(r, v, &tag, &listed));
+		if (listed && tag.exportable && !tag.hide_tag)
 			tags.v[tags.n++] = tag.name;
+	}
 	struct buf b = BUF(ANSWER_MAX);
 	struct jsonw w = jsonw_on(&b);
 	jsonw_obj(&w);

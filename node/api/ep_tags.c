@@ -83,6 +83,15 @@ static enum err uses_of(struct http_req *r, struct view *v, const struct misp_ta
 	return ERR_OK;
 }
 
+enum err rest_tag_listed(struct http_req *r, struct view *v, const struct misp_tag *tag,
+			 bool *listed)
+{
+	struct uses uses;
+	bool used_only;
+	*listed = view_lists_tag(v, tag, &used_only);
+	return *listed && used_only ? uses_of(r, v, tag, &uses, listed) : ERR_OK;
+}
+
 static void uses_put(struct jsonw *w, const struct uses *u)
 {
 	JSONW_KV(w, jsonw_uint, "count", u->events);
@@ -265,11 +274,8 @@ static enum err tags_search(struct http_req *r, struct fail *f)
 	struct jsonw w = jsonw_on(&b);
 	jsonw_arr(&w);
 	for (size_t i = 0; i < n && e == ERR_OK; i++) {
-		struct uses uses;
-		bool listed, used_only;
-		listed = view_lists_tag(v, tags[i], &used_only);
-		if (listed && used_only)
-			e = uses_of(r, v, tags[i], &uses, &listed);
+		bool listed;
+		e = rest_tag_listed(r, v, tags[i], &listed);
 		if (e != ERR_OK || !listed)
 			continue;
 		jsonw_obj(&w);

@@ -128,3 +128,6 @@ static inline MUST_USE enum err rest_write(struct http_req *r, store_run_fn run,
 {
 	return store_run(api_of(r)->store, run, arg, f);
 }
+/* May the caller know that there is this tag? For every list of tags. ep_tags.c */
+MUST_USE enum err rest_tag_listed(struct http_req *r, struct view *v, const struct misp_tag *tag,
+				  bool *listed);
