@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/call.h"
@@ -58,6 +59,32 @@ static int transfer(struct cli *c, const char *path, const json_t *query, struct
 	return code;
 }
 
+static int say_written(struct cli *c, const struct output *o, const char *name)
+{
+	if (c->json) {
+		json_t *j = json_object();
+		json_object_set_new(j, "file", json_string(name));
+		json_object_set_new(j, "bytes", json_integer((json_int_t)o->bytes));
+		cli_print_json(j);
+		json_decref(j);
+	}
+	cli_say(c, "%.*s to %s", STR_ARG(term_bytes(c, o->bytes)), name);
+	return CLI_OK;
+}
+
+/* A pipe or device stays what it is. */
+static int to_device(struct cli *c, const char *path, const json_t *query, const char *name)
+{
+	struct output o = {.file = fopen(name, "we")};
+	if (!o.file)
+		return cli_fail(c, CLI_FINDING, "cannot write %s", name);
+	int code = transfer(c, path, query, &o);
+	bool ok = fclose(o.file) == 0;
+	if (code == CLI_OK && !ok)
+		code = cli_fail(c, CLI_FINDING, "cannot write %s", name);
+	return code == CLI_OK ? say_written(c, &o, name) : code;
+}
+
 /* Into FILE.new, which takes FILE's place when all of it is on disk. */
 static int to_file(struct cli *c, const char *path, const json_t *query, const char *name)
 {
@@ -69,17 +96,8 @@ static int to_file(struct cli *c, const char *path, const json_t *query, const c
 	int code = transfer(c, path, query, &o);
 	bool ok = code == CLI_OK && fflush(o.file) == 0 && fsync(fileno(o.file)) == 0;
 	ok &= fclose(o.file) == 0;
-	if (ok && rename(fresh.p, name) == 0) {
-		if (c->json) {
-			json_t *j = json_object();
-			json_object_set_new(j, "file", json_string(name));
-			json_object_set_new(j, "bytes", json_integer((json_int_t)o.bytes));
-			cli_print_json(j);
-			json_decref(j);
-		}
-		cli_say(c, "%.*s to %s", STR_ARG(term_bytes(c, o.bytes)), name);
-		return CLI_OK;
-	}
+	if (ok && rename(fresh.p, name) == 0)
+		return say_written(c, &o, name);
 	unlink(fresh.p);
 	return code != CLI_OK ? code : cli_fail(c, CLI_FINDING, "cannot write %s", name);
 }
@@ -88,6 +106,7 @@ int cmd_export(struct cli *c)
 {
 	OWN(json) json_t *query = json_object();
 	const char *file = cli_opt(c, "output");
+	struct stat st;
 	if (cli_want_args(c, 1, SIZE_MAX) || cli_filters(c, 1, query))
 		return CLI_USAGE;
 	const char *path = scope_path(c, c->argv[0]);
@@ -95,7 +114,9 @@ int cmd_export(struct cli *c)
 		return cli_usage(c, "--scope is events or attributes");
 	json_object_set_new(query, "returnFormat", json_string(c->argv[0]));
 	if (file && strcmp(file, "-") != 0)
-		return to_file(c, path, query, file);
+		return stat(file, &st) == 0 && !S_ISREG(st.st_mode)
+			       ? to_device(c, path, query, file)
+			       : to_file(c, path, query, file);
 	struct output o = {.file = stdout};
 	return transfer(c, path, query, &o);
 }

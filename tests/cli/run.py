@@ -135,6 +135,11 @@ def search_and_export(n, t):
         is_equal(len(json.load(f)["response"]), 12, "json export to a file")
     is_equal(j["bytes"], os.path.getsize(out), "its size")
     check(not os.path.exists(out + ".new"), "no file left over")
+    fifo = out + ".fifo"
+    os.mkfifo(fifo)
+    reader = subprocess.Popen(["cat", fifo], stdout=subprocess.PIPE)
+    t.want(0, "export", "text", "type=domain", "eventid=" + UUID % 1, "-o", fifo)
+    is_equal(reader.communicate(timeout=60)[0].split(), [b"one.example"], "a pipe stays a pipe")
     d = t.run("export", "no-such-format", "-o", out + "2")
     check(d.code != 0 and not os.path.exists(out + "2"), "an unknown format makes no file", d)
     t.want(2, "export", "csv", "--scope", "planets")
@@ -238,6 +243,7 @@ def explain():
             is_equal(j["verdict"], "released", "a clear event goes")
             j = t.json(1, "explain", UUID % 2, "reef-cert")
             check(j["verdict"] != "released", "an unpublished one does not", j)
+            t.want(0, "explain", UUID % 1, "--to", "reef-cert")
             check("verdict" in t.want(1, "explain", UUID % 2, "reef-cert").out, "explain for people")
 
 
