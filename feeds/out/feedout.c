@@ -39,6 +39,7 @@ struct job {
 	struct changed *changed; /* of an update; sorted by id, each once */
 	size_t n_changed, at;
 	uint64_t last_id; /* of a full run */
+	bool listed; /* has an event been seen that is in the feed? */
 	struct buf chunk;
 };
 
@@ -49,7 +50,7 @@ static bool cancelled(const struct job *j)
 
 /* ---- the cursor ---- */
 
-/* "<seq> <policy version>" under feedout/<audience>/<digest of the folder's path>. */
+/* "<seq> <events> <policy version>" under feedout/<audience>/<digest of the folder's path>. */
 static void cursor_name(struct job *j)
 {
 	char *real = realpath(j->o->dir, NULL), hex[65];
@@ -60,13 +61,14 @@ static void cursor_name(struct job *j)
 }
 
 /* Where the last run ended; false when it cannot be followed. */
-static bool cursor_read(const struct job *j, const struct store_rtxn *t, uint64_t *seq)
+static bool cursor_read(struct job *j, const struct store_rtxn *t, uint64_t *seq)
 {
-	struct str v, head;
+	struct str v, head, events;
 	if (store_kv_get(t, str_c(j->cursor), &v) != ERR_OK)
 		return false;
 	v = str_split(v, ' ', &head);
-	return str_u64(head, seq) && *seq <= store_seq(t) &&
+	v = str_split(v, ' ', &events);
+	return str_u64(head, seq) && *seq <= store_seq(t) && str_u64(events, &j->res->events) &&
 	       str_is(v, j->o->policy_version ? j->o->policy_version : "");
 }
 
@@ -83,7 +85,8 @@ static enum err cursor_run(struct store_wtxn *w, void *arg, struct fail *f)
 static enum err cursor_write(const struct job *j, struct fail *f)
 {
 	char text[128];
-	snprintf(text, sizeof(text), "%llu %s", (unsigned long long)j->res->seq,
+	snprintf(text, sizeof(text), "%llu %llu %s", (unsigned long long)j->res->seq,
+		 (unsigned long long)j->res->events,
 		 j->o->policy_version ? j->o->policy_version : "");
 	struct cursor_job c = {str_c(j->cursor), str_c(text)};
 	return store_run(j->o->env->store, cursor_run, &c, f);
@@ -349,7 +352,7 @@ static enum err event_file(struct job *j, struct batch *b, size_t i, struct fail
 	for (int k = 0; k < TRIES && e == ERR_AGAIN; k++) {
 		struct file_sink s = {0};
 		outfile_free(MOVE(b->file[i]));
-		TRY(outfile_new(j->dirfd, name, true, &b->file[i], f));
+		TRY(outfile_new(j->dirfd, name, 6, &b->file[i], f));
 		s.to = b->file[i];
 		e = sealed_run(j, &export_misp_json, EXPORT_ONE_EVENT, &b->ev[i], 1, sink_file, &s,
 			       f);
@@ -446,6 +449,7 @@ static enum err batch_run(struct job *j, struct batch *b, struct fail *f)
 	b->first = j->lists.n;
 	for (size_t i = 0; i < b->n; i++) {
 		TRY(lists_add(&j->lists, b->ev[i].uuid, b->line[i], NULL, f));
+		j->listed |= b->line[i].p != NULL;
 		if (!b->line[i].p)
 			file_remove(j, b->ev[i].uuid);
 	}
@@ -524,8 +528,15 @@ static enum err job_run(struct job *j, struct fail *f)
 		return cursor_write(j, f);
 	TRY(lists_open(&j->lists, j->dirfd, f));
 	TRY(batches_run(j, f));
-	TRY(lists_write(&j->lists, j->res->full, f));
-	j->res->events = j->lists.written;
+	/* events that are not for this audience, and were not before, leave the lists as they are;
+	   whether they were, their files do not tell after a run that was cut short */
+	bool lists = j->res->full || j->listed;
+	if (!lists)
+		TRY(lists_mentioned(&j->lists, &lists, f));
+	if (lists) {
+		TRY(lists_write(&j->lists, j->res->full, f));
+		j->res->events = j->lists.written;
+	}
 	if (j->res->full)
 		TRY(folder_sweep(j, f));
 	return cursor_write(j, f);

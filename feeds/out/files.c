@@ -30,7 +30,7 @@ static enum err tmp_open(int dirfd, const char *name, int *fd, struct fail *f)
 	return *fd >= 0 ? ERR_OK : fail_errno(f, ERR_IO, errno, "cannot make %s", name);
 }
 
-enum err outfile_new(int dirfd, const char *name, bool gz, struct outfile **out, struct fail *f)
+enum err outfile_new(int dirfd, const char *name, int level, struct outfile **out, struct fail *f)
 {
 	struct outfile *o = calloc(1, sizeof(*o));
 	*out = o;
@@ -45,10 +45,10 @@ enum err outfile_new(int dirfd, const char *name, bool gz, struct outfile **out,
 	snprintf(o->gz, sizeof(o->gz), "%s.gz", name);
 	snprintf(o->gz_tmp, sizeof(o->gz_tmp), ".new-%s.gz", name);
 	TRY(tmp_open(dirfd, o->tmp, &o->fd, f));
-	if (!gz)
+	if (!level)
 		return ERR_OK;
 	TRY(tmp_open(dirfd, o->gz_tmp, &o->gz_fd, f));
-	if (deflateInit2(&o->z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+	if (deflateInit2(&o->z, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
 		return fail(f, ERR_NOMEM, "no memory to compress");
 	o->z_open = true;
 	return ERR_OK;

@@ -11,7 +11,8 @@
 
 /* A file under way, as ".new-<name>" and, when asked for, ".new-<name>.gz". */
 struct outfile;
-MUST_USE enum err outfile_new(int dirfd, const char *name, bool gz, struct outfile **out,
+/* `level`: of the compression, 1 to 9; 0: no .gz. */
+MUST_USE enum err outfile_new(int dirfd, const char *name, int level, struct outfile **out,
 			      struct fail *f);
 MUST_USE enum err outfile_write(struct outfile *o, const void *p, size_t n, struct fail *f);
 /* All is written. The file is not yet on disk for sure nor in place. */

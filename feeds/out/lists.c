@@ -250,7 +250,8 @@ static enum err list_make(struct lists *l, bool manifest, bool fresh, struct out
 {
 	const char *name = manifest ? "manifest.json" : "hashes.csv";
 	struct old o;
-	TRY(outfile_new(l->dirfd, name, true, out, f));
+	/* written whole at each update, and half of it is digests, which do not pack */
+	TRY(outfile_new(l->dirfd, name, 2, out, f));
 	struct merge m = {l, *out, manifest, false};
 	l->written = manifest ? 0 : l->written;
 	enum err e = old_open(&o, l->dirfd, manifest, fresh, f);
@@ -264,6 +265,20 @@ static enum err list_make(struct lists *l, bool manifest, bool fresh, struct out
 	TRY(e);
 	TRY(outfile_end(*out, f));
 	return outfile_sync(*out, f);
+}
+
+enum err lists_mentioned(struct lists *l, bool *yes, struct fail *f)
+{
+	struct old o;
+	*yes = false;
+	lists_sort(l);
+	enum err e = old_open(&o, l->dirfd, true, false, f);
+	while (e == ERR_OK && o.file && !*yes) {
+		*yes = lists_find(l, o.uuid) != NULL;
+		e = old_next(&o, f);
+	}
+	old_close(&o);
+	return e;
 }
 
 enum err lists_write(struct lists *l, bool fresh, struct fail *f)

@@ -39,6 +39,8 @@ MUST_USE enum err lists_hashes(struct lists *l, struct list_entry *e, struct str
 void lists_sort(struct lists *l);
 const struct list_entry *lists_find(const struct lists *l, struct uuid uuid);
 
+/* Does the manifest in the folder name one of the events that were added? */
+MUST_USE enum err lists_mentioned(struct lists *l, bool *yes, struct fail *f);
 /* Write both files new, `fresh` or merged with those in the folder, hashes.csv first. ERR_CORRUPT
    when the old ones are not ours or damaged: nothing was changed then. */
 MUST_USE enum err lists_write(struct lists *l, bool fresh, struct fail *f);

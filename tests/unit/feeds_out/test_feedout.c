@@ -205,6 +205,32 @@ static void test_withdrawn(void)
 	json_decref(m);
 	is_int(count_files(), 6, "no files are left over");
 	ok(update(&res, false) && res.looked_at == 0, "nothing to do costs nothing");
+	is_uint(res.events, 1, "and the number of events is still known");
+	struct stat before, after;
+	char path[256];
+	snprintf(path, sizeof(path), "%s/manifest.json", dir);
+	stat(path, &before);
+	ok(world_add(&w, EVENT("dddddddd-1111-4111-8111-000000000004", "another draft", "false",
+			       "1767312000", "dddd0001")),
+	   "another draft");
+	ok(update(&res, false) && res.looked_at == 1 && res.events == 1, "is looked at");
+	stat(path, &after);
+	ok(before.st_ino == after.st_ino, "and leaves the lists alone");
+}
+
+/* A run that ended between removing a file and writing the lists. */
+static void test_cut_short(void)
+{
+	struct feedout_result res;
+	struct fail f = {0};
+	struct origin o = {.kind = ORIGIN_LOCAL};
+	char path[256];
+	is_ok(ingest_publish(&w.in, 3, false, &o, &f), "an event is withdrawn");
+	snprintf(path, sizeof(path), "%s/" UUID_C ".json", dir);
+	ok(unlink(path) == 0, "its file is gone already");
+	ok(update(&res, false) && !res.full && res.events == 0, "its line goes too");
+	is_ok(ingest_publish(&w.in, 3, true, &o, &f), "it is published again");
+	ok(update(&res, false) && res.events == 1, "and is back");
 }
 
 static void test_damaged(void)
@@ -297,6 +323,7 @@ int main(void)
 	test_contents();
 	test_edit();
 	test_withdrawn();
+	test_cut_short();
 	test_damaged();
 	test_churn();
 	test_cancel();
