@@ -10,6 +10,8 @@
 
 #include "base/own.h"
 
+#define FEW_SPARE 8 /* invisible ones that cost no second try */
+
 enum err hits_add(struct plan *p, struct hits *h, struct search_hit hit)
 {
 	if (h->n == h->cap) {
@@ -138,27 +140,60 @@ static enum err page(struct plan *p, const struct rowset *r, struct hits *h,
 	return ERR_OK;
 }
 
+/*
+ * How many of the lowest ids a page may need, all being visible; with `spare` for those that are not.
+ * 0: as good as all, or another order is wanted.
+ */
+static uint64_t few_of(const struct plan *p, uint64_t spare)
+{
+	struct order o;
+	uint64_t n;
+
+	(void)order_parse(&o, p->q->order, SCOPE_ATTRIBUTES);
+	if (o.n || !p->q->limit ||
+	    __builtin_mul_overflow(p->q->limit, MAX(p->q->page, 1), &n) ||
+	    __builtin_add_overflow(n, spare, &n) || n > p->v.rows / 4)
+		return 0;
+	return n;
+}
+
+static enum err one_try(struct plan *p, const struct bits *events, uint64_t event_rows,
+			struct hits *hits, struct search_result *out)
+{
+	struct rowset rows = {0};
+	enum err e;
+
+	p->id_max = UINT64_MAX;
+	p->left_out = false;
+	hits->n = 0;
+	out->more = false;
+	e = candidates(p, p->filters, events, event_rows, &rows, NULL);
+	if (e == ERR_OK)
+		e = put_in_order(p, &rows);
+	if (e == ERR_OK)
+		e = page(p, &rows, hits, out);
+	rows_free(&rows);
+	return e;
+}
+
 enum err search_attrs(struct plan *p, struct search_result *out)
 {
 	struct bits events = {0};
-	struct rowset rows = {0};
 	struct hits hits = {0};
-	uint64_t event_rows = 0;
+	uint64_t event_rows = 0, spare = FEW_SPARE;
 	enum err e = ERR_OK;
 
 	if (p->event_set)
 		e = candidate_events(p, &events, &event_rows);
-	if (e == ERR_OK)
-		e = candidates(p, p->filters, p->event_set ? &events : NULL, event_rows, &rows,
-			       NULL);
-	if (e == ERR_OK)
-		e = put_in_order(p, &rows);
-	if (e == ERR_OK)
-		e = page(p, &rows, &hits, out);
+	/* many that are not visible: again, with more */
+	for (bool again = true; again && e == ERR_OK; spare *= 16) {
+		p->few = few_of(p, spare);
+		e = one_try(p, p->event_set ? &events : NULL, event_rows, &hits, out);
+		again = p->few && p->left_out && !out->more;
+	}
 	if (e == ERR_OK)
 		e = hits_move(p, &hits, out);
 	bits_free(&events);
-	rows_free(&rows);
 	free(hits.v);
 	return e;
 }

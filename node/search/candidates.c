@@ -131,10 +131,26 @@ static bool wanted(const struct gather *g, uint32_t row)
 {
 	uint32_t place = g->p->v.event[row];
 
+	if (!g->mark && g->p->few && g->p->v.row[row].id > g->p->id_max) {
+		g->p->left_out = true;
+		return false;
+	}
 	if (g->mark && bit_get(g->mark, place))
 		return false;
 	return (!g->events || bit_get(g->events, place)) && view_live(&g->p->v, row) &&
 	       row_maybe_all(g->p, g->filters, row);
+}
+
+/* Only the lowest ids stay. */
+static enum err keep_few(struct gather *g)
+{
+	struct plan *p = g->p;
+
+	TRY(order_rows(&p->v, g->out->v, g->out->n));
+	g->out->n = p->few;
+	p->id_max = p->v.row[g->out->v[p->few - 1]].id;
+	p->left_out = true;
+	return ERR_OK;
 }
 
 static enum err keep(struct gather *g, uint32_t row)
@@ -143,9 +159,10 @@ static enum err keep(struct gather *g, uint32_t row)
 		bit_set(g->mark, g->p->v.event[row]);
 		return ERR_OK;
 	}
-	return rows_add(g->out, row) == ERR_OK
-		       ? ERR_OK
-		       : fail(g->p->f, ERR_NOMEM, "no memory for a search");
+	if (rows_add(g->out, row) != ERR_OK ||
+	    (g->p->few && g->out->n == 4 * g->p->few && keep_few(g) != ERR_OK))
+		return fail(g->p->f, ERR_NOMEM, "no memory for a search");
+	return ERR_OK;
 }
 
 static enum err take(struct gather *g, uint32_t row)

@@ -161,6 +161,11 @@ struct plan {
 	struct misp_event event;
 	struct arena *event_arena, *attr_arena;
 	uint64_t polled;
+
+	/* A page by ascending id needs the rows with the lowest ids only: about so many. 0: all. */
+	uint64_t few;
+	uint64_t id_max; /* rows above it were left out */
+	bool left_out;
 };
 
 /* resolve.c */
