@@ -286,7 +286,7 @@ bool call_quietly(struct cli *c, struct call *k)
 int call_json(struct cli *c, const char *method, struct str path, json_t *body, json_t **out)
 {
 	OWN(json) json_t *mine = body;
-	OWN(chars) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	OWN(chars) char *text = mine ? json_dumps(mine, JSON_COMPACT) : NULL;
 	struct call k = {.method = method, .path = path, .body = str_c(text)};
 	json_error_t e;
 	*out = NULL;
