@@ -514,6 +514,6 @@ struct search_visible view_visible(struct view *v)
 {
 	return (struct search_visible){.user = v,
 				       .event = event_visible,
-				       .attr = attr_visible,
+				       .attr = gate_passes_attrs(&v->gate) ? NULL : attr_visible,
 				       .tag = tag_visible};
 }

@@ -193,6 +193,19 @@ bool gate_judge_attr(const struct gate_ctx *c, const struct gate_subject *s,
 	return judge_attr(&st, object, attr) == RULE_NONE;
 }
 
+/* judge_attr() asks MISP's rules about deletion and distribution, which do not bind him who sees all. */
+bool gate_passes_attrs(const struct gate_ctx *c)
+{
+	const struct misp_event any = {0};
+	const struct gate_subject s = {.event = &any};
+	struct stance st;
+
+	if (!c->policy || !c->audience || !c->facts || c->audience->kind == AUD_NOBODY)
+		return false;
+	st = stance_of(c, &s);
+	return st.misp && st.sees_all;
+}
+
 bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
 		       const struct misp_object *object)
 {

@@ -52,6 +52,9 @@ struct released *gate_release(const struct gate_ctx *c, const struct gate_subjec
  */
 bool gate_judge_attr(const struct gate_ctx *c, const struct gate_subject *s,
 		     const struct misp_object *object, const struct misp_attr *attr);
+/* Is the answer yes for every attribute, whatever it says? Then a search need not read them. False
+   where it depends. */
+bool gate_passes_attrs(const struct gate_ctx *c);
 bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
 		       const struct misp_object *object);
 /* May this tag of the event or of an element of it leave? The tag is resolved (name, exportable).

@@ -22,7 +22,7 @@ static bool correlating_attr(void *user, const struct misp_event *e, const struc
 	const struct filter *f = user;
 	const struct type_row *row = type_get((enum attr_type)a->type);
 	return row && row->correlates != CORR_NEVER && !a->deleted && !a->disable_correlation &&
-	       f->inner->attr(f->inner->user, e, o, a);
+	       (!f->inner->attr || f->inner->attr(f->inner->user, e, o, a));
 }
 
 enum err search_correlating(struct index *ix, const struct store_rtxn *t,

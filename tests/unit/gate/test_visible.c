@@ -138,6 +138,20 @@ static void deleted(struct fixture *x)
 	}
 }
 
+/* Only he whom nothing is kept from may be spared the look at each attribute. */
+static void all_pass(struct fixture *x)
+{
+	for (int w = 0; w < WHO_COUNT; w++) {
+		be(x, (enum who)w);
+		ok(gate_passes_attrs(&x->c) == (w == ADMIN), "all attributes pass, %s", who_names[w]);
+	}
+	be(x, ADMIN);
+	x->aud.misp_rules_only = false;
+	ok(!gate_passes_attrs(&x->c), "not where a policy has rules of its own");
+	x->aud = (struct audience){.site_admin = true, .misp_rules_only = true};
+	ok(!gate_passes_attrs(&x->c), "nobody");
+}
+
 /* Published things by class: rows public, sector, partner, own; columns distribution 0 to 3. */
 static void published(struct fixture *x)
 {
@@ -170,6 +184,7 @@ int main(void)
 	clusters(&x);
 	unpublished(&x);
 	deleted(&x);
+	all_pass(&x);
 	published(&x);
 	x.aud = (struct audience){0};
 	x.aud.site_admin = x.aud.perm_sync = true;
