@@ -51,6 +51,7 @@ static void shape_state(struct jsonw *w, const struct misp_feed *d)
 {
 	jsonw_key(w, "tocsin");
 	jsonw_obj(w);
+	JSONW_KV(w, jsonw_uint, "interval_s", d->interval_s);
 	JSONW_KV(w, jsonw_int, "last_try", d->last_try);
 	JSONW_KV(w, jsonw_int, "last_success", d->last_success);
 	text_or_null(w, "last_error", d->last_error);
@@ -157,6 +158,8 @@ static void take_members(struct http_req *r, const json_t *body, struct misp_fee
 	rest_take_u64(r, body, "sharing_group_id", &d->sharing_group_id);
 	rest_take_u64(r, body, "tag_id", &d->tag_id);
 	rest_take_u64(r, body, "orgc_id", &d->orgc_id);
+	/* our own: seconds between two fetches by the schedule; 0: as the node does */
+	rest_take_u64(r, body, "interval_s", &d->interval_s);
 	d->distribution = (uint8_t)MIN(distribution, (uint64_t)255);
 	/* a changed place or rule makes what was remembered of the manifest worthless */
 	d->manifest_etag = STR("");

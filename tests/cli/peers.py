@@ -82,6 +82,11 @@ def feeds(n, t):
             check("harbour" in d.out and "UTC" in d.out, "feed list tells the last success", d)
             rows = u.json(0, "search", "--events")["response"]
             is_equal({r["Event"]["distribution"] for r in rows}, {"1"}, "distribution of the feed")
+        t.want(2, "feed", "add", s.url, "other", "--every", "often")
+        t.json(0, "feed", "add", s.url, "other", "--every", "6h")
+        is_equal([f["Feed"]["tocsin"]["interval_s"] for f in t.json(0, "feed", "list")], [0, 21600],
+                 "how often it is fetched")
+        t.want(0, "feed", "remove", "other")
         t.want(1, "feed", "fetch", "no such feed")
         t.want(0, "feed", "remove", "harbour")
         is_equal(t.json(0, "feed", "list"), [], "feed remove")
