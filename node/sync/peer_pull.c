@@ -21,6 +21,8 @@
 #define INDEX_MAX (UINT64_C(1) << 30)
 #define RESULT_ARENA (64u << 20)
 #define RETRIES_MAX 10000
+/* Events of one run; the next one goes on. Bounds what a peer's index can make us remember. */
+#define WANTED_MAX 1000000
 /* Clocks of the peer's own machines may differ, and events are published while we ask. */
 #define OVERLAP_S 900
 /* Rights, sharing groups and embargoes let events appear that were published long ago. */
@@ -46,6 +48,7 @@ struct run {
 	int64_t asked_at; /* the peer's clock at the index, else ours */
 	struct wanted *wanted;
 	size_t n_wanted, cap;
+	bool cut; /* there was more than WANTED_MAX: the cursor stays */
 	/* shared by the threads */
 	pthread_mutex_t lock;
 	size_t next;
@@ -158,10 +161,11 @@ static enum err row_write(struct store_wtxn *w, void *arg, struct fail *f)
 	row.last_try = clock_now();
 	row.last_error = n->err == ERR_OK ? STR("") : str_c(n->text);
 	row.failures = n->err == ERR_OK ? 0 : row.failures + 1;
-	if (n->err == ERR_OK && n->r->asked_at)
+	bool all = n->err == ERR_OK && !n->r->cut;
+	if (all && n->r->asked_at)
 		row.last_success = n->r->asked_at;
 	TRY(store_put(w, T_PEER, row.id, &row, f));
-	if (n->err == ERR_OK && n->r->res->whole_index) {
+	if (all && n->r->res->whole_index) {
 		char key[60], now[24];
 		int k = snprintf(key, sizeof(key), "peer/%llu/whole", (unsigned long long)row.id);
 		snprintf(now, sizeof(now), "%lld", (long long)clock_now());
@@ -273,6 +277,10 @@ struct index_job {
 
 static enum err want(struct run *r, struct uuid u, int64_t timestamp, struct fail *f)
 {
+	if (r->n_wanted == WANTED_MAX) {
+		r->cut = true;
+		return ERR_OK;
+	}
 	if (r->n_wanted == r->cap) {
 		size_t cap = r->cap ? r->cap * 2 : 256;
 		struct wanted *v = reallocarray(r->wanted, cap, sizeof(*v));
