@@ -279,6 +279,7 @@ enum err ingest_event_add(const struct ingest_env *env, struct raw_event **raw,
 	if (e != ERR_OK)
 		return ingest_counted(o, out, e);
 	ingest_ctx_init(&c, env, adm, facts, a, out);
+	c.no_ids = true;
 	e = add_admitted(&c, a, f);
 	ingest_ctx_free(&c);
 	return ingest_counted(o, out, e);
@@ -305,6 +306,7 @@ enum err ingest_event_edit(const struct ingest_env *env, uint64_t event_id, stru
 	if (e != ERR_OK)
 		return ingest_counted(o, out, e);
 	ingest_ctx_init(&c, env, adm, facts, a, out);
+	c.no_ids = true;
 	e = edit_admitted(&c, event_id, a, f);
 	ingest_ctx_free(&c);
 	return ingest_counted(o, out, e);

@@ -41,7 +41,7 @@ struct ingest_result {
 	uint64_t event_id;
 	struct uuid event_uuid;
 	uint64_t added, updated, refused;
-	/* ids of what was added or updated, in order, at most 1,000 */
+	/* ids of what was added or updated, in order, at most 1,000; none for whole events */
 	struct search_id {
 		enum element_kind kind;
 		uint64_t id, parent;
