@@ -57,7 +57,9 @@ class Bench:
         return measure.tool([os.path.join(self.tools, "ref_jansson")] + files)
 
     def node(self, name):
-        return nodelib.Node(folder=os.path.join(self.tmp, name), ready_s=600)
+        """A node that may read the feed folders."""
+        return nodelib.Node(folder=os.path.join(self.tmp, name), ready_s=600,
+                            extra=["--set", "readable=" + self.tmp])
 
     def feed(self, attributes):
         """A feed folder of that many attributes, made once."""
