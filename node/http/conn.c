@@ -356,7 +356,6 @@ void conn_new(struct io *io, int fd, struct tls_ctx *tls, const struct http_peer
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
-	atomic_fetch_add(&io->srv->conns_open, 1);
 	if (c) {
 		c->io = io;
 		c->fd = fd;

@@ -232,7 +232,7 @@ void http_date(int64_t t, char out[40]);
 /* reply.c: hand over the file in reply.file. */
 void reply_send_file(struct http_req *r, int status, const char *type);
 
-/* conn.c: input and life of a connection. */
+/* conn.c: input and life of a connection; its place in conns_open is taken already. */
 void conn_new(struct io *io, int fd, struct tls_ctx *tls, const struct http_peer *peer,
 	      bool counted);
 void conn_posted(struct http_call *c, unsigned why);

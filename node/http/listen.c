@@ -191,8 +191,10 @@ static void admit(struct listener *l, int fd, const struct sockaddr_storage *a)
 
 	fill_peer(&peer, fd, l->is_unix, a);
 	counted = !l->is_unix && !is_loopback(peer.ip);
-	if (atomic_load(&s->conns_open) >= s->lim.conns ||
+	/* the place is taken first: with a look and a later step two threads would both have it */
+	if (atomic_fetch_add(&s->conns_open, 1) >= s->lim.conns ||
 	    (counted && !addrs_enter(s->addrs, peer.ip, s->lim.conns_per_addr))) {
+		atomic_fetch_sub(&s->conns_open, 1);
 		atomic_fetch_add(&s->n_refused, 1);
 		close(fd);
 		return;
