@@ -273,7 +273,7 @@ struct fetch {
 	enum err err;
 };
 
-static void on_progress(void *user, const struct feed_progress *p)
+static void on_progress(void *user, const struct intake_progress *p)
 {
 	struct fetch *x = user;
 	OWN(buf) struct buf b = BUF(4096);
@@ -293,10 +293,10 @@ static void on_progress(void *user, const struct feed_progress *p)
 	long_job_line(x->job, buf_str(&b), true);
 }
 
-static void on_problem(void *user, const struct feed_problem *p)
+static void on_problem(void *user, const struct intake_problem *p)
 {
 	struct fetch *x = user;
-	if (x->res.n_problems <= FEED_PROBLEMS_MAX)
+	if (x->res.n.n_problems <= INTAKE_PROBLEMS_MAX)
 		long_job_problem(x->job, p->uuid, p->err, p->text);
 }
 
@@ -313,16 +313,16 @@ static void result_line(struct fetch *x)
 	jsonw_key(&w, "result");
 	jsonw_obj(&w);
 	JSONW_KV(&w, jsonw_bool, "not_modified", res->not_modified);
-	JSONW_KV(&w, jsonw_uint, "listed", res->listed);
+	JSONW_KV(&w, jsonw_uint, "listed", res->n.listed);
 	JSONW_KV(&w, jsonw_uint, "filtered", res->filtered);
-	JSONW_KV(&w, jsonw_uint, "current", res->current);
-	JSONW_KV(&w, jsonw_uint, "added", res->added);
-	JSONW_KV(&w, jsonw_uint, "updated", res->updated);
-	JSONW_KV(&w, jsonw_uint, "unchanged", res->unchanged);
-	JSONW_KV(&w, jsonw_uint, "refused", res->refused);
-	JSONW_KV(&w, jsonw_uint, "failed", res->failed);
-	JSONW_KV(&w, jsonw_uint, "attributes", res->attributes);
-	JSONW_KV(&w, jsonw_uint, "bytes", res->bytes);
+	JSONW_KV(&w, jsonw_uint, "current", res->n.current);
+	JSONW_KV(&w, jsonw_uint, "added", res->n.added);
+	JSONW_KV(&w, jsonw_uint, "updated", res->n.updated);
+	JSONW_KV(&w, jsonw_uint, "unchanged", res->n.unchanged);
+	JSONW_KV(&w, jsonw_uint, "refused", res->n.refused);
+	JSONW_KV(&w, jsonw_uint, "failed", res->n.failed);
+	JSONW_KV(&w, jsonw_uint, "attributes", res->n.attributes);
+	JSONW_KV(&w, jsonw_uint, "bytes", res->n.bytes);
 	jsonw_obj_end(&w);
 	jsonw_obj_end(&w);
 	long_job_line(x->job, buf_str(&b), false);
@@ -345,17 +345,17 @@ static void answer_fetched(struct http_req *r, const struct fetch *x)
 	struct str text = STR("Fetching the feed has successfully completed.");
 	if (x->err != ERR_OK)
 		text = arena_printf(r->arena, "Fetching the feed has failed: %s.", x->why.text);
-	else if (res->added || res->updated || res->failed)
+	else if (res->n.added || res->n.updated || res->n.failed)
 		text = arena_printf(r->arena, "%.*s%s%s%s", STR_ARG(text),
-				    res->added ? arena_printf(r->arena, " Downloaded %llu new event(s).",
-							      (unsigned long long)res->added)
+				    res->n.added ? arena_printf(r->arena, " Downloaded %llu new event(s).",
+							      (unsigned long long)res->n.added)
 							 .p
 					       : "",
-				    res->updated ? arena_printf(r->arena, " Updated %llu event(s).",
-								(unsigned long long)res->updated)
+				    res->n.updated ? arena_printf(r->arena, " Updated %llu event(s).",
+								(unsigned long long)res->n.updated)
 							   .p
 						 : "",
-				    res->failed ? " Some events could not be taken in." : "");
+				    res->n.failed ? " Some events could not be taken in." : "");
 	jsonw_obj(&w);
 	JSONW_KV(&w, jsonw_str, "result", text);
 	jsonw_obj_end(&w);

@@ -336,7 +336,7 @@ struct pull {
 	enum err err;
 };
 
-static void on_progress(void *user, const struct peer_progress *p)
+static void on_progress(void *user, const struct intake_progress *p)
 {
 	struct pull *x = user;
 	OWN(buf) struct buf b = BUF(4096);
@@ -346,7 +346,7 @@ static void on_progress(void *user, const struct peer_progress *p)
 	jsonw_obj(&w);
 	jsonw_key(&w, "progress");
 	jsonw_obj(&w);
-	JSONW_KV(&w, jsonw_c, "step", peer_step_name(p->step));
+	JSONW_KV(&w, jsonw_c, "step", p->step);
 	JSONW_KV(&w, jsonw_uint, "listed", p->listed);
 	JSONW_KV(&w, jsonw_uint, "total", p->total);
 	JSONW_KV(&w, jsonw_uint, "done", p->done);
@@ -357,10 +357,10 @@ static void on_progress(void *user, const struct peer_progress *p)
 	long_job_line(x->job, buf_str(&b), true);
 }
 
-static void on_problem(void *user, const struct peer_problem *p)
+static void on_problem(void *user, const struct intake_problem *p)
 {
 	struct pull *x = user;
-	if (x->res.n_problems <= PEER_PROBLEMS_MAX)
+	if (x->res.n.n_problems <= INTAKE_PROBLEMS_MAX)
 		long_job_problem(x->job, p->uuid, p->err, p->text);
 }
 
@@ -378,17 +378,17 @@ static void result_line(struct pull *x)
 	jsonw_obj(&w);
 	JSONW_KV(&w, jsonw_c, "version", res->version);
 	JSONW_KV(&w, jsonw_bool, "whole_index", res->whole_index);
-	JSONW_KV(&w, jsonw_uint, "listed", res->listed);
-	JSONW_KV(&w, jsonw_uint, "current", res->current);
+	JSONW_KV(&w, jsonw_uint, "listed", res->n.listed);
+	JSONW_KV(&w, jsonw_uint, "current", res->n.current);
 	JSONW_KV(&w, jsonw_uint, "local", res->local);
 	JSONW_KV(&w, jsonw_uint, "blocked", res->blocked);
-	JSONW_KV(&w, jsonw_uint, "added", res->added);
-	JSONW_KV(&w, jsonw_uint, "updated", res->updated);
-	JSONW_KV(&w, jsonw_uint, "unchanged", res->unchanged);
-	JSONW_KV(&w, jsonw_uint, "refused", res->refused);
-	JSONW_KV(&w, jsonw_uint, "failed", res->failed);
-	JSONW_KV(&w, jsonw_uint, "attributes", res->attributes);
-	JSONW_KV(&w, jsonw_uint, "bytes", res->bytes);
+	JSONW_KV(&w, jsonw_uint, "added", res->n.added);
+	JSONW_KV(&w, jsonw_uint, "updated", res->n.updated);
+	JSONW_KV(&w, jsonw_uint, "unchanged", res->n.unchanged);
+	JSONW_KV(&w, jsonw_uint, "refused", res->n.refused);
+	JSONW_KV(&w, jsonw_uint, "failed", res->n.failed);
+	JSONW_KV(&w, jsonw_uint, "attributes", res->n.attributes);
+	JSONW_KV(&w, jsonw_uint, "bytes", res->n.bytes);
 	jsonw_obj_end(&w);
 	jsonw_obj_end(&w);
 	long_job_line(x->job, buf_str(&b), false);
@@ -414,8 +414,8 @@ static void answer_pulled(struct http_req *r, const struct pull *x, uint64_t id)
 	rest_saved(r, rest_id(r, id),
 		   "Pull completed. %llu events pulled, %llu events could not be pulled, 0 proposals "
 		   "pulled, 0 sightings pulled, 0 clusters pulled, 0 analyst data pulled.",
-		   (unsigned long long)(res->added + res->updated),
-		   (unsigned long long)(res->failed + res->refused));
+		   (unsigned long long)(res->n.added + res->n.updated),
+		   (unsigned long long)(res->n.failed + res->n.refused));
 }
 
 static struct peer_pull_opts pull_opts(struct http_req *r, const struct misp_peer *p)

@@ -1,6 +1,6 @@
 /*
- * feed_fetch.c - one run of a feed: the manifest gives a list of wanted events, a few threads each
- * fetch, parse and merge one event at a time, straight from the socket into the reader.
+ * feed_fetch.c - one run of a feed: row, manifest, and what the row says over each event. The events
+ * themselves are taken in by intake.c.
  */
 #include "sync/feed_fetch.h"
 
@@ -17,15 +17,7 @@
 #include "feeds/in/rules.h"
 #include "model/pack.h"
 
-#define PARALLEL_MAX 16
 #define MANIFEST_MAX (UINT64_C(1) << 30)
-#define EVENT_MAX (UINT64_C(1) << 30)
-#define RESULT_ARENA (64u << 20)
-
-struct wanted {
-	struct uuid uuid;
-	int64_t timestamp;
-};
 
 struct run {
 	const struct feed_fetch_opts *o;
@@ -40,20 +32,8 @@ struct run {
 	const char *header[32]; /* lines of the row */
 	size_t n_headers;
 	int dirfd;
-	struct wanted *wanted;
-	size_t n_wanted, cap;
-	/* shared by the threads */
-	pthread_mutex_t lock;
-	size_t next;
-	struct feed_progress progress;
-	enum err stop; /* the store fails: no use in going on */
-	char stop_text[256];
+	struct intake take;
 };
-
-static bool cancelled(const struct run *r)
-{
-	return r->o->cancelled && atomic_load(r->o->cancelled);
-}
 
 /* ---- the row ---- */
 
@@ -166,7 +146,7 @@ static enum err refusal_write(struct store_wtxn *w, void *arg, struct fail *f)
 	return store_kv_put(w, x->key, str_c(x->text), f);
 }
 
-static void refused_note(const struct run *r, const struct wanted *w)
+static void refused_note(const struct run *r, const struct intake_want *w)
 {
 	char key[96];
 	struct refusal x = {.key = refused_key(r, w->uuid, key)};
@@ -181,22 +161,10 @@ static void refused_note(const struct run *r, const struct wanted *w)
 
 struct manifest_job {
 	struct run *r;
-	struct store_rtxn *t;
+	struct intake_snapshot snap;
 	struct arena *a;
 	struct manifest_read *m;
-	uint64_t since_open;
 };
-
-/* A long manifest over a slow line must not hold a snapshot: a new one now and then. */
-static enum err manifest_snapshot(struct manifest_job *j, struct fail *f)
-{
-	if (j->t && j->since_open++ < 10000)
-		return ERR_OK;
-	if (j->t)
-		store_read_end(MOVE(j->t));
-	j->since_open = 0;
-	return store_read(j->r->o->in->store, &j->t, f);
-}
 
 static enum err is_current(struct manifest_job *j, const struct manifest_entry *e, bool *yes,
 			   struct fail *f)
@@ -206,16 +174,16 @@ static enum err is_current(struct manifest_job *j, const struct manifest_entry *
 	struct misp_event stored;
 	uint64_t id;
 	int64_t refused;
-	TRY(manifest_snapshot(j, f));
+	TRY(intake_snapshot_next(&j->r->take, &j->snap, f));
 	arena_reset(j->a);
-	enum err err = store_find(j->t, IX_EVENT_UUID, key, &id);
+	enum err err = store_find(j->snap.t, IX_EVENT_UUID, key, &id);
 	if (err == ERR_OK)
-		err = store_get(j->t, T_EVENT, id, j->a, &stored);
+		err = store_get(j->snap.t, T_EVENT, id, j->a, &stored);
 	*yes = err == ERR_OK && e->timestamp && e->timestamp <= stored.timestamp;
 	if (err != ERR_OK && err != ERR_NOENT)
 		return fail(f, err, "looking up an event of the feed");
 	if (!*yes && !j->r->o->again &&
-	    store_kv_get(j->t, refused_key(j->r, e->uuid, name), &was) == ERR_OK)
+	    store_kv_get(j->snap.t, refused_key(j->r, e->uuid, name), &was) == ERR_OK)
 		*yes = str_i64(was, &refused) && refused == e->timestamp;
 	return ERR_OK;
 }
@@ -225,41 +193,29 @@ static enum err on_entry(void *user, const struct manifest_entry *e, struct fail
 	struct manifest_job *j = user;
 	struct run *r = j->r;
 	bool current;
-	r->res->listed = ++r->progress.listed;
+	r->res->n.listed = ++r->take.progress.listed;
 	if (!feed_rules_want(r->rules, e)) {
 		r->res->filtered++;
 		return ERR_OK;
 	}
 	TRY(is_current(j, e, &current, f));
 	if (current) {
-		r->res->current++;
+		r->res->n.current++;
 		return ERR_OK;
 	}
-	if (r->n_wanted == r->cap) {
-		size_t cap = r->cap ? r->cap * 2 : 256;
-		struct wanted *v = reallocarray(r->wanted, cap, sizeof(*v));
-		if (!v)
-			return fail(f, ERR_NOMEM, "no memory for %zu events", cap);
-		r->wanted = v;
-		r->cap = cap;
-	}
-	r->wanted[r->n_wanted++] = (struct wanted){e->uuid, e->timestamp};
-	r->progress.total = r->n_wanted;
-	return ERR_OK;
+	return intake_add(&r->take, (struct intake_want){e->uuid, e->timestamp, false}, f);
 }
 
 static enum err manifest_data(void *user, const void *p, size_t n, struct fail *f)
 {
 	struct manifest_job *j = user;
-	j->r->res->bytes += n;
-	if (cancelled(j->r))
+	j->r->res->n.bytes += n;
+	if (intake_cancelled(&j->r->take))
 		return fail(f, ERR_CANCELLED, "cancelled");
 	return manifest_read_feed(j->m, p, n, f);
 }
 
-typedef enum err (*data_fn)(void *user, const void *p, size_t n, struct fail *f);
-
-static enum err file_read(const struct run *r, const char *name, uint64_t max, data_fn data,
+static enum err file_read(const struct run *r, const char *name, uint64_t max, intake_data_fn data,
 			  void *user, struct fail *f)
 {
 	char chunk[65536];
@@ -281,7 +237,7 @@ static enum err file_read(const struct run *r, const char *name, uint64_t max, d
 
 /* One file of the feed, from wherever it is. */
 static enum err feed_get(const struct run *r, struct client *c, const char *name, uint64_t max,
-			 const char *etag, data_fn data, void *user, struct client_res *res,
+			 const char *etag, intake_data_fn data, void *user, struct client_res *res,
 			 struct fail *f)
 {
 	char url[2200];
@@ -322,31 +278,22 @@ static enum err manifest_get(struct run *r, struct client *c, struct fail *f)
 		e = fail(f, ERR_PEER, "the feed has no manifest.json");
 	manifest_read_free(j.m);
 	arena_free(j.a);
-	if (j.t)
-		store_read_end(j.t);
+	intake_snapshot_end(&j.snap);
 	return e;
 }
 
 /* ---- events ---- */
 
-struct event_job {
-	struct run *r;
-	const struct wanted *w;
-	struct json_read *j;
-	bool seen; /* the document has come */
-	uint64_t bytes;
-	struct ingest_result result;
-};
-
 /* What the row says goes over what the document says (sync-protocol.md 9.2, step 5). */
-static enum err prepare(struct event_job *ev, struct raw_event *raw, struct admit_facts *facts,
+static enum err prepare(void *run, struct raw_event *raw, struct admit_facts *facts,
 			struct fail *f)
 {
-	const struct run *r = ev->r;
+	const struct run *r = run;
 	struct misp_event *h = raw_head(raw);
 	struct arena *a = raw_arena(raw);
-	if (!ENTITY_HAS(h, EVENT_F_uuid) || !uuid_eq(h->uuid, ev->w->uuid))
-		return fail(f, ERR_INVAL, "the file holds another event");
+	facts->kind = AUD_FEED;
+	facts->org_id = r->o->org_id;
+	facts->default_event_distribution = DIST_ORG;
 	if (r->row.distribution != DIST_INHERIT) {
 		h->distribution = r->row.distribution;
 		h->sharing_group_id = r->row.sharing_group_id;
@@ -378,161 +325,30 @@ static enum err prepare(struct event_job *ev, struct raw_event *raw, struct admi
 	return ERR_OK;
 }
 
-static enum err on_document(void *user, struct raw_event *r, struct fail *f)
+static enum err event_get(void *run, struct client *c, const struct intake_want *w,
+			  intake_data_fn data, void *user, struct fail *f)
 {
-	struct event_job *ev = user;
-	const struct feed_fetch_opts *o = ev->r->o;
-	OWN(raw) struct raw_event *raw = r;
-	OWN(arena) struct arena *a = arena_new(RESULT_ARENA);
-	struct origin origin = {.kind = ORIGIN_FEED, .id = o->feed_id, .time = clock_now()};
-	struct admit_facts facts = {
-		.kind = AUD_FEED,
-		.org_id = o->org_id,
-		.user_id = o->user_id,
-		.perm_sync = true,
-		.perm_publish = true,
-		.perm_tagger = true,
-		.perm_tag_editor = true,
-		.default_event_distribution = DIST_ORG,
-		.default_attr_distribution = DIST_INHERIT,
-		.now = origin.time,
-	};
-	if (!a)
-		return fail(f, ERR_NOMEM, "no memory");
-	if (ev->seen)
-		return fail(f, ERR_INVAL, "the file holds several events");
-	ev->seen = true;
-	TRY(prepare(ev, raw, &facts, f));
-	enum err e = ingest_event_merge(o->in, &raw, &origin, &facts, a, &ev->result, f);
-	ev->result.ids = NULL; /* they die with the arena */
-	ev->result.problems = NULL;
-	return e;
-}
-
-static enum err event_data(void *user, const void *p, size_t n, struct fail *f)
-{
-	struct event_job *ev = user;
-	ev->bytes += n;
-	if (cancelled(ev->r))
-		return fail(f, ERR_CANCELLED, "cancelled");
-	return json_read_feed(ev->j, p, n, f);
-}
-
-static enum err event_get(struct event_job *ev, struct client *c, struct fail *f)
-{
-	const struct feed_fetch_opts *o = ev->r->o;
-	struct json_read_opts jo = {.root = RAW_EVENT, .spool_dir = o->in->spool_dir};
+	const struct run *r = run;
 	struct client_res res;
 	char name[UUID_TEXT_LEN + 6], uuid[UUID_TEXT_LEN + 1];
-	OWN(json_read) struct json_read *j = json_read_new(&jo, on_document, ev);
-	if (!j)
-		return fail(f, ERR_NOMEM, "no memory");
-	ev->j = j;
-	snprintf(name, sizeof(name), "%s.json", uuid_format(ev->w->uuid, uuid));
-	TRY(feed_get(ev->r, c, name, o->max_event_bytes ? o->max_event_bytes : EVENT_MAX, NULL,
-		     event_data, ev, &res, f));
-	TRY(json_read_end(j, f));
-	return ev->seen ? ERR_OK : fail(f, ERR_PARSE, "the file holds no event");
+	uint64_t max = r->o->max_event_bytes ? r->o->max_event_bytes : INTAKE_EVENT_MAX;
+	snprintf(name, sizeof(name), "%s.json", uuid_format(w->uuid, uuid));
+	return feed_get(r, c, name, max, NULL, data, user, &res, f);
 }
 
-static bool is_refusal(enum err e)
+static void event_note(void *run, const struct intake_want *w, enum err e,
+		       const struct ingest_result *result)
 {
-	return e == ERR_STALE || e == ERR_BLOCKED || e == ERR_PERM;
+	if (intake_is_refusal(e) || (e == ERR_OK && result->outcome > INGEST_UPDATED))
+		refused_note(run, w);
 }
 
-static bool stops_all(enum err e)
-{
-	return e == ERR_STORE || e == ERR_FULL || e == ERR_CORRUPT || e == ERR_CANCELLED;
-}
-
-static void problem_add(struct run *r, struct uuid u, enum err e, const struct fail *f)
-{
-	struct feed_problem p = {.uuid = u, .err = e};
-	snprintf(p.text, sizeof(p.text), "%.200s", f->text[0] ? f->text : err_text(e));
-	if (f->line)
-		snprintf(p.text + strlen(p.text), sizeof(p.text) - strlen(p.text),
-			 " (line %u, column %u)", f->line, f->column);
-	if (r->res->n_problems < FEED_PROBLEMS_MAX)
-		r->res->problems[r->res->n_problems++] = p;
-	if (r->o->problem)
-		r->o->problem(r->o->user, &p);
-}
-
-/* Under the lock. */
-static void event_count(struct run *r, const struct event_job *ev, enum err e, const struct fail *f)
-{
-	struct feed_fetch_result *res = r->res;
-	res->bytes += ev->bytes;
-	r->progress.bytes = res->bytes;
-	if (e == ERR_OK) {
-		res->added += ev->result.outcome == INGEST_ADDED;
-		res->updated += ev->result.outcome == INGEST_UPDATED;
-		res->unchanged += ev->result.outcome == INGEST_UNCHANGED;
-		res->refused += ev->result.outcome == INGEST_REFUSED;
-		res->attributes += ev->result.added + ev->result.updated;
-	} else if (e != ERR_CANCELLED) {
-		res->refused += is_refusal(e);
-		res->failed += !is_refusal(e);
-		r->progress.failed = res->failed;
-		problem_add(r, ev->w->uuid, e, f);
-	}
-	if (stops_all(e) && r->stop == ERR_OK) {
-		r->stop = e;
-		snprintf(r->stop_text, sizeof(r->stop_text), "%.250s", f->text);
-	}
-	r->progress.done++;
-	if (r->o->progress)
-		r->o->progress(r->o->user, &r->progress);
-}
-
-static const struct wanted *take_next(struct run *r)
-{
-	const struct wanted *w = NULL;
-	pthread_mutex_lock(&r->lock);
-	if (r->stop == ERR_OK && !cancelled(r) && r->next < r->n_wanted)
-		w = &r->wanted[r->next++];
-	pthread_mutex_unlock(&r->lock);
-	return w;
-}
-
-static void *work(void *arg)
-{
-	struct run *r = arg;
-	OWN(client) struct client *c = NULL;
-	struct fail f = {0};
-	const struct wanted *w;
-	enum err e = r->local ? ERR_OK : client_new(&r->o->client, &c, &f);
-	while (e == ERR_OK && (w = take_next(r))) {
-		struct event_job ev = {.r = r, .w = w};
-		struct fail problem = {0};
-		enum err got = event_get(&ev, c, &problem);
-		if (is_refusal(got) || (got == ERR_OK && ev.result.outcome > INGEST_UPDATED))
-			refused_note(r, w);
-		pthread_mutex_lock(&r->lock);
-		event_count(r, &ev, got, &problem);
-		pthread_mutex_unlock(&r->lock);
-	}
-	return NULL;
-}
-
-static enum err events_get(struct run *r, struct fail *f)
-{
-	pthread_t threads[PARALLEL_MAX];
-	/* more of them also share more commits: 1,600 small events/s with one, 7,500 with 16 */
-	unsigned want = r->o->parallel ? r->o->parallel : r->local ? PARALLEL_MAX : 6, n = 0;
-	if (!r->n_wanted)
-		return ERR_OK;
-	want = (unsigned)MIN((size_t)MIN(want, PARALLEL_MAX), r->n_wanted);
-	/* this thread is one of them */
-	while (n + 1 < want && pthread_create(&threads[n], NULL, work, r) == 0)
-		n++;
-	work(r);
-	for (unsigned i = 0; i < n; i++)
-		pthread_join(threads[i], NULL);
-	if (cancelled(r))
-		return fail(f, ERR_CANCELLED, "cancelled");
-	return r->stop == ERR_OK ? ERR_OK : fail(f, r->stop, "%s", r->stop_text);
-}
+static const struct intake_source source = {
+	.document = "file",
+	.get = event_get,
+	.prepare = prepare,
+	.note = event_note,
+};
 
 /* ---- a run ---- */
 
@@ -549,9 +365,10 @@ static enum err run_all(struct run *r, struct fail *f)
 	}
 	TRY(manifest_get(r, c, f));
 	client_free(MOVE(c)); /* each thread has its own */
-	if (r->o->progress)
-		r->o->progress(r->o->user, &r->progress);
-	return events_get(r, f);
+	r->take.client = r->local ? NULL : &r->o->client;
+	/* more of them also share more commits: 1,600 small events/s with one, 7,500 with 16 */
+	r->take.parallel = r->o->parallel ? r->o->parallel : r->local ? INTAKE_PARALLEL_MAX : 6;
+	return intake_run(&r->take, f);
 }
 
 enum err feed_fetch_run(const struct feed_fetch_opts *o, struct feed_fetch_result *out,
@@ -560,28 +377,31 @@ enum err feed_fetch_run(const struct feed_fetch_opts *o, struct feed_fetch_resul
 	struct run r = {.o = o, .res = out, .dirfd = -1};
 	struct fail mine = {0}, ignored = {0};
 	*out = (struct feed_fetch_result){0};
-	pthread_mutex_init(&r.lock, NULL);
+	r.take = (struct intake){.source = &source,
+				 .run = &r,
+				 .in = o->in,
+				 .origin = {.kind = ORIGIN_FEED, .id = o->feed_id},
+				 .user_id = o->user_id,
+				 .cancelled = o->cancelled,
+				 .progress_fn = o->progress,
+				 .problem_fn = o->problem,
+				 .user = o->user,
+				 .res = &out->n};
+	intake_init(&r.take);
 	r.a = arena_new(1u << 20);
 	enum err e = r.a ? run_all(&r, &mine) : fail(&mine, ERR_NOMEM, "no memory");
-	log_info("sync",
-		 "feed=%llu result=%s listed=%llu current=%llu added=%llu updated=%llu refused=%llu "
-		 "failed=%llu bytes=%llu",
-		 (unsigned long long)o->feed_id, err_name(e), (unsigned long long)out->listed,
-		 (unsigned long long)out->current, (unsigned long long)out->added,
-		 (unsigned long long)out->updated, (unsigned long long)out->refused,
-		 (unsigned long long)out->failed, (unsigned long long)out->bytes);
-	struct row_note note = {&r, e, mine.text, out->failed == 0};
+	intake_log(&r.take, "feed", o->feed_id, e);
+	struct row_note note = {&r, e, mine.text, out->n.failed == 0};
 	if (e != ERR_NOENT && store_run(o->in->store, row_write, &note, &ignored) != ERR_OK)
 		log_warn("sync", "feed=%llu state not written: %s",
 			 (unsigned long long)o->feed_id, ignored.text);
 	if (f)
 		*f = mine;
 	feed_rules_free(r.rules);
-	free(r.wanted);
 	arena_free(r.a);
 	if (r.dirfd >= 0)
 		close(r.dirfd);
-	pthread_mutex_destroy(&r.lock);
+	intake_done(&r.take);
 	return e;
 }
 

@@ -7,23 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/err.h"
-#include "ingest/ingest.h"
-#include "sync/client_curl.h"
-
-struct feed_progress {
-	uint64_t listed; /* events in the manifest so far */
-	uint64_t total; /* events to fetch; grows until the manifest is read */
-	uint64_t done, failed; /* of those */
-	uint64_t bytes;
-};
-
-/* An event that did not come in. */
-struct feed_problem {
-	struct uuid uuid; /* nil: the manifest */
-	enum err err;
-	char text[256];
-};
-#define FEED_PROBLEMS_MAX 100
+#include "sync/intake.h"
 
 struct feed_fetch_opts {
 	const struct ingest_env *in;
@@ -36,19 +20,15 @@ struct feed_fetch_opts {
 	uint64_t max_event_bytes; /* of one file [1 GiB] */
 	const atomic_bool *cancelled; /* NULL: never */
 	/* Told from any of the working threads, one at a time; may be NULL. */
-	void (*progress)(void *user, const struct feed_progress *p);
-	void (*problem)(void *user, const struct feed_problem *p);
+	intake_progress_fn progress;
+	intake_problem_fn problem;
 	void *user;
 };
 
 struct feed_fetch_result {
 	bool not_modified; /* the server said that the manifest is the one we know */
-	uint64_t listed, filtered; /* in the manifest; left out by the rules of the row */
-	uint64_t current; /* here already, or refused before and not changed since */
-	uint64_t added, updated, unchanged, refused, failed;
-	uint64_t attributes, bytes;
-	struct feed_problem problems[FEED_PROBLEMS_MAX]; /* the first ones */
-	unsigned n_problems;
+	uint64_t filtered; /* of the manifest, left out by the rules of the row */
+	struct intake_result n;
 };
 
 /*

@@ -1,11 +1,10 @@
 /*
- * peer_pull.c - one pull: hello, index, events. A few threads each fetch, parse and merge one event
- * at a time, straight from the socket into the reader.
+ * peer_pull.c - one pull: row, hello, index, and what is to be known of each event the next time.
+ * The events themselves are taken in by intake.c.
  */
 #include "sync/peer_pull.h"
 
 #include <jansson.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,10 +15,7 @@
 #include "sync/peer_index.h"
 #include "sync/peer_rules.h"
 
-#define PARALLEL_MAX 16
-#define EVENT_MAX (UINT64_C(1) << 30)
 #define INDEX_MAX (UINT64_C(1) << 30)
-#define RESULT_ARENA (64u << 20)
 #define RETRIES_MAX 10000
 /* Events of one run; the next one goes on. Bounds what a peer's index can make us remember. */
 #define WANTED_MAX 1000000
@@ -27,12 +23,6 @@
 #define OVERLAP_S 900
 /* Rights, sharing groups and embargoes let events appear that were published long ago. */
 #define WHOLE_INDEX_EVERY_S 86400
-
-struct wanted {
-	struct uuid uuid;
-	int64_t timestamp; /* 0: unknown, not in the index */
-	bool again; /* it failed before, which is noted */
-};
 
 struct run {
 	const struct peer_pull_opts *o;
@@ -46,29 +36,9 @@ struct run {
 	char agent[100], auth[80];
 	const char *header[4];
 	int64_t asked_at; /* the peer's clock at the index, else ours */
-	struct wanted *wanted;
-	size_t n_wanted, cap;
 	bool cut; /* there was more than WANTED_MAX: the cursor stays */
-	/* shared by the threads */
-	pthread_mutex_t lock;
-	size_t next;
-	struct peer_progress progress;
-	enum err stop; /* store or peer fail: no use in going on */
-	char stop_text[256];
-	unsigned in_a_row; /* network failures */
+	struct intake take;
 };
-
-static const char *const step_names[] = {"row", "hello", "index", "events", "done"};
-
-const char *peer_step_name(enum peer_step s)
-{
-	return step_names[s];
-}
-
-static bool cancelled(const struct run *r)
-{
-	return r->o->cancelled && atomic_load(r->o->cancelled);
-}
 
 /* ---- the key ---- */
 
@@ -209,7 +179,7 @@ static enum err note_write(struct store_wtxn *w, void *arg, struct fail *f)
 	return note_set(w, n->again_key, n->is_again, t, f);
 }
 
-static void note_event(const struct run *r, const struct wanted *w, bool is_refused, bool is_again)
+static void note_event(const struct run *r, const struct intake_want *w, bool is_refused, bool is_again)
 {
 	struct note n = {.is_refused = is_refused, .is_again = is_again};
 	struct fail f = {0};
@@ -253,7 +223,7 @@ static enum err to_buf(void *user, const void *p, size_t n, struct fail *f)
 static enum err hello(struct run *r, struct client *c, struct fail *f)
 {
 	OWN(buf) struct buf b = BUF(1 << 20);
-	r->progress.step = PEER_HELLO;
+	r->take.progress.step = "hello";
 	enum err e = call(r, c, "/servers/getVersion", STR_NONE, 1 << 20, to_buf, NULL, &b, f);
 	if (e == ERR_AUTH)
 		return fail(f, e, "the peer does not accept the API key");
@@ -269,40 +239,18 @@ static enum err hello(struct run *r, struct client *c, struct fail *f)
 
 struct index_job {
 	struct run *r;
-	struct store_rtxn *t;
+	struct intake_snapshot snap;
 	struct arena *a;
 	struct peer_index *x;
-	uint64_t since_open;
 };
 
 static enum err want(struct run *r, struct uuid u, int64_t timestamp, struct fail *f)
 {
-	if (r->n_wanted == WANTED_MAX) {
+	if (r->take.n_wanted == WANTED_MAX) {
 		r->cut = true;
 		return ERR_OK;
 	}
-	if (r->n_wanted == r->cap) {
-		size_t cap = r->cap ? r->cap * 2 : 256;
-		struct wanted *v = reallocarray(r->wanted, cap, sizeof(*v));
-		if (!v)
-			return fail(f, ERR_NOMEM, "no memory for %zu events", cap);
-		r->wanted = v;
-		r->cap = cap;
-	}
-	r->wanted[r->n_wanted++] = (struct wanted){u, timestamp, timestamp == 0};
-	r->progress.total = r->n_wanted;
-	return ERR_OK;
-}
-
-/* A long index over a slow line must not hold a snapshot: a new one now and then. */
-static enum err index_snapshot(struct index_job *j, struct fail *f)
-{
-	if (j->t && j->since_open++ < 10000)
-		return ERR_OK;
-	if (j->t)
-		store_read_end(MOVE(j->t));
-	j->since_open = 0;
-	return store_read(j->r->o->in->store, &j->t, f);
+	return intake_add(&r->take, (struct intake_want){u, timestamp, timestamp == 0}, f);
 }
 
 static enum err is_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u, bool *yes)
@@ -324,20 +272,20 @@ static enum err is_done_with(struct index_job *j, const struct peer_index_row *r
 	int64_t refused;
 	char name[120];
 	struct str was, key = {(const char *)row->uuid.b, sizeof(row->uuid.b)};
-	enum err e = store_find(j->t, IX_EVENT_UUID, key, &id);
+	enum err e = store_find(j->snap.t, IX_EVENT_UUID, key, &id);
 	if (e == ERR_OK)
-		e = store_get(j->t, T_EVENT, id, j->a, &stored);
+		e = store_get(j->snap.t, T_EVENT, id, j->a, &stored);
 	if (e == ERR_OK && !stored.locked && !r->internal) {
 		r->res->local++;
 		*yes = true;
 	} else if (e == ERR_OK && stored.timestamp >= row->timestamp) {
-		r->res->current++;
+		r->res->n.current++;
 		*yes = true;
 	} else if (e == ERR_OK || e == ERR_NOENT) {
-		e = store_kv_get(j->t, note_key(r, "refused", row->uuid, name), &was);
+		e = store_kv_get(j->snap.t, note_key(r, "refused", row->uuid, name), &was);
 		*yes = e == ERR_OK && !r->o->full && str_i64(was, &refused) &&
 		       refused == row->timestamp;
-		r->res->current += *yes;
+		r->res->n.current += *yes;
 	}
 	return e == ERR_NOENT ? ERR_OK : e;
 }
@@ -347,14 +295,14 @@ static enum err on_row(void *user, const struct peer_index_row *row, struct fail
 	struct index_job *j = user;
 	struct run *r = j->r;
 	bool blocked = false, done = false;
-	r->res->listed = ++r->progress.listed;
+	r->res->n.listed = ++r->take.progress.listed;
 	if (!row->published)
 		return ERR_OK;
-	TRY(index_snapshot(j, f));
+	TRY(intake_snapshot_next(&j->r->take, &j->snap, f));
 	arena_reset(j->a);
-	enum err e = is_blocked(j->t, 0, row->uuid, &blocked);
+	enum err e = is_blocked(j->snap.t, 0, row->uuid, &blocked);
 	if (e == ERR_OK && !uuid_is_nil(row->orgc_uuid))
-		e = is_blocked(j->t, 1, row->orgc_uuid, &blocked);
+		e = is_blocked(j->snap.t, 1, row->orgc_uuid, &blocked);
 	r->res->blocked += blocked;
 	if (e == ERR_OK && !blocked)
 		e = is_done_with(j, row, &done);
@@ -366,8 +314,8 @@ static enum err on_row(void *user, const struct peer_index_row *row, struct fail
 static enum err index_data(void *user, const void *p, size_t n, struct fail *f)
 {
 	struct index_job *j = user;
-	j->r->res->bytes += n;
-	if (cancelled(j->r))
+	j->r->res->n.bytes += n;
+	if (intake_cancelled(&j->r->take))
 		return fail(f, ERR_CANCELLED, "cancelled");
 	return peer_index_feed(j->x, p, n, f);
 }
@@ -403,7 +351,7 @@ static int64_t cursor(const struct run *r, const struct store_rtxn *t)
 
 static int by_uuid(const void *a, const void *b)
 {
-	const struct wanted *x = a, *y = b;
+	const struct intake_want *x = a, *y = b;
 	return memcmp(x->uuid.b, y->uuid.b, sizeof(x->uuid.b));
 }
 
@@ -414,19 +362,19 @@ static enum err want_again(struct run *r, const struct store_rtxn *t, struct fai
 	OWN(buf) struct buf key = BUF(300);
 	struct str value, prefix = note_key(r, "again", (struct uuid){{0}}, text);
 	struct uuid u;
-	size_t listed = r->n_wanted;
+	size_t listed = r->take.n_wanted;
 	enum err e = ERR_OK;
 	if (listed)
-		qsort(r->wanted, listed, sizeof(*r->wanted), by_uuid);
+		qsort(r->take.wanted, listed, sizeof(*r->take.wanted), by_uuid);
 	for (unsigned i = 0; i < RETRIES_MAX; i++) {
 		e = store_kv_next(t, prefix, &key, &value);
 		if (e != ERR_OK)
 			break;
 		if (!uuid_parse(str_sub(buf_str(&key), prefix.n, key.n), &u))
 			continue;
-		struct wanted one = {.uuid = u}, *known = NULL;
+		struct intake_want one = {.uuid = u}, *known = NULL;
 		if (listed)
-			known = bsearch(&one, r->wanted, listed, sizeof(one), by_uuid);
+			known = bsearch(&one, r->take.wanted, listed, sizeof(one), by_uuid);
 		if (known)
 			known->again = true;
 		else
@@ -439,10 +387,10 @@ static enum err index_get(struct run *r, struct client *c, struct fail *f)
 {
 	struct index_job j = {.r = r};
 	OWN(buf) struct buf body = BUF(1 << 20);
-	r->progress.step = PEER_INDEX;
+	r->take.progress.step = "index";
 	r->asked_at = clock_now();
-	TRY(store_read(r->o->in->store, &j.t, f));
-	int64_t since = cursor(r, j.t);
+	TRY(intake_snapshot_next(&r->take, &j.snap, f));
+	int64_t since = cursor(r, j.snap.t);
 	r->res->whole_index = since == 0;
 	j.x = peer_index_new(on_row, &j);
 	j.a = arena_new(16u << 20);
@@ -457,217 +405,63 @@ static enum err index_get(struct run *r, struct client *c, struct fail *f)
 	if (e == ERR_NOENT)
 		e = fail(f, ERR_PEER, "the peer has no index of events");
 	if (e == ERR_OK)
-		e = want_again(r, j.t, f);
+		e = want_again(r, j.snap.t, f);
 	peer_index_free(j.x);
 	arena_free(j.a);
-	if (j.t)
-		store_read_end(j.t);
+	intake_snapshot_end(&j.snap);
 	return e;
 }
 
 /* ---- EVENTS ---- */
 
-struct event_job {
-	struct run *r;
-	const struct wanted *w;
-	struct json_read *j;
-	bool seen; /* the document has come */
-	uint64_t bytes;
-	struct ingest_result result;
-};
-
-static struct admit_facts facts_of(const struct run *r, int64_t now)
+static enum err prepare(void *run, struct raw_event *raw, struct admit_facts *facts,
+			struct fail *f)
 {
-	return (struct admit_facts){
-		.kind = AUD_PEER,
-		.org_id = r->row.org_id,
-		.user_id = r->o->user_id,
-		.org = r->org,
-		.perm_sync = true,
-		.perm_publish = true,
-		.perm_tagger = true,
-		.perm_tag_editor = true,
-		.pull = true,
-		.internal_link = r->internal,
-		.default_event_distribution = DIST_COMMUNITY,
-		.default_attr_distribution = DIST_INHERIT,
-		.now = now,
-	};
-}
-
-static enum err on_document(void *user, struct raw_event *doc, struct fail *f)
-{
-	struct event_job *ev = user;
-	const struct run *r = ev->r;
-	OWN(raw) struct raw_event *raw = doc;
-	OWN(arena) struct arena *a = arena_new(RESULT_ARENA);
-	struct origin origin = {.kind = ORIGIN_PEER, .id = r->o->peer_id, .time = clock_now()};
-	struct admit_facts facts = facts_of(r, origin.time);
-	const struct misp_event *h = raw_head(raw);
-	if (!a)
-		return fail(f, ERR_NOMEM, "no memory");
-	if (ev->seen)
-		return fail(f, ERR_INVAL, "the answer holds several events");
-	ev->seen = true;
-	if (!ENTITY_HAS(h, EVENT_F_uuid) || !uuid_eq(h->uuid, ev->w->uuid))
-		return fail(f, ERR_INVAL, "the answer holds another event");
+	const struct run *r = run;
 	/* no signature can be checked yet, so none is believed (3.6) */
-	if (h->is_protected)
+	if (raw_head(raw)->is_protected)
 		return fail(f, ERR_BLOCKED, "protected events are not taken yet");
-	enum err e = ingest_event_merge(r->o->in, &raw, &origin, &facts, a, &ev->result, f);
-	ev->result.ids = NULL; /* they die with the arena */
-	ev->result.problems = NULL;
-	return e;
+	facts->kind = AUD_PEER;
+	facts->org_id = r->row.org_id;
+	facts->org = r->org;
+	facts->pull = true;
+	facts->internal_link = r->internal;
+	facts->default_event_distribution = DIST_COMMUNITY;
+	return ERR_OK;
 }
 
-static enum err event_data(void *user, const void *p, size_t n, struct fail *f)
+static enum err event_get(void *run, struct client *c, const struct intake_want *w,
+			  intake_data_fn data, void *user, struct fail *f)
 {
-	struct event_job *ev = user;
-	ev->bytes += n;
-	if (cancelled(ev->r))
-		return fail(f, ERR_CANCELLED, "cancelled");
-	return json_read_feed(ev->j, p, n, f);
-}
-
-static enum err event_get(struct event_job *ev, struct client *c, struct fail *f)
-{
-	struct run *r = ev->r;
-	struct json_read_opts jo = {.root = RAW_EVENT, .spool_dir = r->o->in->spool_dir};
+	struct run *r = run;
 	char path[400], uuid[UUID_TEXT_LEN + 1];
-	OWN(json_read) struct json_read *j = json_read_new(&jo, on_document, ev);
-	if (!j)
-		return fail(f, ERR_NOMEM, "no memory");
-	ev->j = j;
+	uint64_t max = r->o->max_event_bytes ? r->o->max_event_bytes : INTAKE_EVENT_MAX;
 	snprintf(path, sizeof(path),
 		 "/events/view/%s/deleted[]:0/deleted[]:1/excludeGalaxy:1/includeEventCorrelations:0/"
 		 "includeFeedCorrelations:0/includeWarninglistHits:0%s",
-		 uuid_format(ev->w->uuid, uuid), r->internal ? "" : "/excludeLocalTags:1");
-	TRY(call(r, c, path, STR_NONE, r->o->max_event_bytes ? r->o->max_event_bytes : EVENT_MAX,
-		 event_data, NULL, ev, f));
-	TRY(json_read_end(j, f));
-	return ev->seen ? ERR_OK : fail(f, ERR_PARSE, "the answer holds no event");
-}
-
-static bool is_refusal(enum err e)
-{
-	return e == ERR_STALE || e == ERR_BLOCKED || e == ERR_PERM;
-}
-
-static bool stops_all(enum err e)
-{
-	return e == ERR_STORE || e == ERR_FULL || e == ERR_CORRUPT || e == ERR_CANCELLED;
-}
-
-/* Ten in a row: the peer is gone or turns us away, there is no use in asking it for the rest. */
-#define NET_FAILURES 10
-
-static bool peer_is_gone(struct run *r, enum err e)
-{
-	bool bad = e == ERR_NET || e == ERR_TIMEOUT || e == ERR_AUTH;
-	r->in_a_row = bad ? r->in_a_row + 1 : 0;
-	return r->in_a_row >= NET_FAILURES;
-}
-
-static void problem_add(struct run *r, struct uuid u, enum err e, const struct fail *f)
-{
-	struct peer_problem p = {.uuid = u, .err = e};
-	snprintf(p.text, sizeof(p.text), "%.200s", f->text[0] ? f->text : err_text(e));
-	if (f->line)
-		snprintf(p.text + strlen(p.text), sizeof(p.text) - strlen(p.text),
-			 " (line %u, column %u)", f->line, f->column);
-	if (r->res->n_problems < PEER_PROBLEMS_MAX)
-		r->res->problems[r->res->n_problems++] = p;
-	if (r->o->problem)
-		r->o->problem(r->o->user, &p);
-}
-
-/* Under the lock. */
-static void event_count(struct run *r, const struct event_job *ev, enum err e, const struct fail *f)
-{
-	struct peer_pull_result *res = r->res;
-	res->bytes += ev->bytes;
-	r->progress.bytes = res->bytes;
-	if (e == ERR_OK) {
-		res->added += ev->result.outcome == INGEST_ADDED;
-		res->updated += ev->result.outcome == INGEST_UPDATED;
-		res->unchanged += ev->result.outcome == INGEST_UNCHANGED;
-		res->refused += ev->result.outcome == INGEST_REFUSED;
-		res->attributes += ev->result.added + ev->result.updated;
-	} else if (e != ERR_CANCELLED) {
-		res->refused += is_refusal(e);
-		res->failed += !is_refusal(e);
-		r->progress.failed = res->failed;
-		problem_add(r, ev->w->uuid, e, f);
-	}
-	if ((stops_all(e) || peer_is_gone(r, e)) && r->stop == ERR_OK) {
-		r->stop = e;
-		snprintf(r->stop_text, sizeof(r->stop_text), "%.250s", f->text);
-	}
-	r->progress.done++;
-	if (r->o->progress)
-		r->o->progress(r->o->user, &r->progress);
+		 uuid_format(w->uuid, uuid), r->internal ? "" : "/excludeLocalTags:1");
+	return call(r, c, path, STR_NONE, max, data, NULL, user, f);
 }
 
 /* What is to be known of an event the next time. */
-static void event_note(struct run *r, const struct event_job *ev, enum err e)
+static void event_note(void *run, const struct intake_want *w, enum err e,
+		       const struct ingest_result *result)
 {
-	const struct wanted *w = ev->w;
-	bool refused = is_refusal(e) || (e == ERR_OK && ev->result.outcome == INGEST_REFUSED);
+	bool refused = intake_is_refusal(e) ||
+		       (e == ERR_OK && result->outcome == INGEST_REFUSED);
 	bool gone = e == ERR_NOENT; /* no longer there, or no longer for us */
-	bool again = e != ERR_OK && !refused && !gone && !stops_all(e);
+	bool again = e != ERR_OK && !refused && !gone && !intake_stops_all(e);
 	if (refused || again || w->again)
-		note_event(r, w, refused && w->timestamp, again);
+		note_event(run, w, refused && w->timestamp, again);
 }
 
-static const struct wanted *take_next(struct run *r)
-{
-	const struct wanted *w = NULL;
-	pthread_mutex_lock(&r->lock);
-	if (r->stop == ERR_OK && !cancelled(r) && r->next < r->n_wanted)
-		w = &r->wanted[r->next++];
-	pthread_mutex_unlock(&r->lock);
-	return w;
-}
-
-static void *work(void *arg)
-{
-	struct run *r = arg;
-	OWN(client) struct client *c = NULL;
-	struct fail f = {0};
-	const struct wanted *w;
-	enum err e = client_new(&r->client, &c, &f);
-	while (e == ERR_OK && (w = take_next(r))) {
-		struct event_job ev = {.r = r, .w = w};
-		struct fail problem = {0};
-		enum err got = event_get(&ev, c, &problem);
-		event_note(r, &ev, got);
-		pthread_mutex_lock(&r->lock);
-		event_count(r, &ev, got, &problem);
-		pthread_mutex_unlock(&r->lock);
-	}
-	return NULL;
-}
-
-static enum err events_get(struct run *r, struct fail *f)
-{
-	pthread_t threads[PARALLEL_MAX];
-	unsigned many = r->o->parallel ? MIN(r->o->parallel, PARALLEL_MAX) : 4, n = 0;
-	r->progress.step = PEER_EVENTS;
-	if (r->o->progress)
-		r->o->progress(r->o->user, &r->progress);
-	if (!r->n_wanted)
-		return ERR_OK;
-	many = (unsigned)MIN((size_t)many, r->n_wanted);
-	/* this thread is one of them */
-	while (n + 1 < many && pthread_create(&threads[n], NULL, work, r) == 0)
-		n++;
-	work(r);
-	for (unsigned i = 0; i < n; i++)
-		pthread_join(threads[i], NULL);
-	if (cancelled(r))
-		return fail(f, ERR_CANCELLED, "cancelled");
-	return r->stop == ERR_OK ? ERR_OK : fail(f, r->stop, "%s", r->stop_text);
-}
+static const struct intake_source source = {
+	.document = "answer",
+	.gone_after = 10,
+	.get = event_get,
+	.prepare = prepare,
+	.note = event_note,
+};
 
 /* ---- a run ---- */
 
@@ -684,35 +478,45 @@ static enum err run_all(struct run *r, bool only_hello, struct fail *f)
 	else
 		TRY(want(r, r->o->only, 0, f));
 	client_free(MOVE(c)); /* each thread has its own */
-	TRY(events_get(r, f));
-	r->progress.step = PEER_DONE;
-	return ERR_OK;
+	r->take.progress.step = "events";
+	return intake_run(&r->take, f);
+}
+
+static void run_init(struct run *r, const struct peer_pull_opts *o, struct peer_pull_result *out)
+{
+	*out = (struct peer_pull_result){0};
+	*r = (struct run){.o = o, .res = out, .a = arena_new(1u << 20)};
+	r->take = (struct intake){.source = &source,
+				  .run = r,
+				  .in = o->in,
+				  .client = &r->client,
+				  .origin = {.kind = ORIGIN_PEER, .id = o->peer_id},
+				  .user_id = o->user_id,
+				  .parallel = o->parallel ? o->parallel : 4,
+				  .cancelled = o->cancelled,
+				  .progress_fn = o->progress,
+				  .problem_fn = o->problem,
+				  .user = o->user,
+				  .res = &out->n,
+				  .progress = {.step = "row"}};
+	intake_init(&r->take);
 }
 
 static void run_free(struct run *r)
 {
 	secret_wipe(r->auth, sizeof(r->auth));
-	free(r->wanted);
 	arena_free(r->a);
-	pthread_mutex_destroy(&r->lock);
+	intake_done(&r->take);
 }
 
 enum err peer_pull_run(const struct peer_pull_opts *o, struct peer_pull_result *out,
 		       struct fail *f)
 {
-	struct run r = {.o = o, .res = out};
+	struct run r;
 	struct fail mine = {0}, ignored = {0};
-	*out = (struct peer_pull_result){0};
-	pthread_mutex_init(&r.lock, NULL);
-	r.a = arena_new(1u << 20);
+	run_init(&r, o, out);
 	enum err e = r.a ? run_all(&r, false, &mine) : fail(&mine, ERR_NOMEM, "no memory");
-	log_info("sync",
-		 "peer=%llu result=%s listed=%llu current=%llu added=%llu updated=%llu refused=%llu "
-		 "failed=%llu bytes=%llu",
-		 (unsigned long long)o->peer_id, err_name(e), (unsigned long long)out->listed,
-		 (unsigned long long)out->current, (unsigned long long)out->added,
-		 (unsigned long long)out->updated, (unsigned long long)out->refused,
-		 (unsigned long long)out->failed, (unsigned long long)out->bytes);
+	intake_log(&r.take, "peer", o->peer_id, e);
 	struct row_note note = {&r, e, mine.text};
 	if (e != ERR_NOENT && store_run(o->in->store, row_write, &note, &ignored) != ERR_OK)
 		log_warn("sync", "peer=%llu state not written: %s",
@@ -725,10 +529,8 @@ enum err peer_pull_run(const struct peer_pull_opts *o, struct peer_pull_result *
 
 enum err peer_hello(const struct peer_pull_opts *o, struct peer_pull_result *out, struct fail *f)
 {
-	struct run r = {.o = o, .res = out};
-	*out = (struct peer_pull_result){0};
-	pthread_mutex_init(&r.lock, NULL);
-	r.a = arena_new(1u << 20);
+	struct run r;
+	run_init(&r, o, out);
 	enum err e = r.a ? run_all(&r, true, f) : fail(f, ERR_NOMEM, "no memory");
 	run_free(&r);
 	return e;

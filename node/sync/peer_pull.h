@@ -8,28 +8,7 @@
 
 #include "base/err.h"
 #include "base/secretbox.h"
-#include "ingest/ingest.h"
-#include "sync/client_curl.h"
-
-/* What a pull is at. One function each in peer_pull.c. */
-enum peer_step { PEER_ROW, PEER_HELLO, PEER_INDEX, PEER_EVENTS, PEER_DONE };
-const char *peer_step_name(enum peer_step s);
-
-struct peer_progress {
-	enum peer_step step;
-	uint64_t listed; /* rows of the peer's index so far */
-	uint64_t total; /* events to fetch */
-	uint64_t done, failed; /* of those */
-	uint64_t bytes;
-};
-
-/* An event that did not come in. */
-struct peer_problem {
-	struct uuid uuid;
-	enum err err;
-	char text[256];
-};
-#define PEER_PROBLEMS_MAX 100
+#include "sync/intake.h"
 
 struct peer_pull_opts {
 	const struct ingest_env *in;
@@ -44,22 +23,17 @@ struct peer_pull_opts {
 	uint64_t max_event_bytes; /* [1 GiB] */
 	const atomic_bool *cancelled; /* NULL: never */
 	/* Told from any of the working threads, one at a time; may be NULL. */
-	void (*progress)(void *user, const struct peer_progress *p);
-	void (*problem)(void *user, const struct peer_problem *p);
+	intake_progress_fn progress;
+	intake_problem_fn problem;
 	void *user;
 };
 
 struct peer_pull_result {
 	char version[32]; /* the peer's */
 	bool whole_index; /* asked for everything, not only for what was published since */
-	uint64_t listed; /* rows of the index */
-	uint64_t current; /* here already, as new as there */
 	uint64_t local; /* made here: never overwritten by a pull */
 	uint64_t blocked; /* event or creator on a block list */
-	uint64_t added, updated, unchanged, refused, failed;
-	uint64_t attributes, bytes;
-	struct peer_problem problems[PEER_PROBLEMS_MAX]; /* the first ones */
-	unsigned n_problems;
+	struct intake_result n;
 };
 
 /*

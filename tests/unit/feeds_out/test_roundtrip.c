@@ -30,9 +30,9 @@ static void take_in(struct world *w, const char *dir, uint64_t want)
 	is_ok(store_run(w->store, row_put, &row, &f), "feed row");
 	struct feed_fetch_opts o = {.in = &w->in, .feed_id = row.id, .org_id = 1};
 	is_err(feed_fetch_run(&o, &res, &f), ERR_OK, "%s is taken in", dir);
-	is_uint(res.added, want, "all of it");
-	for (unsigned i = 0; i < res.n_problems; i++)
-		diag("%s", res.problems[i].text);
+	is_uint(res.n.added, want, "all of it");
+	for (unsigned i = 0; i < res.n.n_problems; i++)
+		diag("%s", res.n.problems[i].text);
 }
 
 static void give_out(struct world *w, const char *dir)

@@ -140,16 +140,16 @@ static uint64_t feed_row(struct row_job *j)
 static struct feed_fetch_result res;
 static struct fail last;
 static unsigned told;
-static struct feed_progress seen;
+static struct intake_progress seen;
 
-static void on_problem(void *user, const struct feed_problem *p)
+static void on_problem(void *user, const struct intake_problem *p)
 {
 	(void)user;
 	told++;
 	diag("told: %s %s", err_name(p->err), p->text);
 }
 
-static void on_progress(void *user, const struct feed_progress *p)
+static void on_progress(void *user, const struct intake_progress *p)
 {
 	(void)user;
 	seen = *p;
@@ -166,7 +166,7 @@ static enum err fetch(uint64_t id, bool again)
 				    .progress = on_progress,
 				    .problem = on_problem};
 	told = 0;
-	seen = (struct feed_progress){0};
+	seen = (struct intake_progress){0};
 	last = (struct fail){0};
 	enum err e = feed_fetch_run(&o, &res, &last);
 	if (e != ERR_OK)
@@ -199,18 +199,18 @@ static void test_faults(uint64_t id)
 		 names[1], names[2], names[3], names[4]);
 	faults(text);
 	is_err(fetch(id, false), ERR_OK, "a feed with faults");
-	is_uint(res.listed, n_names, "all events are listed");
-	is_uint(res.added, n_names - 4, "those without fault come in");
-	is_uint(res.failed, 4, "four do not");
+	is_uint(res.n.listed, n_names, "all events are listed");
+	is_uint(res.n.added, n_names - 4, "those without fault come in");
+	is_uint(res.n.failed, 4, "four do not");
 	is_uint(told, 4, "each is told");
 	is_uint(seen.done, n_names, "progress reaches the end");
 	is_uint(seen.failed, 4, "and counts failures");
 	bool noent = false, net = false, timeout = false, peer = false;
-	for (unsigned i = 0; i < res.n_problems; i++) {
-		noent |= res.problems[i].err == ERR_NOENT;
-		net |= res.problems[i].err == ERR_NET;
-		timeout |= res.problems[i].err == ERR_TIMEOUT;
-		peer |= res.problems[i].err == ERR_PEER;
+	for (unsigned i = 0; i < res.n.n_problems; i++) {
+		noent |= res.n.problems[i].err == ERR_NOENT;
+		net |= res.n.problems[i].err == ERR_NET;
+		timeout |= res.n.problems[i].err == ERR_TIMEOUT;
+		peer |= res.n.problems[i].err == ERR_PEER;
 	}
 	ok(noent && net && timeout && peer, "with reasons");
 	is_uint(requests(), n_names, "each was asked for once");
@@ -220,8 +220,8 @@ static void test_resume(uint64_t id)
 {
 	faults("");
 	is_err(fetch(id, false), ERR_OK, "again without faults");
-	is_uint(res.added, 4, "what was missing comes in");
-	is_uint(res.current, n_names - 4, "the rest is here");
+	is_uint(res.n.added, 4, "what was missing comes in");
+	is_uint(res.n.current, n_names - 4, "the rest is here");
 	is_uint(requests(), 4, "and is not asked for");
 	is_err(fetch(id, false), ERR_OK, "once more");
 	ok(res.not_modified, "the manifest is not sent again");
@@ -285,7 +285,7 @@ static void test_newer(uint64_t id)
 {
 	bump(names[5], "1799999999");
 	is_err(fetch(id, false), ERR_OK, "one event is newer");
-	is_uint(res.updated, 1, "it is updated");
+	is_uint(res.n.updated, 1, "it is updated");
 	is_uint(requests(), 1, "alone");
 	/* the manifest says newer, the file is as old as before */
 	bump(names[6], "1799999998");
@@ -295,7 +295,7 @@ static void test_newer(uint64_t id)
 	put_file(names[6], p, n);
 	free(p);
 	is_err(fetch(id, false), ERR_OK, "a manifest that promises too much");
-	is_uint(res.updated, 0, "changes nothing");
+	is_uint(res.n.updated, 0, "changes nothing");
 	is_uint(requests(), 1, "is asked for");
 	is_err(fetch(id, false), ERR_OK, "the next time");
 	is_uint(requests(), 0, "not again");
@@ -319,7 +319,7 @@ static void test_no_manifest(void)
 	is_err(fetch(id, false), ERR_PEER, "no manifest");
 	faults("manifest.json cut\n");
 	is_err(fetch(id, false), ERR_NET, "half a manifest");
-	is_uint(res.added, 0, "adds nothing");
+	is_uint(res.n.added, 0, "adds nothing");
 	faults("");
 	is_err(fetch(id + 1, false), ERR_NOENT, "no such feed");
 	j.row.enabled = false;
@@ -346,7 +346,7 @@ static void test_folder(void)
 	uint64_t id = feed_row(&j);
 	is_err(fetch(id, false), ERR_OK, "a folder, with rules");
 	is_uint(res.filtered, n_names - 1, "which leave one event");
-	is_uint(res.current, 1, "that is here already");
+	is_uint(res.n.current, 1, "that is here already");
 }
 
 /* Real events as a feed: every one comes in, from a folder, and not a second time. */
@@ -399,18 +399,18 @@ static void test_public(void)
 				    .input_source = STR("local")}};
 	uint64_t id = feed_row(&j);
 	is_err(fetch(id, false), ERR_OK, "public events");
-	is_uint(res.added, (uint64_t)events, "all come in");
-	is_uint(res.failed + res.refused, 0, "without failures");
-	ok(res.attributes > 1000, "with %llu attributes", (unsigned long long)res.attributes);
+	is_uint(res.n.added, (uint64_t)events, "all come in");
+	is_uint(res.n.failed + res.n.refused, 0, "without failures");
+	ok(res.n.attributes > 1000, "with %llu attributes", (unsigned long long)res.n.attributes);
 	is_err(fetch(id, false), ERR_OK, "again");
-	is_uint(res.current, (uint64_t)events, "nothing to do");
+	is_uint(res.n.current, (uint64_t)events, "nothing to do");
 	memcpy(feed_dir, was, sizeof(was));
 }
 
 static void done(void *user, enum err e, const struct feed_fetch_result *r, const struct fail *f)
 {
 	(void)f;
-	*(enum err *)user = e == ERR_OK && r->listed == n_names ? ERR_OK : ERR_BUG;
+	*(enum err *)user = e == ERR_OK && r->n.listed == n_names ? ERR_OK : ERR_BUG;
 }
 
 static void test_thread(uint64_t id)
