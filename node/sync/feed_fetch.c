@@ -1,6 +1,6 @@
 /*
- * feed_fetch.c - one run of a feed: row, manifest, and what the row says over each event. The events
- * themselves are taken in by intake.c.
+ * feed_fetch.c - one run of a feed: row, manifest, and what the row says over each event. The
+ * events themselves are taken in by intake.c.
  */
 #include "sync/feed_fetch.h"
 
