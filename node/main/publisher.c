@@ -20,7 +20,8 @@
 
 /* An embargo opens within a second, a fifth of which is the opening itself. */
 #define TICK_MS 400
-#define REST_MAX_MS 60000
+/* What is withdrawn stays in the folder for this long and one update, whatever the load. */
+#define REST_MAX_MS 10000
 #define REST_TIMES 4
 #define NICE 15 /* a thirtieth of a core that others want too */
 
