@@ -1,6 +1,7 @@
 /*
  * ep_feeds.c - /feeds: the feeds that this node takes in. Texts as recorded (wire/client, feeds).
  */
+#include "api/intake_lines.h"
 #include "api/long_job.h"
 #include "api/rest.h"
 #include "model/pack.h"
@@ -276,28 +277,13 @@ struct fetch {
 static void on_progress(void *user, const struct intake_progress *p)
 {
 	struct fetch *x = user;
-	OWN(buf) struct buf b = BUF(4096);
-	struct jsonw w = jsonw_on(&b);
-	if (!long_job_due(x->job))
-		return;
-	jsonw_obj(&w);
-	jsonw_key(&w, "progress");
-	jsonw_obj(&w);
-	JSONW_KV(&w, jsonw_uint, "listed", p->listed);
-	JSONW_KV(&w, jsonw_uint, "total", p->total);
-	JSONW_KV(&w, jsonw_uint, "done", p->done);
-	JSONW_KV(&w, jsonw_uint, "failed", p->failed);
-	JSONW_KV(&w, jsonw_uint, "bytes", p->bytes);
-	jsonw_obj_end(&w);
-	jsonw_obj_end(&w);
-	long_job_line(x->job, buf_str(&b), true);
+	intake_line_progress(x->job, p);
 }
 
 static void on_problem(void *user, const struct intake_problem *p)
 {
 	struct fetch *x = user;
-	if (x->res.n.n_problems <= INTAKE_PROBLEMS_MAX)
-		long_job_problem(x->job, p->uuid, p->err, p->text);
+	intake_line_problem(x->job, &x->res.n, p);
 }
 
 static void result_line(struct fetch *x)
@@ -316,13 +302,7 @@ static void result_line(struct fetch *x)
 	JSONW_KV(&w, jsonw_uint, "listed", res->n.listed);
 	JSONW_KV(&w, jsonw_uint, "filtered", res->filtered);
 	JSONW_KV(&w, jsonw_uint, "current", res->n.current);
-	JSONW_KV(&w, jsonw_uint, "added", res->n.added);
-	JSONW_KV(&w, jsonw_uint, "updated", res->n.updated);
-	JSONW_KV(&w, jsonw_uint, "unchanged", res->n.unchanged);
-	JSONW_KV(&w, jsonw_uint, "refused", res->n.refused);
-	JSONW_KV(&w, jsonw_uint, "failed", res->n.failed);
-	JSONW_KV(&w, jsonw_uint, "attributes", res->n.attributes);
-	JSONW_KV(&w, jsonw_uint, "bytes", res->n.bytes);
+	intake_line_counts(&w, &res->n);
 	jsonw_obj_end(&w);
 	jsonw_obj_end(&w);
 	long_job_line(x->job, buf_str(&b), false);

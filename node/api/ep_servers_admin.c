@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 
+#include "api/intake_lines.h"
 #include "api/long_job.h"
 #include "api/rest.h"
 #include "base/hash.h"
@@ -339,29 +340,13 @@ struct pull {
 static void on_progress(void *user, const struct intake_progress *p)
 {
 	struct pull *x = user;
-	OWN(buf) struct buf b = BUF(4096);
-	struct jsonw w = jsonw_on(&b);
-	if (!long_job_due(x->job))
-		return;
-	jsonw_obj(&w);
-	jsonw_key(&w, "progress");
-	jsonw_obj(&w);
-	JSONW_KV(&w, jsonw_c, "step", p->step);
-	JSONW_KV(&w, jsonw_uint, "listed", p->listed);
-	JSONW_KV(&w, jsonw_uint, "total", p->total);
-	JSONW_KV(&w, jsonw_uint, "done", p->done);
-	JSONW_KV(&w, jsonw_uint, "failed", p->failed);
-	JSONW_KV(&w, jsonw_uint, "bytes", p->bytes);
-	jsonw_obj_end(&w);
-	jsonw_obj_end(&w);
-	long_job_line(x->job, buf_str(&b), true);
+	intake_line_progress(x->job, p);
 }
 
 static void on_problem(void *user, const struct intake_problem *p)
 {
 	struct pull *x = user;
-	if (x->res.n.n_problems <= INTAKE_PROBLEMS_MAX)
-		long_job_problem(x->job, p->uuid, p->err, p->text);
+	intake_line_problem(x->job, &x->res.n, p);
 }
 
 static void result_line(struct pull *x)
@@ -382,13 +367,7 @@ static void result_line(struct pull *x)
 	JSONW_KV(&w, jsonw_uint, "current", res->n.current);
 	JSONW_KV(&w, jsonw_uint, "local", res->local);
 	JSONW_KV(&w, jsonw_uint, "blocked", res->blocked);
-	JSONW_KV(&w, jsonw_uint, "added", res->n.added);
-	JSONW_KV(&w, jsonw_uint, "updated", res->n.updated);
-	JSONW_KV(&w, jsonw_uint, "unchanged", res->n.unchanged);
-	JSONW_KV(&w, jsonw_uint, "refused", res->n.refused);
-	JSONW_KV(&w, jsonw_uint, "failed", res->n.failed);
-	JSONW_KV(&w, jsonw_uint, "attributes", res->n.attributes);
-	JSONW_KV(&w, jsonw_uint, "bytes", res->n.bytes);
+	intake_line_counts(&w, &res->n);
 	jsonw_obj_end(&w);
 	jsonw_obj_end(&w);
 	long_job_line(x->job, buf_str(&b), false);

@@ -11,6 +11,14 @@
 #include "cli/rows.h"
 
 static const char *const names[] = {"name", "url", NULL};
+static const struct rows_kind kind = {
+	.index = "/feeds/index",
+	.wrapper = "Feed",
+	.remove = "/feeds/delete",
+	.on = "enabled",
+	.removed = "feed removed; the events that it brought stay",
+	.names = names,
+};
 
 /* A folder is taken by its full path: the daemon has another working folder. */
 static bool place(const char *given, json_t *feed)
@@ -119,11 +127,6 @@ int cmd_feed_list(struct cli *c)
 	return grid_print(t, c);
 }
 
-static uint64_t number(const json_t *j, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(j, key));
-}
-
 static void say_fetched(struct cli *c, struct str name, const json_t *r)
 {
 	if (json_is_true(json_object_get(r, "not_modified"))) {
@@ -133,12 +136,12 @@ static void say_fetched(struct cli *c, struct str name, const json_t *r)
 	cli_say(c,
 		"%.*s: %.*s events listed, %.*s new, %.*s updated, %.*s here already, %.*s refused, "
 		"%.*s failed",
-		STR_ARG(name), STR_ARG(term_number(c, number(r, "listed"))),
-		STR_ARG(term_number(c, number(r, "added"))),
-		STR_ARG(term_number(c, number(r, "updated"))),
-		STR_ARG(term_number(c, number(r, "current") + number(r, "unchanged"))),
-		STR_ARG(term_number(c, number(r, "refused"))),
-		STR_ARG(term_number(c, number(r, "failed"))));
+		STR_ARG(name), STR_ARG(term_number(c, rows_count(r, "listed"))),
+		STR_ARG(term_number(c, rows_count(r, "added"))),
+		STR_ARG(term_number(c, rows_count(r, "updated"))),
+		STR_ARG(term_number(c, rows_count(r, "current") + rows_count(r, "unchanged"))),
+		STR_ARG(term_number(c, rows_count(r, "refused"))),
+		STR_ARG(term_number(c, rows_count(r, "failed"))));
 }
 
 static int fetch_one(struct cli *c, const json_t *feed, json_t *results)
@@ -160,38 +163,10 @@ static int fetch_one(struct cli *c, const json_t *feed, json_t *results)
 
 int cmd_feed_fetch(struct cli *c)
 {
-	OWN(json) json_t *list = NULL;
-	OWN(json) json_t *results = json_array();
-	const json_t *row;
-	size_t i;
-	json_t *item;
-	int code = rows_get(c, "/feeds/index", &list), worst = CLI_OK;
-	for (i = 0; i < c->argc && code == CLI_OK; i++)
-		if ((code = rows_find(c, list, "Feed", names, c->argv[i], &row)) == CLI_OK)
-			worst = cli_worse(worst, fetch_one(c, row, results));
-	if (!c->argc)
-		json_array_foreach(list, i, item) {
-			row = json_object_get(item, "Feed");
-			if (json_is_true(json_object_get(row, "enabled")))
-				worst = cli_worse(worst, fetch_one(c, row, results));
-		}
-	if (c->json && !c->failed)
-		cli_print_json(results);
-	return cli_worse(code, worst);
+	return rows_each(c, &kind, fetch_one);
 }
 
 int cmd_feed_remove(struct cli *c)
 {
-	OWN(json) json_t *list = NULL;
-	const json_t *row;
-	if (cli_want_args(c, 1, 1))
-		return CLI_USAGE;
-	int code = rows_get(c, "/feeds/index", &list);
-	if (code == CLI_OK)
-		code = rows_find(c, list, "Feed", names, c->argv[0], &row);
-	if (code == CLI_OK)
-		code = rows_post(c, "/feeds/delete", cli_text(c, row, "id"));
-	if (code == CLI_OK)
-		cli_say(c, "feed removed; the events that it brought stay");
-	return code;
+	return rows_remove(c, &kind);
 }

@@ -10,6 +10,14 @@
 #include "cli/rows.h"
 
 static const char *const names[] = {"name", "url", NULL};
+static const struct rows_kind kind = {
+	.index = "/servers/index",
+	.wrapper = "Server",
+	.remove = "/servers/delete",
+	.on = "pull",
+	.removed = "peer removed; the events that came from it stay",
+	.names = names,
+};
 static const char *const org_names[] = {"name", "uuid", NULL};
 
 /* ---- adding ---- */
@@ -167,11 +175,6 @@ int cmd_peer_list(struct cli *c)
 	return grid_print(t, c);
 }
 
-static uint64_t number(const json_t *j, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(j, key));
-}
-
 static int pull_one(struct cli *c, const json_t *peer, json_t *results)
 {
 	OWN(json) json_t *r = NULL;
@@ -188,14 +191,14 @@ static int pull_one(struct cli *c, const json_t *peer, json_t *results)
 	cli_say(c,
 		"%.*s: %.*s events listed, %.*s new, %.*s updated, %.*s here already, %.*s made here, "
 		"%.*s blocked, %.*s refused, %.*s failed",
-		STR_ARG(name), STR_ARG(term_number(c, number(r, "listed"))),
-		STR_ARG(term_number(c, number(r, "added"))),
-		STR_ARG(term_number(c, number(r, "updated"))),
-		STR_ARG(term_number(c, number(r, "current") + number(r, "unchanged"))),
-		STR_ARG(term_number(c, number(r, "local"))),
-		STR_ARG(term_number(c, number(r, "blocked"))),
-		STR_ARG(term_number(c, number(r, "refused"))),
-		STR_ARG(term_number(c, number(r, "failed"))));
+		STR_ARG(name), STR_ARG(term_number(c, rows_count(r, "listed"))),
+		STR_ARG(term_number(c, rows_count(r, "added"))),
+		STR_ARG(term_number(c, rows_count(r, "updated"))),
+		STR_ARG(term_number(c, rows_count(r, "current") + rows_count(r, "unchanged"))),
+		STR_ARG(term_number(c, rows_count(r, "local"))),
+		STR_ARG(term_number(c, rows_count(r, "blocked"))),
+		STR_ARG(term_number(c, rows_count(r, "refused"))),
+		STR_ARG(term_number(c, rows_count(r, "failed"))));
 	json_object_set(r, "peer", json_object_get(peer, "id"));
 	json_array_append(results, r);
 	return code;
@@ -203,38 +206,10 @@ static int pull_one(struct cli *c, const json_t *peer, json_t *results)
 
 int cmd_peer_pull(struct cli *c)
 {
-	OWN(json) json_t *list = NULL;
-	OWN(json) json_t *results = json_array();
-	const json_t *row;
-	size_t i;
-	json_t *item;
-	int code = rows_get(c, "/servers/index", &list), worst = CLI_OK;
-	for (i = 0; i < c->argc && code == CLI_OK; i++)
-		if ((code = rows_find(c, list, "Server", names, c->argv[i], &row)) == CLI_OK)
-			worst = cli_worse(worst, pull_one(c, row, results));
-	if (!c->argc)
-		json_array_foreach(list, i, item) {
-			row = json_object_get(item, "Server");
-			if (json_is_true(json_object_get(row, "pull")))
-				worst = cli_worse(worst, pull_one(c, row, results));
-		}
-	if (c->json && !c->failed)
-		cli_print_json(results);
-	return cli_worse(code, worst);
+	return rows_each(c, &kind, pull_one);
 }
 
 int cmd_peer_remove(struct cli *c)
 {
-	OWN(json) json_t *list = NULL;
-	const json_t *row;
-	if (cli_want_args(c, 1, 1))
-		return CLI_USAGE;
-	int code = rows_get(c, "/servers/index", &list);
-	if (code == CLI_OK)
-		code = rows_find(c, list, "Server", names, c->argv[0], &row);
-	if (code == CLI_OK)
-		code = rows_post(c, "/servers/delete", cli_text(c, row, "id"));
-	if (code == CLI_OK)
-		cli_say(c, "peer removed; the events that came from it stay");
-	return code;
+	return rows_remove(c, &kind);
 }

@@ -48,3 +48,47 @@ int rows_post(struct cli *c, const char *path, struct str id)
 	return call_plain(c, "POST", arena_printf(c->arena, "%s/%.*s", path, STR_ARG(id)),
 			  json_object());
 }
+
+int rows_each(struct cli *c, const struct rows_kind *k,
+	      int (*one)(struct cli *c, const json_t *row, json_t *results))
+{
+	OWN(json) json_t *list = NULL;
+	OWN(json) json_t *results = json_array();
+	const json_t *row;
+	size_t i;
+	json_t *item;
+	int code = rows_get(c, k->index, &list), worst = CLI_OK;
+	for (i = 0; i < c->argc && code == CLI_OK; i++)
+		if ((code = rows_find(c, list, k->wrapper, k->names, c->argv[i], &row)) == CLI_OK)
+			worst = cli_worse(worst, one(c, row, results));
+	if (!c->argc)
+		json_array_foreach(list, i, item) {
+			row = json_object_get(item, k->wrapper);
+			if (json_is_true(json_object_get(row, k->on)))
+				worst = cli_worse(worst, one(c, row, results));
+		}
+	if (c->json && !c->failed)
+		cli_print_json(results);
+	return cli_worse(code, worst);
+}
+
+int rows_remove(struct cli *c, const struct rows_kind *k)
+{
+	OWN(json) json_t *list = NULL;
+	const json_t *row;
+	if (cli_want_args(c, 1, 1))
+		return CLI_USAGE;
+	int code = rows_get(c, k->index, &list);
+	if (code == CLI_OK)
+		code = rows_find(c, list, k->wrapper, k->names, c->argv[0], &row);
+	if (code == CLI_OK)
+		code = rows_post(c, k->remove, cli_text(c, row, "id"));
+	if (code == CLI_OK)
+		cli_say(c, "%s", k->removed);
+	return code;
+}
+
+uint64_t rows_count(const json_t *j, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(j, key));
+}

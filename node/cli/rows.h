@@ -11,3 +11,19 @@ int rows_find(struct cli *c, const json_t *list, const char *wrapper, const char
 	      const char *what, const json_t **row);
 /* POST `path`/ID; prints the answer with --json. */
 int rows_post(struct cli *c, const char *path, struct str id);
+
+/* Things of one kind that can be taken from (feeds, peers). */
+struct rows_kind {
+	const char *index, *wrapper, *remove; /* paths, and what a row is wrapped in */
+	const char *on; /* member that says whether it is done when none is named */
+	const char *removed; /* told once it is gone */
+	const char *const *names; /* as in rows_find() */
+};
+/* Do `one` for each row named by the arguments, or without any for all that are on. What it adds to
+   `results` is printed with --json. The worst exit code. */
+int rows_each(struct cli *c, const struct rows_kind *k,
+	      int (*one)(struct cli *c, const json_t *row, json_t *results));
+/* Remove the row that the one argument names. */
+int rows_remove(struct cli *c, const struct rows_kind *k);
+/* A count in an answer; 0 when it is not there. */
+uint64_t rows_count(const json_t *j, const char *key);
