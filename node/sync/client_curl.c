@@ -12,6 +12,7 @@
 #define MAX_DEFAULT (UINT64_C(64) << 20)
 
 struct client {
+	struct client_opts opts; /* of a net that is not libcurl; its texts are borrowed */
 	CURL *curl;
 	char error[CURL_ERROR_SIZE];
 	/* the call under way */
@@ -86,6 +87,23 @@ static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t d, cur
 	return 1;
 }
 
+static size_t on_read(char *p, size_t size, size_t n, void *user)
+{
+	struct client *c = user;
+	size_t got = 0;
+	c->err = c->req->read(c->req->user, p, size * n, &got, c->fail);
+	return c->err == ERR_OK ? got : CURL_READFUNC_ABORT;
+}
+
+static int on_seek(void *user, curl_off_t offset, int origin)
+{
+	struct client *c = user;
+	if (offset != 0 || origin != SEEK_SET || !c->req->rewind)
+		return CURL_SEEKFUNC_CANTSEEK;
+	c->err = c->req->rewind(c->req->user, c->fail);
+	return c->err == ERR_OK ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+}
+
 #define SET(option, value)                                                                         \
 	do {                                                                                       \
 		if (curl_easy_setopt(c->curl, (option), (value)) != CURLE_OK)                      \
@@ -118,6 +136,11 @@ static enum err setup(struct client *c, const struct client_opts *o, struct fail
 	if (o->key_file)
 		SET(CURLOPT_SSLKEY, o->key_file);
 	SET(CURLOPT_BUFFERSIZE, 262144L);
+	SET(CURLOPT_READFUNCTION, on_read);
+	SET(CURLOPT_READDATA, c);
+	SET(CURLOPT_SEEKFUNCTION, on_seek);
+	SET(CURLOPT_SEEKDATA, c);
+	SET(CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL);
 	SET(CURLOPT_WRITEFUNCTION, on_data);
 	SET(CURLOPT_WRITEDATA, c);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -135,6 +158,11 @@ enum err client_new(const struct client_opts *o, struct client **out, struct fai
 	(void)pthread_once(&once, init);
 	if (!c)
 		return fail(f, ERR_NOMEM, "no memory");
+	if (o->net) {
+		c->opts = *o;
+		*out = c;
+		return ERR_OK;
+	}
 	c->curl = curl_easy_init();
 	enum err e = c->curl ? setup(c, o, f) : fail(f, ERR_NOMEM, "libcurl does not start");
 	if (e != ERR_OK) {
@@ -165,7 +193,12 @@ static enum err body_set(struct client *c, const struct client_req *r, struct fa
 		SET(CURLOPT_POSTFIELDS, r->body.p);
 		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
 	}
-	if (r->method && strcmp(r->method, r->body.p ? "POST" : "GET") != 0)
+	if (r->read) {
+		SET(CURLOPT_POST, 1L);
+		SET(CURLOPT_POSTFIELDS, NULL);
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_size);
+	}
+	if (r->method && strcmp(r->method, r->body.p || r->read ? "POST" : "GET") != 0)
 		SET(CURLOPT_CUSTOMREQUEST, r->method);
 	SET(CURLOPT_NOBODY, r->method && strcmp(r->method, "HEAD") == 0 ? 1L : 0L);
 	return ERR_OK;
@@ -196,6 +229,8 @@ static enum err headers_set(struct client *c, const struct client_req *r, struct
 	}
 	/* libcurl would wait a second for "100 Continue" */
 	ok = ok && header_add(list, "Expect:");
+	if (r->read && r->body_size < 0)
+		ok = ok && header_add(list, "Transfer-Encoding: chunked");
 	if (!ok)
 		return fail(f, ERR_NOMEM, "no memory for headers");
 	SET(CURLOPT_HTTPHEADER, *list);
@@ -245,6 +280,10 @@ enum err client_call(struct client *c, const struct client_req *r, struct client
 	c->err = ERR_OK;
 	c->error_n = 0;
 	c->error[0] = '\0';
+	if (!c->curl) {
+		enum err e = c->opts.net->call(c->opts.net, &c->opts, r, res, f);
+		return e == ERR_OK ? status_error(c, f) : e;
+	}
 	enum err e = body_set(c, r, f);
 	if (e == ERR_OK)
 		e = headers_set(c, r, &headers, f);
@@ -257,6 +296,13 @@ enum err client_call(struct client *c, const struct client_req *r, struct client
 		res->status = status_of(c);
 		if (curl_easy_getinfo(c->curl, CURLINFO_SIZE_DOWNLOAD_T, &wire) == CURLE_OK)
 			res->wire_bytes = (uint64_t)wire;
+		long in = 0, out = 0;
+		curl_off_t up = 0;
+		(void)curl_easy_getinfo(c->curl, CURLINFO_HEADER_SIZE, &in);
+		(void)curl_easy_getinfo(c->curl, CURLINFO_REQUEST_SIZE, &out);
+		(void)curl_easy_getinfo(c->curl, CURLINFO_SIZE_UPLOAD_T, &up);
+		res->bytes_in = res->wire_bytes + (uint64_t)in;
+		res->bytes_out = (uint64_t)up + (uint64_t)out;
 		e = c->err != ERR_OK  ? c->err
 		    : code != CURLE_OK ? code_of(c, code, f)
 				       : status_error(c, f);

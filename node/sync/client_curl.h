@@ -1,8 +1,8 @@
 /*
- * client_curl.h - our requests to others: a small HTTP client for peers and feeds. libcurl's home.
+ * client_curl.h - our requests to others: a small HTTP client for peers and feeds.
  *
- * Plain blocking calls for threads that may wait; several requests in flight are several clients,
- * each with its connection kept open. Bodies are handed on as they arrive and never kept.
+ * Plain blocking calls for threads that may wait; several requests in flight are several clients.
+ * Bodies are streamed both ways and never kept. Callbacks run on the thread that calls.
  */
 #pragma once
 
@@ -14,8 +14,24 @@
 #include "base/own.h"
 #include "base/str.h"
 
+struct client_opts;
+struct client_req;
+struct client_res;
+
+/*
+ * The way to other hosts, for tests that put a network of their own in its place. `call` answers
+ * one request on the caller's thread: fills res->status, hands each header to r->header (may be
+ * NULL), a 2xx body to r->data and the beginning of another to res->error_body. ERR_OK means that an
+ * answer came, whatever its status: client_call() judges that. Called from several threads at once.
+ */
+struct net {
+	enum err (*call)(struct net *n, const struct client_opts *o, const struct client_req *r,
+			 struct client_res *res, struct fail *f);
+};
+
 /* How to talk to one server. Texts are copied; zero means the default given in brackets. */
 struct client_opts {
+	struct net *net; /* NULL: the real one, libcurl. Borrowed. */
 	const char *ca_file; /* trusted instead of the system's; NULL: the system's */
 	const char *pinned; /* "sha256//<base64>" of the public key, as libcurl takes it; NULL: none */
 	const char *cert_file, *key_file; /* of ours; NULL: none */
@@ -32,12 +48,27 @@ MUST_USE enum err client_new(const struct client_opts *o, struct client **out, s
 void client_free(struct client *c);
 OWN_DEFINE(client, struct client *, client_free(*p))
 
+/*
+ * Content-Encoding of a request. The peer must have said that it reads it: getVersion's
+ * "request_encoding" (a MISP never takes zstd).
+ */
+enum client_encoding { CLIENT_PLAIN, CLIENT_GZIP, CLIENT_BR };
+
 struct client_req {
 	const char *method; /* NULL: GET, or POST when there is a body */
 	const char *url;
 	const char *const *headers; /* "Name: value", n of them */
 	size_t n_headers;
 	struct str body; /* absent: none */
+	/*
+	 * A body that is made while it is sent, instead of `body`: write up to `cap` bytes to `p` and
+	 * set *n, 0 at the end. An error ends the request and is returned.
+	 */
+	enum err (*read)(void *user, void *p, size_t cap, size_t *n, struct fail *f);
+	int64_t body_size; /* of what read() gives in all; -1: unknown, sent in chunks */
+	/* Back to its start, for a redirect or a second try; NULL: then those fail. */
+	enum err (*rewind)(void *user, struct fail *f);
+	enum client_encoding content_encoding; /* of the body, done here; small ones go as they are */
 	const char *etag; /* asks with If-None-Match; NULL or "": not */
 	uint64_t max_bytes; /* of the decoded answer: ERR_LIMIT beyond. 0: 64 MiB */
 	unsigned total_ms; /* for all of it; 0: no limit but the stall */
@@ -52,7 +83,8 @@ struct client_req {
 struct client_res {
 	long status;
 	uint64_t bytes; /* decoded */
-	uint64_t wire_bytes;
+	uint64_t wire_bytes; /* body as it came */
+	uint64_t bytes_out, bytes_in; /* all on the wire, heads too, of all redirects; without TLS */
 	char etag[256]; /* "" when none (or longer) */
 	char error_body[401]; /* beginning of the body of a 4xx or 5xx answer */
 };

@@ -29,6 +29,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
+    def body(self):
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        body = b""
+        while True:
+            n = int(self.rfile.readline(), 16)
+            body += self.rfile.read(n)
+            self.rfile.readline()
+            if n == 0:
+                return body
+
     def do_GET(self):
         path = self.path
         if path.startswith("/hop/"):
@@ -64,7 +75,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.body()
+        if self.path == "/post-hop":
+            return self.answer(302, Location="/landed")
         self.answer(200, self.command.encode() + b" " + body)
 
     do_DELETE = do_POST

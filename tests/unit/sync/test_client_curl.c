@@ -83,6 +83,73 @@ static void test_basics(void)
 	       "a line break in a header is refused");
 }
 
+/* A body of `left` letters, made while it is sent. */
+static struct made {
+	size_t left, size;
+	unsigned rewound;
+} made;
+
+static enum err made_read(void *user, void *p, size_t cap, size_t *n, struct fail *f)
+{
+	(void)user;
+	if (made.size == SIZE_MAX)
+		return fail(f, ERR_CORRUPT, "cannot be made");
+	*n = MIN(cap, made.left);
+	memset(p, 'x', *n);
+	made.left -= *n;
+	return ERR_OK;
+}
+
+static enum err made_rewind(void *user, struct fail *f)
+{
+	(void)user, (void)f;
+	made.left = made.size;
+	made.rewound++;
+	return ERR_OK;
+}
+
+static void test_streams(void)
+{
+	made = (struct made){.left = 300000, .size = 300000};
+	struct client_req r = {.read = made_read, .rewind = made_rewind, .body_size = 300000};
+	is_err(call(&plain, "/", r), ERR_OK, "a streamed body of known size");
+	is_uint(got.n, 300005, "arrives");
+	ok(res.bytes_out > 300000 && res.bytes_in > 300000, "and is counted");
+	made.left = made.size;
+	r.body_size = -1;
+	is_err(call(&plain, "/", r), ERR_OK, "one of unknown size");
+	is_uint(got.n, 300005, "arrives");
+	made.left = made.size;
+	r.body_size = 300000;
+	is_err(call(&plain, "/post-hop", r), ERR_OK, "a redirect is followed with the body");
+	is_uint(got.n, 300005, "from its start");
+	is_uint(made.rewound, 1, "to which it was put back");
+	made.left = made.size;
+	r.rewind = NULL;
+	ok(call(&plain, "/post-hop", r) != ERR_OK, "which not every body can");
+	made.size = SIZE_MAX;
+	is_err(call(&plain, "/", r), ERR_CORRUPT, "what read() said comes back");
+	is_str(last.text, "cannot be made", "with its text");
+}
+
+/* A network of our own. */
+static enum err net_call(struct net *n, const struct client_opts *o, const struct client_req *r,
+			 struct client_res *out, struct fail *f)
+{
+	ok(o->net == n, "the network in libcurl's place is called");
+	out->status = str_has_suffix(str_c(r->url), STR("/none")) ? 404 : 200;
+	return out->status == 200 ? r->data(r->user, "here", 4, f) : ERR_OK;
+}
+
+static void test_net(void)
+{
+	struct net n = {.call = net_call};
+	struct client_opts o = {.net = &n};
+	is_err(call(&o, "/some", REQ(.url = NULL)), ERR_OK, "a request");
+	is_view(buf_str(&got), "here", "is answered by it");
+	is_err(call(&o, "/none", REQ(.url = NULL)), ERR_NOENT, "and its status is judged");
+}
+
 static void test_codes(void)
 {
 	is_err(call(&plain, "/status/404", REQ(.url = NULL)), ERR_NOENT, "404");
@@ -210,6 +277,8 @@ int main(void)
 		bail_out("cannot make a folder");
 	start_server(make_certificate());
 	test_basics();
+	test_streams();
+	test_net();
 	test_codes();
 	test_limits();
 	test_tls();
