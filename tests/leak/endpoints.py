@@ -263,7 +263,7 @@ def nobodys(world, kind, ident):
     if "-" in ident:
         return str(uuid.uuid4())
     for n in range(10 ** len(ident) - 1, 0, -1):
-        if len(str(n)) == len(ident) and world.admin.get("/%ss/view/%d" % (kind, n)).status == 404:
+        if len(str(n)) == len(ident) and world.admin.get("/%ss/view/%d" % (kind, n)).status != 200:
             return str(n)
     raise AssertionError("every number of %d digits is in use" % len(ident))
 
