@@ -17,6 +17,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 import measure
 import node as nodelib
 import refs
+import sync
 
 SEED = 1
 LOAD_SEED = 2
@@ -301,7 +302,7 @@ def starts(b):
 
 
 WORKLOADS = {"feed": feed_ingest, "big": big_event, "small": small_events, "search": searches,
-             "index": event_index, "start": starts}
+             "index": event_index, "start": starts, **sync.WORKLOADS}
 
 
 def show(r):

@@ -1,0 +1,259 @@
+"""Two nodes on loopback: what a pull and a push cost, and what they cost when nothing has changed.
+
+Node `a` has the events, node `b` pulls them (or is pushed to). The figures of both come from one run.
+"""
+import os
+import re
+import socket
+import threading
+import time
+
+import measure
+import node as nodelib
+
+ORG_A = "aaaaaaaa-0000-4000-8000-00000000000a"
+ORG_B = "bbbbbbbb-0000-4000-8000-00000000000b"
+IDLE_RUNS = 50
+
+
+def row(name, figure, unit, target=None, peak=None, ref=None, note=""):
+    return {"name": name, "figure": figure, "unit": unit, "target": target, "peak": peak,
+            "ref": ref, "note": note}
+
+
+def cpu_s(node):
+    """CPU seconds that the daemon has used so far, all threads, those that ended too."""
+    with open("/proc/%d/stat" % node.pid()) as f:
+        t = f.read().rpartition(")")[2].split()
+    return (int(t[11]) + int(t[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Wire:
+    """A proxy that counts: requests, bytes each way (heads too)."""
+
+    def __init__(self, port):
+        self.to = port
+        self.requests = self.up = self.down = 0
+        self.paths = []
+        self.lock = threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def reset(self):
+        self.requests = self.up = self.down = 0
+        self.paths = []
+
+    def _accept(self):
+        while True:
+            try:
+                c, _ = self.listener.accept()
+                s = socket.create_connection(("127.0.0.1", self.to))
+            except OSError:
+                return
+            for a, b, up in ((c, s, True), (s, c, False)):
+                a.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                threading.Thread(target=self._move, args=(a, b, up), daemon=True).start()
+
+    def _move(self, a, b, up):
+        while True:
+            try:
+                data = a.recv(1 << 18)
+                if not data:
+                    break
+                self._count(data, up)
+                b.sendall(data)
+            except OSError:
+                break
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def _count(self, data, up):
+        with self.lock:
+            if not up:
+                self.down += len(data)
+                return
+            self.up += len(data)
+            for m in re.finditer(rb"(?:^|\n)([A-Z]+ /[^ \r\n]*) HTTP/1\.1\r\n", data):
+                self.requests += 1
+                self.paths.append(m.group(1).decode("ascii", "replace"))
+
+    def close(self):
+        self.listener.close()
+
+
+class Pair:
+    """Nodes a and b, each with a sync user of the other's organisation on it."""
+
+    def __init__(self, bench, name):
+        folder = os.path.join(bench.tmp, name)
+        make = lambda x, uuid: nodelib.Node(folder=os.path.join(folder, x), ready_s=600, extra=[
+            "--org", "Org " + x, "--org-uuid", uuid])
+        self.bench, self.a, self.b = bench, make("a", ORG_A), make("b", ORG_B)
+        self.wires = []
+
+    def __enter__(self):
+        self.a.start()
+        self.b.start()
+        return self
+
+    def __exit__(self, *exc):
+        for w in self.wires:
+            w.close()
+        self.a.stop(600)
+        self.b.stop(600)
+
+    def fill(self, n, per_event, first=0):
+        measure.tool(self.bench.load(self.a, self.a.key, "-c", 32, "-t", 3600, "-n", n, "-s", 7,
+                                     "-a", per_event, "-f", first, "events"))
+
+    def link(self, at, to, to_name, to_uuid, own_name, own_uuid, wire=False, **flags):
+        """A row on node `at` for the other, by MISP's own calls; returns its id (and the wire)."""
+        c = to.client()
+        org = ok(c.post("/admin/organisations/add", {"name": own_name, "uuid": own_uuid,
+                                                     "local": False}), have=True)
+        org_id = org["Organisation"]["id"] if org else ok(
+            c.get("/organisations/view/" + own_uuid))["Organisation"]["id"]
+        email = "sync-%s@example.test" % os.urandom(4).hex()
+        user = ok(c.post("/admin/users/add", {"email": email, "org_id": org_id, "role_id": 5,
+                                              "enable_password": False}))
+        key = ok(c.post("/auth_keys/add/" + user["User"]["id"], {}))["AuthKey"]["authkey_raw"]
+        port = to.port
+        counted = None
+        if wire:
+            counted = Wire(to.port)
+            self.wires.append(counted)
+            port = counted.port
+        s = ok(at.client().post("/servers/add", dict({
+            "url": "http://127.0.0.1:%d" % port, "name": to_name + str(len(self.wires)),
+            "authkey": key, "remote_org_id": "1", "push": False, "pull": True,
+            "json": "{\"id\": 2, \"name\": \"%s\", \"uuid\": \"%s\"}" % (to_name, to_uuid)},
+            **flags)))
+        return s["Server"]["id"], counted
+
+    def run(self, at, what, link):
+        """Run a pull or push and wait; (seconds, text)."""
+        c = at.client(timeout=3600)
+        t0 = time.monotonic()
+        ans = c.post("/servers/%s/%s/full" % (what, link))
+        took = time.monotonic() - t0
+        if ans.status != 200:
+            raise RuntimeError("%s: %d %s" % (what, ans.status, ans.text()[:300]))
+        return took, ans.json().get("message", "")
+
+    def events(self, node):
+        ans = node.client(timeout=600).post("/events/index", {"minimal": 1})
+        return len(ans.json()) if ans.status == 200 else -1
+
+
+def ok(ans, have=False):
+    if ans.status == 200:
+        return ans.json()
+    if have:
+        return None
+    raise RuntimeError("%d %s" % (ans.status, ans.text()[:300]))
+
+
+def cost(p, what, fn):
+    """Seconds of fn() with CPU of both nodes and their peaks: (seconds, text, note, peak MiB)."""
+    cpu = cpu_s(p.a), cpu_s(p.b)
+    with measure.Peak(p.a) as pa, measure.Peak(p.b) as pb:
+        took, text = fn()
+    used = cpu_s(p.a) - cpu[0], cpu_s(p.b) - cpu[1]
+    note = "CPU %.1f s of the %s, %.1f s of the other; memory %.1f and %.1f MiB above idle" % (
+        used[1], what, used[0], pb.above_mib, pa.above_mib)
+    return took, text, note, max(pa.above_mib, pb.above_mib)
+
+
+def first_number(text):
+    m = re.search(r"\d+", text)
+    return int(m.group(0)) if m else -1
+
+
+def idle(p, link, wire_link, wire, n):
+    """Runs with nothing to do: wall time, the serving node's CPU, requests and bytes."""
+    for _ in range(3):
+        p.run(p.b, "pull", link)
+    cpu = cpu_s(p.a), cpu_s(p.b)
+    times = sorted(p.run(p.b, "pull", link)[0] for _ in range(IDLE_RUNS))
+    a_ms, b_ms = ((cpu_s(x) - c) * 1e3 / IDLE_RUNS for x, c in zip((p.a, p.b), cpu))
+    p.run(p.b, "pull", wire_link)  # the first run of that link asks for everything
+    p.run(p.b, "pull", wire_link)
+    wire.reset()
+    p.run(p.b, "pull", wire_link)
+    paths = ", ".join(x[:60] for x in wire.paths)
+    return [row("idle pull, %d events: requests" % n, wire.requests, "requests", -1, note=paths),
+            row("idle pull, %d events: bytes on the wire" % n, wire.up + wire.down, "bytes", -1000,
+                note="%d sent, %d received, heads counted" % (wire.up, wire.down)),
+            row("idle pull, %d events: CPU of the serving node" % n, a_ms, "ms", -5,
+                note="CPU of the pulling one %.2f ms; p50 %.2f ms wall, max %.2f ms" % (
+                    b_ms, times[len(times) // 2] * 1e3, times[-1] * 1e3))]
+
+
+def change(p, n, per_event):
+    """Edit that many events of a: one attribute more in each."""
+    rows = p.a.client().post("/events/index", {"minimal": 1}).json()[:n]
+    c = p.a.client()
+    for i, e in enumerate(rows):
+        ok(c.post("/attributes/add/" + e["uuid"], {
+            "type": "domain", "category": "Network activity", "value": "more-%d.example" % i}))
+        ok(c.post("/events/publish/" + e["uuid"]))
+
+
+def pull(b, n, per_event, with_idle):
+    """A first pull of everything, then one with nothing new, then one of 1 %."""
+    out = []
+    n = b.count(n)
+    with Pair(b, "pull-%d" % n) as p:
+        p.fill(n, per_event)
+        link, _ = p.link(p.b, p.a, "Org a", ORG_A, "Org b", ORG_B)
+        took, text, note, peak = cost(p, "pulling node", lambda: p.run(p.b, "pull", link))
+        got = first_number(text)
+        if got != n:
+            note = "ONLY %d EVENTS CAME; " % got + note
+        target = -15 if n == 100000 and per_event == 5 else None
+        out.append(row("pull of %d events of %d attributes" % (n, per_event), took, "s", target,
+                       peak, note="%.0f events/s; %s" % (n / took, note)))
+        if with_idle:
+            wire_link, wire = p.link(p.b, p.a, "Org a", ORG_A, "Org b", ORG_B, wire=True)
+            out += idle(p, link, wire_link, wire, n)
+            some = max(1, n // 100)
+            change(p, some, per_event)
+            wire.reset()
+            took, text, note, peak = cost(p, "pulling node", lambda: p.run(p.b, "pull", wire_link))
+            out.append(row("pull of 1 %% changed of %d events" % n, took * 1e3, "ms", None, peak,
+                           note="%d events came, %d requests, %.1f kB; %s" % (
+                               first_number(text), wire.requests, (wire.up + wire.down) / 1e3,
+                               note)))
+    return out
+
+
+def pulls(b):
+    """Pulls between two nodes: as MISP's baseline, and many small events."""
+    return (pull(b, 500, 40, True) + pull(b, 10000, 5, True) + pull(b, 100000, 5, True))
+
+
+def big_pull(b):
+    """One event of a million attributes."""
+    n = b.count(1000000)
+    path = os.path.join(b.tmp, "big-sync.json")
+    b.gen("-n", n, "-s", 1, "-r", 0, "event", to=path)
+    with Pair(b, "big") as p:
+        _, status, head = measure.send_file(p.a.port, p.a.key, "/events/add/metadata:1", path)
+        if status != 200:
+            raise RuntimeError("events/add: %d %r" % (status, head[:300]))
+        size = os.path.getsize(path)
+        os.unlink(path)
+        link, _ = p.link(p.b, p.a, "Org a", ORG_A, "Org b", ORG_B)
+        took, text, note, peak = cost(p, "pulling node", lambda: p.run(p.b, "pull", link))
+        if first_number(text) != 1:
+            note = "NOTHING CAME (%s); " % text + note
+        return [row("pull of one event of %d attributes" % n, took, "s", None, peak,
+                    note="%.0f MB, %.0f attributes/s; memory target 64 MiB; %s" % (
+                        size / 1e6, n / took, note))]
+
+
+WORKLOADS = {"pull": pulls, "pull-big": big_pull}
