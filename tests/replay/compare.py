@@ -37,6 +37,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SPLIT = re.compile(r"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
                     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d|Z)?"
                     r"|\d+)")
+_ETAG = re.compile(r'"[0-9a-f]{40}"')
 _DAY = 86400
 
 
@@ -82,6 +83,8 @@ class Comparer:
         An empty body has no type worth comparing.
         """
         out = []
+        if "ETag" in recorded and not _ETAG.fullmatch(got.get("etag", "")):
+            out.append(("ETag", recorded["ETag"], got.get("etag", ABSENT)))
         for name in HEADERS:
             if empty and name == "Content-Type":
                 continue

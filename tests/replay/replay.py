@@ -16,6 +16,7 @@ import compare
 import exports
 import node as nodelib
 import run as runs
+import syncrun
 import typecases
 
 HOST_ORG_UUID = "cccccccc-0000-4000-8000-00000000000c"  # of the recorded instance
@@ -32,8 +33,8 @@ def main():
     with open(os.path.join(HERE, "excused.json")) as f:
         first = json.load(f)["groups_first_part"]
     table, causes, failed = {}, collections.Counter(), []
-    for name in ("functional", "search"):
-        results, run = play_tape(args, folder, name, first[name])
+    for name in runs.tapes.TAPES:
+        results, run = play_tape(args, tape_folder(folder, name), name, first[name])
         if run is None:
             continue
         failed += ["%s: node died: %s" % (name, d) for d in run.deaths]
@@ -80,6 +81,11 @@ def parse_args():
     return p.parse_args()
 
 
+def tape_folder(folder, name):
+    """The recordings of a tape; those between servers lie beside those of clients."""
+    return os.path.join(folder, "..", runs.tapes.TAPES[name]["folder"])
+
+
 def fresh_node(args, name):
     """A fresh node, or the one of --url."""
     if args.url:
@@ -87,7 +93,8 @@ def fresh_node(args, name):
                          key=args.key)
         return n
     n = nodelib.Node(folder=os.path.join(args.keep, name) if args.keep else None,
-                     extra=["--org", "ORGNAME", "--org-uuid", HOST_ORG_UUID])
+                     extra=syncrun.HOSTS.get(name, ["--org", "ORGNAME",
+                                                    "--org-uuid", HOST_ORG_UUID]))
     n.start()
     return n
 
@@ -97,6 +104,8 @@ def play_tape(args, folder, name, first):
     asked = (args.groups or "").split(",") if args.groups else None
     if asked is None and args.diff and not (args.all or args.baseline or args.markdown):
         asked = [d.split(":")[0] for d in args.diff]
+    if not os.path.isdir(folder):
+        return None, None
     probe = runs.tapes.load(folder, name)
     have = {r["group"] for r in probe}
     groups = [g for g in (asked if asked is not None else (have if args.all else first))
@@ -105,7 +114,8 @@ def play_tape(args, folder, name, first):
         return None, None
     node = fresh_node(args, name)
     try:
-        run = runs.Run(folder, name, node, nodelib.shared("data"), args.verbose)
+        kind = syncrun.RUNS.get(name, runs.Run)
+        run = kind(folder, name, node, nodelib.shared("data"), args.verbose)
         results = run.play(groups)
     finally:
         if not args.url:

@@ -41,8 +41,7 @@ class Run:
         with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "excused.json")) as f:
             self.excuses = {n: e["why"] for e in json.load(f)["exchanges"]
                             if e["tape"] == tape for n in e["n"]}
-        with open(os.path.join(folder, "corpus", "load-order.json")) as f:
-            self.load_order = json.load(f)
+        self.load_order = self.read_load_order()
         self.client = node.client(timeout=30)
         self.bind = tapes.Bindings(node.url, {"admin": node.key})
         self.deaths = []
@@ -54,6 +53,10 @@ class Run:
             self.bind.given[str(then - back)] = str(now - back)
         self.now, self.then = now, then
         self.cmp = compare.Comparer(self.bind, then, now)
+
+    def read_load_order(self):
+        with open(os.path.join(self.folder, "corpus", "load-order.json")) as f:
+            return json.load(f)
 
     def groups(self):
         seen = []
@@ -163,7 +166,7 @@ class Run:
         headers.setdefault("User-Agent", nodelib.USER_AGENT)
         path = path.replace(" ", "%20")
         try:
-            data = None if body is None else body.encode("utf-8", "surrogateescape")
+            data = self.wire(rec, body)
             ans = self.client.raw(method, path.encode().decode("latin-1"), headers, data)
         except Exception as e:
             res.miss("no answer: %s" % e)
@@ -187,6 +190,11 @@ class Run:
             mark = "ok" if res.body else "-"
             print("%5d %-28s %s %s" % (rec["n"], rec["group"], ans.status, mark))
         return res
+
+    @staticmethod
+    def wire(rec, body):
+        """The body as bytes, compressed where the recorded one was."""
+        return None if body is None else body.encode("utf-8", "surrogateescape")
 
     def shift(self, body, setup):
         """Move the clock readings of the recorded load to this run's clock.

@@ -10,10 +10,14 @@ import json
 import os
 import re
 
+# folder: below the folder of recordings; setup: the group that all others of the tape need
 TAPES = {
-    "functional": {"setup": "setup"},
-    "search": {"setup": "search-setup"},
+    "functional": {"folder": "client", "setup": "setup"},
+    "search": {"folder": "client", "setup": "search-setup"},
+    "sync": {"folder": "sync", "setup": "sync-setup"},
+    "two-misps": {"folder": "sync", "setup": "two-misps"},
 }
+SYNC_FILES = {"sync": ("setup.jsonl", "server-role.jsonl"), "two-misps": ("two-misps-to-B.jsonl",)}
 WRONG_KEY = "w" * 40  # <KEY:wrong>: well-formed and nobody's
 SHORT_KEY = "tooshort"  # <KEY:short>: malformed
 ANY_KEY = "0123456789abcdefghijABCDEFGHIJ0123456789"  # <AUTHKEY> in requests
@@ -29,6 +33,8 @@ class Unbound(Exception):
 
 def load(folder, tape):
     """All exchanges of one tape, ordered by n."""
+    if tape in SYNC_FILES:
+        return load_sync(folder, tape)
     out = []
     for name in sorted(os.listdir(folder)):
         if name.endswith(".jsonl"):
@@ -40,6 +46,24 @@ def load(folder, tape):
     return sorted(out, key=lambda r: r["n"])
 
 
+def load_sync(folder, tape):
+    """The same of the recordings between servers, in the form of the others."""
+    out = []
+    for name in SYNC_FILES[tape]:
+        with open(os.path.join(folder, name), encoding="utf-8") as f:
+            for line in f:
+                rec = json.loads(line)
+                group = tape if tape == "two-misps" else rec["group"]
+                rec.update(tape=tape, group="sync-setup" if group == "setup" else group)
+                if tape == "two-misps":
+                    rec["name"] = "A asks B"
+                    for k in ("req_headers", "resp_headers"):
+                        rec[k] = {h: v.replace("<B>", "<BASE>") for h, v in rec[k].items()
+                                  if h not in ("Host", "Accept-Encoding")}
+                out.append(rec)
+    return sorted(out, key=lambda r: r["n"])
+
+
 def recorded_body(folder, rec):
     """The body as MISP sent it, as bytes."""
     if "resp_file" in rec:
@@ -47,7 +71,7 @@ def recorded_body(folder, rec):
             return f.read()
     if "resp_base64" in rec:
         return base64.b64decode(rec["resp_base64"])
-    return rec["resp_body"].encode("utf-8", "surrogateescape")
+    return (rec["resp_body"] or "").encode("utf-8", "surrogateescape")
 
 
 def tokens(text):
@@ -138,7 +162,7 @@ class Bindings:
     def fill(self, text):
         """Replace variables and placeholders in a text."""
         text = _VAR.sub(self._var, text)
-        return re.sub(r"<([A-Z]+(?::\w+)?)>", self._place, text)
+        return re.sub(r"<([A-Z]+(?::[\w-]+)?)>", self._place, text)
 
     def fill_json(self, doc):
         """Replace them inside the strings of a JSON template."""
@@ -190,7 +214,7 @@ class Bindings:
         if rec.get("req_template"):
             body = json.dumps(self.fill_json(rec["req_template"]))
         elif body is not None:
-            body = self.fill(body) if re.search(r"<[A-Z]+(:\w+)?>", body) else body
+            body = self.fill(body) if re.search(r"<[A-Z]+(:[\w-]+)?>", body) else body
         if rec["tape"] == "search" and not (rec.get("path_template") or rec.get("req_template")):
             path, body = self.renumber(path, body)
         headers = {}
