@@ -304,8 +304,25 @@ static void take_members(struct http_req *r, const json_t *body, bool self, stru
 	rest_take_text(r, body, "gpgkey", &u->gpgkey);
 	rest_take_text(r, body, "certif_public", &u->certif_public);
 	rest_take_u64(r, body, "nids_sid", &u->nids_sid);
-	if (!self)
-		rest_take_u64(r, body, "server_id", &u->server_id);
+}
+
+/* The peer that the account stands for: what it reads is cut by that peer's push rules
+   (sync-protocol.md 1.3). False and answered when there is no such peer. */
+static bool take_peer(struct http_req *r, const json_t *body, const char *action,
+		      struct misp_user *u, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_peer p;
+	uint64_t id;
+	if (!may(r, perm_site_admin) || !rest_take_u64(r, body, "server_id", &id))
+		return true;
+	if (!id || (store_read(api_of(r)->store, &t, f) == ERR_OK &&
+		    store_get(t, T_PEER, id, NULL, &p) == ERR_OK)) {
+		u->server_id = id;
+		return true;
+	}
+	refused(r, action, rest_field_error(r, "server_id", "Invalid server"));
+	return false;
 }
 
 /* May the caller give this role? *known: is there such a role? */
@@ -506,7 +523,7 @@ static enum err users_add(struct http_req *r, struct fail *f)
 	if (!placed(r, body, &u, f) || !take_email(r, body, "add", &u))
 		return ERR_OK;
 	take_members(r, body, false, &u);
-	if (!take_password(r, body, "add", &u))
+	if (!take_peer(r, body, "add", &u, f) || !take_password(r, body, "add", &u))
 		return ERR_OK;
 	api_key_new(key);
 	if (put_user(r, "add", &u, key, f))
@@ -546,7 +563,8 @@ static enum err admin_edit(struct http_req *r, struct fail *f)
 			u.org_id = id;
 	}
 	take_members(r, body, false, &u);
-	if (!take_email(r, body, "edit", &u) || !take_password(r, body, "edit", &u))
+	if (!take_email(r, body, "edit", &u) || !take_peer(r, body, "edit", &u, f) ||
+	    !take_password(r, body, "edit", &u))
 		return ERR_OK;
 	u.date_modified = clock_now();
 	if (put_user(r, "edit", &u, NULL, f))

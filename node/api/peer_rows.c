@@ -86,27 +86,24 @@ bool peer_of_path(struct http_req *r, struct misp_peer *p, struct fail *f)
 	return false;
 }
 
-/* A number is an id, unless a peer is called so. */
 bool peer_named(struct http_req *r, struct misp_peer *p, struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct str name = req_arg(r, "id");
 	struct misp_peer row;
-	uint64_t id = 0, found = 0, number = 0;
+	uint64_t id = 0, found = 0;
 	unsigned n = 0;
 	if (store_read(api_of(r)->store, &t, f) != ERR_OK) {
-		reply_error(r, 503, "%s", err_text(ERR_BUSY));
+		reply_err(r, ERR_BUSY);
 		return false;
 	}
-	while (store_next(t, T_PEER, &id, NULL, &row) == ERR_OK)
+	if (str_u64(name, &found) && store_get(t, T_PEER, found, r->arena, &row) == ERR_OK)
+		n = 1;
+	for (bool known = n; !known && store_next(t, T_PEER, &id, NULL, &row) == ERR_OK;)
 		if (str_eq_nocase(row.name, name)) {
 			found = id;
 			n++;
 		}
-	if (!n && str_u64(name, &number)) {
-		found = number;
-		n = 1;
-	}
 	if (n == 1 && store_get(t, T_PEER, found, r->arena, &row) == ERR_OK &&
 	    entity_copy(r->arena, &desc_misp_peer, &row, p) == ERR_OK)
 		return true;

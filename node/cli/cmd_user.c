@@ -11,6 +11,7 @@
 static const char *const user_names[] = {"email", NULL};
 static const char *const org_names[] = {"name", "uuid", NULL};
 static const char *const role_names[] = {"name", NULL};
+static const char *const peer_names[] = {"name", "url", NULL};
 
 /* Id of a row of a list by what it is called; STR_NONE and told when there is none. */
 static int id_of(struct cli *c, const char *path, const char *wrapper, const char *const *names,
@@ -57,19 +58,32 @@ int cmd_user_list(struct cli *c)
 	return grid_print(t, c);
 }
 
+/* The peer that a user stands for; "none" is nobody. */
+static int peer_id(struct cli *c, const char *what, struct str *id)
+{
+	*id = STR("0");
+	if (strcmp(what, "none") == 0)
+		return CLI_OK;
+	return id_of(c, "/servers/index", "Server", peer_names, what, id);
+}
+
 int cmd_user_add(struct cli *c)
 {
 	OWN(json) json_t *j = NULL;
-	struct str org = STR("1"), role = STR("3");
+	struct str org = STR("1"), role = STR("3"), peer = STR_NONE;
 	int code = cli_want_args(c, 1, 1);
 	if (code == CLI_OK && cli_opt(c, "org"))
 		code = id_of(c, "/organisations/index/scope:all", "Organisation", org_names,
 			     cli_opt(c, "org"), &org);
 	if (code == CLI_OK && cli_opt(c, "role"))
 		code = id_of(c, "/roles/index", "Role", role_names, cli_opt(c, "role"), &role);
+	if (code == CLI_OK && cli_opt(c, "peer"))
+		code = peer_id(c, cli_opt(c, "peer"), &peer);
 	if (code != CLI_OK)
 		return code;
 	json_t *u = json_object();
+	if (peer.n)
+		json_object_set_new(u, "server_id", json_stringn(peer.p, peer.n));
 	json_object_set_new(u, "email", json_string(c->argv[0]));
 	json_object_set_new(u, "org_id", json_stringn(org.p, org.n));
 	json_object_set_new(u, "role_id", json_stringn(role.p, role.n));
@@ -82,6 +96,50 @@ int cmd_user_add(struct cli *c)
 	term_pair(c, "API key", TERM_BOLD, cli_text_in(c, j, "User", "authkey"));
 	cli_say(c, "Keep the key: it is not shown again.");
 	return CLI_OK;
+}
+
+/* yes and no; anything else is told. */
+static int yes_or_no(struct cli *c, const char *option, json_t *u, const char *member)
+{
+	const char *v = cli_opt(c, option);
+	if (!v)
+		return CLI_OK;
+	bool yes = strcmp(v, "yes") == 0;
+	if (!yes && strcmp(v, "no") != 0)
+		return cli_usage(c, "--%s wants yes or no", option);
+	json_object_set_new(u, member, json_boolean(yes));
+	return CLI_OK;
+}
+
+int cmd_user_edit(struct cli *c)
+{
+	OWN(json) json_t *j = NULL;
+	OWN(json) json_t *u = json_object();
+	struct str id, role = STR_NONE, peer = STR_NONE;
+	int code = cli_want_args(c, 1, 1);
+	if (code == CLI_OK)
+		code = yes_or_no(c, "disabled", u, "disabled");
+	if (code == CLI_OK)
+		code = id_of(c, "/admin/users/index", "User", user_names, c->argv[0], &id);
+	if (code == CLI_OK && cli_opt(c, "role"))
+		code = id_of(c, "/roles/index", "Role", role_names, cli_opt(c, "role"), &role);
+	if (code == CLI_OK && cli_opt(c, "peer"))
+		code = peer_id(c, cli_opt(c, "peer"), &peer);
+	if (code != CLI_OK)
+		return code;
+	if (role.n)
+		json_object_set_new(u, "role_id", json_stringn(role.p, role.n));
+	if (peer.n)
+		json_object_set_new(u, "server_id", json_stringn(peer.p, peer.n));
+	if (!json_object_size(u))
+		return cli_usage(c, "nothing to change");
+	struct str path = arena_printf(c->arena, "/admin/users/edit/%.*s", STR_ARG(id));
+	code = call_json(c, "POST", path, json_incref(u), &j);
+	if (code == CLI_OK && c->json)
+		return cli_print_json(j);
+	if (code == CLI_OK)
+		cli_say(c, "user %.*s changed", STR_ARG(id));
+	return code;
 }
 
 int cmd_user_remove(struct cli *c)

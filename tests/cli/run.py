@@ -186,6 +186,7 @@ def accounts(n, t):
     check("diver@gannet.example" in t.want(0, "user", "list").out, "user list")
     t.json(0, "user", "list")
     t.want(1, "user", "add", "x@gannet.example", "--org", "no such organisation")
+    bound_user(n, t)
     j = t.json(0, "key", "add", "diver@gannet.example", "--comment", "second", "--read-only")
     second = j["AuthKey"]["authkey_raw"]
     is_equal(n.client(second).get("/users/view/me").status, 200, "the second key works")
@@ -202,6 +203,26 @@ def accounts(n, t):
     is_equal(n.client(key).get("/users/view/me").status, 403, "a removed user is out")
     t.want(0, "org", "remove", "Gannet CERT")
     t.want(1, "org", "remove", "Gannet CERT")
+
+
+def bound_user(n, t):
+    """A user that stands for a peer, and createSync handed to import."""
+    key = n.client(t.json(0, "key", "add", "diver@gannet.example")["AuthKey"]["authkey_raw"])
+    sync = key.get("/servers/createSync").json()
+    is_equal(sync["Server"]["authkey"], key.key, "createSync hands out the caller's own key")
+    peer = n.client().post("/servers/import", sync).json()["Server"]
+    is_equal((peer["push"], peer["pull"], peer["pull_rules"]), (False, False, "[]"), "import")
+    t.want(1, "user", "edit", "diver@gannet.example", "--peer", "no such peer")
+    t.want(2, "user", "edit", "diver@gannet.example")
+    t.want(2, "user", "edit", "diver@gannet.example", "--disabled", "perhaps")
+    t.json(0, "user", "edit", "diver@gannet.example", "--peer", peer["name"])
+    rows = n.client().get("/servers/index").json()
+    is_equal([u["email"] for r in rows for u in r["User"]], ["diver@gannet.example"], "bound user")
+    t.want(0, "user", "edit", "diver@gannet.example", "--peer", "none", "--disabled", "yes")
+    is_equal(n.client().get("/servers/index").json()[0]["User"], [], "and free again")
+    is_equal(key.get("/users/view/me").status, 403, "a disabled user's key is refused")
+    t.want(0, "user", "edit", "diver@gannet.example", "--disabled", "no")
+    t.want(0, "peer", "remove", peer["name"])
 
 
 def policy_and_clock(n, t):
