@@ -22,7 +22,8 @@ static enum err get_version(struct http_req *r, struct fail *f)
 		 may(r, perm_sync) ? uuid_format(store_node_uuid(api_of(r)->store), uuid) : "-");
 	jsonw_key(&w, "request_encoding");
 	jsonw_arr(&w);
-	jsonw_c(&w, "gzip");
+	for (const char *const *c = http_request_codings(); *c; c++)
+		jsonw_c(&w, *c);
 	jsonw_arr_end(&w);
 	JSONW_KV(&w, jsonw_bool, "filter_sightings", true);
 	jsonw_obj_end(&w);

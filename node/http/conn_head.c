@@ -157,8 +157,7 @@ static bool check_body(struct http_call *call, const struct http_head *h)
 
 	call->body_cap = ep->body_cap ? ep->body_cap : call->srv->lim.body_default;
 	call->body = BUF(call->body_cap);
-	call->coding = coding_parse(coding);
-	if (call->coding == CODING_UNKNOWN) {
+	if (!req_coding(coding, &call->coding)) {
 		reply_error(&call->req, 400, "Unsupported content encoding '%.*s'.",
 			    STR_ARG(str_sub(coding, 0, 100)));
 		return false;

@@ -13,9 +13,9 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "codec/codec.h"
 #include "http/addrs.h"
 #include "http/chunk.h"
-#include "http/encoding.h"
 #include "http/out.h"
 #include "http/parse.h"
 #include "http/reply.h"
@@ -51,7 +51,7 @@ struct reply {
 	struct str lit;
 	struct reply_file file;
 	struct reply_source *src;
-	bool gzip;	/* compress the stream */
+	enum coding coding; /* of the stream */
 	bool no_length; /* 204 and 304 */
 };
 
@@ -193,6 +193,9 @@ static inline struct http_call *call_of(const struct http_req *r)
 {
 	return (struct http_call *)(uintptr_t)r;
 }
+
+/* req.c: what Content-Encoding names; false: we do not read that. */
+bool req_coding(struct str name, enum coding *out);
 
 /* call.c: lifetime of calls, handing them to workers and back. */
 struct http_call *call_new(struct conn *c);

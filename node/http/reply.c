@@ -65,25 +65,17 @@ void reply_header_u64(struct http_req *r, const char *name, uint64_t value)
 	reply_header(r, name, str_c(t));
 }
 
-/* Is `coding` in Accept-Encoding with a quality above zero? */
-static bool accepts(struct str list, const char *coding)
-{
-	while (list.p) {
-		struct str item, name, q;
-		list = str_split(list, ',', &item);
-		q = str_split(item, ';', &name);
-		if (!str_eq_nocase(str_trim(name), str_c(coding)))
-			continue;
-		q = str_trim(q);
-		return !(str_is(q, "q=0") || str_is(q, "q=0.0") || str_is(q, "q=0.00") ||
-			 str_is(q, "q=0.000"));
-	}
-	return false;
-}
-
 bool req_accepts_gzip(const struct http_req *r)
 {
-	return accepts(req_header(r, "Accept-Encoding"), "gzip");
+	return coding_accepts(req_header(r, "Accept-Encoding"), CODING_GZIP);
+}
+
+/* How an answer without a fixed coding goes out. */
+static enum coding coding_of(const struct http_req *r)
+{
+	if (r->ep && (r->ep->flags & EP_NO_GZIP))
+		return CODING_IDENTITY;
+	return coding_choose(req_header(r, "Accept-Encoding"));
 }
 
 /* `tag` without the suffix that web servers in front add when they compress. */
@@ -145,25 +137,22 @@ static void add_etag(struct http_call *c)
 static void compress(struct http_call *c)
 {
 	struct buf *body = &c->reply.body;
-	struct buf z = BUF(body->n);
-	struct encoder *e;
+	enum coding coding = coding_of(&c->req);
 
 	if (c->reply.kind != REPLY_BUF || body->n < c->srv->lim.gzip_min ||
 	    (c->req.ep && (c->req.ep->flags & EP_NO_GZIP)))
 		return;
 	buf_puts(&c->reply.extra, "Vary: Accept-Encoding\r\n");
-	if (!req_accepts_gzip(&c->req))
+	if (coding == CODING_IDENTITY)
 		return;
-	z.max = body->n + 4096; /* the encoder asks for its room in steps */
-	e = encoder_new();
-	if (e && encoder_add(e, buf_str(body), FLUSH_END, &z) == ERR_OK && z.n < body->n) {
-		buf_free(body);
-		*body = z;
-		z = BUF(0);
-		buf_puts(&c->reply.extra, "Content-Encoding: gzip\r\n");
-	}
-	buf_free(&z);
-	encoder_free(e);
+	OWN(encoder) struct encoder *e = encoder_new(coding);
+	OWN(buf) struct buf z = BUF(body->n + 4096); /* the encoder asks for its room in steps */
+	if (!e || encoder_add(e, buf_str(body), FLUSH_END, &z) != ERR_OK || z.n >= body->n)
+		return;
+	buf_free(body);
+	*body = z;
+	z = BUF(0);
+	buf_printf(&c->reply.extra, "Content-Encoding: %s\r\n", coding_name(coding));
 }
 
 /* Everything about a buffered body but the pretty form. */
@@ -327,8 +316,8 @@ void reply_stream(struct http_req *r, int status, const char *type, struct reply
 	set_status(c, status, type);
 	c->reply.kind = REPLY_STREAM;
 	c->reply.src = s;
-	c->reply.gzip = !(r->ep && (r->ep->flags & EP_NO_GZIP)) && req_accepts_gzip(r) &&
-			(s->length < 0 || (uint64_t)s->length >= c->srv->lim.gzip_min);
+	if (s->length < 0 || (uint64_t)s->length >= c->srv->lim.gzip_min)
+		c->reply.coding = coding_of(r);
 	stream_begin(c, s);
 	hand_over(c);
 }

@@ -137,7 +137,7 @@ static void add_framing(struct http_call *c, struct head *h, bool *close)
 	case REPLY_STREAM:
 		break;
 	}
-	if (r->src->length >= 0 && !r->gzip) {
+	if (r->src->length >= 0 && r->coding == CODING_IDENTITY) {
 		add_length(h, (uint64_t)r->src->length);
 	} else if (c->minor > 0) {
 		c->chunked_out = true;
@@ -164,8 +164,11 @@ bool reply_head_write(struct http_call *c, struct outq *out, bool close)
 		add_c(&h, r->type);
 		add(&h, STR("\r\nX-Content-Type-Options: nosniff\r\n"));
 	}
-	if (r->kind == REPLY_STREAM && r->gzip)
-		add(&h, STR("Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n"));
+	if (r->kind == REPLY_STREAM && r->coding != CODING_IDENTITY) {
+		add(&h, STR("Content-Encoding: "));
+		add_c(&h, coding_name(r->coding));
+		add(&h, STR("\r\nVary: Accept-Encoding\r\n"));
+	}
 	add_framing(c, &h, &close);
 	c->keep_alive = !close;
 	if (close)

@@ -5,7 +5,7 @@
  */
 #include "http/req.h"
 
-#include "http/route.h"
+#include "http/internal.h"
 
 static struct str pairs_get(struct http_pairs p, struct str name)
 {
@@ -72,4 +72,30 @@ bool req_named_next(const struct http_req *r, const char *name, size_t *it, stru
 		}
 	}
 	return false;
+}
+
+/*
+ * zstd could be read too, but a MISP refuses it, and a sender that knows MISPs would not know what
+ * to make of it in the list.
+ */
+static const char *const request_codings[] = {
+	"gzip",
+#ifdef HAVE_BROTLI
+	"br",
+#endif
+	NULL,
+};
+
+const char *const *http_request_codings(void)
+{
+	return request_codings;
+}
+
+bool req_coding(struct str name, enum coding *out)
+{
+	*out = CODING_IDENTITY;
+	for (const char *const *c = request_codings; *c; c++)
+		if (str_is(name, *c)) /* exactly, as MISP takes them */
+			*out = coding_parse(name);
+	return !name.n || *out != CODING_IDENTITY;
 }

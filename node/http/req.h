@@ -96,5 +96,7 @@ bool req_cancelled(const struct http_req *r);
  */
 void req_hold(struct http_req *r);
 void req_release(struct http_req *r);
+/* Content codings that request bodies may have, as getVersion lists them; NULL ends the list. */
+const char *const *http_request_codings(void);
 /* "GET" and so on. */
 const char *http_method_name(enum http_method m);

@@ -70,7 +70,7 @@ static enum err squeeze(struct http_call *c, struct seg **s, enum flush flush)
 	struct seg *to;
 
 	if (!c->encoder)
-		c->encoder = encoder_new();
+		c->encoder = encoder_new(c->reply.coding);
 	if (!c->encoder)
 		return ERR_NOMEM;
 	TRY(encoder_add(c->encoder, (struct str){(*s)->p, (*s)->n}, flush, &z));
@@ -102,7 +102,7 @@ static void produce(struct http_call *c, enum produce *st, struct seg **s)
 	if (src->length >= 0 && (c->produced > (uint64_t)src->length ||
 				 (*st == PRODUCE_END && c->produced < (uint64_t)src->length)))
 		*st = PRODUCE_ABORT;
-	if (*st != PRODUCE_ABORT && c->reply.gzip) {
+	if (*st != PRODUCE_ABORT && c->reply.coding != CODING_IDENTITY) {
 		enum flush flush = *st == PRODUCE_END ? FLUSH_END
 				   : *st == PRODUCE_AGAIN && (c->encoder_dirty || (*s)->n)
 					   ? FLUSH_SYNC

@@ -1,9 +1,9 @@
 /*
- * encoding.c - gzip by isa-l both ways, br and zstd decoding where built in.
+ * decode.c - decompressing: gzip and deflate by isa-l, br and zstd where built in.
  *
  * Does not know HTTP. Invariant: the memory of a decoder does not depend on what the peer sends.
  */
-#include "http/encoding.h"
+#include "codec/codec.h"
 
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
@@ -21,7 +21,8 @@
 
 struct decoder {
 	enum coding coding;
-	bool ended, begun;
+	bool ended;
+	bool gz_known; /* deflate: it is known whether in zlib's form or raw */
 	struct inflate_state gz;
 #ifdef HAVE_BROTLI
 	BrotliDecoderState *br;
@@ -32,40 +33,10 @@ struct decoder {
 	uint8_t out[PIECE];
 };
 
-enum coding coding_parse(struct str name)
-{
-	if (name.n == 0)
-		return CODING_IDENTITY;
-	if (str_is(name, "gzip"))
-		return CODING_GZIP;
-#ifdef HAVE_BROTLI
-	if (str_is(name, "br"))
-		return CODING_BR;
-#endif
-#ifdef HAVE_ZSTD
-	if (str_is(name, "zstd"))
-		return CODING_ZSTD;
-#endif
-	return CODING_UNKNOWN;
-}
-
-const char *const *coding_supported(void)
-{
-	/* zstd is taken too, but a MISP that sees it in the list would not know what it is. */
-	static const char *const list[] = {
-		"gzip",
-#ifdef HAVE_BROTLI
-		"br",
-#endif
-		NULL,
-	};
-	return list;
-}
-
 struct decoder *decoder_new(enum coding c)
 {
 	struct decoder *d;
-	bool good = c == CODING_GZIP;
+	bool good = c == CODING_GZIP || c == CODING_DEFLATE;
 
 	if (c == CODING_IDENTITY || c == CODING_UNKNOWN)
 		return NULL;
@@ -73,9 +44,10 @@ struct decoder *decoder_new(enum coding c)
 	if (!d)
 		return NULL;
 	d->coding = c;
-	if (c == CODING_GZIP) {
+	if (good) {
 		isal_inflate_init(&d->gz);
-		d->gz.crc_flag = ISAL_GZIP;
+		d->gz.crc_flag = c == CODING_GZIP ? ISAL_GZIP : ISAL_ZLIB;
+		d->gz_known = c == CODING_GZIP;
 	}
 #ifdef HAVE_BROTLI
 	if (c == CODING_BR) {
@@ -109,6 +81,17 @@ void decoder_free(struct decoder *d)
 	ZSTD_freeDStream(d->zs);
 #endif
 	free(d);
+}
+
+/*
+ * "deflate" is zlib's form (RFC 9110 8.4.1.2), but some servers leave its head out. The first byte
+ * tells: 8 in its low half (zlib's method) would be a stored block with padding that is not zero.
+ */
+static void see_zlib(struct decoder *d, struct str in)
+{
+	if (!d->gz_known && (in.p[0] & 0x0f) != 8)
+		d->gz.crc_flag = ISAL_DEFLATE;
+	d->gz_known = true;
 }
 
 static enum err feed_gzip(struct decoder *d, struct str in, coding_sink_fn sink, void *arg)
@@ -178,6 +161,9 @@ enum err decoder_feed(struct decoder *d, struct str in, coding_sink_fn sink, voi
 	if (d->ended)
 		return ERR_PARSE;
 	switch (d->coding) {
+	case CODING_DEFLATE:
+		see_zlib(d, in);
+		return feed_gzip(d, in, sink, arg);
 	case CODING_GZIP:
 		return feed_gzip(d, in, sink, arg);
 	case CODING_BR:
@@ -198,48 +184,4 @@ enum err decoder_feed(struct decoder *d, struct str in, coding_sink_fn sink, voi
 enum err decoder_end(const struct decoder *d)
 {
 	return d->ended ? ERR_OK : ERR_PARSE;
-}
-
-struct encoder {
-	struct isal_zstream z;
-	uint8_t level[ISAL_DEF_LVL1_SMALL];
-};
-
-struct encoder *encoder_new(void)
-{
-	struct encoder *e = malloc(sizeof(*e));
-
-	if (!e)
-		return NULL;
-	isal_deflate_init(&e->z);
-	e->z.level = 1;
-	e->z.level_buf = e->level;
-	e->z.level_buf_size = sizeof(e->level);
-	e->z.gzip_flag = IGZIP_GZIP;
-	return e;
-}
-
-void encoder_free(struct encoder *e)
-{
-	free(e);
-}
-
-enum err encoder_add(struct encoder *e, struct str in, enum flush flush, struct buf *out)
-{
-	e->z.next_in = (uint8_t *)(uintptr_t)in.p;
-	e->z.avail_in = (uint32_t)in.n;
-	e->z.end_of_stream = flush == FLUSH_END;
-	e->z.flush = flush == FLUSH_SYNC ? SYNC_FLUSH : NO_FLUSH;
-	do {
-		size_t room = MAX(in.n / 4, (size_t)4096);
-		char *to = buf_reserve(out, room);
-		if (!to)
-			return buf_err(out);
-		e->z.next_out = (uint8_t *)to;
-		e->z.avail_out = (uint32_t)room;
-		if (isal_deflate(&e->z) != COMP_OK)
-			return ERR_BUG;
-		buf_commit(out, room - e->z.avail_out);
-	} while (e->z.avail_out == 0);
-	return ERR_OK;
 }
