@@ -49,19 +49,22 @@ static void shape_users(struct jsonw *w, const struct store_rtxn *t, uint64_t pe
 }
 
 /* Our own: how the last runs went. Only for the tool (`?tocsin=1`). */
-static void shape_state(struct jsonw *w, const struct misp_peer *p)
+static void shape_state(struct jsonw *w, const struct store_rtxn *t, const struct misp_peer *p)
 {
+	struct misp_peerstate s;
+	if (peer_state_read(t, p->id, PASS_PULL, NULL, &s) != ERR_OK)
+		return;
 	jsonw_key(w, "tocsin");
 	jsonw_obj(w);
 	JSONW_KV(w, jsonw_uint, "interval_s", p->interval_s);
 	peer_text_or_null(w, "pin", p->pin);
 	JSONW_KV(w, jsonw_int, "suspended_until", p->suspended_until);
 	peer_text_or_null(w, "suspend_reason", p->suspend_reason);
-	JSONW_KV(w, jsonw_int, "last_try", p->last_try);
-	JSONW_KV(w, jsonw_int, "last_success", p->last_success);
-	JSONW_KV(w, jsonw_int, "next_try", p->next_try);
-	JSONW_KV(w, jsonw_uint, "failures", p->failures);
-	peer_text_or_null(w, "last_error", p->last_error);
+	JSONW_KV(w, jsonw_int, "last_try", s.last_try);
+	JSONW_KV(w, jsonw_int, "last_success", s.last_success);
+	JSONW_KV(w, jsonw_int, "next_try", s.next_try);
+	JSONW_KV(w, jsonw_uint, "failures", s.failures);
+	peer_text_or_null(w, "last_error", s.last_error);
 	jsonw_obj_end(w);
 }
 
@@ -82,7 +85,7 @@ static enum err servers_index(struct http_req *r, struct fail *f)
 		peer_row_members(&w, &p, STR_NONE);
 		JSONW_KV(&w, jsonw_bool, "cache_timestamp", false);
 		if (req_query(r, "tocsin").n)
-			shape_state(&w, &p);
+			shape_state(&w, t, &p);
 		jsonw_obj_end(&w);
 		shape_peer_org(&w, "Organisation", t, p.org_id);
 		shape_peer_org(&w, "RemoteOrg", t, p.remote_org_id);
@@ -204,14 +207,32 @@ static enum err servers_add(struct http_req *r, struct fail *f)
 }
 
 /* What was covered says nothing at another place or under other rules. */
-static void forget_cursors(const struct misp_peer *was, struct misp_peer *p)
+struct rewind {
+	uint64_t id;
+	bool pull, push;
+};
+
+static enum err rewind_run(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	const struct rewind *x = arg;
+	TRY(peer_state_rewind(w, x->id, PASS_PULL, x->pull, f));
+	return peer_state_rewind(w, x->id, PASS_PUSH, x->push, f);
+}
+
+static enum err forget_cursors(struct http_req *r, const struct misp_peer *was,
+			       const struct misp_peer *p, struct fail *f)
 {
 	bool moved = !str_eq(was->url, p->url) || was->internal != p->internal;
-	if (moved || !str_eq(was->pull_rules, p->pull_rules) || (p->pull && !was->pull))
-		p->last_success = 0;
-	if (moved || !str_eq(was->push_rules, p->push_rules) || (p->push && !was->push))
-		p->push_cursor = 0;
-	p->next_try = 0; /* it may be mended: try soon */
+	struct rewind x = {
+		.id = p->id,
+		.pull = moved || !str_eq(was->pull_rules, p->pull_rules) || (p->pull && !was->pull),
+		.push = moved || !str_eq(was->push_rules, p->push_rules) || (p->push && !was->push)};
+	return rest_write(r, rewind_run, &x, f);
+}
+
+static enum err drop_run(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	return peer_state_drop(w, *(uint64_t *)arg, f);
 }
 
 static enum err servers_edit(struct http_req *r, struct fail *f)
@@ -231,8 +252,8 @@ static enum err servers_edit(struct http_req *r, struct fail *f)
 		refused(r, "edit", str_find(fault, STR("authkey")) >= 0 ? STR("null") : fault);
 		return ERR_OK;
 	}
-	forget_cursors(&was, &p);
 	TRY(peer_row_save(r, &p, key, f));
+	TRY(forget_cursors(r, &was, &p, f));
 	peer_row_answer(r, &p, key);
 	return ERR_OK;
 }
@@ -244,6 +265,7 @@ static enum err servers_delete(struct http_req *r, struct fail *f)
 	if (!peer_of_path(r, &p, f))
 		return ERR_OK;
 	TRY(rest_row_del(r, T_PEER, p.id, UUID_NIL, f));
+	TRY(rest_write(r, drop_run, &p.id, f));
 	me(r)->url = STR("/servers/delete/Server deleted");
 	rest_saved(r, STR("Server deleted"), "Server deleted");
 	return ERR_OK;

@@ -11,18 +11,18 @@ static enum err test_connection(struct http_req *r, struct fail *f)
 	struct fail why = {0};
 	if (!peer_of_path(r, &p, f))
 		return ERR_OK;
-	struct peer_pull_opts o = peer_run_opts(r, &p);
-	struct peer_pull_result *res = calloc(1, sizeof(*res));
+	struct pass_opts o = peer_run_opts(r, &p);
+	struct pass_result *res = calloc(1, sizeof(*res));
 	if (!res)
 		return fail(f, ERR_NOMEM, "no memory");
 	o.client.connect_ms = 10000;
-	enum err e = peer_hello(&o, res, &why);
+	enum err e = pass_hello(&o, res, &why);
 	struct buf b = BUF(1 << 16);
 	struct jsonw w = jsonw_on(&b);
 	jsonw_obj(&w);
 	JSONW_KV(&w, jsonw_int, "status", e == ERR_OK ? 1 : e == ERR_AUTH ? 4 : 2);
 	if (e == ERR_OK)
-		JSONW_KV(&w, jsonw_c, "version", res->version);
+		JSONW_KV(&w, jsonw_c, "version", res->hello.version);
 	else
 		JSONW_KV(&w, jsonw_str, "client_certificate", STR_NONE);
 	jsonw_obj_end(&w);

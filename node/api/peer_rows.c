@@ -167,14 +167,15 @@ enum err peer_row_save(struct http_req *r, struct misp_peer *p, struct str key, 
 
 /* ---- running ---- */
 
-struct peer_pull_opts peer_run_opts(struct http_req *r, const struct misp_peer *p)
+struct pass_opts peer_run_opts(struct http_req *r, const struct misp_peer *p)
 {
 	const struct api *api = api_of(r);
-	return (struct peer_pull_opts){.in = &api->ingest,
-				       .key = api->peer_key,
-				       .peer_id = p->id,
-				       .user_id = me(r)->user.id,
-				       .client = {.proxy = api->conf->proxy},
-				       .node_version = PACKAGE_VERSION,
-				       .max_event_bytes = api->max_event_bytes};
+	return (struct pass_opts){.in = &api->ingest,
+				  .out = &api->egress,
+				  .key = api->peer_key,
+				  .peer_id = p->id,
+				  .user_id = me(r)->user.id,
+				  .client = {.proxy = api->conf->proxy},
+				  .node_version = PACKAGE_VERSION,
+				  .max_event_bytes = api->max_event_bytes};
 }

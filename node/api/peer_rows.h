@@ -5,7 +5,7 @@
 #pragma once
 
 #include "api/rest.h"
-#include "sync/peer_pull.h"
+#include "sync/pass.h"
 
 /* {"Server":{..}}; `authkey` only in the answer to whoever has just given it, else absent. */
 void peer_row_answer(struct http_req *r, const struct misp_peer *p, struct str authkey);
@@ -27,4 +27,4 @@ MUST_USE enum err peer_row_save(struct http_req *r, struct misp_peer *p, struct 
 struct str peer_row_fault(struct http_req *r, const struct misp_peer *p, struct str key,
 			  bool key_wanted);
 /* What a run of the peer wants to know of this node; asked for by the caller. */
-struct peer_pull_opts peer_run_opts(struct http_req *r, const struct misp_peer *p);
+struct pass_opts peer_run_opts(struct http_req *r, const struct misp_peer *p);

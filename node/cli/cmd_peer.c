@@ -188,17 +188,18 @@ static int pull_one(struct cli *c, const json_t *peer, json_t *results)
 	int code = follow(c, path, what, &r);
 	if (!r)
 		return code;
+	const json_t *n = json_object_get(r, "events");
 	cli_say(c,
 		"%.*s: %.*s events listed, %.*s new, %.*s updated, %.*s here already, %.*s made here, "
 		"%.*s blocked, %.*s refused, %.*s failed",
-		STR_ARG(name), STR_ARG(term_number(c, rows_count(r, "listed"))),
-		STR_ARG(term_number(c, rows_count(r, "added"))),
-		STR_ARG(term_number(c, rows_count(r, "updated"))),
-		STR_ARG(term_number(c, rows_count(r, "current") + rows_count(r, "unchanged"))),
-		STR_ARG(term_number(c, rows_count(r, "local"))),
-		STR_ARG(term_number(c, rows_count(r, "blocked"))),
-		STR_ARG(term_number(c, rows_count(r, "refused"))),
-		STR_ARG(term_number(c, rows_count(r, "failed"))));
+		STR_ARG(name), STR_ARG(term_number(c, rows_count(n, "listed"))),
+		STR_ARG(term_number(c, rows_count(n, "added"))),
+		STR_ARG(term_number(c, rows_count(n, "updated"))),
+		STR_ARG(term_number(c, rows_count(n, "current"))),
+		STR_ARG(term_number(c, rows_count(n, "local"))),
+		STR_ARG(term_number(c, rows_count(n, "blocked"))),
+		STR_ARG(term_number(c, rows_count(n, "refused"))),
+		STR_ARG(term_number(c, rows_count(n, "failed"))));
 	json_object_set(r, "peer", json_object_get(peer, "id"));
 	json_array_append(results, r);
 	return code;

@@ -117,7 +117,8 @@ int follow(struct cli *c, struct str path, const char *what, json_t **result)
 		code = failed(&t, what);
 	if (code == CLI_OK) {
 		json_object_set(t.result, "problems", t.problems);
-		if (count(t.result, "failed") || count(t.result, "refused"))
+		if (count(t.result, "failed") || count(t.result, "refused") ||
+		    json_array_size(t.problems))
 			code = CLI_FINDING;
 		*result = json_incref(t.result);
 	}

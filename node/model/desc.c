@@ -88,6 +88,9 @@ static const struct field role_rows[] = {ROLE_FIELDS(ROW, ROW_LIST)};
 #define ENTITY misp_peer
 static const struct field peer_rows[] = {PEER_FIELDS(ROW, ROW_LIST)};
 #undef ENTITY
+#define ENTITY misp_peerstate
+static const struct field peerstate_rows[] = {PEERSTATE_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
 #define ENTITY misp_feed
 static const struct field feed_rows[] = {FEED_FIELDS(ROW, ROW_LIST)};
 #undef ENTITY
@@ -119,6 +122,7 @@ DESC(misp_user, "User", user_rows);
 DESC(misp_authkey, "AuthKey", authkey_rows);
 DESC(misp_role, "Role", role_rows);
 DESC(misp_peer, "Server", peer_rows);
+DESC(misp_peerstate, "ServerState", peerstate_rows);
 DESC(misp_feed, "Feed", feed_rows);
 DESC(misp_block, "Blocklist", block_rows);
 DESC(misp_setting, "UserSetting", setting_rows);

@@ -337,8 +337,9 @@ static enum err event_get(void *run, struct client *c, const struct intake_want 
 }
 
 static void event_note(void *run, const struct intake_want *w, enum err e,
-		       const struct ingest_result *result)
+		       const struct ingest_result *result, const struct fail *why)
 {
+	(void)why;
 	if (intake_is_refusal(e) || (e == ERR_OK && result->outcome > INGEST_UPDATED))
 		refused_note(run, w);
 }

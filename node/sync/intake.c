@@ -194,7 +194,7 @@ static void *work(void *arg)
 		struct event_job ev = {.i = i, .w = w};
 		struct fail problem = {0};
 		enum err got = event_get(&ev, c, &problem);
-		i->source->note(i->run, w, got, &ev.result);
+		i->source->note(i->run, w, got, &ev.result, &problem);
 		pthread_mutex_lock(&i->lock);
 		event_count(i, &ev, got, &problem);
 		pthread_mutex_unlock(&i->lock);

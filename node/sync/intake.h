@@ -62,7 +62,7 @@ struct intake_source {
 			    struct fail *f);
 	/* What came of it, for the next time. */
 	void (*note)(void *run, const struct intake_want *w, enum err e,
-		     const struct ingest_result *result);
+		     const struct ingest_result *result, const struct fail *why);
 };
 
 /* One run. The first part is set by its owner, texts and pointers are borrowed. */

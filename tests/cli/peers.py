@@ -151,7 +151,7 @@ def pulls(a, b, ta, tb):
                 stdin=key.encode() + b"\n")
     is_equal(j["connection"]["status"], 1, "peer add tries the connection")
     check(key not in json.dumps(j), "the key is not printed again")
-    j = tb.json(0, "peer", "pull", "alpha")[0]
+    j = tb.json(0, "peer", "pull", "alpha")[0]["events"]
     is_equal((j["listed"], j["added"], j["failed"]), (3, 3, 0), "b pulls what it may see")
     is_equal(stored(tb, UUID % 0), None, "distribution 0 stays on a")
     for i in (1, 2, 3):
@@ -159,26 +159,26 @@ def pulls(a, b, ta, tb):
         want = {"d%d-%d.example" % (i, x): lowered(x) for x in (1, 2, 3, 5)}
         is_equal(s, (lowered(i), True, want), "event of distribution %d is lowered" % i)
     key_is_sealed(b, key)
-    j = tb.json(0, "peer", "pull")[0]
+    j = tb.json(0, "peer", "pull")[0]["events"]
     is_equal((j["added"], j["updated"], j["current"]), (0, 0, 3), "a second pull fetches nothing")
     # a change on a comes over
     doc = event(3, 3, timestamp="1767600100", info="changed")
     doc["Attribute"][-1].update(value="new.example", timestamp="1767600100")
     ta.json(0, "import", "-", stdin=json.dumps({"Event": doc}).encode())
-    j = tb.json(0, "peer", "pull", "1")[0]
+    j = tb.json(0, "peer", "pull", "1")[0]["events"]
     is_equal((j["added"], j["updated"]), (0, 1), "a change comes over")
     check("new.example" in stored(tb, UUID % 3)[2], "with its new value", stored(tb, UUID % 3))
     # back: a does not take its own events from b, but b's
     tb.json(0, "import", "-", stdin=json.dumps({"Event": event(9, 2)}).encode())
     back = tb.json(0, "user", "add", "sync@alpha.example", "--role", "Sync user")["User"]["authkey"]
     ta.json(0, "peer", "add", b.url, back, "--name", "beta", "--org", "Beta")
-    j = ta.json(0, "peer", "pull")[0]
+    j = ta.json(0, "peer", "pull")[0]["events"]
     is_equal((j["added"], j["updated"]), (1, 0), "a pulls b's own event only")
     is_equal(stored(ta, UUID % 9)[0], "1", "lowered from 2 to 1")
     is_equal(stored(ta, UUID % 3)[:2], ("3", False), "its own event is untouched")
     # only what was published since is asked for, unless somebody wants everything
     tb.json(0, "peer", "pull", "--all")
-    j = tb.json(0, "peer", "pull", "--event", UUID % 2)[0]
+    j = tb.json(0, "peer", "pull", "--event", UUID % 2)[0]["events"]
     is_equal((j["added"], j["listed"]), (0, 0), "one event without index")
     tb.want(0, "peer", "list")
     a.stop()
@@ -221,7 +221,7 @@ def recorded_misp():
 def from_tape(n, t, s, steps):
     t.json(0, "peer", "add", s.url, "a" * 40, "--name", "scripted")
     del s.seen[:]
-    j = t.json(1, "peer", "pull")[0]
+    j = t.json(1, "peer", "pull")[0]["events"]
     is_equal((j["listed"], j["added"], j["failed"] + j["refused"]), (12, 9, 3), "nine come in, three fail")
     index = [json.loads(b) for m, p, b, _ in s.seen if p == "/events/index"]
     is_equal(index, [{"minimal": 1, "published": 1}], "the question for the index is MISP's")
@@ -236,7 +236,7 @@ def from_tape(n, t, s, steps):
         if step["status"] == 200:
             is_equal(brief(got.json()), brief(json.loads(step["resp_body"])), name + ": as MISP stored it")
         check(bool(uuid), name)
-    j = t.json(1, "peer", "pull")[0]
+    j = t.json(1, "peer", "pull")[0]["events"]
     is_equal((j["added"], j["updated"]), (0, 0), "again: nothing new")
     index = [json.loads(b) for m, p, b, _ in s.seen if p == "/events/index"]
     is_equal(sorted(index[1]), ["minimal", "publish_timestamp", "published"], "only what is new is asked for")

@@ -1,0 +1,288 @@
+/*
+ * pass.c - hello, the steps in their order, and the state that is left. Moves nothing itself.
+ */
+#include "sync/pass.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "model/pack.h"
+
+static const struct step {
+	enum pass_direction direction;
+	enum pass_kind kind;
+	const char *name;
+	enum err (*run)(struct pass *p, struct fail *f);
+} steps[] = {
+#define STEP(direction, function, kind, doc)                                                       \
+	{PASS_##direction, PASS_##kind, #function, function},
+#include "sync/steps.inc"
+#undef STEP
+};
+
+static const struct {
+	const char *name, *text;
+} kinds[] = {
+#define X(NAME, name, text) [PASS_##NAME] = {name, text},
+	PASS_KINDS(X)
+#undef X
+};
+
+const char *pass_kind_name(enum pass_kind k)
+{
+	return kinds[k].name;
+}
+
+const char *pass_kind_text(enum pass_kind k)
+{
+	return kinds[k].text;
+}
+
+/* ---- for steps ---- */
+
+void pass_tell(struct pass *p, const struct pass_item *item)
+{
+	struct pass_count *n = &p->res->n[item->kind];
+	pthread_mutex_lock(&p->lock);
+	n->added += item->what == PASS_ITEM_ADDED;
+	n->updated += item->what == PASS_ITEM_UPDATED;
+	n->held += item->what == PASS_ITEM_HELD;
+	n->refused += item->what == PASS_ITEM_REFUSED;
+	n->failed += item->what == PASS_ITEM_FAILED;
+	n->bytes += item->bytes;
+	pthread_mutex_unlock(&p->lock);
+	pass_say(p, item);
+}
+
+void pass_say(struct pass *p, const struct pass_item *item)
+{
+	if (!p->o->item || (!p->o->preview && item->what <= PASS_ITEM_UPDATED))
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->o->item(p->o->user, item);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void pass_progress(struct pass *p, uint64_t done, uint64_t total)
+{
+	pthread_mutex_lock(&p->lock);
+	p->take.progress.done = done;
+	p->take.progress.total = total;
+	if (p->o->progress)
+		p->o->progress(p->o->user, &p->take.progress);
+	pthread_mutex_unlock(&p->lock);
+}
+
+struct origin pass_origin(const struct pass *p)
+{
+	return (struct origin){.kind = ORIGIN_PEER, .id = p->o->peer_id, .time = clock_now()};
+}
+
+struct admit_facts pass_facts(const struct pass *p)
+{
+	return (struct admit_facts){
+		.kind = AUD_PEER,
+		.org_id = p->link.row.org_id,
+		.org = p->link.org,
+		.user_id = p->o->user_id,
+		.pull = true,
+		.internal_link = p->link.internal,
+		.perm_sync = true,
+		.perm_publish = true,
+		.perm_tagger = true,
+		.perm_tag_editor = true,
+		.default_event_distribution = DIST_COMMUNITY,
+		.default_attr_distribution = DIST_INHERIT,
+		.now = clock_now(),
+	};
+}
+
+/* ---- the state ---- */
+
+static enum err state_read(struct pass *p, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_peerstate s;
+	TRY(store_read(p->o->in->store, &t, f));
+	enum err e = peer_state_read(t, p->o->peer_id, p->o->direction, p->a, &s);
+	if (e == ERR_OK)
+		e = entity_copy(p->a, &desc_misp_peerstate, &s, &p->state);
+	return e == ERR_OK ? e : fail(f, e, "the state of the peer cannot be read");
+}
+
+struct state_note {
+	const struct pass *p;
+	struct misp_peerstate s;
+};
+
+static enum err state_run(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	const struct state_note *n = arg;
+	struct misp_peer row;
+	OWN(arena) struct arena *a = arena_new(1u << 20);
+	if (!a)
+		return fail(f, ERR_NOMEM, "no memory");
+	enum err e = store_get(store_view(w), T_PEER, n->p->o->peer_id, a, &row);
+	if (e != ERR_OK)
+		return e == ERR_NOENT ? ERR_OK : e; /* removed meanwhile */
+	TRY(peer_state_write(w, row.id, n->p->o->direction, &n->s, f));
+	/* asked under other rules, or of somebody else: the cursors mean nothing */
+	const struct misp_peer *asked = &n->p->link.row;
+	bool same = str_eq(row.url, asked->url) && str_eq(row.pull_rules, asked->pull_rules) &&
+		    str_eq(row.push_rules, asked->push_rules);
+	return same ? ERR_OK : peer_state_rewind(w, row.id, n->p->o->direction, true, f);
+}
+
+static void state_fill(struct misp_peerstate *s, const struct pass *p, int64_t began_ms,
+		       enum err e, const char *why)
+{
+	const struct pass_result *res = p->res;
+	const struct pass_count *n = &res->n[PASS_EVENT];
+	s->last_try = clock_now();
+	s->last_error = e == ERR_OK ? STR("") : str_c(why);
+	s->failures = e == ERR_OK ? 0 : s->failures + 1;
+	if (e == ERR_OK)
+		s->last_success = s->last_try;
+	s->duration_ms = (uint64_t)(clock_boot_ms() - began_ms);
+	s->requests = res->requests;
+	s->bytes_in = res->bytes_in;
+	s->bytes_out = res->bytes_out;
+	s->taken = n->added + n->updated;
+	s->refused = n->refused;
+	s->failed = n->failed;
+	s->held = n->held;
+	if (res->hello.version[0])
+		s->version = str_c(res->hello.version);
+	s->total_requests += s->requests;
+	s->total_in += s->bytes_in;
+	s->total_out += s->bytes_out;
+	s->total_taken += s->taken;
+}
+
+static void state_write(struct pass *p, int64_t began_ms, enum err e, const char *why)
+{
+	struct state_note n = {p, p->state};
+	struct fail f = {0};
+	state_fill(&n.s, p, began_ms, e, why);
+	if (store_run(p->o->in->store, state_run, &n, &f) != ERR_OK)
+		log_warn("sync", "peer=%llu state not written: %s",
+			 (unsigned long long)p->o->peer_id, f.text);
+}
+
+/* ---- a run ---- */
+
+/* Not the step's own fault: the next ones would fare no better. */
+static bool ends_all(enum err e)
+{
+	return intake_stops_all(e) || e == ERR_NET || e == ERR_TIMEOUT || e == ERR_AUTH;
+}
+
+static void step_failed(struct pass *p, const struct step *s, enum err e, const struct fail *why)
+{
+	char text[NOTE_TEXT_MAX];
+	snprintf(text, sizeof(text), "%s: %.200s", pass_kind_text(s->kind),
+		 why->text[0] ? why->text : err_text(e));
+	log_warn("sync", "peer=%llu step=%s err=%s detail=%s", (unsigned long long)p->o->peer_id,
+		 s->name, err_name(e), log_val(str_c(text)));
+	struct pass_item item = {.kind = s->kind, .what = PASS_ITEM_FAILED, .text = text};
+	pass_tell(p, &item);
+}
+
+static enum err steps_run(struct pass *p, struct fail *f)
+{
+	enum err first = ERR_OK;
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		const struct step *s = &steps[i];
+		struct fail why = {0};
+		if (s->direction != p->o->direction)
+			continue;
+		p->take.progress = (struct intake_progress){.step = pass_kind_text(s->kind)};
+		enum err e = s->run(p, &why);
+		if (e == ERR_OK)
+			continue;
+		if (ends_all(e)) {
+			*f = why;
+			return e;
+		}
+		step_failed(p, s, e, &why);
+		/* without its index or candidates a pass has not done what it is for */
+		if (s->kind == PASS_EVENT && first == ERR_OK) {
+			first = e;
+			*f = why;
+		}
+	}
+	return first;
+}
+
+static void cost(struct pass *p)
+{
+	p->res->hello = p->link.hello;
+	p->res->requests = atomic_load(&p->link.requests);
+	p->res->bytes_in = atomic_load(&p->link.bytes_in);
+	p->res->bytes_out = atomic_load(&p->link.bytes_out);
+}
+
+static void log_end(const struct pass *p, enum err e)
+{
+	const struct pass_count *n = &p->res->n[PASS_EVENT];
+	log_info("sync",
+		 "peer=%llu %s=%s listed=%llu current=%llu taken=%llu refused=%llu failed=%llu "
+		 "held=%llu requests=%llu in=%llu out=%llu",
+		 (unsigned long long)p->o->peer_id,
+		 p->o->direction == PASS_PULL ? "pull" : "push", err_name(e),
+		 (unsigned long long)n->listed, (unsigned long long)n->current,
+		 (unsigned long long)(n->added + n->updated), (unsigned long long)n->refused,
+		 (unsigned long long)n->failed, (unsigned long long)n->held,
+		 (unsigned long long)p->res->requests, (unsigned long long)p->res->bytes_in,
+		 (unsigned long long)p->res->bytes_out);
+}
+
+static enum err run(const struct pass_opts *o, bool only_hello, struct pass_result *out,
+		    struct fail *f)
+{
+	const struct link_env env = {.store = o->in->store,
+				     .key = o->key,
+				     .client = o->client,
+				     .node_version = o->node_version,
+				     .host_org_id = o->in->host_org_id,
+				     .cancelled = o->cancelled};
+	struct pass p = {.o = o, .res = out, .a = arena_new(8u << 20)};
+	struct fail mine = {0};
+	int64_t began = clock_boot_ms();
+	*out = (struct pass_result){0};
+	pthread_mutex_init(&p.lock, NULL);
+	enum err e = p.a ? link_open(&p.link, &env, o->peer_id, &mine) :
+			   fail(&mine, ERR_NOMEM, "no memory");
+	bool known = e == ERR_OK;
+	if (e == ERR_OK)
+		e = state_read(&p, &mine);
+	if (e == ERR_OK)
+		e = link_hello(&p.link, &mine);
+	if (e == ERR_OK && !only_hello)
+		e = steps_run(&p, &mine);
+	cost(&p);
+	if (known && !only_hello) {
+		log_end(&p, e);
+		if (!o->preview)
+			state_write(&p, began, e, mine.text);
+	}
+	link_close(&p.link);
+	pthread_mutex_destroy(&p.lock);
+	arena_free(p.a);
+	if (f)
+		*f = mine;
+	return e;
+}
+
+enum err pass_run(const struct pass_opts *o, struct pass_result *out, struct fail *f)
+{
+	return run(o, false, out, f);
+}
+
+enum err pass_hello(const struct pass_opts *o, struct pass_result *out, struct fail *f)
+{
+	return run(o, true, out, f);
+}

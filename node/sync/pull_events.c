@@ -1,0 +1,397 @@
+/*
+ * pull_events.c - the events of a pull in MISP's dialect (sync-protocol.md 3.2 to 3.6): the peer's
+ * index with the tightest filter it understands, and then only what is new or newer. The events
+ * themselves are taken in by intake.c.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sync/pass.h"
+#include "sync/peer_index.h"
+#include "sync/peer_rules.h"
+
+#define INDEX_MAX (UINT64_C(1) << 30)
+#define RETRIES_MAX 10000
+/* Events of one pass; the next one goes on. Bounds what a peer's index can make us remember. */
+#define WANTED_MAX 1000000
+/* Clocks of the peer's own machines may differ, and events are published while we ask. */
+#define OVERLAP_S 900
+/* Rights, sharing groups and embargoes let events appear that were published long ago. */
+#define WHOLE_INDEX_EVERY_S 86400
+
+struct pull {
+	struct pass *p;
+	struct intake_result got;
+	int64_t asked_at; /* the peer's clock at the index, else ours */
+};
+
+/* ---- the index ---- */
+
+struct index_job {
+	struct pull *x;
+	struct intake_snapshot snap;
+	struct arena *a;
+	struct peer_index *index;
+};
+
+static enum err want(struct pull *x, struct uuid u, int64_t timestamp, struct fail *f)
+{
+	struct pass *p = x->p;
+	if (p->take.n_wanted == WANTED_MAX) {
+		p->more = true;
+		p->state.backlog++;
+		return ERR_OK;
+	}
+	return intake_add(&p->take, (struct intake_want){u, timestamp, timestamp == 0}, f);
+}
+
+static enum err is_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u, bool *yes)
+{
+	char key[17] = {(char)kind};
+	uint64_t id;
+	memcpy(key + 1, u.b, 16);
+	enum err e = store_find(t, IX_BLOCK_UUID, (struct str){key, sizeof(key)}, &id);
+	*yes |= e == ERR_OK;
+	return e == ERR_NOENT ? ERR_OK : e;
+}
+
+/* Refused before, and not changed since? */
+static enum err was_refused(struct index_job *j, const struct peer_index_row *row, bool *yes)
+{
+	struct note n;
+	if (j->x->p->o->all)
+		return ERR_OK;
+	enum err e = note_get(j->snap.t, j->x->p->o->peer_id, NOTE_refused, row->uuid, &n);
+	*yes = e == ERR_OK && n.timestamp == row->timestamp;
+	return e == ERR_NOENT ? ERR_OK : e;
+}
+
+/* Is the event here, as new as there, or made here? Counts it then. (3.3) */
+static enum err is_done_with(struct index_job *j, const struct peer_index_row *row, bool *yes)
+{
+	struct pass *p = j->x->p;
+	struct pass_count *n = &p->res->n[PASS_EVENT];
+	struct misp_event stored;
+	uint64_t id;
+	struct str key = {(const char *)row->uuid.b, sizeof(row->uuid.b)};
+	enum err e = store_find(j->snap.t, IX_EVENT_UUID, key, &id);
+	if (e == ERR_OK)
+		e = store_get(j->snap.t, T_EVENT, id, j->a, &stored);
+	if (e == ERR_NOENT) {
+		*yes = p->o->technique == PASS_UPDATE;
+		return *yes ? ERR_OK : was_refused(j, row, yes);
+	}
+	TRY(e);
+	if (!stored.locked && !p->link.internal) {
+		n->local++;
+		*yes = true;
+	} else if (stored.timestamp >= row->timestamp) {
+		*yes = true;
+	} else {
+		TRY(was_refused(j, row, yes));
+	}
+	n->current += *yes;
+	return ERR_OK;
+}
+
+static enum err on_row(void *user, const struct peer_index_row *row, struct fail *f)
+{
+	struct index_job *j = user;
+	struct pass *p = j->x->p;
+	struct pass_count *n = &p->res->n[PASS_EVENT];
+	bool blocked = false, done = false;
+	p->take.progress.listed = ++n->listed;
+	if (!row->published)
+		return ERR_OK;
+	TRY(intake_snapshot_next(&p->take, &j->snap, f));
+	arena_reset(j->a);
+	enum err e = is_blocked(j->snap.t, 0, row->uuid, &blocked);
+	if (e == ERR_OK && !uuid_is_nil(row->orgc_uuid))
+		e = is_blocked(j->snap.t, 1, row->orgc_uuid, &blocked);
+	n->blocked += blocked;
+	if (e == ERR_OK && !blocked)
+		e = is_done_with(j, row, &done);
+	if (e != ERR_OK)
+		return fail(f, e, "looking up an event of the peer");
+	return blocked || done ? ERR_OK : want(j->x, row->uuid, row->timestamp, f);
+}
+
+static enum err index_data(void *user, const void *p, size_t n, struct fail *f)
+{
+	struct index_job *j = user;
+	if (pass_cancelled(j->x->p))
+		return fail(f, ERR_CANCELLED, "cancelled");
+	return peer_index_feed(j->index, p, n, f);
+}
+
+/* The cursor is in the peer's time, not ours. */
+static void index_header(void *user, struct str name, struct str value)
+{
+	struct index_job *j = user;
+	char text[64];
+	struct tm tm = {0};
+	if (!str_eq_nocase(name, STR("Date")) || value.n >= sizeof(text))
+		return;
+	snprintf(text, sizeof(text), "%.*s", STR_ARG(value));
+	if (strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm))
+		j->x->asked_at = clock_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+						  tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+/* Everything, or what was published since the last success? */
+static int64_t cursor(const struct pass *p)
+{
+	int64_t now = clock_now(), whole = p->state.whole_at;
+	if (p->o->all || p->o->technique == PASS_UPDATE || !p->state.asked_at)
+		return 0;
+	if (!whole || whole + WHOLE_INDEX_EVERY_S < now || whole > now)
+		return 0;
+	return MAX(p->state.asked_at - OVERLAP_S, (int64_t)1);
+}
+
+static int by_uuid(const void *a, const void *b)
+{
+	const struct intake_want *x = a, *y = b;
+	return memcmp(x->uuid.b, y->uuid.b, sizeof(x->uuid.b));
+}
+
+/* What failed before; marked where it is in the index as well. */
+static enum err want_again(struct pull *x, const struct store_rtxn *t, struct fail *f)
+{
+	struct intake *take = &x->p->take;
+	struct uuid u = UUID_NIL;
+	struct note n;
+	size_t listed = take->n_wanted;
+	enum err e = ERR_OK;
+	if (listed)
+		qsort(take->wanted, listed, sizeof(*take->wanted), by_uuid);
+	for (unsigned i = 0; i < RETRIES_MAX; i++) {
+		e = note_next(t, x->p->o->peer_id, NOTE_again, &u, &n);
+		if (e != ERR_OK)
+			break;
+		struct intake_want one = {.uuid = u}, *known = NULL;
+		if (listed)
+			known = bsearch(&one, take->wanted, listed, sizeof(one), by_uuid);
+		if (known)
+			known->again = true;
+		else
+			TRY(want(x, u, 0, f));
+	}
+	return e == ERR_NOENT || e == ERR_OK ? ERR_OK : fail(f, e, "reading what failed before");
+}
+
+static enum err index_ask(struct index_job *j, int64_t since, struct fail *f)
+{
+	struct pass *p = j->x->p;
+	OWN(buf) struct buf body = BUF(1 << 20);
+	struct client_res res;
+	/* an update is asked for without the rules (3.1) */
+	TRY(peer_rules_body(p->o->technique == PASS_UPDATE ? STR_NONE : p->link.row.pull_rules, since,
+			    &body, f));
+	struct link_req q = {.path = "/events/index",
+			     .body = buf_str(&body),
+			     .max_bytes = INDEX_MAX,
+			     .data = index_data,
+			     .header = index_header,
+			     .user = j};
+	enum err e = link_call(&p->link, &q, &res, f);
+	if (e == ERR_NOENT)
+		return fail(f, ERR_PEER, "the peer has no index of events");
+	TRY(e);
+	return peer_index_end(j->index, f);
+}
+
+static enum err index_get(struct pull *x, struct fail *f)
+{
+	struct pass *p = x->p;
+	struct index_job j = {.x = x};
+	int64_t since = cursor(p);
+	x->asked_at = clock_now();
+	p->res->whole = since == 0;
+	p->state.backlog = 0;
+	TRY(intake_snapshot_next(&p->take, &j.snap, f));
+	j.index = peer_index_new(on_row, &j);
+	j.a = arena_new(16u << 20);
+	enum err e = j.index && j.a ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+	if (e == ERR_OK)
+		e = index_ask(&j, since, f);
+	if (e == ERR_OK)
+		e = want_again(x, j.snap.t, f);
+	peer_index_free(j.index);
+	arena_free(j.a);
+	intake_snapshot_end(&j.snap);
+	return e;
+}
+
+/* ---- the events ---- */
+
+static enum err prepare(void *run, struct raw_event *raw, struct admit_facts *facts,
+			struct fail *f)
+{
+	const struct pull *x = run;
+	/* no signature can be checked yet, so none is believed (3.6) */
+	if (raw_head(raw)->is_protected)
+		return fail(f, ERR_BLOCKED, "protected events are not taken yet");
+	*facts = pass_facts(x->p);
+	return ERR_OK;
+}
+
+static enum err event_get(void *run, struct client *c, const struct intake_want *w,
+			  intake_data_fn data, void *user, struct fail *f)
+{
+	struct pull *x = run;
+	struct pass *p = x->p;
+	char path[400], uuid[UUID_TEXT_LEN + 1];
+	struct client_res res;
+	snprintf(path, sizeof(path),
+		 "/events/view/%s/deleted[]:0/deleted[]:1/excludeGalaxy:1/includeEventCorrelations:0/"
+		 "includeFeedCorrelations:0/includeWarninglistHits:0%s",
+		 uuid_format(w->uuid, uuid), p->link.internal ? "" : "/excludeLocalTags:1");
+	struct link_req q = {.path = path,
+			     .max_bytes = p->o->max_event_bytes ? p->o->max_event_bytes :
+								  INTAKE_EVENT_MAX,
+			     .c = c,
+			     .data = data,
+			     .user = user};
+	return link_call(&p->link, &q, &res, f);
+}
+
+/* What is to be known of an event the next time. */
+static void event_note(void *run, const struct intake_want *w, enum err e,
+		       const struct ingest_result *result, const struct fail *why)
+{
+	const struct pull *x = run;
+	bool refused = intake_is_refusal(e) ||
+		       (e == ERR_OK && result->outcome == INGEST_REFUSED);
+	bool gone = e == ERR_NOENT; /* no longer there, or no longer for us */
+	bool again = e != ERR_OK && !refused && !gone && !intake_stops_all(e);
+	if (!refused && !again && !w->again)
+		return;
+	struct note n = {.timestamp = w->timestamp, .time = clock_now()};
+	snprintf(n.text, sizeof(n.text), "%.*s", NOTE_TEXT_MAX - 1,
+		 why->text[0] ? why->text : err_text(e));
+	struct note_change v[] = {{NOTE_refused, refused && w->timestamp ? &n : NULL},
+				  {NOTE_again, again ? &n : NULL}};
+	notes_write(x->p->o->in->store, x->p->o->peer_id, w->uuid, v, ARRAY_LEN(v));
+}
+
+static void on_problem(void *user, const struct intake_problem *problem)
+{
+	struct pull *x = user;
+	struct pass_item item = {.kind = PASS_EVENT,
+				 .uuid = problem->uuid,
+				 .what = intake_is_refusal(problem->err) ? PASS_ITEM_REFUSED :
+									   PASS_ITEM_FAILED,
+				 .text = problem->text};
+	pass_say(x->p, &item);
+}
+
+static void on_progress(void *user, const struct intake_progress *progress)
+{
+	struct pull *x = user;
+	if (x->p->o->progress)
+		x->p->o->progress(x->p->o->user, progress);
+}
+
+static const struct intake_source source = {
+	.document = "answer",
+	.gone_after = 10,
+	.get = event_get,
+	.prepare = prepare,
+	.note = event_note,
+};
+
+/* ---- the step ---- */
+
+static void take_init(struct pull *x)
+{
+	struct pass *p = x->p;
+	struct intake_progress progress = p->take.progress;
+	p->take = (struct intake){.source = &source,
+				  .run = x,
+				  .in = p->o->in,
+				  .client = &p->link.client,
+				  .origin = pass_origin(p),
+				  .user_id = p->o->user_id,
+				  .parallel = p->o->parallel ? p->o->parallel : 4,
+				  .cancelled = p->o->cancelled,
+				  .progress_fn = on_progress,
+				  .problem_fn = on_problem,
+				  .user = x,
+				  .res = &x->got,
+				  .progress = progress};
+	intake_init(&p->take);
+}
+
+static void count(struct pull *x)
+{
+	struct pass_count *n = &x->p->res->n[PASS_EVENT];
+	const struct intake_result *got = &x->got;
+	n->added += got->added;
+	n->updated += got->updated;
+	n->current += got->unchanged;
+	n->refused += got->refused;
+	n->failed += got->failed;
+	n->bytes += got->bytes;
+	x->p->res->attributes += got->attributes;
+}
+
+/* What would be fetched. */
+static enum err tell_wanted(struct pass *p, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	uint64_t id;
+	TRY(store_read(p->o->in->store, &t, f));
+	for (size_t i = 0; i < p->take.n_wanted; i++) {
+		const struct intake_want *w = &p->take.wanted[i];
+		struct str key = {(const char *)w->uuid.b, sizeof(w->uuid.b)};
+		bool known = store_find(t, IX_EVENT_UUID, key, &id) == ERR_OK;
+		struct pass_item item = {.kind = PASS_EVENT,
+					 .uuid = w->uuid,
+					 .what = known ? PASS_ITEM_UPDATED : PASS_ITEM_ADDED,
+					 .text = w->again ? "failed before" :
+						 known	  ? "newer there" :
+							    "new"};
+		pass_tell(p, &item);
+	}
+	return ERR_OK;
+}
+
+static void advance(struct pull *x)
+{
+	struct misp_peerstate *s = &x->p->state;
+	if (x->p->o->technique != PASS_FULL || x->p->more)
+		return;
+	s->asked_at = x->asked_at;
+	if (x->p->res->whole)
+		s->whole_at = clock_now();
+}
+
+enum err pull_events(struct pass *p, struct fail *f)
+{
+	struct pull *x = calloc(1, sizeof(*x));
+	enum err e = ERR_OK;
+	if (!x)
+		return fail(f, ERR_NOMEM, "no memory");
+	x->p = p;
+	take_init(x);
+	if (p->o->technique == PASS_ONE)
+		e = want(x, p->o->only, 0, f);
+	else if (p->o->technique != PASS_CLUSTERS)
+		e = index_get(x, f);
+	if (e == ERR_OK && p->o->preview)
+		e = tell_wanted(p, f);
+	else if (e == ERR_OK)
+		e = intake_run(&p->take, f);
+	count(x);
+	if (e == ERR_OK)
+		advance(x);
+	intake_done(&p->take);
+	p->take.wanted = NULL;
+	free(x);
+	return e;
+}
