@@ -309,6 +309,7 @@ static enum err element_in_event(struct export_run *r, const struct rel_event *r
 	case EL_REF:
 	case EL_SIGHTING:
 	case EL_CLUSTER:
+	case EL_ANALYST:
 	case EL_COUNT:
 		break;
 	}

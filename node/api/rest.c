@@ -252,6 +252,7 @@ struct admit_facts rest_facts(struct http_req *r)
 	const struct api_user *u = me(r);
 	const struct api *api = api_of(r);
 	return (struct admit_facts){
+		.perm_analyst = may(r, perm_analyst_data),
 		.kind = u->caller.kind,
 		.org_id = u->user.org_id,
 		.user_id = u->user.id,

@@ -355,6 +355,8 @@ enum err gate_admit_element(const struct admitted *adm, const struct admit_facts
 		return admit_proposal(adm, facts, a, e, f);
 	case EL_SIGHTING:
 		return admit_sighting(facts, e, f);
+	case EL_ANALYST:
+		return admit_analyst(adm, facts, a, &e->analyst, f);
 	case EL_CLUSTER: /* named by a document; captured only when it is not known */
 		e->cluster.id = e->cluster.galaxy_id = e->galaxy.id = 0;
 		return ERR_OK;

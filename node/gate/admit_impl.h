@@ -26,4 +26,7 @@ uint8_t lowered(const struct admit_facts *facts, uint8_t distribution);
 bool admit_group_known(const struct admit_facts *facts, uint64_t id);
 /* Does it come from another node? */
 bool from_elsewhere(const struct admit_facts *facts);
+/* admit_analyst.c */
+MUST_USE enum err admit_analyst(const struct admitted *adm, const struct admit_facts *facts,
+				struct arena *a, struct misp_analyst *n, struct fail *f);
 void cut_incoming_tags(const struct admit_facts *facts, struct entity_list *tags);

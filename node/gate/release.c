@@ -490,6 +490,7 @@ const struct rel_element *gate_release_element(struct released *r, const struct 
 	case EL_REF: /* come with their objects */
 	case EL_SIGHTING: /* come with their attributes */
 	case EL_CLUSTER:
+	case EL_ANALYST: /* comes with what it is about */
 	case EL_COUNT:
 	default:
 		break;

@@ -71,6 +71,7 @@ struct ingest_ctx {
 	bool break_on_duplicate;
 	bool break_repeats; /* repetitions inside the document are refused */
 	bool no_ids; /* nobody asks which elements were added */
+	enum analyst_mode analyst_mode;
 	bool insert_only; /* attributes/add and objects/add: a known UUID is an error */
 };
 
@@ -88,6 +89,13 @@ MUST_USE enum err ingest_ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cu
 /* Note a refused element for the answer. `errors` is JSON. */
 void ingest_ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors);
 void ingest_ctx_id(struct ingest_ctx *c, enum element_kind k, uint64_t id, uint64_t parent);
+
+/* event.c: is there an entry of this kind (enum block_kind) on the block list? */
+MUST_USE enum err ingest_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u,
+				 bool *blocked);
+/* analyst.c: one note, opinion or relationship, inside a job. */
+MUST_USE enum err ingest_put_analyst(struct ingest_ctx *c, struct store_wtxn *w,
+				     struct misp_analyst *n, uint32_t index, struct fail *f);
 
 /* capture.c: names in documents to local ids, inside a job */
 MUST_USE enum err ingest_capture_tags(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,

@@ -16,8 +16,7 @@ static struct str uuid_key(const struct uuid *u)
 	return (struct str){(const char *)u->b, sizeof(u->b)};
 }
 
-static enum err event_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u,
-			      bool *blocked)
+enum err ingest_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u, bool *blocked)
 {
 	char key[17] = {(char)kind};
 	uint64_t id;
@@ -34,11 +33,11 @@ static enum err look_up_blocks(const struct ingest_env *env, struct raw_event *r
 	const struct misp_event *h = raw_head(raw);
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	TRY(store_read(env->store, &t, f));
-	TRY(event_blocked(t, 0, h->uuid, &facts->event_blocked));
+	TRY(ingest_blocked(t, BLOCK_EVENT, h->uuid, &facts->event_blocked));
 	facts->own_derived = env->own_derived && env->own_derived(env->user, t, h->uuid);
 	if (h->orgc.n)
-		TRY(event_blocked(t, 1, LIST_AT(h->orgc, struct misp_org, 0)->uuid,
-				  &facts->org_blocked));
+		TRY(ingest_blocked(t, BLOCK_ORG, LIST_AT(h->orgc, struct misp_org, 0)->uuid,
+				   &facts->org_blocked));
 	return ERR_OK;
 }
 

@@ -41,7 +41,9 @@ struct ingest_result {
 	uint64_t event_id;
 	struct uuid event_uuid;
 	uint64_t added, updated, refused;
-	/* ids of what was added or updated, in order, at most 1,000; none for whole events */
+	uint64_t ignored; /* analyst data that is blocked, of this node, or not newer */
+	/* ids of what was added or updated, in order, at most 1,000; none for whole events. Of
+	   analyst data that comes inside of something else: none */
 	struct search_id {
 		enum element_kind kind;
 		uint64_t id, parent;
@@ -130,6 +132,23 @@ MUST_USE enum err ingest_org_capture(struct store_wtxn *w, const struct misp_org
 				     uint64_t *id, struct fail *f);
 MUST_USE enum err ingest_sg_capture(struct store_wtxn *w, const struct misp_sg *g,
 				    const struct admit_facts *facts, uint64_t *id, struct fail *f);
+/*
+ * Analyst data (notes, opinions, relationships) of a document of RAW_ELEMENTS, each on its own:
+ * added, or put in the place of an older copy whose `modified` is less and which was not made here
+ * (sync-protocol.md 4.10). The result counts them.
+ */
+enum analyst_mode {
+	ANALYST_MERGE, /* from a link */
+	ANALYST_ADD,   /* new ones: a known UUID is a problem */
+	ANALYST_EDIT,  /* by who may: as of now, whatever `modified` says */
+};
+MUST_USE enum err ingest_analyst(const struct ingest_env *env, struct raw_event **raw,
+				 enum analyst_mode mode, const struct origin *o,
+				 struct admit_facts *facts, struct arena *a,
+				 struct ingest_result *out, struct fail *f);
+/* Delete one; with `blocklist` its UUID is entered in the block list. */
+MUST_USE enum err ingest_analyst_delete(const struct ingest_env *env, uint64_t id, bool blocklist,
+					const struct origin *o, struct fail *f);
 MUST_USE enum err ingest_sighting_add(const struct ingest_env *env, uint64_t attr_id,
 				      const struct misp_sighting *s, const struct origin *o,
 				      uint64_t *id, struct fail *f);

@@ -129,6 +129,7 @@ static struct uuid mark_deleted(enum element_kind k, union any_row *r, bool dele
 	case EL_SIGHTING:
 		return r->sighting.uuid;
 	case EL_CLUSTER:
+	case EL_ANALYST:
 	case EL_COUNT:
 		break;
 	}
@@ -152,6 +153,7 @@ static uint64_t *count_of(struct misp_event *e, enum element_kind k)
 	case EL_SIGHTING:
 		return &e->sighting_count;
 	case EL_CLUSTER:
+	case EL_ANALYST:
 	case EL_COUNT:
 		break;
 	}

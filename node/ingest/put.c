@@ -562,6 +562,8 @@ enum err ingest_put_element(struct ingest_ctx *c, struct store_wtxn *w, struct e
 		return put_sighting(c, w, e, f);
 	case EL_CLUSTER:
 		return ingest_capture_cluster(c, w, &e->cluster, &e->galaxy, f);
+	case EL_ANALYST:
+		return ingest_put_analyst(c, w, &e->analyst, index, f);
 	case EL_PROPOSAL: /* in a document they are not taken: sync-protocol.md 12.2, 14 */
 	case EL_COUNT:
 		break;

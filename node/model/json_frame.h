@@ -9,8 +9,9 @@
 #include "model/json_read.h"
 #include "model/json_scan.h"
 
-/* Elements stand in each other at most so deep (object, attribute, sighting); one to spare. */
-#define LEVELS 4
+/* Elements stand in each other at most so deep: object, attribute, and analyst data about it and
+   about each other; what is deeper is passed over. */
+#define LEVELS 8
 /* Clusters that wait for the rest of their galaxy; then they go without it. */
 #define CLUSTERS_WAITING 256
 #define FRAMES_MAX 256
@@ -29,6 +30,7 @@ enum item { ITEM_EVENT, ITEM_ELEMENT, ITEM_SUB, ITEM_GALAXY, ITEM_CLUSTER_GALAXY
 struct place {
 	enum item item;
 	enum element_kind kind; /* of ITEM_ELEMENT */
+	uint8_t variant; /* as in key_row */
 	bool is_root;
 	const struct key_table *keys;
 	struct entity_list *list;   /* of ITEM_SUB */

@@ -126,6 +126,8 @@ static enum err begin_element(struct json_read *j, struct frame *fr, struct fail
 			return json_no_memory(f, fr->a);
 	}
 	element_init(fr->el, k);
+	if (k == EL_ANALYST)
+		fr->el->analyst.kind = fr->place.variant;
 	fr->entity = &fr->el->head;
 	return ERR_OK;
 }
@@ -280,6 +282,24 @@ static enum err add_values(struct json_read *j, struct frame *fr, struct fail *f
 	return ERR_OK;
 }
 
+/* Analyst data that does not say what it is about is about what it stands in. */
+static void analyst_about(struct json_read *j, struct frame *fr)
+{
+	struct misp_analyst *a = &fr->el->analyst;
+	const struct frame *h = holder(j, fr);
+	const struct key_row *uuid = h ? json_key_find(h->place.keys, STR("uuid")) : NULL;
+
+	if (!uuid)
+		return;
+	if (uuid_is_nil(a->object_uuid))
+		memcpy(&a->object_uuid, (const char *)h->entity + uuid->field->offset,
+		       sizeof(a->object_uuid));
+	if (!a->object_type.n)
+		a->object_type = str_c(h->place.kind == EL_ANALYST && h->place.item == ITEM_ELEMENT ?
+					       analyst_kind_names[h->place.variant] :
+					       h->place.keys->desc->name);
+}
+
 static enum err close_element(struct json_read *j, struct frame *fr, struct fail *f)
 {
 	struct element *el = fr->el;
@@ -291,6 +311,8 @@ static enum err close_element(struct json_read *j, struct frame *fr, struct fail
 			return close_cluster(j, fr, f);
 		if (el->kind == EL_ATTR && fr->cluster_tags)
 			TRY(attach_cluster_tags(fr, &el->attr.tags, ATTR_F_tags, f));
+		if (el->kind == EL_ANALYST)
+			analyst_about(j, fr);
 		if (fr->n_values)
 			TRY(add_values(j, fr, f));
 		else

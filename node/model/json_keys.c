@@ -43,6 +43,24 @@ static const struct extra {
 	{NULL, "ShadowAttribute", KEY_ELEMENT, EL_PROPOSAL, NULL},
 	{NULL, "Sighting", KEY_ELEMENT, EL_SIGHTING, NULL},
 	{NULL, "GalaxyCluster", KEY_ELEMENT, EL_CLUSTER, NULL},
+	{&desc_misp_event, "Note", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_event, "Opinion", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_event, "Relationship", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_attr, "Note", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_attr, "Opinion", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_attr, "Relationship", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_object, "Note", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_object, "Opinion", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_object, "Relationship", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_report, "Note", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_report, "Opinion", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_report, "Relationship", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_analyst, "Note", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_analyst, "Opinion", KEY_ELEMENT, EL_ANALYST, NULL},
+	{&desc_misp_analyst, "Relationship", KEY_ELEMENT, EL_ANALYST, NULL},
+	{NULL, "Note", KEY_ELEMENT, EL_ANALYST, NULL},
+	{NULL, "Opinion", KEY_ELEMENT, EL_ANALYST, NULL},
+	{NULL, "Relationship", KEY_ELEMENT, EL_ANALYST, NULL},
 };
 
 /* Text members that hold JSON: fields.inc says "JSON text" there. */
@@ -89,6 +107,16 @@ static uint8_t act_of(const struct entity_desc *d, const struct field *f)
 	return KEY_SCALAR;
 }
 
+static uint8_t variant_of(const struct extra *x)
+{
+	uint8_t v = 0;
+
+	while (x->element == EL_ANALYST && v < ANALYST_KINDS &&
+	       strcmp(x->name, analyst_kind_names[v]) != 0)
+		v++;
+	return v;
+}
+
 static void add_extras(struct key_table *t)
 {
 	for (size_t i = 0; i < ARRAY_LEN(extras); i++) {
@@ -97,6 +125,7 @@ static void add_extras(struct key_table *t)
 				    .element = x->element};
 		if (x->desc != t->desc)
 			continue;
+		r.variant = variant_of(x);
 		if (x->field) {
 			const struct key_row *as = json_key_find(t, str_c(x->field));
 			if (BUG(!as))

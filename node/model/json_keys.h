@@ -25,6 +25,7 @@ struct key_row {
 	uint8_t bit;	 /* `has` bit */
 	bool is_data;	 /* base64 of an attachment, which may be long */
 	uint8_t element; /* enum element_kind */
+	uint8_t variant; /* of EL_ANALYST: enum analyst_kind */
 	const struct field *field;
 	const struct key_table *items; /* members of the objects that stand there */
 };

@@ -84,7 +84,7 @@ static enum err cluster_member(struct json_read *j, struct frame *fr, enum json_
 /* The place of the items of member `r`; false when containers mean nothing there. */
 static bool place_of(struct frame *fr, const struct key_row *r, struct place *out)
 {
-	*out = (struct place){.kind = r->element, .keys = r->items};
+	*out = (struct place){.kind = r->element, .variant = r->variant, .keys = r->items};
 	switch ((enum key_act)r->act) {
 	case KEY_LIST:
 		out->item = ITEM_SUB;
@@ -93,7 +93,8 @@ static bool place_of(struct frame *fr, const struct key_row *r, struct place *ou
 		return out->keys;
 	case KEY_ELEMENT:
 		out->item = ITEM_ELEMENT;
-		return true;
+		return r->element != EL_ANALYST || fr->place.item != ITEM_ELEMENT ||
+		       fr->level + 1 < LEVELS;
 	case KEY_GALAXY:
 		out->item = ITEM_GALAXY;
 		return true;

@@ -47,12 +47,14 @@ struct json_read *json_read_new(const struct json_read_opts *o, json_read_fn fn,
 	j->top = (struct place){.item = tops[o->root].item, .kind = tops[o->root].kind,
 				.is_root = true};
 	j->top.keys = tops[o->root].desc ? json_keys_of(tops[o->root].desc) : json_keys_elements();
-	for (unsigned i = 0; i < LEVELS; i++)
+	bool whole = true;
+	for (unsigned i = 0; i < LEVELS; i++) {
 		j->levels[i] = arena_new(j->lim.data_bytes + 2 * j->lim.string_bytes + 65536);
+		whole &= j->levels[i] != NULL;
+	}
 	if (o->spool_dir)
 		j->dir = strdup(o->spool_dir);
-	if ((o->spool_dir && !j->dir) || !j->levels[0] || !j->levels[1] || !j->levels[2] ||
-	    !j->levels[3]) {
+	if ((o->spool_dir && !j->dir) || !whole) {
 		json_read_free(j);
 		return NULL;
 	}

@@ -18,6 +18,12 @@ void misp_proposal_init(struct misp_proposal *p)
 	*p = (struct misp_proposal){.first_seen = MICRO_NONE, .last_seen = MICRO_NONE};
 }
 
+const char *const analyst_kind_names[ANALYST_KINDS] = {
+	[ANALYST_NOTE] = "Note",
+	[ANALYST_OPINION] = "Opinion",
+	[ANALYST_RELATIONSHIP] = "Relationship",
+};
+
 const struct entity_desc *element_desc(enum element_kind k)
 {
 	static const struct entity_desc *const descs[EL_COUNT] = {
@@ -28,6 +34,7 @@ const struct entity_desc *element_desc(enum element_kind k)
 		[EL_PROPOSAL] = &desc_misp_proposal,
 		[EL_SIGHTING] = &desc_misp_sighting,
 		[EL_CLUSTER] = &desc_misp_cluster,
+		[EL_ANALYST] = &desc_misp_analyst,
 	};
 	return descs[k];
 }

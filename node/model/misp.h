@@ -19,6 +19,13 @@ enum distribution {
 	DIST_INHERIT = 5,
 };
 
+/* Analyst data: what a row of it is. */
+enum analyst_kind { ANALYST_NOTE, ANALYST_OPINION, ANALYST_RELATIONSHIP, ANALYST_KINDS };
+extern const char *const analyst_kind_names[ANALYST_KINDS]; /* "Note", ... */
+
+/* What an entry of the block list is about. */
+enum block_kind { BLOCK_EVENT, BLOCK_ORG, BLOCK_CLUSTER, BLOCK_ANALYST, BLOCK_SIGHTING_ORG };
+
 /* The structs: one member a row, behind the head. */
 #define FIELD_CTYPE_STR struct str
 #define FIELD_CTYPE_BOOL bool
@@ -61,6 +68,9 @@ enum { REPORT_FIELDS(FIELD_BIT_REPORT, FIELD_LBIT_REPORT) REPORT_F_COUNT };
 enum { SIGHTING_FIELDS(FIELD_BIT_SIGHTING, FIELD_LBIT_SIGHTING) SIGHTING_F_COUNT };
 #define FIELD_BIT_PROPOSAL(kind, member, ...) PROPOSAL_F_##member,
 enum { PROPOSAL_FIELDS(FIELD_BIT_PROPOSAL, FIELD_BIT_PROPOSAL) PROPOSAL_F_COUNT };
+#define FIELD_BIT_ANALYST(kind, member, ...) ANALYST_F_##member,
+#define FIELD_LBIT_ANALYST(member, ...) ANALYST_F_##member,
+enum { ANALYST_FIELDS(FIELD_BIT_ANALYST, FIELD_LBIT_ANALYST) ANALYST_F_COUNT };
 #define FIELD_BIT_TAGREF(kind, member, ...) TAGREF_F_##member,
 enum { TAGREF_FIELDS(FIELD_BIT_TAGREF, FIELD_BIT_TAGREF) TAGREF_F_COUNT };
 
@@ -87,6 +97,7 @@ enum element_kind {
 	EL_PROPOSAL, /* keyed by attribute id it is about (0: a new attribute) */
 	EL_SIGHTING, /* keyed by attribute id */
 	EL_CLUSTER, /* only on the way in: a galaxy cluster named by a document */
+	EL_ANALYST, /* likewise: a note, opinion or relationship; stored in a table of its own */
 	EL_COUNT
 };
 
@@ -107,6 +118,7 @@ struct element {
 		struct misp_report report;
 		struct misp_proposal proposal;
 		struct misp_sighting sighting;
+		struct misp_analyst analyst;
 		struct {
 			struct misp_cluster cluster;
 			struct misp_galaxy galaxy;

@@ -391,6 +391,14 @@ static bool same_entity(struct compare *x, json_t *o, const struct entity_desc *
 
 static bool same_elements(struct compare *x, json_t *o, const char *key, enum element_kind k);
 
+static bool is_analyst(const char *name)
+{
+	for (unsigned i = 0; i < ANALYST_KINDS; i++)
+		if (strcmp(name, analyst_kind_names[i]) == 0)
+			return true;
+	return false;
+}
+
 /* The next element of the spool is `o`, behind its children. */
 static bool same_element(struct compare *x, json_t *o, enum element_kind k)
 {
@@ -405,7 +413,15 @@ static bool same_element(struct compare *x, json_t *o, enum element_kind k)
 			if (strcmp(name, "ObjectReference") == 0 &&
 			    !same_elements(x, o, name, EL_REF))
 				return false;
+			if (is_analyst(name) && !same_elements(x, o, name, EL_ANALYST))
+				return false;
 		}
+	} else if (k == EL_REPORT || k == EL_ANALYST) {
+		const char *name;
+		json_t *v;
+		json_object_foreach(o, name, v)
+			if (is_analyst(name) && !same_elements(x, o, name, EL_ANALYST))
+				return false;
 	} else if (k == EL_ATTR) {
 		const char *name;
 		json_t *v;
@@ -416,6 +432,8 @@ static bool same_element(struct compare *x, json_t *o, enum element_kind k)
 			if (strcmp(name, "Sighting") == 0 && !same_elements(x, o, name, EL_SIGHTING))
 				return false;
 			if (strcmp(name, "Galaxy") == 0 && !same_elements(x, o, name, EL_CLUSTER))
+				return false;
+			if (is_analyst(name) && !same_elements(x, o, name, EL_ANALYST))
 				return false;
 		}
 	}
@@ -452,6 +470,7 @@ static bool same_event(struct compare *x, json_t *ev, struct raw_event *r)
 	} lists[] = {
 		{"Attribute", EL_ATTR}, {"Object", EL_OBJECT}, {"EventReport", EL_REPORT},
 		{"ShadowAttribute", EL_PROPOSAL}, {"Sighting", EL_SIGHTING}, {"Galaxy", EL_CLUSTER},
+		{"Note", EL_ANALYST}, {"Opinion", EL_ANALYST}, {"Relationship", EL_ANALYST},
 	};
 	const char *name;
 	json_t *v;

@@ -171,6 +171,7 @@ static enum err put_element(struct store_wtxn *w, struct job *j, enum element_ki
 	case EL_PROPOSAL:
 	case EL_SIGHTING:
 	case EL_CLUSTER:
+	case EL_ANALYST:
 	case EL_COUNT:
 	default:
 		break;

@@ -347,12 +347,65 @@ static void check_spool(void)
 	is_err(raw_add(s, &el, &f), ERR_LIMIT, "no more than permitted");
 }
 
+#define NOTES "{\"uuid\":\"7907c4a9-a15c-4c60-a1b4-1d214cf8cf41\",\"info\":\"i\",\"Attribute\":[{" \
+	"\"uuid\":\"aaaaaaaa-0000-4000-8000-000000000001\",\"type\":\"domain\",\"value\":\"a.b\"," \
+	"\"Opinion\":[{\"opinion\":\"70\",\"comment\":\"likely\",\"Orgc\":{\"name\":\"CIRCL\"}}]}]," \
+	"\"EventReport\":[{\"uuid\":\"aaaaaaaa-0000-4000-8000-000000000002\",\"name\":\"r\"," \
+	"\"Relationship\":[{\"relationship_type\":\"x\",\"related_object\":{\"Event\":{\"id\":\"1\"}}}]}]," \
+	"\"Note\":[{\"uuid\":\"cccccccc-0000-4000-8000-000000000001\",\"note\":\"n\",\"_canEdit\":true," \
+	"\"object_uuid\":\"7907c4a9-a15c-4c60-a1b4-1d214cf8cf41\",\"object_type\":\"Event\"," \
+	"\"Note\":[{\"note\":\"reply\"}]}]}"
+
+/* Analyst data: what it is about comes from where it stands, when it does not say. */
+static void check_analyst(size_t step)
+{
+	OWN(raw) struct raw_event *r = doc(RAW_EVENT, NOTES, step);
+	OWN(arena) struct arena *a = arena_new(1 << 20);
+	struct element el = nth(r, 0, a);
+	char text[UUID_TEXT_LEN + 1];
+
+	is_uint(raw_count(r, EL_ANALYST), 4, "four of them");
+	is_uint(el.analyst.kind, ANALYST_OPINION, "an opinion");
+	is_uint(el.analyst.opinion, 70, "its value");
+	is_str(uuid_format(el.analyst.object_uuid, text), "aaaaaaaa-0000-4000-8000-000000000001",
+	       "about the attribute");
+	is_view(el.analyst.object_type, "Attribute", "as its type says");
+	is_uint(el.analyst.orgc.n, 1, "its creator");
+	el = nth(r, 2, a);
+	is_uint(el.analyst.kind, ANALYST_RELATIONSHIP, "a relationship");
+	is_view(el.analyst.object_type, "EventReport", "of the report");
+	el = nth(r, 4, a);
+	is_view(el.analyst.note, "reply", "a reply comes before its note");
+	is_str(uuid_format(el.analyst.object_uuid, text), "cccccccc-0000-4000-8000-000000000001",
+	       "it is about the note");
+	is_view(el.analyst.object_type, "Note", "which is one");
+	el = nth(r, 5, a);
+	is_view(el.analyst.note, "n", "the note");
+	is_view(el.analyst.object_type, "Event", "as given");
+}
+
+/* Analyst data about analyst data, without end. */
+static void check_analyst_depth(void)
+{
+	OWN(buf) struct buf b = BUF(1 << 16);
+	buf_puts(&b, "{\"info\":\"i\"");
+	for (int i = 0; i < 14; i++)
+		buf_puts(&b, ",\"Note\":[{\"note\":\"n\"");
+	for (int i = 0; i < 14; i++)
+		buf_puts(&b, "}]");
+	buf_puts(&b, "}");
+	buf_putc(&b, 0);
+	OWN(raw) struct raw_event *r = doc(RAW_EVENT, b.p, SIZE_MAX / 2);
+	is_uint(raw_count(r, EL_ANALYST), 8, "what is nested too deeply is passed over");
+}
+
 int main(void)
 {
 	static const size_t steps[] = {SIZE_MAX / 2, 1, 2, 3, 7, 64, 100};
 
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
-		check_event(steps[i]);
+		check_event(steps[i]), check_analyst(steps[i]);
+	check_analyst_depth();
 	check_attrs();
 	check_many();
 	check_errors();
