@@ -495,6 +495,29 @@ void jp_report(struct buf *b, const struct misp_report *r, const struct rel_even
 	close_obj(b, at);
 }
 
+void jp_cryptokeys(struct buf *b, const struct entity_list *keys, const struct rel_event *e)
+{
+	buf_putc(b, '[');
+	LIST_EACH(k, *keys, struct misp_cryptokey) {
+		if (k != keys->v)
+			buf_putc(b, ',');
+		size_t at = open_obj(b);
+		if (e->ids)
+			jp_num(b, "id", k->id);
+		jp_uuid(b, "uuid", k->uuid);
+		jp_str(b, "type", k->type);
+		jp_time(b, "timestamp", k->timestamp);
+		if (e->ids)
+			jp_num(b, "parent_id", e->e->id);
+		jp_str(b, "parent_type", STR("Event"));
+		jp_str(b, "key_data", k->key_data);
+		jp_bool(b, "revoked", k->revoked);
+		jp_str(b, "fingerprint", k->fingerprint);
+		close_obj(b, at);
+	}
+	buf_putc(b, ']');
+}
+
 void jp_ref(struct buf *b, const struct misp_ref *r, const struct rel_ref *t,
 	    const struct misp_object *of, const struct rel_event *e)
 {

@@ -29,6 +29,8 @@ void jp_tags(struct buf *b, const struct misp_tagref *t, uint32_t n, bool ids);
 void jp_sharing_group(struct buf *b, const struct misp_sg *g, bool ids);
 /* Galaxies with their clusters, grouped by galaxy; "[]" when there are none. */
 void jp_galaxies(struct buf *b, const struct rel_cluster *c, uint32_t n, bool of_event, bool ids);
+/* The keys of a protected event, as a list. */
+void jp_cryptokeys(struct buf *b, const struct entity_list *keys, const struct rel_event *e);
 /* One sighting, one proposal, one report, one reference. */
 void jp_sighting(struct buf *b, const struct misp_sighting *s, const struct misp_org *org,
 		 struct uuid attr_uuid, bool ids);

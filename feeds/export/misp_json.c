@@ -358,7 +358,8 @@ static enum err json_event_end(struct export_run *r, const struct rel_event *re)
 		related(b, re);
 	LIT(b, ",\"Galaxy\":");
 	jp_galaxies(b, re->clusters, re->n_clusters, true, re->ids);
-	LIT(b, ",\"CryptographicKey\":[]");
+	LIT(b, ",\"CryptographicKey\":");
+	jp_cryptokeys(b, &re->e->crypto_keys, re);
 	if (re->e->tags.n) {
 		LIT(b, ",\"Tag\":");
 		jp_tags(b, re->e->tags.v, re->e->tags.n, re->ids);

@@ -263,6 +263,7 @@ struct admit_facts rest_facts(struct http_req *r)
 		.perm_tagger = u->perms & perm_tagger,
 		.perm_tag_editor = u->perms & perm_tag_editor,
 		.push = (u->perms & perm_sync) && !(u->perms & perm_site_admin),
+		.wants_signature = (u->perms & perm_sync) && !(u->perms & perm_site_admin),
 		.default_event_distribution = api->ingest.default_event_distribution,
 		.default_attr_distribution = api->ingest.default_attr_distribution,
 		.now = clock_now(),

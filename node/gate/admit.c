@@ -114,6 +114,21 @@ static enum err head_blocked(const struct policy *p, const struct admit_facts *f
 	return ERR_OK;
 }
 
+enum err gate_admit_protected(const struct admit_facts *facts, const struct entity_list *keys,
+			      struct fail *f)
+{
+	struct sha256 theirs = cryptokeys_digest(keys);
+
+	if (!facts->wants_signature)
+		return ERR_OK;
+	if (!facts->has_signature)
+		return fail(f, ERR_PERM,
+			    "Protected event failed signature validation as no key was provided.");
+	if (!keys->n || memcmp(facts->signed_by.b, theirs.b, sizeof(theirs.b)) != 0)
+		return fail(f, ERR_PERM, "Protected event failed signature validation.");
+	return ERR_OK;
+}
+
 /* A local copy may be changed over a link, an event made here may not (3.6, 4.5.2). */
 static enum err head_permitted(const struct admit_facts *facts, struct fail *f)
 {
@@ -275,6 +290,10 @@ static enum err judge_head(const struct policy *p, const struct admit_facts *fac
 {
 	OWN(problems) struct problems problems = PROBLEMS;
 
+	if (!cryptokeys_regular(&h->crypto_keys, raw_arena(r)))
+		return fail(f, ERR_LIMIT, "too many keys");
+	if (!facts->is_edit && h->is_protected)
+		TRY(gate_admit_protected(facts, &h->crypto_keys, f));
 	TRY(head_blocked(p, facts, h, f));
 	TRY(head_permitted(facts, f));
 	head_check(h, !facts->is_edit, &problems);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "gate/policy.h"
+#include "model/cryptokey.h"
 #include "trust/admitted.h"
 
 struct admit_facts {
@@ -18,6 +19,13 @@ struct admit_facts {
 	bool existing_local; /* an edit: the stored event is not locked (made here) */
 	bool event_blocked, org_blocked; /* looked up by ingest */
 	bool elements_inherit; /* a feed's row decides how far an event reaches: elements follow it */
+	/*
+	 * Protected events (sync-protocol.md 3.6, 4.5). `wants_signature`: who sends it may not change
+	 * what is protected on their word alone. `signed_by` is cryptokeys_digest() of the keys under
+	 * one of which the document's signature was found good; has_signature: one was.
+	 */
+	bool wants_signature, has_signature;
+	struct sha256 signed_by;
 	bool own_derived; /* the UUID is one under which we gave out a cut copy */
 	/* local ids of the sharing groups that the caller may use, ascending (all, for a site
 	   administrator); a group given by number is refused when it is not among them */
@@ -39,6 +47,12 @@ struct admit_facts {
 MUST_USE enum err gate_admit(const struct policy *p, struct raw_event **raw,
 			     const struct origin *o, const struct admit_facts *facts,
 			     struct admitted **out, struct fail *f);
+/*
+ * May a document with these facts touch an event that is protected by `keys`? ERR_PERM with MISP's
+ * text. gate_admit() asks for new events; edits are asked for where the stored event is read.
+ */
+MUST_USE enum err gate_admit_protected(const struct admit_facts *facts,
+				       const struct entity_list *keys, struct fail *f);
 /*
  * Judge one element that was read from the admitted document: normalise, validate, lower, cut
  * local tags. Members that it does not give get their defaults without `has` bit, so that an edit

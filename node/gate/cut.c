@@ -45,6 +45,9 @@
 #define BIT_EVENT(kind, member, ...) BIT_EVENT_##member,
 #define LBIT_EVENT(member, ...) BIT_EVENT_##member,
 #define ACTS_EVENT(m, f, p, t, i) [BIT_EVENT_##m] = ACTS(f, p, t, i),
+#define BIT_CRYPTOKEY(kind, member, ...) BIT_CRYPTOKEY_##member,
+#define LBIT_CRYPTOKEY(member, ...) BIT_CRYPTOKEY_##member,
+#define ACTS_CRYPTOKEY(m, f, p, t, i) [BIT_CRYPTOKEY_##m] = ACTS(f, p, t, i),
 /* clang-format on */
 #define Y(ENT, sname) enum { ENT##_FIELDS(BIT_##ENT, LBIT_##ENT) BIT_##ENT##_COUNT };
 CUT_ENTITIES(Y)

@@ -250,6 +250,23 @@ static struct answer ask_policy(const struct stance *st, struct buf *why)
 	return answer_because(a, why, "rule %.*s denies it", STR_ARG(which));
 }
 
+/*
+ * Whoever protects an event decides what goes on under its name: over links and in feeds it is passed
+ * on as it stands or not at all. Exports and streams are for detection, and no copies of events.
+ */
+static struct answer ask_protected(const struct stance *st, struct buf *why)
+{
+	bool copies = st->aud->kind == AUD_PEER || st->aud->kind == AUD_FEED;
+
+	if (!st->s->event->is_protected)
+		return answer_because(ANSWER_PASS, why, "not protected");
+	if (copies && !st->misp && st->aud->profile != PROFILE_FULL)
+		return answer_because(ANSWER_DENY, why,
+				      "protected, and the audience's profile would cut it");
+	return answer_because(ANSWER_PASS, why, "protected, but %s",
+			      copies ? "nothing is cut" : "the audience gets no copy to pass on");
+}
+
 typedef struct answer (*ask_fn)(const struct stance *st, struct buf *why);
 
 /* Rules about elements are asked in element.c. */

@@ -62,6 +62,28 @@ static bool cut_tags(struct released *r, const struct entity_list *in, struct en
 	return true;
 }
 
+/* The keys of a protected event, cut one by one. False: memory. */
+static bool cut_keys(struct released *r, struct entity_list *keys, struct arena *a)
+{
+	struct misp_cryptokey *copy;
+
+	if (!keys->n)
+		return true;
+	copy = ARENA_ARRAY(a, struct misp_cryptokey, keys->n);
+	if (!copy)
+		return false;
+	for (uint32_t i = 0; i < keys->n; i++) {
+		const struct misp_cryptokey *cut = cut_entity(
+			&r->plan, CUT_CRYPTOKEY, LIST_AT(*keys, struct misp_cryptokey, i), a);
+
+		if (!cut)
+			return false;
+		copy[i] = *cut;
+	}
+	keys->v = copy;
+	return true;
+}
+
 /* A comment that bears the internal marker goes; `*s` is changed only then. */
 static bool hides_comment(const struct released *r, struct str comment)
 {
@@ -120,7 +142,8 @@ static bool cut_head(struct released *r, const struct gate_subject *s, struct ar
 	if (!cut)
 		return false;
 	r->head = *cut;
-	if (!cut_tags(r, &s->event->tags, &r->head.tags, a))
+	if (!cut_tags(r, &s->event->tags, &r->head.tags, a) ||
+	    !cut_keys(r, &r->head.crypto_keys, a))
 		return false;
 	r->head.distribution = pushed_level(&r->st, r->head.distribution);
 	count_for(r, s);

@@ -82,6 +82,7 @@ enum err ingest_head_begin(struct ingest_ctx *c, struct store_wtxn *w, struct ar
 		return fail(f, e, "looking up the event");
 	TRY(head_capture(c, w, a, f));
 	c->event.id = store_new_row_id(w, T_EVENT);
+	cryptokeys_number(&c->event);
 	c->event.user_id = c->facts->user_id;
 	c->event.received = clock_now();
 	return ERR_OK;
@@ -165,6 +166,44 @@ static enum err head_tags(struct ingest_ctx *c, struct store_wtxn *w, struct are
 	return ERR_OK;
 }
 
+/*
+ * Keys of the document: whoever has signed it says which keys there are from now on, somebody who
+ * edits here adds to them, and others cannot change them (sync-protocol.md 4.5.2, 11; 12.2, 16).
+ */
+static enum err head_keys(struct ingest_ctx *c, struct arena *a, const struct entity_list *in,
+			  struct fail *f)
+{
+	const struct entity_list had = c->event.crypto_keys;
+	bool replace = c->event.is_protected && c->facts->has_signature;
+	struct entity_list out = {NULL, 0};
+	if (!in->n || (c->facts->wants_signature && !replace))
+		return ERR_OK;
+	struct misp_cryptokey *v = ARENA_ARRAY(a, struct misp_cryptokey, in->n + had.n);
+	if (!v)
+		return fail(f, ERR_LIMIT, "no memory for keys");
+	out.v = v;
+	if (!replace)
+		for (; out.n < had.n; out.n++)
+			v[out.n] = *LIST_AT(had, struct misp_cryptokey, out.n);
+	LIST_EACH(k, *in, struct misp_cryptokey) {
+		const struct misp_cryptokey *known = cryptokeys_find(&had, k->fingerprint);
+		if (known && !replace)
+			continue;
+		struct misp_cryptokey now = *k;
+		now.id = known ? known->id : 0;
+		now.uuid = known ? known->uuid : UUID_NIL;
+		now.timestamp = known ? known->timestamp : 0;
+		if (known)
+			now.revoked |= known->revoked; /* nobody takes that back */
+		v[out.n++] = now;
+	}
+	if (!cryptokeys_regular(&out, a))
+		return fail(f, ERR_LIMIT, "no memory for keys");
+	c->event.crypto_keys = out;
+	cryptokeys_number(&c->event);
+	return ERR_OK;
+}
+
 enum err ingest_edit_head(struct ingest_ctx *c, struct store_wtxn *w, uint64_t id,
 			  struct arena *a, struct fail *f)
 {
@@ -173,6 +212,8 @@ enum err ingest_edit_head(struct ingest_ctx *c, struct store_wtxn *w, uint64_t i
 	TRY(store_get(store_view(w), T_EVENT, id, a, &c->event));
 	/* what a job reads is lent until its next write */
 	TRY(entity_copy(a, &desc_misp_event, &c->event, &c->event));
+	if (c->event.is_protected)
+		TRY(gate_admit_protected(c->facts, &c->event.crypto_keys, f));
 	if (ENTITY_HAS(h, EVENT_F_timestamp) && h->timestamp <= c->event.timestamp)
 		return fail(f, ERR_STALE,
 			    "Event could not be saved: Event in the request not newer than the local "
@@ -186,6 +227,7 @@ enum err ingest_edit_head(struct ingest_ctx *c, struct store_wtxn *w, uint64_t i
 				    "Event could not be saved: User not authorised to create the "
 				    "associated sharing group.");
 	}
+	TRY(head_keys(c, a, &h->crypto_keys, f));
 	return head_tags(c, w, a, h->tags, f);
 }
 

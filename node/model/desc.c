@@ -20,6 +20,7 @@
 #define DESC_OF_SGORG desc_misp_sgorg
 #define DESC_OF_SGSERVER desc_misp_sgserver
 #define DESC_OF_CLUSTERMETA desc_misp_clustermeta
+#define DESC_OF_CRYPTOKEY desc_misp_cryptokey
 
 #define DESC(sname, wrapper, rows)                                                                 \
 	const struct entity_desc desc_##sname = {wrapper, sizeof(struct sname),                    \
@@ -73,6 +74,9 @@ static const struct field galaxy_rows[] = {GALAXY_FIELDS(ROW, ROW_LIST)};
 #define ENTITY misp_cluster
 static const struct field cluster_rows[] = {CLUSTER_FIELDS(ROW, ROW_LIST)};
 #undef ENTITY
+#define ENTITY misp_cryptokey
+static const struct field cryptokey_rows[] = {CRYPTOKEY_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
 #define ENTITY misp_event
 static const struct field event_rows[] = {EVENT_FIELDS(ROW, ROW_LIST)};
 #undef ENTITY
@@ -117,6 +121,7 @@ DESC(misp_tag, "Tag", tag_rows);
 DESC(misp_clustermeta, "GalaxyElement", clustermeta_rows);
 DESC(misp_galaxy, "Galaxy", galaxy_rows);
 DESC(misp_cluster, "GalaxyCluster", cluster_rows);
+DESC(misp_cryptokey, "CryptographicKey", cryptokey_rows);
 DESC(misp_event, "Event", event_rows);
 DESC(misp_user, "User", user_rows);
 DESC(misp_authkey, "AuthKey", authkey_rows);

@@ -114,6 +114,12 @@ static const struct part reports[] = {
 	{OWN_ONLY, "{" U(30002) T "\"name\":\"r\",\"content\":\"zq030zq\",\"distribution\":\"0\"}"},
 };
 
+static const struct part keys[] = {
+	{ALL, "{\"type\":\"pgp\",\"key_data\":\"-----BEGIN PGP PUBLIC KEY BLOCK-----\\n"
+		"Comment: zq064zq\\n\\nxjMEawOAbhYJKwYBBAHaRw8BAQdA6uN7/FknDIYXe9pluOrRPNUh88RD"
+		"eoACpSeDHdMUDyg=\\n-----END PGP PUBLIC KEY BLOCK-----\"}"},
+};
+
 /* Whole events: the canary, its level and tags. */
 static const struct plain {
 	bool own_only, unpublished;
@@ -136,6 +142,7 @@ static const struct plain {
 	{ALL, false, "zq062zq", "\"3\"", "{\"name\":\"tlp:zzz\"}"},
 	{ALL, false, "zq063zq", "\"3\"",
 	 "{\"name\":\"tlp:clear\"},{\"name\":\"embargo:until=\\\"whenever\\\"\"}"},
+	{ALL, false, "zq065zq", "\"3\",\"protected\":true", "{\"name\":\"tlp:clear\"}"},
 };
 
 /* ---- rows ---- */
@@ -239,6 +246,7 @@ static uint64_t add_first(struct farm *f, bool twin)
 	add_parts(&b, "Attribute", attrs, ARRAY_LEN(attrs), twin);
 	add_parts(&b, "Object", objects, ARRAY_LEN(objects), twin);
 	add_parts(&b, "EventReport", reports, ARRAY_LEN(reports), twin);
+	add_parts(&b, "CryptographicKey", keys, ARRAY_LEN(keys), twin);
 	buf_puts(&b, "}}");
 	return add(f, &b);
 }

@@ -231,6 +231,7 @@ struct whole {
 	struct misp_proposal proposal;
 	struct misp_report report;
 	struct misp_tagref attr_tags[3];
+	struct misp_cryptokey key;
 };
 
 static void whole_init(struct whole *w, const char *policy)
@@ -245,9 +246,12 @@ static void whole_init(struct whole *w, const char *policy)
 	w->x.e.org_id = 2;
 	w->x.e.orgc_id = 3;
 	w->x.e.published = true;
+	w->x.e.is_protected = false;
 	w->x.e.distribution = DIST_ALL;
 	w->x.e.timestamp = NOW - 5;
 	w->x.e.org = w->x.e.orgc = w->x.e.sharing_group = (struct entity_list){NULL, 0};
+	fill(&desc_misp_cryptokey, &w->key);
+	w->x.e.crypto_keys = (struct entity_list){&w->key, 1};
 	fixture_tags(&w->x, tags);
 	fill(&desc_misp_org, &w->x.org);
 	fill(&desc_misp_org, &w->x.orgc);
@@ -324,6 +328,12 @@ static void canaries(enum audience_kind kind, uint8_t profile)
 
 	whole_init(&w, "default");
 	audience(&w, kind, profile);
+	w.x.e.is_protected = true;
+	if ((kind == AUD_PEER || kind == AUD_FEED) && profile != PROFILE_FULL) {
+		ok(!gate_release(&w.x.c, &w.x.s, a, &v) && v.rule == RULE_protected,
+		   "kind %d profile %u: withheld while it is protected", (int)kind, profile);
+		w.x.e.is_protected = false;
+	}
 	r = gate_release(&w.x.c, &w.x.s, a, &v);
 	if (!ok(r != NULL, "kind %d profile %u: released", (int)kind, profile))
 		bail_out("%s", gate_rule_name(v.rule));
@@ -336,6 +346,10 @@ static void canaries(enum audience_kind kind, uint8_t profile)
 		check_cut(CUT_TAGREF, t, profile, ids, local);
 		ok(!strict || str_find(t->name, STR("CANARY")) < 0, "tag %.*s", STR_ARG(t->name));
 	}
+	is_uint(head->e->crypto_keys.n, profile == PROFILE_FULL, "keys go where nothing is cut");
+	LIST_EACH(k, head->e->crypto_keys, struct misp_cryptokey)
+		check_cut(CUT_CRYPTOKEY, k, profile, ids, local);
+	ok(head->e->is_protected == (profile == PROFILE_FULL), "what is cut is not protected");
 	if (head->orgc && head->orgc != &w.x.host)
 		check_cut(CUT_ORG, head->orgc, profile, ids, local);
 	if (profile == PROFILE_INDICATORS)
