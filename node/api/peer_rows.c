@@ -4,7 +4,9 @@
 #include "api/peer_rows.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 
+#include "base/log.h"
 #include "model/pack.h"
 
 #define KEY_LEN 40
@@ -167,15 +169,53 @@ enum err peer_row_save(struct http_req *r, struct misp_peer *p, struct str key, 
 
 /* ---- running ---- */
 
-struct pass_opts peer_run_opts(struct http_req *r, const struct misp_peer *p)
+struct pass_opts peer_run_of(const struct api *api, uint64_t peer_id, uint64_t user_id)
 {
-	const struct api *api = api_of(r);
 	return (struct pass_opts){.in = &api->ingest,
 				  .out = &api->egress,
 				  .key = api->peer_key,
-				  .peer_id = p->id,
-				  .user_id = me(r)->user.id,
+				  .peer_id = peer_id,
+				  .user_id = user_id,
 				  .client = {.proxy = api->conf->proxy},
 				  .node_version = PACKAGE_VERSION,
 				  .max_event_bytes = api->max_event_bytes};
+}
+
+struct pass_opts peer_run_opts(struct http_req *r, const struct misp_peer *p)
+{
+	return peer_run_of(api_of(r), p->id, me(r)->user.id);
+}
+
+/* ---- by the schedule ---- */
+
+struct scheduled {
+	struct pass_opts o;
+	enum err err;
+};
+
+static void scheduled_run(struct long_job *j, void *arg)
+{
+	struct scheduled *x = arg;
+	struct pass_result *res = calloc(1, sizeof(*res));
+	struct fail f = {0};
+	x->o.cancelled = long_job_cancelled(j);
+	x->err = res ? pass_run(&x->o, res, &f) : ERR_NOMEM;
+	if (x->err != ERR_OK && x->err != ERR_CANCELLED)
+		log_warn("sync", "peer=%llu %s err=%s detail=%s", (unsigned long long)x->o.peer_id,
+			 x->o.direction == PASS_PULL ? "pull" : "push", err_name(x->err),
+			 log_val(str_c(f.text)));
+	free(res);
+}
+
+enum err peer_run_scheduled(void *api_, uint64_t peer_id, enum pass_direction d,
+			    const atomic_bool *stop)
+{
+	struct api *api = api_;
+	struct scheduled x = {.o = peer_run_of(api, peer_id, 0)};
+	struct fail f = {0};
+	(void)stop; /* the list of jobs is stopped first, and this is one of them */
+	x.o.direction = d;
+	x.o.technique = d == PASS_PULL ? PASS_FULL : PASS_INCREMENTAL;
+	TRY(long_job_here(&api->jobs, "peer", peer_id, scheduled_run, &x, &f));
+	return x.err;
 }

@@ -26,5 +26,9 @@ MUST_USE enum err peer_row_save(struct http_req *r, struct misp_peer *p, struct 
 /* MISP's error map for what is wrong with a row, or absent. */
 struct str peer_row_fault(struct http_req *r, const struct misp_peer *p, struct str key,
 			  bool key_wanted);
-/* What a run of the peer wants to know of this node; asked for by the caller. */
+/* What a run of the peer wants to know of this node: asked for by a user, or by the caller. */
+struct pass_opts peer_run_of(const struct api *api, uint64_t peer_id, uint64_t user_id);
 struct pass_opts peer_run_opts(struct http_req *r, const struct misp_peer *p);
+/* A peer_run_fn: one run of a peer, unless one is going on (ERR_BUSY). `api` is a struct api. */
+enum err peer_run_scheduled(void *api, uint64_t peer_id, enum pass_direction d,
+			    const atomic_bool *stop);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/peer_rows.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "egress/derived.h"
@@ -20,6 +21,7 @@
 #include "main/telemetry.h"
 #include "sandbox/sandbox.h"
 #include "sync/feed_schedule.h"
+#include "sync/peer_schedule.h"
 
 #define STOP_GRACE_MS 10000
 
@@ -368,6 +370,17 @@ static enum err start_feeds(struct node *n, struct fail *f)
 	return feed_schedule_start(&o, &n->feeds, f);
 }
 
+/* A run asked for by hand and one of the schedule are jobs of the same list: one at a time. */
+static enum err start_peers(struct node *n, struct fail *f)
+{
+	struct peer_schedule_opts o = {.store = n->store,
+				       .run = peer_run_scheduled,
+				       .user = &n->api,
+				       .interval_s = (uint64_t)n->conf->peer_interval / 1000,
+				       .push_delay_ms = (unsigned)n->conf->push_delay};
+	return peer_schedule_start(&o, &n->peers, f);
+}
+
 enum err node_start(struct node *n, struct fail *f)
 {
 	default_base_url(n);
@@ -385,6 +398,7 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(openings_start(&n->api.egress, &n->openings, f));
 	TRY(publisher_start(&n->api.egress, conf_feeds_dir(n->conf), &n->publisher, f));
 	TRY(start_feeds(n, f));
+	TRY(start_peers(n, f));
 	return http_server_start(n->http, f);
 }
 
@@ -417,6 +431,7 @@ void node_stop(struct node *n)
 		http_server_free(MOVE(n->http));
 	offload_free(MOVE(n->workers));
 	feed_schedule_stop(MOVE(n->feeds));
+	peer_schedule_stop(MOVE(n->peers));
 	publisher_stop(MOVE(n->publisher));
 	openings_stop(MOVE(n->openings));
 	derived_free(MOVE(n->derived));

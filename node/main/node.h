@@ -25,6 +25,7 @@ struct node {
 	struct openings *openings;
 	struct publisher *publisher;
 	struct feed_schedule *feeds;
+	struct peer_schedule *peers;
 	struct derived *derived;
 	/* the policy in force; swapped by a reload */
 	pthread_mutex_t policy_lock;

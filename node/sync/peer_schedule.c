@@ -168,10 +168,14 @@ static void start(struct peer_schedule *s, struct known *k, enum pass_direction 
 
 /* ---- publications ---- */
 
-static bool is_publication(const struct change *c)
+/* An event that came published is one as well; changed by its elements it is published no more. */
+static bool is_publication(const struct store_rtxn *t, const struct change *c)
 {
-	return c->kind == CHANGE_TABLE(T_EVENT) &&
-	       (c->op == CHANGE_PUBLISH || c->op == CHANGE_OPEN);
+	struct misp_event e;
+	if (c->kind != CHANGE_TABLE(T_EVENT) || c->op == CHANGE_DELETE)
+		return false;
+	return c->op == CHANGE_OPEN ||
+	       (store_get(t, T_EVENT, c->id, NULL, &e) == ERR_OK && e.published);
 }
 
 /* Read the new part of the change log; a burst of publications is pushed once it is over. */
@@ -181,7 +185,7 @@ static void look_for_publications(struct peer_schedule *s, const struct store_rt
 	int64_t now = clock_boot_ms(), delay = (int64_t)s->o.push_delay_ms;
 	bool news = false;
 	while (s->scanned < store_seq(t) && store_change_next(t, &s->scanned, &c) == ERR_OK)
-		if (is_publication(&c)) {
+		if (is_publication(t, &c)) {
 			s->published = c.seq;
 			news = true;
 		}

@@ -114,6 +114,7 @@ def main():
     p.add_argument("--dir", required=True)
     p.add_argument("--port", type=int, required=True)
     p.add_argument("--key")
+    p.add_argument("--set", action="append")
     args = p.parse_args()
     Handler.store = Store(args.dir)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", args.port), Handler)

@@ -132,8 +132,13 @@ class Client:
         return self.call("GET", path, **kw)
 
 
+# Peers run when a test asks for it, lest a run of the schedule be counted by one.
+BY_HAND = ("peer_interval=0", "push_delay=0")
+
+
 class Node:
-    """A node in a folder of its own. start() and kill() may alternate on the same folder."""
+    """A node in a folder of its own. start() and kill() may alternate on the same folder. Peers run
+    only when asked for, unless `extra` sets peer_interval or push_delay."""
 
     def __init__(self, folder=None, port=None, key=None, extra=(), ready_s=None, env=None):
         self._tmp = None
@@ -144,6 +149,9 @@ class Node:
         self.port = port or free_port()
         self.key = key or secrets.token_hex(20)
         self.extra = list(extra)
+        for setting in BY_HAND:
+            if not any(x.startswith(setting.partition("=")[0] + "=") for x in self.extra):
+                self.extra += ["--set", setting]
         # sanitizer builds are slow to start
         self.ready_s = ready_s or float(os.environ.get("TOCSIN_READY_SECONDS", "60"))
         self.env = env

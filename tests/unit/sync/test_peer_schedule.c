@@ -57,8 +57,7 @@ static void due(void)
 
 static struct {
 	pthread_mutex_t lock;
-	unsigned runs[64][2], now_running, most, same;
-	uint64_t running[16];
+	unsigned runs[64][2], running[64], now_running, most, same;
 	enum err answer;
 	unsigned ms;
 } seen = {.lock = PTHREAD_MUTEX_INITIALIZER, .ms = 20};
@@ -84,8 +83,10 @@ static enum err run(void *user, uint64_t id, enum pass_direction d, const atomic
 	(void)stop;
 	pthread_mutex_lock(&seen.lock);
 	seen.runs[id][d]++;
-	seen.most = MAX(seen.most, ++seen.now_running);
-	seen.same = MAX(seen.same, (unsigned)++seen.running[id]);
+	seen.now_running++;
+	seen.running[id]++;
+	seen.most = MAX(seen.most, seen.now_running);
+	seen.same = MAX(seen.same, seen.running[id]);
 	enum err e = seen.answer;
 	pthread_mutex_unlock(&seen.lock);
 	usleep(seen.ms * 1000);
