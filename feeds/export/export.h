@@ -18,6 +18,7 @@ enum export_scope {
 	EXPORT_ATTRIBUTES = 2, /* single attributes with their event's head */
 	EXPORT_ONE_EVENT = 4, /* events/view: one event without list framing */
 	EXPORT_OBJECTS = 8,
+	EXPORT_CLUSTERS = 16, /* galaxies and their clusters, not of an event */
 };
 
 /* What the caller asked for, and what the node knows; all borrowed. */
@@ -61,6 +62,8 @@ struct exporter {
 	enum err (*element)(struct export_run *r, const struct rel_event *e,
 			    const struct rel_element *el);
 	enum err (*event_end)(struct export_run *r, const struct rel_event *e);
+	enum err (*galaxy)(struct export_run *r, const struct rel_galaxy *g);
+	enum err (*cluster)(struct export_run *r, const struct rel_cluster *c);
 	enum err (*end)(struct export_run *r);
 	void (*free_state)(void *state);
 };

@@ -7,7 +7,7 @@
 #include "base/jsonw.h"
 #include "model/types.h"
 
-static void key_put(struct buf *b, const char *key)
+void jp_key(struct buf *b, const char *key)
 {
 	size_t n = strlen(key);
 	char *p = buf_reserve(b, n + 4);
@@ -23,13 +23,13 @@ static void key_put(struct buf *b, const char *key)
 
 void jp_str(struct buf *b, const char *key, struct str v)
 {
-	key_put(b, key);
+	jp_key(b, key);
 	json_quote(b, v.p ? v : STR(""));
 }
 
 void jp_str_or_null(struct buf *b, const char *key, struct str v)
 {
-	key_put(b, key);
+	jp_key(b, key);
 	if (v.n)
 		json_quote(b, v);
 	else
@@ -38,13 +38,13 @@ void jp_str_or_null(struct buf *b, const char *key, struct str v)
 
 void jp_bool(struct buf *b, const char *key, bool v)
 {
-	key_put(b, key);
+	jp_key(b, key);
 	buf_puts(b, v ? "true" : "false");
 }
 
 void jp_num(struct buf *b, const char *key, uint64_t v)
 {
-	key_put(b, key);
+	jp_key(b, key);
 	buf_putc(b, '"');
 	buf_u64(b, v);
 	buf_putc(b, '"');
@@ -52,7 +52,7 @@ void jp_num(struct buf *b, const char *key, uint64_t v)
 
 void jp_time(struct buf *b, const char *key, int64_t v)
 {
-	key_put(b, key);
+	jp_key(b, key);
 	buf_putc(b, '"');
 	buf_i64(b, v);
 	buf_putc(b, '"');
@@ -67,7 +67,7 @@ static char *digits(char *p, unsigned v, unsigned n)
 
 void jp_micro(struct buf *b, const char *key, int64_t us)
 {
-	key_put(b, key);
+	jp_key(b, key);
 	if (us == MICRO_NONE)
 		LIT(b, "null");
 	else
@@ -104,7 +104,7 @@ void jp_micro_text(struct buf *b, int64_t us)
 void jp_uuid(struct buf *b, const char *key, struct uuid u)
 {
 	char text[UUID_TEXT_LEN + 1];
-	key_put(b, key);
+	jp_key(b, key);
 	buf_putc(b, '"');
 	if (!uuid_is_nil(u))
 		buf_add(b, uuid_format(u, text), UUID_TEXT_LEN);
@@ -123,14 +123,13 @@ void jp_date(struct buf *b, uint32_t d)
 	buf_add(b, text, sizeof(text));
 }
 
-/* Open an object whose members all begin with a comma: the first comma is taken back. */
-static size_t open_obj(struct buf *b)
+size_t jp_open(struct buf *b)
 {
 	buf_putc(b, '{');
 	return b->n;
 }
 
-static void close_obj(struct buf *b, size_t at)
+void jp_close(struct buf *b, size_t at)
 {
 	if (!buf_err(b) && b->n > at && b->p[at] == ',') {
 		memmove(b->p + at, b->p + at + 1, b->n - at - 1);
@@ -145,14 +144,14 @@ void jp_org(struct buf *b, const struct misp_org *o, bool ids, bool with_local)
 		LIT(b, "null");
 		return;
 	}
-	size_t at = open_obj(b);
+	size_t at = jp_open(b);
 	if (ids)
 		jp_num(b, "id", o->id);
 	jp_str(b, "name", o->name);
 	jp_uuid(b, "uuid", o->uuid);
 	if (with_local && ids)
 		jp_bool(b, "local", o->local);
-	close_obj(b, at);
+	jp_close(b, at);
 }
 
 void jp_tags(struct buf *b, const struct misp_tagref *t, uint32_t n, bool ids)
@@ -161,7 +160,7 @@ void jp_tags(struct buf *b, const struct misp_tagref *t, uint32_t n, bool ids)
 	for (uint32_t i = 0; i < n; i++, t++) {
 		if (i)
 			buf_putc(b, ',');
-		size_t at = open_obj(b);
+		size_t at = jp_open(b);
 		if (ids)
 			jp_num(b, "id", t->tag_id);
 		jp_str(b, "name", t->name);
@@ -176,7 +175,7 @@ void jp_tags(struct buf *b, const struct misp_tagref *t, uint32_t n, bool ids)
 		jp_bool(b, "local_only", t->local_only);
 		jp_bool(b, "local", t->local);
 		jp_str_or_null(b, "relationship_type", t->relationship_type);
-		close_obj(b, at);
+		jp_close(b, at);
 	}
 	buf_putc(b, ']');
 }
@@ -189,7 +188,7 @@ static void sg_orgs(struct buf *b, const struct misp_sg *g, bool ids)
 		if (!first)
 			buf_putc(b, ',');
 		first = false;
-		size_t at = open_obj(b);
+		size_t at = jp_open(b);
 		if (ids) {
 			jp_num(b, "id", o->org_id);
 			jp_num(b, "sharing_group_id", g->id);
@@ -199,7 +198,7 @@ static void sg_orgs(struct buf *b, const struct misp_sg *g, bool ids)
 		LIT(b, ",\"Organisation\":");
 		struct misp_org org = {.id = o->org_id, .uuid = o->uuid, .name = o->name};
 		jp_org(b, &org, ids, false);
-		close_obj(b, at);
+		jp_close(b, at);
 	}
 	buf_putc(b, ']');
 }
@@ -211,7 +210,7 @@ static void sg_servers(struct buf *b, const struct misp_sg *g, bool ids)
 	LIST_EACH(s, g->servers, struct misp_sgserver) {
 		if (n++)
 			buf_putc(b, ',');
-		size_t at = open_obj(b);
+		size_t at = jp_open(b);
 		if (ids) {
 			jp_num(b, "id", n);
 			jp_num(b, "sharing_group_id", g->id);
@@ -219,20 +218,20 @@ static void sg_servers(struct buf *b, const struct misp_sg *g, bool ids)
 		}
 		jp_bool(b, "all_orgs", s->all_orgs);
 		LIT(b, ",\"Server\":");
-		size_t inner = open_obj(b);
+		size_t inner = jp_open(b);
 		if (ids)
 			jp_num(b, "id", s->server_id);
 		jp_str(b, "url", s->url);
 		jp_str(b, "name", s->name);
-		close_obj(b, inner);
-		close_obj(b, at);
+		jp_close(b, inner);
+		jp_close(b, at);
 	}
 	buf_putc(b, ']');
 }
 
 void jp_sharing_group(struct buf *b, const struct misp_sg *g, bool ids)
 {
-	size_t at = open_obj(b);
+	size_t at = jp_open(b);
 	if (ids)
 		jp_num(b, "id", g->id);
 	jp_str(b, "name", g->name);
@@ -255,163 +254,7 @@ void jp_sharing_group(struct buf *b, const struct misp_sg *g, bool ids)
 	}
 	sg_orgs(b, g, ids);
 	sg_servers(b, g, ids);
-	close_obj(b, at);
-}
-
-/* ---- galaxies ---- */
-
-static void org_full(struct buf *b, const char *key, const struct misp_org *o)
-{
-	static const struct misp_org nobody = {0};
-	key_put(b, key);
-	if (!o)
-		o = &nobody;
-	size_t at = open_obj(b);
-	jp_num(b, "id", o->id);
-	jp_str(b, "name", o->id ? o->name : STR("MISP"));
-	jp_str(b, "date_created", o->date_created);
-	jp_str(b, "date_modified", o->date_modified);
-	jp_str(b, "description", o->id ? o->description : STR("Automatically generated MISP organisation"));
-	jp_str(b, "type", o->type);
-	jp_str(b, "nationality", o->id ? o->nationality : STR("Not specified"));
-	jp_str(b, "sector", o->sector);
-	jp_num(b, "created_by", o->created_by);
-	jp_uuid(b, "uuid", o->uuid);
-	jp_str(b, "contacts", o->contacts);
-	jp_bool(b, "local", o->id ? o->local : true);
-	jp_str(b, "restricted_to_domain", o->restricted_to_domain);
-	jp_str_or_null(b, "landingpage", o->landingpage);
-	close_obj(b, at);
-}
-
-/* Elements of a cluster, equal keys joined: {"key":["a","b"]}; [] when there are none. */
-static void cluster_meta(struct buf *b, const struct misp_cluster *c)
-{
-	const struct misp_clustermeta *m = c->elements.v;
-	LIT(b, ",\"meta\":");
-	if (!c->elements.n) {
-		LIT(b, "[]");
-		return;
-	}
-	buf_putc(b, '{');
-	for (uint32_t i = 0, shown = 0; i < c->elements.n; i++) {
-		uint32_t k = 0;
-		while (k < i && !str_eq(m[k].key, m[i].key))
-			k++;
-		if (k < i)
-			continue;
-		if (shown++)
-			buf_putc(b, ',');
-		json_quote(b, m[i].key);
-		LIT(b, ":[");
-		for (uint32_t j = i, n = 0; j < c->elements.n; j++) {
-			if (!str_eq(m[j].key, m[i].key))
-				continue;
-			if (n++)
-				buf_putc(b, ',');
-			json_quote(b, m[j].value);
-		}
-		buf_putc(b, ']');
-	}
-	buf_putc(b, '}');
-}
-
-static void cluster(struct buf *b, const struct rel_cluster *r, bool of_event, bool ids)
-{
-	const struct misp_cluster *c = r->cluster;
-	size_t at = open_obj(b);
-	if (ids)
-		jp_num(b, "id", c->id);
-	jp_uuid(b, "uuid", c->uuid);
-	jp_uuid(b, "collection_uuid", c->collection_uuid);
-	jp_str(b, "type", c->type);
-	jp_str(b, "value", c->value);
-	jp_str(b, "tag_name", c->tag_name);
-	jp_str(b, "description", c->description);
-	if (ids)
-		jp_num(b, "galaxy_id", c->galaxy_id);
-	jp_str(b, "source", c->source);
-	key_put(b, "authors");
-	buf_str_add(b, c->authors.n ? c->authors : STR("[]"));
-	jp_str(b, "version", c->version);
-	jp_num(b, "distribution", c->distribution);
-	if (!c->sharing_group_id)
-		LIT(b, ",\"sharing_group_id\":null");
-	else if (ids)
-		jp_num(b, "sharing_group_id", c->sharing_group_id);
-	if (ids) {
-		jp_num(b, "org_id", c->org_id);
-		jp_num(b, "orgc_id", c->orgc_id);
-	}
-	jp_bool(b, "default", c->default_);
-	jp_bool(b, "locked", c->locked);
-	jp_str(b, "extends_uuid", c->extends_uuid);
-	jp_str(b, "extends_version", c->extends_version.n ? c->extends_version : STR("0"));
-	jp_bool(b, "published", c->published);
-	jp_bool(b, "deleted", c->deleted);
-	LIT(b, ",\"GalaxyClusterRelation\":[]");
-	if (ids) {
-		org_full(b, "Org", r->org);
-		org_full(b, "Orgc", r->orgc);
-	}
-	cluster_meta(b, c);
-	if (ids) {
-		jp_num(b, "tag_id", r->tag_id);
-		jp_num(b, of_event ? "event_tag_id" : "attribute_tag_id", r->tag_id);
-	}
-	jp_bool(b, "local", r->local);
-	key_put(b, "relationship_type");
-	if (r->relationship_type.n)
-		json_quote(b, r->relationship_type);
-	else
-		LIT(b, "false");
-	close_obj(b, at);
-}
-
-static void galaxy_head(struct buf *b, const struct misp_galaxy *g, bool ids)
-{
-	if (ids)
-		jp_num(b, "id", g->id);
-	jp_uuid(b, "uuid", g->uuid);
-	jp_str(b, "name", g->name);
-	jp_str(b, "type", g->type);
-	jp_str(b, "description", g->description);
-	jp_str(b, "version", g->version);
-	jp_str(b, "icon", g->icon);
-	jp_str(b, "namespace", g->namespace_);
-	jp_bool(b, "enabled", g->enabled);
-	jp_bool(b, "local_only", g->local_only);
-	if (g->kill_chain_order.n) {
-		key_put(b, "kill_chain_order");
-		buf_str_add(b, g->kill_chain_order);
-	}
-}
-
-void jp_galaxies(struct buf *b, const struct rel_cluster *c, uint32_t n, bool of_event, bool ids)
-{
-	buf_putc(b, '[');
-	for (uint32_t i = 0, shown = 0; i < n; i++) {
-		uint32_t k = 0;
-		while (k < i && c[k].galaxy->id != c[i].galaxy->id)
-			k++;
-		if (k < i)
-			continue;
-		if (shown++)
-			buf_putc(b, ',');
-		size_t at = open_obj(b);
-		galaxy_head(b, c[i].galaxy, ids);
-		LIT(b, ",\"GalaxyCluster\":[");
-		for (uint32_t j = i, m = 0; j < n; j++) {
-			if (c[j].galaxy->id != c[i].galaxy->id)
-				continue;
-			if (m++)
-				buf_putc(b, ',');
-			cluster(b, &c[j], of_event, ids);
-		}
-		buf_putc(b, ']');
-		close_obj(b, at);
-	}
-	buf_putc(b, ']');
+	jp_close(b, at);
 }
 
 /* ---- the small ones ---- */
@@ -419,7 +262,7 @@ void jp_galaxies(struct buf *b, const struct rel_cluster *c, uint32_t n, bool of
 void jp_sighting(struct buf *b, const struct misp_sighting *s, const struct misp_org *org,
 		 struct uuid attr_uuid, bool ids)
 {
-	size_t at = open_obj(b);
+	size_t at = jp_open(b);
 	if (ids) {
 		jp_num(b, "id", s->id);
 		jp_num(b, "attribute_id", s->attribute_id);
@@ -435,7 +278,7 @@ void jp_sighting(struct buf *b, const struct misp_sighting *s, const struct misp
 		LIT(b, ",\"Organisation\":");
 		jp_org(b, org, ids, false);
 	}
-	close_obj(b, at);
+	jp_close(b, at);
 }
 
 static void typed(struct buf *b, uint16_t type, uint8_t category)
@@ -447,7 +290,7 @@ static void typed(struct buf *b, uint16_t type, uint8_t category)
 void jp_proposal(struct buf *b, const struct misp_proposal *p, const struct misp_org *org,
 		 const struct rel_event *e)
 {
-	size_t at = open_obj(b);
+	size_t at = jp_open(b);
 	if (e->ids)
 		jp_num(b, "id", p->id);
 	typed(b, p->type, p->category);
@@ -470,13 +313,13 @@ void jp_proposal(struct buf *b, const struct misp_proposal *p, const struct misp
 		LIT(b, ",\"Org\":");
 		jp_org(b, org, e->ids, true);
 	}
-	close_obj(b, at);
+	jp_close(b, at);
 }
 
 void jp_report(struct buf *b, const struct misp_report *r, const struct rel_event *e,
 	       const struct misp_sg *g)
 {
-	size_t at = open_obj(b);
+	size_t at = jp_open(b);
 	if (e->ids)
 		jp_num(b, "id", r->id);
 	jp_uuid(b, "uuid", r->uuid);
@@ -492,7 +335,7 @@ void jp_report(struct buf *b, const struct misp_report *r, const struct rel_even
 		LIT(b, ",\"SharingGroup\":");
 		jp_sharing_group(b, g, e->ids);
 	}
-	close_obj(b, at);
+	jp_close(b, at);
 }
 
 void jp_cryptokeys(struct buf *b, const struct entity_list *keys, const struct rel_event *e)
@@ -521,7 +364,7 @@ void jp_cryptokeys(struct buf *b, const struct entity_list *keys, const struct r
 void jp_ref(struct buf *b, const struct misp_ref *r, const struct rel_ref *t,
 	    const struct misp_object *of, const struct rel_event *e)
 {
-	size_t at = open_obj(b);
+	size_t at = jp_open(b);
 	if (e->ids)
 		jp_num(b, "id", r->id);
 	jp_uuid(b, "uuid", r->uuid);
@@ -540,7 +383,7 @@ void jp_ref(struct buf *b, const struct misp_ref *r, const struct rel_ref *t,
 	jp_uuid(b, "source_uuid", of->uuid);
 	if (t && t->known) {
 		buf_puts(b, t->is_object ? ",\"Object\":" : ",\"Attribute\":");
-		size_t inner = open_obj(b);
+		size_t inner = jp_open(b);
 		jp_num(b, "distribution", t->distribution);
 		if (e->ids)
 			jp_num(b, "sharing_group_id", t->sharing_group_id);
@@ -553,7 +396,7 @@ void jp_ref(struct buf *b, const struct misp_ref *r, const struct rel_ref *t,
 			typed(b, t->type, t->category);
 			jp_bool(b, "to_ids", t->to_ids);
 		}
-		close_obj(b, inner);
+		jp_close(b, inner);
 	}
-	close_obj(b, at);
+	jp_close(b, at);
 }

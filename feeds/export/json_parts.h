@@ -10,6 +10,7 @@
 #include "gate/released.h"
 
 /* Members with a leading comma: ,"key":"value" and so on. */
+void jp_key(struct buf *b, const char *key);
 void jp_str(struct buf *b, const char *key, struct str v); /* absent: "" */
 void jp_str_or_null(struct buf *b, const char *key, struct str v); /* empty: null */
 void jp_bool(struct buf *b, const char *key, bool v);
@@ -21,6 +22,10 @@ void jp_uuid(struct buf *b, const char *key, struct uuid u); /* nil: "" */
 /* "YYYY-MM-DD" in quotes, without key. */
 void jp_date(struct buf *b, uint32_t yyyymmdd);
 
+/* An object whose members all begin with a comma: the first comma is taken back by jp_close(). */
+size_t jp_open(struct buf *b);
+void jp_close(struct buf *b, size_t at);
+
 /* {"id":..,"name":..,"uuid":..[,"local":..]}; null when `o` is NULL. */
 void jp_org(struct buf *b, const struct misp_org *o, bool ids, bool with_local);
 /* Tags of an event or attribute in event scope. */
@@ -31,6 +36,14 @@ void jp_sharing_group(struct buf *b, const struct misp_sg *g, bool ids);
 void jp_galaxies(struct buf *b, const struct rel_cluster *c, uint32_t n, bool of_event, bool ids);
 /* The keys of a protected event, as a list. */
 void jp_cryptokeys(struct buf *b, const struct entity_list *keys, const struct rel_event *e);
+/* The members of a galaxy, without braces. */
+void jp_galaxy(struct buf *b, const struct misp_galaxy *g, bool ids);
+/* The members of a cluster's own row; numbers only when `ids`. */
+void jp_cluster(struct buf *b, const struct misp_cluster *c, bool ids);
+/* ,"GalaxyElement":[..] and ,"GalaxyClusterRelation":[..] and ,"Org":{..},"Orgc":{..} */
+void jp_cluster_elements(struct buf *b, const struct misp_cluster *c, bool ids);
+void jp_cluster_relations(struct buf *b, const struct rel_cluster *c, bool ids);
+void jp_cluster_orgs(struct buf *b, const struct rel_cluster *c);
 /* One sighting, one proposal, one report, one reference. */
 void jp_sighting(struct buf *b, const struct misp_sighting *s, const struct misp_org *org,
 		 struct uuid attr_uuid, bool ids);

@@ -262,6 +262,7 @@ struct admit_facts rest_facts(struct http_req *r)
 		.perm_publish = u->perms & perm_publish,
 		.perm_tagger = u->perms & perm_tagger,
 		.perm_tag_editor = u->perms & perm_tag_editor,
+		.perm_galaxy_editor = u->perms & perm_galaxy_editor,
 		.push = (u->perms & perm_sync) && !(u->perms & perm_site_admin),
 		.wants_signature = (u->perms & perm_sync) && !(u->perms & perm_site_admin),
 		.default_event_distribution = api->ingest.default_event_distribution,

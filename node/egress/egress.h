@@ -90,3 +90,45 @@ struct egress_query {
 MUST_USE enum err egress_search(struct view **v, const struct egress_query *q,
 				const volatile bool *cancelled, struct search_result *found,
 				struct sealed **out, struct fail *f);
+
+/* ---- galaxies and their clusters ---------------------------------------------------------- */
+
+/* A member of the cluster (of model/fields.inc) is one of `v`, compared as text; not with `none`. */
+struct cluster_term {
+	const struct field *field;
+	const struct str *v;
+	uint32_t n;
+	bool none;
+};
+/* What a list of clusters is asked by; what is not given does not filter. */
+struct cluster_query {
+	struct cluster_term terms[24];
+	unsigned n_terms;
+	struct str event; /* id or UUID: those whose tags it carries, as the audience sees it */
+	struct str element_key; /* has an element of this key ... */
+	struct str element_value; /* ... or this value, or both in one */
+	struct str text; /* stands in value, description, tag name or an element */
+	bool deleted_too; /* soft-deleted ones as well, for those who may */
+	uint64_t limit, page; /* limit 0: all; pages from 1 */
+};
+/* Ids of the clusters that the audience may see, ascending; `total` of all pages. */
+MUST_USE enum err egress_clusters_find(struct view *v, const struct cluster_query *q,
+				       struct arena *a, uint64_t **ids, uint64_t *n,
+				       uint64_t *total, struct fail *f);
+/* One by id or UUID, when the audience may see it; the stored row, for permission checks only. */
+MUST_USE enum err view_cluster(struct view *v, struct str id_or_uuid, struct arena *a,
+			       struct misp_cluster *out, struct fail *f);
+/* Likewise a galaxy. */
+MUST_USE enum err view_galaxy(struct view *v, struct str id_or_uuid, struct arena *a,
+			      struct misp_galaxy *out, struct fail *f);
+
+/* Exactly these galaxies, then these clusters, through the gate. Ids are copied, what `opts` points
+   to must live as long as the answer. The view is consumed. */
+struct egress_clusters {
+	const struct exporter *exporter;
+	struct export_opts opts;
+	const uint64_t *galaxies, *clusters;
+	uint64_t n_galaxies, n_clusters;
+};
+MUST_USE enum err egress_clusters(struct view **v, const struct egress_clusters *q,
+				  struct sealed **out, struct fail *f);

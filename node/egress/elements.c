@@ -151,26 +151,21 @@ enum err run_clusters(struct run *r, struct arena *a, const struct entity_list *
 		if (!t->is_galaxy ||
 		    store_find(r->view->txn, IX_CLUSTER_TAG, lower(a, t->name), &id) != ERR_OK)
 			continue;
-		struct misp_cluster *c = ARENA_NEW(a, struct misp_cluster), row;
-		struct misp_galaxy *g = ARENA_NEW(a, struct misp_galaxy), grow;
+		struct rel_cluster all;
 		if (!v)
 			v = ARENA_ARRAY(a, struct rel_cluster, tags->n);
-		if (!c || !g || !v)
+		if (!v)
 			return ERR_LIMIT;
-		TRY(store_get(r->view->txn, T_CLUSTER, id, a, &row));
-		TRY(entity_copy(a, &desc_misp_cluster, &row, c));
-		if (c->deleted || store_get(r->view->txn, T_GALAXY, c->galaxy_id, a, &grow) != ERR_OK)
+		enum err e = view_rel_cluster(r->view, id, a, &all);
+		if (e == ERR_NOENT || (e == ERR_OK && all.cluster->deleted))
 			continue;
-		if (!gate_judge_cluster(&r->view->gate, c))
-			continue;
-		TRY(entity_copy(a, &desc_misp_galaxy, &grow, g));
-		v[(*n)++] = (struct rel_cluster){.cluster = c,
-						 .galaxy = g,
-						 .org = view_org(r->view, c->org_id),
-						 .orgc = view_org(r->view, c->orgc_id),
-						 .tag_id = t->tag_id,
-						 .local = t->local,
-						 .relationship_type = t->relationship_type};
+		TRY(e);
+		all.tag_id = t->tag_id;
+		all.local = t->local;
+		all.relationship_type = t->relationship_type;
+		const struct rel_cluster *cut = gate_release_cluster(&r->view->gate, &all, a);
+		if (cut)
+			v[(*n)++] = *cut;
 	}
 	*out = v;
 	return ERR_OK;

@@ -64,3 +64,7 @@ MUST_USE enum err view_subject(struct view *v, uint64_t id, struct arena *a, str
 /* The same for a head that is at hand. */
 MUST_USE enum err view_subject_of(struct view *v, const struct misp_event *e, struct arena *a,
 				  struct subject *out);
+
+/* clusters.c: a cluster with what its numbers stand for, copied into `a`; uncut, for the gate. */
+MUST_USE enum err view_rel_cluster(struct view *v, uint64_t id, struct arena *a,
+				   struct rel_cluster *out);

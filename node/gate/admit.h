@@ -12,6 +12,7 @@ struct admit_facts {
 	uint64_t org_id, user_id;
 	struct uuid org;
 	bool perm_sync, site_admin, perm_publish, perm_tagger, perm_tag_editor, perm_analyst;
+	bool perm_galaxy_editor;
 	bool pull; /* fetched by us: distribution is lowered as MISP does on pull */
 	bool push; /* sent to us by a sync user */
 	bool internal_link;

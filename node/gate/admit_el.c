@@ -337,6 +337,25 @@ static enum err admit_sighting(const struct admit_facts *facts, struct element *
 	return ERR_OK;
 }
 
+/* In an event a cluster explains a tag: what is not fit to be kept is passed over. */
+static enum err admit_named_cluster(const struct admitted *adm, const struct admit_facts *facts,
+				    struct element *e, struct fail *f)
+{
+	struct fail why = {0};
+
+	if (raw_root(admitted_raw(adm)) == RAW_CLUSTERS)
+		return admit_cluster(facts, e, f);
+	e->cluster.id = e->cluster.galaxy_id = e->galaxy.id = 0;
+	e->cluster.org_id = e->cluster.orgc_id = 0;
+	if (e->cluster.default_) {
+		e->cluster.org = e->cluster.orgc = (struct entity_list){NULL, 0};
+		return ERR_OK;
+	}
+	if (admit_cluster(facts, e, &why) != ERR_OK)
+		e->cluster.uuid = UUID_NIL;
+	return ERR_OK;
+}
+
 enum err gate_admit_element(const struct admitted *adm, const struct admit_facts *facts,
 			    struct arena *a, struct element *e, struct fail *f)
 {
@@ -357,9 +376,8 @@ enum err gate_admit_element(const struct admitted *adm, const struct admit_facts
 		return admit_sighting(facts, e, f);
 	case EL_ANALYST:
 		return admit_analyst(adm, facts, a, &e->analyst, f);
-	case EL_CLUSTER: /* named by a document; captured only when it is not known */
-		e->cluster.id = e->cluster.galaxy_id = e->galaxy.id = 0;
-		return ERR_OK;
+	case EL_CLUSTER:
+		return admit_named_cluster(adm, facts, e, f);
 	case EL_COUNT:
 	default:
 		return fail(f, ERR_INVAL, "\"Unknown kind of element.\"");

@@ -30,3 +30,7 @@ bool from_elsewhere(const struct admit_facts *facts);
 MUST_USE enum err admit_analyst(const struct admitted *adm, const struct admit_facts *facts,
 				struct arena *a, struct misp_analyst *n, struct fail *f);
 void cut_incoming_tags(const struct admit_facts *facts, struct entity_list *tags);
+
+/* admit_cluster.c: a galaxy cluster that somebody made. ERR_INVAL with a plain text. */
+MUST_USE enum err admit_cluster(const struct admit_facts *facts, struct element *e,
+				struct fail *f);

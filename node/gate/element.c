@@ -216,23 +216,3 @@ bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
 	st = stance_of(c, s);
 	return judge_object(&st, object) == RULE_NONE;
 }
-
-/* Clusters of the public libraries go with their tag; custom ones have a level and an owner of
-   their own, and are no technical feature that a stricter profile would share. */
-bool gate_judge_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster)
-{
-	struct misp_event owned = {.org_id = cluster->org_id};
-	struct gate_subject s = {.event = &owned};
-	struct stance st;
-
-	if (!c->policy || !c->audience || !c->facts || cluster->deleted)
-		return false;
-	if (c->audience->kind == AUD_NOBODY)
-		return false;
-	if (cluster->default_)
-		return true;
-	st = stance_of(c, &s);
-	if (!st.misp && st.aud->profile != PROFILE_FULL && st.aud->profile != PROFILE_PARTNER)
-		return false;
-	return level_reaches(&st, cluster->distribution, cluster->sharing_group_id, true);
-}

@@ -61,8 +61,22 @@ bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
    For filters: nobody may find out by a search what the answer leaves out. */
 bool gate_shows_tag(const struct gate_ctx *c, const struct gate_subject *s,
 		    const struct misp_tagref *t);
-/* May the description of a galaxy cluster be shown beside a tag that leaves? */
-bool gate_judge_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster);
+/* May a galaxy cluster leave, alone or beside a tag that leaves? `orgc` made it (NULL: unknown). */
+bool gate_judge_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster,
+			const struct misp_org *orgc);
+
+/* May a soft-deleted one be shown at all (administrators, the owner), and then this one? */
+bool gate_judge_deleted_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster,
+				const struct misp_org *orgc);
+/*
+ * A galaxy cluster cut, or NULL when it does not leave; relations are judged one by one. The answer
+ * and its parts live in `a` or point to `in`.
+ */
+const struct rel_cluster *gate_release_cluster(const struct gate_ctx *c,
+					       const struct rel_cluster *in, struct arena *a);
+/* May this audience know the galaxy? Cut in `out` (in `a`). */
+bool gate_release_galaxy(const struct gate_ctx *c, const struct misp_galaxy *g, struct arena *a,
+			 struct rel_galaxy *out);
 
 /*
  * The cut element, or NULL when it does not leave. What needs no cut is not copied: the answer

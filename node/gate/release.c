@@ -9,7 +9,7 @@
 /* ---- parts that several elements have ---------------------------------------------------- */
 
 /* Level that a push carries: 2 becomes 1 (sync-protocol.md 4.4). */
-static uint8_t pushed_level(const struct stance *st, uint8_t distribution)
+uint8_t release_level(const struct stance *st, uint8_t distribution)
 {
 	return st->aud->push && !st->aud->internal && distribution == DIST_CONNECTED ?
 		       (uint8_t)DIST_COMMUNITY :
@@ -30,8 +30,8 @@ static bool tag_ok(const struct released *r, const struct misp_tagref *t)
 }
 
 /* The tags that leave, cut; `*out` is `in` when all leave as they are. False: memory. */
-static bool cut_tags(struct released *r, const struct entity_list *in, struct entity_list *out,
-		     struct arena *a)
+bool release_tags(struct released *r, const struct entity_list *in, struct entity_list *out,
+		  struct arena *a)
 {
 	struct misp_tagref *copy = NULL;
 	const struct misp_tagref *v = in->v;
@@ -92,7 +92,7 @@ static bool hides_comment(const struct released *r, struct str comment)
 
 /* ---- heads --------------------------------------------------------------------------------- */
 
-static void plan_for(struct released *r)
+void release_plan(struct released *r)
 {
 	const struct audience *aud = r->st.aud;
 	uint8_t profile = r->st.misp ? (uint8_t)PROFILE_FULL : aud->profile;
@@ -127,8 +127,8 @@ static void creator_for(struct released *r, const struct gate_subject *s)
 }
 
 /* False: memory. A part that was there and could not be cut must not be missed silently. */
-static bool cut_optional(const struct released *r, enum cut_entity e, const void *in,
-			 const void **out, struct arena *a)
+bool release_optional(const struct released *r, enum cut_entity e, const void *in,
+		      const void **out, struct arena *a)
 {
 	*out = in ? cut_entity(&r->plan, e, in, a) : NULL;
 	return !in || *out;
@@ -142,22 +142,22 @@ static bool cut_head(struct released *r, const struct gate_subject *s, struct ar
 	if (!cut)
 		return false;
 	r->head = *cut;
-	if (!cut_tags(r, &s->event->tags, &r->head.tags, a) ||
+	if (!release_tags(r, &s->event->tags, &r->head.tags, a) ||
 	    !cut_keys(r, &r->head.crypto_keys, a))
 		return false;
-	r->head.distribution = pushed_level(&r->st, r->head.distribution);
+	r->head.distribution = release_level(&r->st, r->head.distribution);
 	count_for(r, s);
 	creator_for(r, s);
 	r->out.org = s->org;
 	r->out.orgc = s->orgc;
 	if (r->rewrites && !rewrite_head(r, a))
 		return false;
-	if (!cut_optional(r, CUT_ORG, r->out.org, &org, a) ||
-	    !cut_optional(r, CUT_ORG, r->out.orgc, &orgc, a))
+	if (!release_optional(r, CUT_ORG, r->out.org, &org, a) ||
+	    !release_optional(r, CUT_ORG, r->out.orgc, &orgc, a))
 		return false;
 	sg = NULL;
 	if (r->head.distribution == DIST_GROUP &&
-	    !cut_optional(r, CUT_SG, s->sharing_group, &sg, a))
+	    !release_optional(r, CUT_SG, s->sharing_group, &sg, a))
 		return false;
 	r->out.org = org;
 	r->out.orgc = orgc;
@@ -179,7 +179,7 @@ struct released *gate_release(const struct gate_ctx *c, const struct gate_subjec
 		r->ctx = *c;
 		r->subject = *s;
 		r->st = stance_of(&r->ctx, &r->subject);
-		plan_for(r);
+		release_plan(r);
 	}
 	if (!r || !cut_head(r, &r->subject, a)) {
 		*v = (struct verdict){GATE_DENY, RULE_NONE, 0};
@@ -219,7 +219,7 @@ static bool cut_proposer(const struct released *r, const struct rel_element *el,
 			 const void **org, struct arena *a)
 {
 	return r->rewrites || !el->proposal_orgs ||
-	       cut_optional(r, CUT_ORG, el->proposal_orgs[i], org, a);
+	       release_optional(r, CUT_ORG, el->proposal_orgs[i], org, a);
 }
 
 /* Proposals of an attribute. */
@@ -284,7 +284,7 @@ static bool cut_sightings(struct released *r, struct rel_element *el, struct are
 		if (!sees_sighting(&r->st, &el->sightings[i]))
 			continue;
 		if (!r->rewrites && el->sighting_orgs &&
-		    !cut_optional(r, CUT_ORG, el->sighting_orgs[i], &org, a))
+		    !release_optional(r, CUT_ORG, el->sighting_orgs[i], &org, a))
 			return false;
 		if (!cut_sighting(r, &el->sightings[i], &out[n], a))
 			return false;
@@ -299,7 +299,7 @@ static bool cut_sightings(struct released *r, struct rel_element *el, struct are
 /* What MISP prints beside a reference says as much as the reference. */
 static void cut_target(const struct released *r, struct rel_ref *t)
 {
-	t->distribution = pushed_level(&r->st, t->distribution);
+	t->distribution = release_level(&r->st, t->distribution);
 	if (!r->out.ids)
 		t->sharing_group_id = 0;
 	if (r->rewrites)
@@ -349,7 +349,7 @@ static bool cut_element_group(struct released *r, struct rel_element *el, uint8_
 {
 	const void *sg = NULL;
 
-	if (distribution == DIST_GROUP && !cut_optional(r, CUT_SG, el->sharing_group, &sg, a))
+	if (distribution == DIST_GROUP && !release_optional(r, CUT_SG, el->sharing_group, &sg, a))
 		return false;
 	el->sharing_group = sg;
 	return true;
@@ -363,7 +363,7 @@ static bool cut_object(struct released *r, const struct misp_object *in, struct 
 	if (!cut)
 		return false;
 	r->object = *cut;
-	r->object.distribution = pushed_level(&r->st, cut->distribution);
+	r->object.distribution = release_level(&r->st, cut->distribution);
 	if (hides_comment(r, cut->comment))
 		r->object.comment = STR_NONE;
 	if (r->rewrites)
@@ -378,9 +378,9 @@ static bool cut_attr(struct released *r, struct rel_element *el, struct arena *a
 	struct entity_list tags;
 	uint8_t level;
 
-	if (!cut || !cut_tags(r, &in->tags, &tags, a))
+	if (!cut || !release_tags(r, &in->tags, &tags, a))
 		return false;
-	level = pushed_level(&r->st, in->distribution);
+	level = release_level(&r->st, in->distribution);
 	if (r->rewrites || tags.v != in->tags.v || tags.n != in->tags.n ||
 	    level != in->distribution || hides_comment(r, cut->comment)) {
 		struct misp_attr *w = cut_writable(CUT_ATTR, cut, in, a);
@@ -411,7 +411,7 @@ static bool cut_event_tags(struct released *r, struct rel_element *el, struct ar
 {
 	struct entity_list in = {(void *)(uintptr_t)el->event_tags, el->n_event_tags}, out;
 
-	if (!cut_tags(r, &in, &out, a))
+	if (!release_tags(r, &in, &out, a))
 		return false;
 	el->event_tags = out.v;
 	el->n_event_tags = out.n;
@@ -457,7 +457,7 @@ static bool release_object(struct released *r, struct rel_element *el, struct ar
 static bool release_report(struct released *r, struct rel_element *el, struct arena *a)
 {
 	const struct misp_report *in = el->report, *cut;
-	uint8_t level = pushed_level(&r->st, in->distribution);
+	uint8_t level = release_level(&r->st, in->distribution);
 
 	r->withheld = judge_report(&r->st, in);
 	if (r->withheld != RULE_NONE || !cut_element_group(r, el, in->distribution, a))

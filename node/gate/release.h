@@ -21,6 +21,14 @@ struct released {
 	enum gate_rule withheld;
 };
 
+/* release.c: parts that heads, elements and clusters share. False: memory. */
+void release_plan(struct released *r); /* which fields go, by r->st */
+uint8_t release_level(const struct stance *st, uint8_t distribution);
+bool release_tags(struct released *r, const struct entity_list *in, struct entity_list *out,
+		  struct arena *a);
+bool release_optional(const struct released *r, enum cut_entity e, const void *in,
+		      const void **out, struct arena *a);
+
 /* rewrite.c: the fields that a profile rewrites (X in profiles.inc). False: memory. */
 struct uuid rewrite_space(const struct gate_facts *f, uint8_t profile);
 bool rewrite_head(struct released *r, struct arena *a);

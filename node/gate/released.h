@@ -29,14 +29,33 @@ struct rel_event {
 	uint32_t n_related;
 };
 
-/* A cluster that a tag stands for, with its galaxy. */
+/* A cluster on its own, or one that a tag stands for, with its galaxy. */
 struct rel_cluster {
 	const struct misp_cluster *cluster;
 	const struct misp_galaxy *galaxy;
 	const struct misp_org *org, *orgc; /* of custom clusters, or NULL */
+	const struct misp_sg *sharing_group; /* with distribution 4, or NULL */
+	const struct rel_relation *relations;
+	uint32_t n_relations;
+	bool ids; /* may local numeric ids be shown? */
+	/* as the tag of an event or attribute */
 	uint64_t tag_id;
 	bool local;
 	struct str relationship_type;
+};
+
+/* What a cluster says of another one. */
+struct rel_relation {
+	const struct misp_clusterrel *rel; /* tags resolved */
+	const struct misp_sg *sharing_group; /* with distribution 4, or NULL */
+	uint64_t target_id; /* 0: not known here */
+	bool hidden; /* the target is here, and not for this audience */
+};
+
+/* A galaxy, without clusters. */
+struct rel_galaxy {
+	const struct misp_galaxy *galaxy;
+	bool ids;
 };
 
 struct rel_element {

@@ -369,35 +369,40 @@ enum err ingest_capture_sg_of(struct ingest_ctx *c, struct store_wtxn *w,
 
 /* ---- galaxies ---- */
 
+/* May the sender tell us what tags stand for? */
+static bool names_galaxies(const struct admit_facts *facts)
+{
+	return facts->perm_galaxy_editor || facts->site_admin || facts->pull ||
+	       facts->kind == AUD_FEED;
+}
+
+/* A cluster of the public libraries: taken when it is not known. */
+static enum err library_cluster(struct ingest_ctx *c, struct store_wtxn *w,
+				struct misp_cluster *cl, struct misp_galaxy *g, struct fail *f)
+{
+	uint64_t id;
+	TRY(ingest_galaxy_capture(w, c->facts, g, &cl->galaxy_id, f));
+	if (!cl->galaxy_id)
+		return ERR_OK;
+	enum err e = store_find(store_view(w), IX_CLUSTER_UUID, uuid_key(&cl->uuid), &id);
+	if (e != ERR_NOENT)
+		return e;
+	cl->relations = (struct entity_list){0};
+	cl->id = store_new_row_id(w, T_CLUSTER);
+	TRY(store_put(w, T_CLUSTER, cl->id, cl, f));
+	return ingest_cluster_change(w, CHANGE_ADD, cl, c->origin, f);
+}
+
 enum err ingest_capture_cluster(struct ingest_ctx *c, struct store_wtxn *w, struct misp_cluster *cl,
 			 struct misp_galaxy *g, struct fail *f)
 {
-	uint64_t id;
-	(void)c;
-	if (!cl->tag_name.n || !cl->value.n)
+	struct cluster_capture got;
+	if (!cl->tag_name.n || !cl->value.n || uuid_is_nil(cl->uuid) || !names_galaxies(c->facts))
 		return ERR_OK;
-	enum err e = uuid_is_nil(g->uuid) ? ERR_INVAL
-					  : store_find(store_view(w), IX_GALAXY_UUID,
-						       uuid_key(&g->uuid), &cl->galaxy_id);
-	if (e == ERR_INVAL)
-		return ERR_OK;
-	if (e == ERR_NOENT) {
-		g->id = cl->galaxy_id = store_new_row_id(w, T_GALAXY);
-		TRY(store_put(w, T_GALAXY, g->id, g, f));
-	} else {
-		TRY(e);
-	}
-	if (uuid_is_nil(cl->uuid))
-		return ERR_OK;
-	e = store_find(store_view(w), IX_CLUSTER_UUID, uuid_key(&cl->uuid), &id);
-	if (e != ERR_NOENT)
-		return e;
-	cl->id = store_new_row_id(w, T_CLUSTER);
-	TRY(store_put(w, T_CLUSTER, cl->id, cl, f));
-	struct change ch = {.op = CHANGE_ADD,
-			    .kind = CHANGE_TABLE(T_CLUSTER),
-			    .id = cl->id,
-			    .uuid = cl->uuid,
-			    .time = clock_now()};
-	return store_change(w, &ch, f);
+	if (cl->default_)
+		return library_cluster(c, w, cl, g, f);
+	OWN(arena) struct arena *a = arena_new(16u << 20);
+	if (!a)
+		return fail(f, ERR_NOMEM, "no memory");
+	return ingest_cluster_capture(w, c->facts, c->origin, cl, g, a, &got, f);
 }

@@ -187,3 +187,36 @@ MUST_USE enum err ingest_facts_groups(const struct ingest_env *env, struct raw_e
 /* ops.c: the gate's proof for an operation that carries no document. */
 MUST_USE enum err ingest_proof(const struct ingest_env *env, const struct origin *o,
 			       struct admitted **adm, struct fail *f);
+
+/* clusters.c: what became of one cluster, inside a job; `why` (a literal) says it when it was not
+   taken. */
+enum cluster_fate { CLUSTER_IMPORTED, CLUSTER_IGNORED, CLUSTER_FAILED };
+struct cluster_capture {
+	enum cluster_fate fate;
+	const char *why;
+	uint64_t id;
+};
+MUST_USE enum err ingest_cluster_capture(struct store_wtxn *w, const struct admit_facts *facts,
+					 const struct origin *o, const struct misp_cluster *c,
+					 const struct misp_galaxy *g, struct arena *a,
+					 struct cluster_capture *out, struct fail *f);
+/* The galaxy of a cluster by its UUID: known, or made when the sender may. 0: neither. */
+MUST_USE enum err ingest_galaxy_capture(struct store_wtxn *w, const struct admit_facts *facts,
+					const struct misp_galaxy *g, uint64_t *id, struct fail *f);
+/* Levels, groups, tags and numbers of the relations of a cluster, those of `old` kept where equal. */
+MUST_USE enum err ingest_cluster_relations(struct store_wtxn *w, const struct admit_facts *facts,
+					   const struct entity_list *old, struct entity_list *rels,
+					   struct arena *a, struct fail *f);
+MUST_USE enum err ingest_cluster_change(struct store_wtxn *w, enum change_op op,
+					const struct misp_cluster *c, const struct origin *o,
+					struct fail *f);
+/* misp-galaxy:type="uuid" */
+struct str ingest_cluster_tag(struct arena *a, struct str type, struct uuid u);
+/* A stored cluster whose texts live in `a`. */
+MUST_USE enum err ingest_cluster_get(struct store_wtxn *w, uint64_t id, struct arena *a,
+				     struct misp_cluster *out, struct fail *f);
+/* Embedded group, or a number that the gate has let pass: what cannot be used becomes "your
+   organisation only". */
+MUST_USE enum err ingest_cluster_group(struct store_wtxn *w, const struct admit_facts *facts,
+				       const struct entity_list *group, uint8_t *distribution,
+				       uint64_t *sg_id, struct fail *f);

@@ -166,3 +166,42 @@ struct ingest_sighting {
 MUST_USE enum err ingest_sightings_add(const struct ingest_env *env, struct ingest_sighting *v,
 				       size_t n, uint64_t replace_org, const struct origin *o,
 				       uint64_t *added, struct fail *f);
+
+/* ---- galaxy clusters (clusters.c, cluster_ops.c) ------------------------------------------- */
+
+/* What became of clusters sent by somebody else. */
+struct ingest_clusters {
+	uint64_t imported, ignored, failed;
+	struct str errors; /* reasons, in plain words, each once; absent: none */
+	uint64_t *ids; /* of those imported, in order */
+	uint64_t n_ids;
+};
+/* A document of clusters (RAW_CLUSTERS) captured as sync-protocol.md 5.3 has it: one that fails does
+   not hold up the others. Takes over *raw. */
+MUST_USE enum err ingest_clusters(const struct ingest_env *env, struct raw_event **raw,
+				  const struct origin *o, struct admit_facts *facts,
+				  struct arena *a, struct ingest_clusters *out, struct fail *f);
+/*
+ * A cluster made here: new in galaxy `galaxy_id` (*id 0), or *id changed by the one cluster of the
+ * document; members that it does not give stay. Its version grows and it is unpublished.
+ * ERR_INVAL with a plain text in f; ERR_EXISTS: its UUID is known.
+ */
+MUST_USE enum err ingest_cluster_save(const struct ingest_env *env, uint64_t galaxy_id,
+				      struct raw_event **raw, const struct origin *o,
+				      struct admit_facts *facts, uint64_t *id, struct fail *f);
+MUST_USE enum err ingest_cluster_publish(const struct ingest_env *env, uint64_t id, bool publish,
+					 const struct origin *o, struct fail *f);
+/* Soft deletion, which unpublishes (12.3, 20), or a hard one that enters its UUID in the block list;
+   libraries' clusters are not entered. */
+MUST_USE enum err ingest_cluster_delete(const struct ingest_env *env, uint64_t id, bool hard,
+					const struct origin *o, struct fail *f);
+MUST_USE enum err ingest_cluster_restore(const struct ingest_env *env, uint64_t id,
+					 const struct origin *o, struct fail *f);
+/* A relation of cluster `id`, new or in place of an equal one (target and type); its number in
+   *rel_id. The cluster's version grows. */
+MUST_USE enum err ingest_relation_put(const struct ingest_env *env, uint64_t id,
+				      const struct misp_clusterrel *rel, const struct origin *o,
+				      const struct admit_facts *facts, uint64_t *rel_id,
+				      struct fail *f);
+MUST_USE enum err ingest_relation_del(const struct ingest_env *env, uint64_t id, uint64_t rel_id,
+				      const struct origin *o, struct fail *f);

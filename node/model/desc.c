@@ -21,6 +21,7 @@
 #define DESC_OF_SGSERVER desc_misp_sgserver
 #define DESC_OF_CLUSTERMETA desc_misp_clustermeta
 #define DESC_OF_CRYPTOKEY desc_misp_cryptokey
+#define DESC_OF_CLUSTERREL desc_misp_clusterrel
 
 #define DESC(sname, wrapper, rows)                                                                 \
 	const struct entity_desc desc_##sname = {wrapper, sizeof(struct sname),                    \
@@ -67,6 +68,9 @@ static const struct field tag_rows[] = {TAG_FIELDS(ROW, ROW_LIST)};
 #undef ENTITY
 #define ENTITY misp_clustermeta
 static const struct field clustermeta_rows[] = {CLUSTERMETA_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
+#define ENTITY misp_clusterrel
+static const struct field clusterrel_rows[] = {CLUSTERREL_FIELDS(ROW, ROW_LIST)};
 #undef ENTITY
 #define ENTITY misp_galaxy
 static const struct field galaxy_rows[] = {GALAXY_FIELDS(ROW, ROW_LIST)};
@@ -119,6 +123,7 @@ DESC(misp_sighting, "Sighting", sighting_rows);
 DESC(misp_analyst, "AnalystData", analyst_rows);
 DESC(misp_tag, "Tag", tag_rows);
 DESC(misp_clustermeta, "GalaxyElement", clustermeta_rows);
+DESC(misp_clusterrel, "GalaxyClusterRelation", clusterrel_rows);
 DESC(misp_galaxy, "Galaxy", galaxy_rows);
 DESC(misp_cluster, "GalaxyCluster", cluster_rows);
 DESC(misp_cryptokey, "CryptographicKey", cryptokey_rows);

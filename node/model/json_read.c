@@ -35,6 +35,7 @@ struct json_read *json_read_new(const struct json_read_opts *o, json_read_fn fn,
 		[RAW_ATTRS] = {ITEM_ELEMENT, EL_ATTR, &desc_misp_attr},
 		[RAW_OBJECT] = {ITEM_ELEMENT, EL_OBJECT, &desc_misp_object},
 		[RAW_ELEMENTS] = {ITEM_LOOSE, 0, NULL},
+		[RAW_CLUSTERS] = {ITEM_ELEMENT, EL_CLUSTER, &desc_misp_cluster},
 	};
 	struct json_read *j = reader_new(o->limits);
 

@@ -74,6 +74,18 @@ enum { ANALYST_FIELDS(FIELD_BIT_ANALYST, FIELD_LBIT_ANALYST) ANALYST_F_COUNT };
 #define FIELD_BIT_TAGREF(kind, member, ...) TAGREF_F_##member,
 enum { TAGREF_FIELDS(FIELD_BIT_TAGREF, FIELD_BIT_TAGREF) TAGREF_F_COUNT };
 
+#define FIELD_BIT_CLUSTER(kind, member, ...) CLUSTER_F_##member,
+#define FIELD_LBIT_CLUSTER(member, ...) CLUSTER_F_##member,
+enum { CLUSTER_FIELDS(FIELD_BIT_CLUSTER, FIELD_LBIT_CLUSTER) CLUSTER_F_COUNT };
+#define FIELD_BIT_CLUSTERREL(kind, member, ...) CLUSTERREL_F_##member,
+#define FIELD_LBIT_CLUSTERREL(member, ...) CLUSTERREL_F_##member,
+enum { CLUSTERREL_FIELDS(FIELD_BIT_CLUSTERREL, FIELD_LBIT_CLUSTERREL) CLUSTERREL_F_COUNT };
+#define FIELD_BIT_GALAXY(kind, member, ...) GALAXY_F_##member,
+enum { GALAXY_FIELDS(FIELD_BIT_GALAXY, FIELD_BIT_GALAXY) GALAXY_F_COUNT };
+
+/* Kinds of block list entries; stored, so never renumbered. */
+enum block_kind { BLOCK_EVENT, BLOCK_ORG, BLOCK_CLUSTER, BLOCK_ANALYST, BLOCK_SIGHTING_ORG };
+
 /* Typed access to lists. */
 #define LIST_AT(list, type, i) (&((type *)(list).v)[i])
 #define LIST_EACH(var, list, type)                                                                 \

@@ -18,6 +18,7 @@ enum raw_root {
 	RAW_ATTRS, /* one attribute or a list, for attributes/add and edit */
 	RAW_OBJECT, /* one object with its attributes, for objects/add and edit */
 	RAW_ELEMENTS, /* made by a program: any elements */
+	RAW_CLUSTERS, /* galaxy clusters with their galaxies, as peers send them */
 };
 
 struct raw_limits {
