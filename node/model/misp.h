@@ -83,9 +83,6 @@ enum { CLUSTERREL_FIELDS(FIELD_BIT_CLUSTERREL, FIELD_LBIT_CLUSTERREL) CLUSTERREL
 #define FIELD_BIT_GALAXY(kind, member, ...) GALAXY_F_##member,
 enum { GALAXY_FIELDS(FIELD_BIT_GALAXY, FIELD_BIT_GALAXY) GALAXY_F_COUNT };
 
-/* Kinds of block list entries; stored, so never renumbered. */
-enum block_kind { BLOCK_EVENT, BLOCK_ORG, BLOCK_CLUSTER, BLOCK_ANALYST, BLOCK_SIGHTING_ORG };
-
 /* Typed access to lists. */
 #define LIST_AT(list, type, i) (&((type *)(list).v)[i])
 #define LIST_EACH(var, list, type)                                                                 \
