@@ -190,6 +190,8 @@ static void generic(void)
 		struct misp_event event;
 		struct misp_attr attr;
 		struct misp_sg sg;
+		struct misp_cluster cluster;
+		struct misp_galaxy galaxy;
 	} room;
 
 	for (unsigned e = 0; e < CUT_ENTITY_COUNT; e++)

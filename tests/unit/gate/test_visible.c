@@ -92,16 +92,16 @@ static void clusters(struct fixture *x)
 {
 	for (int w = 0; w < WHO_COUNT; w++)
 		for (int c = 0; c < COLUMNS; c++) {
-			struct misp_cluster cl = {.org_id = 2};
+			struct misp_cluster cl = {.org_id = 2, .published = true};
 
 			be(x, (enum who)w);
 			column(c, &cl.distribution, &cl.sharing_group_id);
-			ok(gate_judge_cluster(&x->c, &cl) == (event_table[w][c] == 'y'),
+			ok(gate_judge_cluster(&x->c, &cl, NULL) == (event_table[w][c] == 'y'),
 			   "cluster, column %d, %s", c, who_names[w]);
 			cl.default_ = true;
-			ok(gate_judge_cluster(&x->c, &cl), "of a public library");
+			ok(gate_judge_cluster(&x->c, &cl, NULL), "of a public library");
 			cl.deleted = true;
-			ok(!gate_judge_cluster(&x->c, &cl), "deleted");
+			ok(!gate_judge_cluster(&x->c, &cl, NULL), "deleted");
 		}
 }
 
