@@ -344,7 +344,7 @@ void jp_cryptokeys(struct buf *b, const struct entity_list *keys, const struct r
 	LIST_EACH(k, *keys, struct misp_cryptokey) {
 		if (k != keys->v)
 			buf_putc(b, ',');
-		size_t at = open_obj(b);
+		size_t at = jp_open(b);
 		if (e->ids)
 			jp_num(b, "id", k->id);
 		jp_uuid(b, "uuid", k->uuid);
@@ -356,7 +356,7 @@ void jp_cryptokeys(struct buf *b, const struct entity_list *keys, const struct r
 		jp_str(b, "key_data", k->key_data);
 		jp_bool(b, "revoked", k->revoked);
 		jp_str(b, "fingerprint", k->fingerprint);
-		close_obj(b, at);
+		jp_close(b, at);
 	}
 	buf_putc(b, ']');
 }
