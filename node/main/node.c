@@ -397,6 +397,8 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(make_server(n, f));
 	TRY(openings_start(&n->api.egress, &n->openings, f));
 	TRY(publisher_start(&n->api.egress, conf_feeds_dir(n->conf), &n->publisher, f));
+	TRY(client_hold(f)); /* connections to peers outlast single runs */
+	n->holds_client = true;
 	TRY(start_feeds(n, f));
 	TRY(start_peers(n, f));
 	return http_server_start(n->http, f);
@@ -432,6 +434,8 @@ void node_stop(struct node *n)
 	offload_free(MOVE(n->workers));
 	feed_schedule_stop(MOVE(n->feeds));
 	peer_schedule_stop(MOVE(n->peers));
+	if (n->holds_client)
+		client_drop();
 	publisher_stop(MOVE(n->publisher));
 	openings_stop(MOVE(n->openings));
 	derived_free(MOVE(n->derived));

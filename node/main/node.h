@@ -26,6 +26,7 @@ struct node {
 	struct publisher *publisher;
 	struct feed_schedule *feeds;
 	struct peer_schedule *peers;
+	bool holds_client; /* the loop of our requests */
 	struct derived *derived;
 	/* the policy in force; swapped by a reload */
 	pthread_mutex_t policy_lock;

@@ -1,170 +1,78 @@
 /*
- * client_curl.c - one libcurl handle behind the small client of client_curl.h. TLS is verified
- * unless the caller says otherwise; only http and https; no netrc, no environment.
+ * client_curl.c - the blocking facade of client_curl.h: what a call is, from its first request over
+ * redirects to the last decoded byte. Answers are unpacked here, on the caller's thread and under its
+ * limit, so that neither a bomb nor a slow consumer is the loop's concern.
  */
 #include "sync/client_curl.h"
 
-#include <curl/curl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/clock.h"
+#include "sync/client_body.h"
+#include "sync/net_curl.h"
+
 #define MAX_DEFAULT (UINT64_C(64) << 20)
+#define REDIRECTS_DEFAULT 10u
+#define REFUSED_MAX 65536u /* of the body of a redirect or an error that is read to keep the connection */
+#define STALL_DEFAULT 60000u
+#define STALL_RATE 64u /* bytes a second, or the peer counts as silent */
+#define POLL_MS 50u
 
 struct client {
-	struct client_opts opts; /* of a net that is not libcurl; its texts are borrowed */
-	CURL *curl;
-	char error[CURL_ERROR_SIZE];
-	/* the call under way */
-	const struct client_req *req;
-	struct client_res *res;
-	struct fail *fail;
-	enum err err; /* why a callback ended the transfer */
-	size_t error_n;
+	struct client_opts opts;
+	struct arena *texts; /* of opts */
+	struct transfer *transfer; /* NULL: opts.net is used */
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+/* A call under way. */
+struct call {
+	struct client *c;
+	const struct client_req *req;
+	struct client_res *res;
+	struct client_body body;
+	struct str whole; /* the body, if it is sent from memory */
+	CURLU *url;
+	char *url_text;
+	unsigned hops;
+	bool elsewhere; /* at another host than the caller named: without its headers */
+	bool as_get; /* after 303 */
+	/* this answer */
+	bool head_seen;
+	enum coding coding;
+	struct decoder *decoder;
+	char *location;
+	uint64_t refused; /* bytes that are thrown away */
+	size_t error_n;
+	/* is the peer silent? */
+	int64_t since_ms;
+	uint64_t moved;
+};
 
-static void init(void)
+/* ---- clients ---- */
+
+static enum err opts_copy(struct client *c, const struct client_opts *o, struct fail *f)
 {
-	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-static long status_of(struct client *c)
-{
-	long status = 0;
-	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
-	return status;
-}
-
-static size_t on_data(char *p, size_t size, size_t n, void *user)
-{
-	struct client *c = user;
-	uint64_t max = c->req->max_bytes ? c->req->max_bytes : MAX_DEFAULT;
-	long status = status_of(c);
-	n *= size;
-	if (status < 200 || status > 299) {
-		size_t k = MIN(n, sizeof(c->res->error_body) - 1 - c->error_n);
-		memcpy(c->res->error_body + c->error_n, p, k);
-		c->error_n += k;
-		return n;
-	}
-	c->res->bytes += n;
-	if (c->res->bytes > max)
-		c->err = fail(c->fail, ERR_LIMIT, "the answer is larger than %llu bytes",
-			      (unsigned long long)max);
-	else if (c->req->data)
-		c->err = c->req->data(c->req->user, p, n, c->fail);
-	return c->err == ERR_OK ? n : 0;
-}
-
-static size_t on_header(char *p, size_t size, size_t n, void *user)
-{
-	struct client *c = user;
-	struct str name, value = str_split((struct str){p, n * size}, ':', &name);
-	if (!value.p) {
-		if (str_has_prefix(name, STR("HTTP/")))
-			c->res->etag[0] = '\0'; /* the next answer of a chain of redirects */
-		return n * size;
-	}
-	value = str_trim(value);
-	if (str_eq_nocase(name, STR("etag")) && value.n < sizeof(c->res->etag)) {
-		memcpy(c->res->etag, value.p, value.n);
-		c->res->etag[value.n] = '\0';
-	}
-	if (c->req->header)
-		c->req->header(c->req->user, name, value);
-	return n * size;
-}
-
-static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t d, curl_off_t e)
-{
-	struct client *c = user;
-	(void)a, (void)b, (void)d, (void)e;
-	if (!c->req->cancelled || !atomic_load(c->req->cancelled))
-		return 0;
-	c->err = fail(c->fail, ERR_CANCELLED, "cancelled");
-	return 1;
-}
-
-static size_t on_read(char *p, size_t size, size_t n, void *user)
-{
-	struct client *c = user;
-	size_t got = 0;
-	c->err = c->req->read(c->req->user, p, size * n, &got, c->fail);
-	return c->err == ERR_OK ? got : CURL_READFUNC_ABORT;
-}
-
-static int on_seek(void *user, curl_off_t offset, int origin)
-{
-	struct client *c = user;
-	if (offset != 0 || origin != SEEK_SET || !c->req->rewind)
-		return CURL_SEEKFUNC_CANTSEEK;
-	c->err = c->req->rewind(c->req->user, c->fail);
-	return c->err == ERR_OK ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
-}
-
-#define SET(option, value)                                                                         \
-	do {                                                                                       \
-		if (curl_easy_setopt(c->curl, (option), (value)) != CURLE_OK)                      \
-			return fail(f, ERR_CONFIG, "libcurl does not take " #option);              \
-	} while (0)
-
-static enum err setup(struct client *c, const struct client_opts *o, struct fail *f)
-{
-	SET(CURLOPT_ERRORBUFFER, c->error);
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_FOLLOWLOCATION, 1L);
-	SET(CURLOPT_MAXREDIRS, (long)(o->redirects ? o->redirects : 5));
-	SET(CURLOPT_PROXY, o->proxy ? o->proxy : "");
-	SET(CURLOPT_USERAGENT, o->user_agent ? o->user_agent : "tocsin");
-	SET(CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(o->connect_ms ? o->connect_ms : 15000));
-	SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
-	SET(CURLOPT_LOW_SPEED_TIME, (long)((o->stall_ms ? o->stall_ms : 60000) + 999) / 1000);
-	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(CURLOPT_SSL_VERIFYPEER, o->insecure ? 0L : 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, o->insecure ? 0L : 2L);
-	if (o->ca_file)
-		SET(CURLOPT_CAINFO, o->ca_file);
-	if (o->pinned)
-		SET(CURLOPT_PINNEDPUBLICKEY, o->pinned);
-	if (o->cert_file)
-		SET(CURLOPT_SSLCERT, o->cert_file);
-	if (o->key_file)
-		SET(CURLOPT_SSLKEY, o->key_file);
-	SET(CURLOPT_BUFFERSIZE, 262144L);
-	SET(CURLOPT_READFUNCTION, on_read);
-	SET(CURLOPT_READDATA, c);
-	SET(CURLOPT_SEEKFUNCTION, on_seek);
-	SET(CURLOPT_SEEKDATA, c);
-	SET(CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL);
-	SET(CURLOPT_WRITEFUNCTION, on_data);
-	SET(CURLOPT_WRITEDATA, c);
-	SET(CURLOPT_HEADERFUNCTION, on_header);
-	SET(CURLOPT_HEADERDATA, c);
-	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
-	SET(CURLOPT_XFERINFODATA, c);
-	SET(CURLOPT_NOPROGRESS, 0L);
-	return ERR_OK;
+	const char **text[] = {&c->opts.ca_file, &c->opts.pinned, &c->opts.cert_file,
+			       &c->opts.key_file, &c->opts.proxy, &c->opts.user_agent};
+	c->opts = *o;
+	c->texts = arena_new(1u << 20);
+	for (size_t i = 0; c->texts && i < ARRAY_LEN(text); i++)
+		if (*text[i] && !(*text[i] = arena_cstr(c->texts, str_c(*text[i]))))
+			return fail(f, ERR_NOMEM, "no memory");
+	return c->texts ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }
 
 enum err client_new(const struct client_opts *o, struct client **out, struct fail *f)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	*out = NULL;
-	(void)pthread_once(&once, init);
 	if (!c)
 		return fail(f, ERR_NOMEM, "no memory");
-	if (o->net) {
-		c->opts = *o;
-		*out = c;
-		return ERR_OK;
-	}
-	c->curl = curl_easy_init();
-	enum err e = c->curl ? setup(c, o, f) : fail(f, ERR_NOMEM, "libcurl does not start");
+	enum err e = opts_copy(c, o, f);
+	if (e == ERR_OK && !o->net)
+		e = transfer_new(&c->transfer, f);
 	if (e != ERR_OK) {
 		client_free(c);
 		return e;
@@ -177,34 +85,14 @@ void client_free(struct client *c)
 {
 	if (!c)
 		return;
-	if (c->curl)
-		curl_easy_cleanup(c->curl);
+	transfer_free(c->transfer);
+	arena_free(c->texts);
 	free(c);
 }
 
-/* ---- a call ---- */
+/* ---- what goes out ---- */
 
-static enum err body_set(struct client *c, const struct client_req *r, struct fail *f)
-{
-	SET(CURLOPT_HTTPGET, 1L);
-	SET(CURLOPT_CUSTOMREQUEST, NULL);
-	if (r->body.p) {
-		SET(CURLOPT_POST, 1L);
-		SET(CURLOPT_POSTFIELDS, r->body.p);
-		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
-	}
-	if (r->read) {
-		SET(CURLOPT_POST, 1L);
-		SET(CURLOPT_POSTFIELDS, NULL);
-		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_size);
-	}
-	if (r->method && strcmp(r->method, r->body.p || r->read ? "POST" : "GET") != 0)
-		SET(CURLOPT_CUSTOMREQUEST, r->method);
-	SET(CURLOPT_NOBODY, r->method && strcmp(r->method, "HEAD") == 0 ? 1L : 0L);
-	return ERR_OK;
-}
-
-static bool header_add(struct curl_slist **list, const char *line)
+static bool line_add(struct curl_slist **list, const char *line)
 {
 	struct curl_slist *l = curl_slist_append(*list, line);
 	if (l)
@@ -212,53 +100,372 @@ static bool header_add(struct curl_slist **list, const char *line)
 	return l != NULL;
 }
 
-static enum err headers_set(struct client *c, const struct client_req *r, struct curl_slist **list,
-			    struct fail *f)
+/* Goes along to whoever the peer sends us to: says what we read, not who we are. */
+static bool is_harmless(const char *line)
 {
-	char etag[300];
+	struct str name;
+	(void)str_split(str_c(line), ':', &name);
+	return str_eq_nocase(name, STR("accept")) || str_eq_nocase(name, STR("content-type"));
+}
+
+static bool body_sent(const struct call *k)
+{
+	return client_body_is(k->req) && !k->as_get;
+}
+
+static enum err headers_make(const struct call *k, struct curl_slist **list, struct fail *f)
+{
+	const struct client_req *r = k->req;
+	char line[320];
 	bool ok = true;
 	for (size_t i = 0; i < r->n_headers; i++) {
 		/* a line break would smuggle in another header */
 		if (strpbrk(r->headers[i], "\r\n"))
 			return fail(f, ERR_INVAL, "a header holds a line break");
-		ok = ok && header_add(list, r->headers[i]);
+		if (!k->elsewhere || is_harmless(r->headers[i]))
+			ok = ok && line_add(list, r->headers[i]);
 	}
-	if (r->etag && *r->etag && strlen(r->etag) < 256 && !strpbrk(r->etag, "\r\n")) {
-		snprintf(etag, sizeof(etag), "If-None-Match: %s", r->etag);
-		ok = ok && header_add(list, etag);
+	if (r->etag && strlen(r->etag) < 256 && !strpbrk(r->etag, "\r\n")) {
+		if (*r->etag) {
+			snprintf(line, sizeof(line), "If-None-Match: %s", r->etag);
+			ok = ok && line_add(list, line);
+		}
 	}
+	snprintf(line, sizeof(line), "Accept-Encoding: %s", coding_accept());
+	ok = ok && line_add(list, line);
 	/* libcurl would wait a second for "100 Continue" */
-	ok = ok && header_add(list, "Expect:");
-	if (r->read && r->body_size < 0)
-		ok = ok && header_add(list, "Transfer-Encoding: chunked");
-	if (!ok)
-		return fail(f, ERR_NOMEM, "no memory for headers");
-	SET(CURLOPT_HTTPHEADER, *list);
+	ok = ok && line_add(list, "Expect:");
+	if (body_sent(k) && k->body.compressed)
+		ok = ok && line_add(list, r->content_encoding == CLIENT_BR ? "Content-Encoding: br"
+									  : "Content-Encoding: gzip");
+	if (body_sent(k) && !k->whole.p && (k->body.compressed || r->body_size < 0))
+		ok = ok && line_add(list, "Transfer-Encoding: chunked");
+	return ok ? ERR_OK : fail(f, ERR_NOMEM, "no memory for headers");
+}
+
+static const char *method_of(const struct call *k)
+{
+	const char *m = k->req->method;
+	if (k->as_get)
+		return m && strcmp(m, "HEAD") == 0 ? m : "GET";
+	return m ? m : client_body_is(k->req) ? "POST" : "GET";
+}
+
+static enum err body_fill(struct call *k, struct fail *f)
+{
+	size_t room, n;
+	bool end;
+	char *to = transfer_room(k->c->transfer, &room);
+	if (!to)
+		return fail(f, ERR_NOMEM, "no memory for a body");
+	TRY(client_body_make(&k->body, to, room, &n, &end, f));
+	transfer_put(k->c->transfer, n, end);
 	return ERR_OK;
 }
 
-static enum err code_of(struct client *c, CURLcode code, struct fail *f)
+/* ---- what comes in ---- */
+
+static bool is_good(const struct call *k)
 {
-	const char *text = c->error[0] ? c->error : curl_easy_strerror(code);
-	switch ((int)code) {
-	case CURLE_OPERATION_TIMEDOUT:
-		return fail(f, ERR_TIMEOUT, "%s", text);
-	case CURLE_OUT_OF_MEMORY:
-		return fail(f, ERR_NOMEM, "no memory");
-	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
-		return fail(f, ERR_INVAL, "%s", text);
-	case CURLE_TOO_MANY_REDIRECTS:
-	case CURLE_BAD_CONTENT_ENCODING:
-		return fail(f, ERR_PEER, "%s", text);
-	default:
-		return fail(f, ERR_NET, "%s", text);
+	return k->res->status >= 200 && k->res->status <= 299;
+}
+
+static bool is_redirect(const struct call *k)
+{
+	long s = k->res->status;
+	return k->location && (s == 301 || s == 302 || s == 303 || s == 307 || s == 308);
+}
+
+static void line_take(struct call *k, struct str name, struct str value)
+{
+	if (str_eq_nocase(name, STR("etag")) && value.n < sizeof(k->res->etag)) {
+		memcpy(k->res->etag, value.p, value.n);
+		k->res->etag[value.n] = '\0';
+	} else if (str_eq_nocase(name, STR("content-encoding"))) {
+		k->coding = k->coding == CODING_IDENTITY ? coding_parse(value) : CODING_UNKNOWN;
+	} else if (str_eq_nocase(name, STR("location")) && !k->location) {
+		k->location = strndup(value.p, value.n);
 	}
 }
 
-static enum err status_error(struct client *c, struct fail *f)
+/* The head is complete: once to see what it means, and once for the caller, if it is the last. */
+static enum err head_take(struct call *k, struct fail *f)
 {
-	long s = c->res->status;
+	struct transfer *t = k->c->transfer;
+	k->head_seen = true;
+	k->res->status = t->status;
+	for (int pass = 0; pass < 2 && !(pass && (!k->req->header || is_redirect(k))); pass++) {
+		struct str rest = buf_str(&t->head), line, name, value;
+		while (rest.p) {
+			rest = str_split(rest, '\n', &line);
+			value = str_split(line, ':', &name);
+			if (!value.p)
+				continue;
+			if (pass)
+				k->req->header(k->req->user, name, str_trim(value));
+			else
+				line_take(k, name, str_trim(value));
+		}
+	}
+	if (is_redirect(k) || k->coding == CODING_IDENTITY)
+		return ERR_OK;
+	if (k->coding == CODING_UNKNOWN)
+		return fail(f, ERR_PEER, "the answer has a Content-Encoding that was not asked for");
+	return ERR_OK;
+}
+
+struct plain {
+	struct call *k;
+	struct fail *f;
+	enum err err; /* of the caller or a limit, to be told from bad compression */
+};
+
+/* Decoded bytes of an answer that is wanted. */
+static enum err plain_take(void *arg, struct str s)
+{
+	struct plain *p = arg;
+	struct call *k = p->k;
+	const struct client_req *r = k->req;
+	uint64_t max = r->max_bytes ? r->max_bytes : MAX_DEFAULT;
+	if (!is_good(k)) {
+		size_t n = MIN(s.n, sizeof(k->res->error_body) - 1 - k->error_n);
+		memcpy(k->res->error_body + k->error_n, s.p, n);
+		k->error_n += n;
+		return ERR_OK;
+	}
+	k->res->bytes += s.n;
+	if (k->res->bytes > max)
+		p->err = fail(p->f, ERR_LIMIT, "the answer is larger than %llu bytes",
+			      (unsigned long long)max);
+	else if (r->data)
+		p->err = r->data(r->user, s.p, s.n, p->f);
+	return p->err;
+}
+
+static enum err decode(struct call *k, struct plain *p, struct str s, struct fail *f)
+{
+	if (!k->decoder && !(k->decoder = decoder_new(k->coding)))
+		return fail(f, ERR_NOMEM, "no memory to unpack an answer");
+	enum err e = decoder_feed(k->decoder, s, plain_take, p);
+	if (e == ERR_OK || p->err != ERR_OK || !is_good(k))
+		return p->err;
+	return fail(f, ERR_PEER, "the answer is no valid %s", coding_name(k->coding));
+}
+
+/* Bytes as they came. *enough: no more of them are of interest. */
+static enum err data_take(struct call *k, bool *enough, struct fail *f)
+{
+	struct transfer *t = k->c->transfer;
+	struct plain p = {.k = k, .f = f};
+	struct str s = transfer_peek(t);
+	enum err e = ERR_OK;
+	if (!is_good(k)) {
+		k->refused += s.n;
+		*enough = k->refused > REFUSED_MAX;
+	}
+	if (!is_redirect(k) && !*enough)
+		e = k->coding == CODING_IDENTITY ? plain_take(&p, s) : decode(k, &p, s, f);
+	k->res->wire_bytes += s.n;
+	/* compressed input may be all framing: it gets no more room than its contents */
+	if (e == ERR_OK && is_good(k) && k->coding != CODING_IDENTITY &&
+	    k->res->wire_bytes >
+		    (k->req->max_bytes ? k->req->max_bytes : MAX_DEFAULT) + REFUSED_MAX)
+		e = fail(f, ERR_LIMIT, "the compressed answer is larger than what it may hold");
+	transfer_take(t, s.n);
+	return e;
+}
+
+/* ---- one exchange ---- */
+
+static enum err silence_check(struct call *k, struct fail *f)
+{
+	unsigned stall = k->c->opts.stall_ms ? k->c->opts.stall_ms : STALL_DEFAULT;
+	int64_t now = clock_boot_ms();
+	bool ours;
+	uint64_t moved = transfer_moved(k->c->transfer, &ours);
+	if (!ours && now - k->since_ms < (int64_t)stall)
+		return ERR_OK;
+	if (!ours && moved - k->moved < (uint64_t)STALL_RATE * stall / 1000)
+		return fail(f, ERR_TIMEOUT,
+			    moved == k->moved ? "the peer was silent for %u s"
+					      : "the peer was slower than 64 bytes a second for %u s",
+			    (stall + 999) / 1000);
+	k->since_ms = now;
+	k->moved = moved;
+	return ERR_OK;
+}
+
+static bool is_cancelled(const struct call *k)
+{
+	return k->req->cancelled && atomic_load(k->req->cancelled);
+}
+
+/* Until its end. *enough: it was ended early, by us and without an error. */
+static enum err carry(struct call *k, bool *enough, struct fail *f)
+{
+	struct transfer *t = k->c->transfer;
+	for (;;) {
+		if (is_cancelled(k))
+			return fail(f, ERR_CANCELLED, "cancelled");
+		unsigned e = transfer_wait(t, POLL_MS);
+		if (e & TRANSFER_REWIND) {
+			TRY(client_body_rewind(&k->body, f));
+			transfer_rewound(t);
+		}
+		if (e & TRANSFER_ROOM)
+			TRY(body_fill(k, f));
+		if ((e & TRANSFER_HEAD) && !k->head_seen)
+			TRY(head_take(k, f));
+		if (e & TRANSFER_DATA)
+			TRY(data_take(k, enough, f));
+		else if (e & TRANSFER_DONE)
+			return ERR_OK;
+		if (*enough)
+			return ERR_OK;
+		TRY(silence_check(k, f));
+	}
+}
+
+static enum err ended(const struct call *k, struct fail *f)
+{
+	const struct transfer *t = k->c->transfer;
+	if (t->code != CURLE_OK || t->err != ERR_OK)
+		return transfer_error(t, f);
+	if (k->decoder && is_good(k) && decoder_end(k->decoder) != ERR_OK)
+		return fail(f, ERR_PEER, "the compressed answer ends early");
+	return ERR_OK;
+}
+
+static void answer_reset(struct call *k)
+{
+	k->head_seen = false;
+	k->coding = CODING_IDENTITY;
+	decoder_free(MOVE(k->decoder));
+	free(MOVE(k->location));
+	k->refused = 0;
+	k->error_n = 0;
+	k->since_ms = clock_boot_ms();
+	k->moved = 0;
+	k->res->etag[0] = '\0';
+	k->res->wire_bytes = 0;
+	memset(k->res->error_body, 0, sizeof(k->res->error_body));
+}
+
+static enum err exchange(struct call *k, struct fail *f)
+{
+	struct transfer *t = k->c->transfer;
+	struct curl_slist *headers = NULL;
+	bool enough = false;
+	answer_reset(k);
+	enum err e = headers_make(k, &headers, f);
+	if (e == ERR_OK) {
+		struct transfer_req r = {.opts = &k->c->opts,
+					 .method = method_of(k),
+					 .url = k->url_text,
+					 .headers = headers,
+					 .has_body = body_sent(k),
+					 .body = k->whole,
+					 .body_size = k->body.compressed ? -1 : k->req->body_size,
+					 .can_rewind = !k->req->read || k->req->rewind,
+					 .total_ms = k->req->total_ms};
+		transfer_start(t, &r);
+		e = carry(k, &enough, f);
+		transfer_abort(t);
+		k->res->bytes_in += t->bytes_in;
+		k->res->bytes_out += t->bytes_out;
+		k->res->status = t->status;
+		if (e == ERR_OK && !enough)
+			e = ended(k, f);
+	}
+	curl_slist_free_all(headers);
+	return e;
+}
+
+/* ---- redirects ---- */
+
+/* One part of a URL, to be freed with curl_free(); NULL without it. */
+static char *part(CURLU *u, CURLUPart what)
+{
+	char *s = NULL;
+	return curl_url_get(u, what, &s, CURLU_DEFAULT_PORT) == CURLUE_OK ? s : NULL;
+}
+
+static bool part_same(CURLU *a, CURLU *b, CURLUPart what)
+{
+	char *x = part(a, what), *y = part(b, what);
+	bool same = x && y && str_eq_nocase(str_c(x), str_c(y));
+	curl_free(x);
+	curl_free(y);
+	return same;
+}
+
+static bool part_is(CURLU *u, CURLUPart what, const char *text)
+{
+	char *s = part(u, what);
+	bool is = s && str_eq_nocase(str_c(s), str_c(text));
+	curl_free(s);
+	return is;
+}
+
+/* The same server, by the same way or from http to https on their usual ports. */
+static bool same_place(CURLU *from, CURLU *to)
+{
+	if (!part_same(from, to, CURLUPART_HOST))
+		return false;
+	if (part_same(from, to, CURLUPART_SCHEME))
+		return part_same(from, to, CURLUPART_PORT);
+	return part_is(to, CURLUPART_SCHEME, "https") && part_is(to, CURLUPART_PORT, "443") &&
+	       part_is(from, CURLUPART_PORT, "80");
+}
+
+static enum err place_fail(CURLU *to, struct fail *f, enum err e, const char *why)
+{
+	char *scheme = part(to, CURLUPART_SCHEME), *host = part(to, CURLUPART_HOST);
+	enum err err = fail(f, e, "the peer redirects to %.20s://%.200s: %s", scheme ? scheme : "",
+			    host ? host : "", why);
+	curl_free(scheme);
+	curl_free(host);
+	return err;
+}
+
+static enum err redirect_check(struct call *k, CURLU *to, struct fail *f)
+{
+	unsigned max = k->c->opts.redirects ? k->c->opts.redirects : REDIRECTS_DEFAULT;
+	if (k->hops++ >= max)
+		return fail(f, ERR_PEER, "more than %u redirects", max);
+	if (!part_is(to, CURLUPART_SCHEME, "http") && !part_is(to, CURLUPART_SCHEME, "https"))
+		return place_fail(to, f, ERR_PEER, "only http and https are followed");
+	k->as_get |= k->res->status == 303;
+	k->elsewhere |= !same_place(k->url, to);
+	if (k->elsewhere && body_sent(k))
+		return place_fail(to, f, ERR_PEER,
+				  "what is sent goes to no other host than its URL says; if the "
+				  "peer has moved, change its URL");
+	return ERR_OK;
+}
+
+static enum err redirect(struct call *k, struct fail *f)
+{
+	struct str whole = k->whole;
+	CURLU *to = curl_url_dup(k->url);
+	if (!to)
+		return fail(f, ERR_NOMEM, "no memory");
+	enum err e = curl_url_set(to, CURLUPART_URL, k->location, CURLU_NON_SUPPORT_SCHEME) ==
+				     CURLUE_OK
+			     ? redirect_check(k, to, f)
+			     : fail(f, ERR_PEER, "the peer redirects to what is no URL");
+	if (e == ERR_OK && body_sent(k) && !whole.p)
+		e = client_body_rewind(&k->body, f);
+	curl_url_cleanup(k->url);
+	k->url = to;
+	return e;
+}
+
+/* ---- a call ---- */
+
+static enum err status_error(const struct client_res *res, struct fail *f)
+{
+	long s = res->status;
 	if ((s >= 200 && s <= 299) || s == 304)
 		return ERR_OK;
 	return fail(f,
@@ -268,49 +475,54 @@ static enum err status_error(struct client *c, struct fail *f)
 		    "status %ld", s);
 }
 
+static enum err url_text(struct call *k, struct fail *f)
+{
+	curl_free(k->url_text);
+	k->url_text = NULL;
+	return curl_url_get(k->url, CURLUPART_URL, &k->url_text, 0) == CURLUE_OK
+		       ? ERR_OK
+		       : fail(f, ERR_INVAL, "not a URL");
+}
+
+static enum err call_run(struct call *k, struct fail *f)
+{
+	k->url = curl_url();
+	if (!k->url)
+		return fail(f, ERR_NOMEM, "no memory");
+	if (curl_url_set(k->url, CURLUPART_URL, k->req->url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+		return fail(f, ERR_INVAL, "not a URL");
+	if (!part_is(k->url, CURLUPART_SCHEME, "http") && !part_is(k->url, CURLUPART_SCHEME, "https"))
+		return fail(f, ERR_INVAL, "the URL begins with neither http:// nor https://");
+	TRY(client_body_open(&k->body, k->req, &k->whole, f));
+	for (;;) {
+		TRY(url_text(k, f));
+		TRY(exchange(k, f));
+		if (!is_redirect(k))
+			break;
+		TRY(redirect(k, f));
+	}
+	enum err e = status_error(k->res, f);
+	if (e == ERR_AUTH && k->elsewhere)
+		return place_fail(k->url, f, e,
+				  "the API key is not sent to another host; if the peer has moved, "
+				  "change its URL");
+	return e;
+}
+
 enum err client_call(struct client *c, const struct client_req *r, struct client_res *res,
 		     struct fail *f)
 {
-	struct curl_slist *headers = NULL;
-	curl_off_t wire = 0;
+	struct call k = {.c = c, .req = r, .res = res};
 	*res = (struct client_res){0};
-	c->req = r;
-	c->res = res;
-	c->fail = f;
-	c->err = ERR_OK;
-	c->error_n = 0;
-	c->error[0] = '\0';
-	if (!c->curl) {
+	if (!c->transfer) {
 		enum err e = c->opts.net->call(c->opts.net, &c->opts, r, res, f);
-		return e == ERR_OK ? status_error(c, f) : e;
+		return e == ERR_OK ? status_error(res, f) : e;
 	}
-	enum err e = body_set(c, r, f);
-	if (e == ERR_OK)
-		e = headers_set(c, r, &headers, f);
-	if (e == ERR_OK && (curl_easy_setopt(c->curl, CURLOPT_URL, r->url) != CURLE_OK ||
-			    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)r->total_ms) !=
-				    CURLE_OK))
-		e = fail(f, ERR_INVAL, "not a URL");
-	if (e == ERR_OK) {
-		CURLcode code = curl_easy_perform(c->curl);
-		res->status = status_of(c);
-		if (curl_easy_getinfo(c->curl, CURLINFO_SIZE_DOWNLOAD_T, &wire) == CURLE_OK)
-			res->wire_bytes = (uint64_t)wire;
-		long in = 0, out = 0;
-		curl_off_t up = 0;
-		(void)curl_easy_getinfo(c->curl, CURLINFO_HEADER_SIZE, &in);
-		(void)curl_easy_getinfo(c->curl, CURLINFO_REQUEST_SIZE, &out);
-		(void)curl_easy_getinfo(c->curl, CURLINFO_SIZE_UPLOAD_T, &up);
-		res->bytes_in = res->wire_bytes + (uint64_t)in;
-		res->bytes_out = (uint64_t)up + (uint64_t)out;
-		e = c->err != ERR_OK  ? c->err
-		    : code != CURLE_OK ? code_of(c, code, f)
-				       : status_error(c, f);
-	}
-	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
-	curl_slist_free_all(headers);
-	c->req = NULL;
-	c->res = NULL;
-	c->fail = NULL;
+	enum err e = call_run(&k, f);
+	client_body_close(&k.body);
+	decoder_free(k.decoder);
+	free(k.location);
+	curl_free(k.url_text);
+	curl_url_cleanup(k.url);
 	return e;
 }

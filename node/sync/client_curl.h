@@ -39,9 +39,16 @@ struct client_opts {
 	const char *proxy; /* NULL: none (the environment is not looked at) */
 	const char *user_agent; /* [tocsin] */
 	unsigned connect_ms; /* [15 000] */
-	unsigned stall_ms; /* no byte for so long: ERR_TIMEOUT [60 000] */
-	unsigned redirects; /* followed at most, http and https only [5] */
+	unsigned stall_ms; /* less than 64 bytes a second for so long: ERR_TIMEOUT [60 000] */
+	unsigned redirects; /* followed at most, http and https only [10] */
 };
+
+/*
+ * The thread that carries all requests, with its connections, lives while there is a client, or
+ * somebody holds it so that connections outlast single runs. A hold is dropped once.
+ */
+MUST_USE enum err client_hold(struct fail *f);
+void client_drop(void);
 
 struct client;
 MUST_USE enum err client_new(const struct client_opts *o, struct client **out, struct fail *f);
@@ -72,16 +79,16 @@ struct client_req {
 	const char *etag; /* asks with If-None-Match; NULL or "": not */
 	uint64_t max_bytes; /* of the decoded answer: ERR_LIMIT beyond. 0: 64 MiB */
 	unsigned total_ms; /* for all of it; 0: no limit but the stall */
-	const atomic_bool *cancelled; /* NULL: never. Looked at about every second. */
+	const atomic_bool *cancelled; /* NULL: never. Looked at 20 times a second. */
 	/* Bytes of a 2xx answer, decoded. An error ends the request and is returned. */
 	enum err (*data)(void *user, const void *p, size_t n, struct fail *f);
-	/* Each header of the last answer; may be NULL. Names as sent. */
+	/* Each header of the last answer, before its body; may be NULL. Names as sent. */
 	void (*header)(void *user, struct str name, struct str value);
 	void *user;
 };
 
 struct client_res {
-	long status;
+	long status; /* of the last answer */
 	uint64_t bytes; /* decoded */
 	uint64_t wire_bytes; /* body as it came */
 	uint64_t bytes_out, bytes_in; /* all on the wire, heads too, of all redirects; without TLS */
@@ -90,9 +97,11 @@ struct client_res {
 };
 
 /*
+ * Redirects are followed with method and body kept (303: as GET); to another host, or from https to
+ * http, go neither our headers (the API key is one) nor a body.
  * ERR_OK: a 2xx came completely, or 304 (see status). ERR_NOENT: 404 or 410. ERR_AUTH: 401 or 403.
- * ERR_PEER: another status. ERR_NET, ERR_TIMEOUT, ERR_LIMIT, ERR_CANCELLED, or what data() said.
- * `f` never holds the URL's password or a header.
+ * ERR_PEER: another status, or what is no HTTP. ERR_NET, ERR_TIMEOUT, ERR_LIMIT, ERR_CANCELLED, or
+ * what data() or read() said. `f` never holds the URL's password or a header.
  */
 MUST_USE enum err client_call(struct client *c, const struct client_req *r, struct client_res *res,
 			      struct fail *f);

@@ -173,7 +173,7 @@ static void test_limits(void)
 	is_err(call(&plain, "/hop/2", REQ(.url = NULL)), ERR_OK, "some redirects");
 	is_view(buf_str(&got), "plain", "are followed");
 	is_err(call(&plain, "/hop/9", REQ(.url = NULL)), ERR_PEER, "many are not");
-	is_err(call(&plain, "/file", REQ(.url = NULL)), ERR_INVAL, "none to a file");
+	is_err(call(&plain, "/file", REQ(.url = NULL)), ERR_PEER, "none to a file");
 	is_err(call(&plain, "/gzip", REQ(.url = NULL)), ERR_OK, "gzip");
 	is_uint(got.n, 7000, "is unpacked");
 	ok(res.wire_bytes < res.bytes && res.bytes == 7000, "and counted both ways");
