@@ -17,6 +17,8 @@ static const char *rule_names[RULE_COUNT];
 enum err telemetry_setup(struct fail *f)
 {
 	size_t n = 0;
+	if (endpoint_names[1])
+		return ERR_OK; /* counters are the process's, and this is its second node (tests) */
 	if (api_rows_n >= ROWS_MAX)
 		return fail(f, ERR_BUG, "more than %d endpoints", ROWS_MAX);
 	for (size_t i = 0; i < api_rows_n; i++)

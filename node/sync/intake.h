@@ -101,7 +101,7 @@ static inline bool intake_cancelled(const struct intake *i)
 /* It is as it is until the event changes; asking again gives the same. */
 static inline bool intake_is_refusal(enum err e)
 {
-	return e == ERR_STALE || e == ERR_BLOCKED || e == ERR_PERM;
+	return e == ERR_STALE || e == ERR_BLOCKED || e == ERR_PERM || e == ERR_INVAL;
 }
 /* Not this event's fault. */
 static inline bool intake_stops_all(enum err e)

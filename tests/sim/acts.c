@@ -1,0 +1,307 @@
+/*
+ * acts.c - what happens in a scenario: people edit over the API of their node, schedules pull.
+ * Only what was answered with success goes into the model; where the answer is missing, the node is
+ * asked afterwards which of the two it is.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/sim/sim.h"
+#include "tests/tap/tap.h"
+
+static const uint8_t event_levels[] = {0, 1, 2, 3, 3, 3}, el_levels[] = {0, 1, 2, 3, 5, 5, 5, 5};
+
+static bool is_used(const struct model *m, int64_t ts)
+{
+	for (unsigned i = 0; i < m->n; i++)
+		for (unsigned k = 0; k < m->ev[i].n; k++)
+			for (unsigned v = 0; v < m->ev[i].el[k].n; v++)
+				if (m->ev[i].el[k].v[v].ts == ts)
+					return true;
+	return false;
+}
+
+/* A timestamp by the host's own clock, but never one that was there before. */
+static int64_t new_ts(struct sim *s, const struct host *h, int64_t above)
+{
+	int64_t ts = MAX(sim_clock(s, h) / 1000000, above + 1);
+	while (is_used(&s->model, ts))
+		ts++;
+	s->model.last_ts = MAX(s->model.last_ts, ts);
+	return ts;
+}
+
+static void new_uuid(struct sim *s, char out[37])
+{
+	uint64_t a = rng_next(&s->rng), b = rng_next(&s->rng);
+	snprintf(out, 37, "%08x-%04x-4%03x-8%03x-%012llx", (unsigned)a, (unsigned)(a >> 32 & 0xffff),
+		 (unsigned)(a >> 48 & 0xfff), (unsigned)(b & 0xfff),
+		 (unsigned long long)(b >> 12 & 0xffffffffffffULL));
+}
+
+/* ---- the document of an edit ---- */
+
+static void put_el(struct buf *b, const struct m_el *el, const struct version *v, bool first)
+{
+	buf_printf(b,
+		   "%s{\"uuid\":\"%s\",\"type\":\"domain\",\"category\":\"Network activity\","
+		   "\"value\":\"v%u.example\",\"timestamp\":\"%lld\",\"deleted\":%s,"
+		   "\"distribution\":\"%u\"}",
+		   first ? "" : ",", el->uuid, v->serial, (long long)v->ts,
+		   v->deleted ? "true" : "false", el->level);
+}
+
+/* The changed elements of `next`: those with a version of this time. */
+static void document(struct buf *b, const struct m_event *next, int64_t ts)
+{
+	bool first = true;
+	buf_printf(b,
+		   "{\"Event\":{\"uuid\":\"%s\",\"info\":\"i%u\",\"timestamp\":\"%lld\","
+		   "\"date\":\"2026-01-02\",\"threat_level_id\":\"1\",\"analysis\":\"0\","
+		   "\"published\":false,",
+		   next->uuid, next->info, (long long)ts);
+	buf_printf(b, "\"distribution\":\"%u\",\"Attribute\":[", next->level);
+	for (unsigned i = 0; i < next->n; i++)
+		if (next->el[i].n && next->el[i].v[next->el[i].n - 1].ts == ts) {
+			put_el(b, &next->el[i], &next->el[i].v[next->el[i].n - 1], first);
+			first = false;
+		}
+	buf_puts(b, "]}}");
+	buf_putc(b, 0);
+}
+
+static void add_version(struct sim *s, struct m_el *el, unsigned author, int64_t ts)
+{
+	bool was = el->n && el->v[el->n - 1].deleted;
+	if (el->n == VERSIONS_MAX)
+		return;
+	el->v[el->n++] = (struct version){.ts = ts,
+					  .author = author,
+					  .serial = ++s->model.last_serial,
+					  .deleted = !was && el->n > 1 && rng_chance(&s->rng, 250)};
+}
+
+static void change(struct sim *s, struct m_event *next, unsigned author, int64_t ts)
+{
+	unsigned n = 1 + rng_below(&s->rng, 3);
+	for (unsigned i = 0; i < n; i++) {
+		struct m_el *el = &next->el[rng_below(&s->rng, ELS_MAX)];
+		if (el >= &next->el[next->n]) {
+			el = &next->el[next->n++];
+			*el = (struct m_el){.level = el_levels[rng_below(&s->rng, sizeof(el_levels))]};
+			new_uuid(s, el->uuid);
+		} else if (el->v[el->n - 1].ts == ts) {
+			continue; /* once in an edit */
+		}
+		add_version(s, el, author, ts);
+	}
+}
+
+/* One element that is live and for everybody: an event without is listed for no peer (3.2). */
+static void anchor(struct sim *s, struct m_event *next, int64_t ts)
+{
+	struct m_el *el = &next->el[next->n++];
+	*el = (struct m_el){.level = 5};
+	new_uuid(s, el->uuid);
+	add_version(s, el, next->owner, ts);
+}
+
+/* ---- doing it ---- */
+
+static int64_t ts_at(struct host *h, const char *uuid)
+{
+	char path[200];
+	OWN(buf) struct buf b = BUF(1 << 20);
+	snprintf(path, sizeof(path), "/events/view/%s", uuid);
+	if (host_call(h, NULL, "GET", path, NULL, &b) != 200)
+		return 0;
+	json_t *j = json_loadb(b.p, b.n, 0, NULL);
+	const char *t = json_string_value(json_object_get(json_object_get(j, "Event"), "timestamp"));
+	int64_t ts = t ? strtoll(t, NULL, 10) : 0;
+	json_decref(j);
+	return ts;
+}
+
+/* The edit was acknowledged, or the node turned out to have it. */
+static void remember(struct sim *s, unsigned i, const struct m_event *next, int64_t ts)
+{
+	s->model.ev[i] = *next;
+	if (i == s->model.n)
+		s->model.n++;
+	if (next->author == next->owner)
+		s->model.ev[i].ts = ts;
+	s->edits++;
+}
+
+/* Sends it; whether it was acknowledged. After a crash the node is asked when it is up again. */
+static bool commit(struct sim *s, struct host *h, const char *path, const char *doc, unsigned i,
+		   const struct m_event *next, int64_t ts)
+{
+	OWN(buf) struct buf answer = BUF(1 << 20);
+	sim_clock_of(s, h);
+	if (!s->calm && !s->in_edit && rng_chance(&s->rng, s->faults.server_crash))
+		h->crash_at = h->commits + 1;
+	long status = host_call(h, NULL, "POST", path, doc, &answer);
+	if (!s->in_edit)
+		h->crash_at = 0;
+	if (atomic_load(&h->dead)) {
+		sim_note(s, "  %c crashes in an edit", host_letter(h->nr));
+		s->pending[h->nr] = (struct pending){true, i == s->model.n, i, *next, ts};
+		return false;
+	}
+	if (status != 200)
+		sim_wrong(s, "%c refuses an edit (%s): %ld %.300s", host_letter(h->nr), path, status,
+			  buf_cstr(&answer));
+	return status == 200;
+}
+
+/* All of an edit that was not acknowledged, or nothing. */
+static void settle_pending(struct sim *s, struct host *h)
+{
+	struct pending *p = &s->pending[h->nr];
+	if (!p->set)
+		return;
+	p->set = false;
+	/* a new event's place may have been taken meanwhile */
+	if (ts_at(h, p->next.uuid) == p->ts)
+		remember(s, p->is_new ? s->model.n : p->i, &p->next, p->ts);
+}
+
+static void publish(struct sim *s, struct host *h, const char *uuid)
+{
+	char path[200];
+	OWN(buf) struct buf b = BUF(1 << 20);
+	snprintf(path, sizeof(path), "/events/publish/%s", uuid);
+	sim_clock_of(s, h);
+	sim_note(s, "  %c publishes %.8s", host_letter(h->nr), uuid);
+	if (host_call(h, NULL, "POST", path, "{}", &b) != 200)
+		sim_wrong(s, "%c does not publish %.8s: %.200s", host_letter(h->nr), uuid,
+			  buf_cstr(&b));
+}
+
+/* An edit of an event by host h, its owner or not. */
+static void edit(struct sim *s, struct host *h, unsigned i, int64_t above, bool last)
+{
+	static struct m_event next; /* big */
+	struct model *m = &s->model;
+	char path[200];
+	bool is_new = i == m->n;
+	int64_t ts = new_ts(s, h, above);
+	OWN(buf) struct buf doc = BUF(1 << 20);
+	if (is_new) {
+		next = (struct m_event){.owner = h->nr,
+					.level = event_levels[rng_below(&s->rng,
+									sizeof(event_levels))]};
+		new_uuid(s, next.uuid);
+	} else {
+		next = m->ev[i];
+	}
+	bool is_owner = next.owner == h->nr;
+	if (is_owner)
+		next.info = ++m->last_serial;
+	change(s, &next, h->nr, ts);
+	if (last)
+		anchor(s, &next, ts);
+	document(&doc, &next, ts);
+	if (is_new)
+		snprintf(path, sizeof(path), "/events/add");
+	else
+		snprintf(path, sizeof(path), "/events/edit/%s", next.uuid);
+	sim_note(s, "  %c %s %.8s at %lld", host_letter(h->nr), is_new ? "adds" : "edits", next.uuid,
+		 (long long)ts);
+	next.author = h->nr;
+	if (!commit(s, h, path, doc.p, i, &next, ts))
+		return;
+	remember(s, i, &next, ts);
+	if (is_new || rng_chance(&s->rng, 800))
+		publish(s, h, next.uuid);
+}
+
+void act_edit(struct sim *s)
+{
+	struct host *h = &s->host[rng_below(&s->rng, s->n)];
+	struct model *m = &s->model;
+	if (atomic_load(&h->dead))
+		return;
+	unsigned i = rng_below(&s->rng, EVENTS_MAX);
+	i = MIN(i, m->n);
+	if (i < m->n && m->ev[i].owner != h->nr)
+		return; /* editing copies: see edit_copy() */
+	edit(s, h, i, i < m->n ? m->ev[i].ts : 0, false);
+}
+
+void act_settle(struct sim *s)
+{
+	struct model *m = &s->model;
+	for (unsigned i = 0; i < m->n; i++) {
+		struct host *h = &s->host[m->ev[i].owner];
+		edit(s, h, i, m->last_ts, true);
+		publish(s, h, m->ev[i].uuid);
+	}
+}
+
+static void on_item(void *user, const struct pass_item *i)
+{
+	static const char *const what[] = {"added", "updated", "held", "refused", "failed"};
+	char uuid[UUID_TEXT_LEN + 1];
+	sim_note(user, "      %s %.8s %s: %s", pass_kind_name(i->kind), uuid_format(i->uuid, uuid),
+		 what[i->what], i->text ? i->text : "");
+}
+
+int act_run(struct sim *s, const struct link_row *l, enum pass_direction d)
+{
+	struct host *h = &s->host[l->at];
+	static struct pass_result res; /* big */
+	struct fail f = {0};
+	uint64_t came = 0, failed = 0;
+	if (atomic_load(&h->dead))
+		return -1;
+	struct pass_opts o = {.in = &h->node.api.ingest,
+			      .out = &h->node.api.egress,
+			      .key = &h->node.peer_key,
+			      .peer_id = l->peer_id,
+			      .user_id = 1,
+			      .client = {.net = &s->wire[l->at].net},
+			      .node_version = "sim",
+			      .direction = d,
+			      .technique = PASS_FULL,
+			      .parallel = 1,
+			      .item = on_item,
+			      .user = s};
+	o.all = !s->calm && rng_chance(&s->rng, 100);
+	sim_note(s, "  %c %s %c%s", host_letter(l->at), d == PASS_PULL ? "pulls from" : "pushes to",
+		 host_letter(l->to), o.all ? ", everything" : "");
+	sim_clock_of(s, h);
+	if (!s->calm && rng_chance(&s->rng, s->faults.client_crash))
+		h->crash_at = h->commits + 1 + rng_below(&s->rng, 6);
+	enum err e = pass_run(&o, &res, &f);
+	h->crash_at = 0;
+	s->runs++;
+	for (unsigned k = 0; k < PASS_KIND_COUNT; k++) {
+		const struct pass_count *n = &res.n[k];
+		came += n->added + n->updated;
+		failed += n->failed;
+		if (n->added + n->updated + n->refused + n->failed + n->held)
+			sim_note(s, "    %s: %llu added, %llu updated, %llu held, %llu refused, %llu failed",
+				 pass_kind_name((enum pass_kind)k), (unsigned long long)n->added,
+				 (unsigned long long)n->updated, (unsigned long long)n->held,
+				 (unsigned long long)n->refused, (unsigned long long)n->failed);
+	}
+	sim_note(s, "  = %s %s", err_name(e), f.text);
+	return e != ERR_OK || failed ? -1 : (int)came;
+}
+
+void act_recover(struct sim *s)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		struct host *h = &s->host[i];
+		if (!atomic_load(&h->dead))
+			continue;
+		s->crashes++;
+		sim_note(s, "  %c comes up again", host_letter(i));
+		host_recover(h);
+		sim_clock_of(s, h);
+		settle_pending(s, h);
+	}
+}

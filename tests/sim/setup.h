@@ -1,0 +1,22 @@
+/*
+ * setup.h - nodes that know each other, made once and copied for each scenario: organisations, a sync
+ * user of each on each other, and the links.
+ */
+#pragma once
+
+#include "tests/sim/sim.h"
+
+struct setup {
+	char dir[100];
+	char key[HOSTS_MAX][HOSTS_MAX][KEY_LEN + 1]; /* of [whose] sync user [on which node] */
+};
+
+/* Requests of a run that finds nothing new. */
+extern const unsigned setup_idle_requests;
+
+void setup_make(struct setup *u);
+void setup_free(struct setup *u);
+/* Fresh copies of the first s->n nodes, running. Skews are kept. */
+void setup_hosts(const struct setup *u, struct sim *s);
+/* Row of the link `at` has to `to`. */
+uint64_t setup_peer_id(unsigned at, unsigned to);
