@@ -31,7 +31,8 @@ struct export_opts {
 	struct str filename_id; /* event id or uuid of a single event, absent otherwise */
 	bool headerless, include_context, include_event_uuid, include_event_tags, metadata,
 		include_correlations, include_sightings, no_reports, no_proposals,
-		no_related, sg_reference_only, full_tags;
+		no_related, sg_reference_only, full_tags,
+		related_inbound; /* what points to related events: events/view says so */
 	const struct str *columns; /* requested_attributes */
 	uint32_t n_columns;
 	/* any further parameter by name; absent when not given */

@@ -270,3 +270,24 @@ void jp_galaxies(struct buf *b, const struct rel_cluster *c, uint32_t n, bool of
 	}
 	buf_putc(b, ']');
 }
+
+void jp_index_clusters(struct buf *b, const struct rel_cluster *c, uint32_t n)
+{
+	buf_putc(b, '[');
+	for (uint32_t i = 0; i < n; i++, c++) {
+		if (i)
+			buf_putc(b, ',');
+		size_t at = jp_open(b);
+		jp_cluster(b, c->cluster, true);
+		jp_key(b, "Galaxy");
+		size_t inner = jp_open(b);
+		jp_galaxy(b, c->galaxy, true);
+		jp_close(b, inner);
+		cluster_meta(b, c->cluster);
+		jp_num(b, "tag_id", c->tag_id);
+		jp_bool(b, "local", c->local);
+		jp_str(b, "relationship_type", c->relationship_type);
+		jp_close(b, at);
+	}
+	buf_putc(b, ']');
+}

@@ -123,8 +123,11 @@ static enum err full_event(struct export_run *r, const struct rel_event *re)
 		jp_uuid(b, "uuid", re->sharing_group->uuid);
 		buf_putc(b, '}');
 	}
-	if (re->e->tags.n)
-		event_tags(b, re);
+	if (re->n_clusters) {
+		LIT(b, ",\"GalaxyCluster\":");
+		jp_index_clusters(b, re->clusters, re->n_clusters);
+	}
+	event_tags(b, re);
 	buf_putc(b, '}');
 	seal_count(r->out, 1, 0);
 	return buf_err(b);
@@ -195,12 +198,6 @@ static enum err csv_event(struct export_run *r, const struct rel_event *re)
 	return buf_err(b);
 }
 
-static enum err csv_end(struct export_run *r)
-{
-	buf_putc(out(r), '\n');
-	return buf_err(out(r));
-}
-
 const struct exporter export_index_csv = {
 	.name = ".index-csv",
 	.media = "text/csv",
@@ -209,5 +206,4 @@ const struct exporter export_index_csv = {
 	.scopes = EXPORT_EVENTS,
 	.begin = csv_begin,
 	.event = csv_event,
-	.end = csv_end,
 };

@@ -44,6 +44,8 @@ void jp_cluster(struct buf *b, const struct misp_cluster *c, bool ids);
 void jp_cluster_elements(struct buf *b, const struct misp_cluster *c, bool ids);
 void jp_cluster_relations(struct buf *b, const struct rel_cluster *c, bool ids);
 void jp_cluster_orgs(struct buf *b, const struct rel_cluster *c);
+/* The same as rows of the event index name them: one after another, each with its galaxy. */
+void jp_index_clusters(struct buf *b, const struct rel_cluster *c, uint32_t n);
 /* One sighting, one proposal, one report, one reference. */
 void jp_sighting(struct buf *b, const struct misp_sighting *s, const struct misp_org *org,
 		 struct uuid attr_uuid, bool ids);

@@ -104,6 +104,12 @@ static void event_orgs(struct buf *b, const struct rel_event *re)
 	}
 }
 
+/* The answer to a push: the head of one event, without its group. */
+static bool one_head(const struct export_opts *o)
+{
+	return o->metadata && o->scope == EXPORT_ONE_EVENT;
+}
+
 static enum err json_event(struct export_run *r, const struct rel_event *re)
 {
 	struct json_state *st = r->state;
@@ -114,7 +120,7 @@ static enum err json_event(struct export_run *r, const struct rel_event *re)
 	LIT(b, "{\"Event\":{");
 	event_scalars(b, re);
 	event_orgs(b, re);
-	if (re->sharing_group && !r->opts->sg_reference_only) {
+	if (re->sharing_group && !r->opts->sg_reference_only && !one_head(r->opts)) {
 		LIT(b, ",\"SharingGroup\":");
 		jp_sharing_group(b, re->sharing_group, re->ids);
 	}
@@ -316,7 +322,7 @@ static enum err element_in_event(struct export_run *r, const struct rel_event *r
 	return buf_err(b);
 }
 
-static void related(struct buf *b, const struct rel_event *re)
+static void related(struct buf *b, const struct rel_event *re, bool inbound)
 {
 	LIT(b, ",\"RelatedEvent\":[");
 	for (uint32_t i = 0; i < re->n_related; i++) {
@@ -338,7 +344,10 @@ static void related(struct buf *b, const struct rel_event *re)
 		jp_org(b, o->org, true, false);
 		LIT(b, ",\"Orgc\":");
 		jp_org(b, o->orgc, true, false);
-		LIT(b, "}}");
+		LIT(b, "}");
+		if (inbound)
+			LIT(b, ",\"RelationshipInbound\":[]");
+		LIT(b, "}");
 	}
 	buf_putc(b, ']');
 }
@@ -355,7 +364,7 @@ static enum err json_event_end(struct export_run *r, const struct rel_event *re)
 	if (re->count_open)
 		jp_num(b, "attribute_count", st->live);
 	if (re->ids && !r->opts->no_related)
-		related(b, re);
+		related(b, re, r->opts->related_inbound);
 	LIT(b, ",\"Galaxy\":");
 	jp_galaxies(b, re->clusters, re->n_clusters, true, re->ids);
 	LIT(b, ",\"CryptographicKey\":");

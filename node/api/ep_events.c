@@ -19,11 +19,15 @@ static bool metadata_asked(struct http_req *r)
 	return s.n && !str_is(s, "0");
 }
 
-static enum err answer_event(struct http_req *r, uint64_t id, struct fail *f)
+/* Up to so many elements the head alone is answered with what it correlates with; a peer that
+   pushes more reads nothing of it and should not wait. */
+#define RELATED_MAX 10000
+
+static enum err answer_event(struct http_req *r, uint64_t id, uint64_t elements, struct fail *f)
 {
 	bool metadata = metadata_asked(r);
-	/* a peer that pushes wants to know that it was taken, not what it correlates with */
-	struct event_opts o = {.metadata = metadata, .correlations = !metadata};
+	struct event_opts o = {.metadata = metadata,
+			       .correlations = !metadata || elements <= RELATED_MAX};
 	return rest_event(r, id, &o, f);
 }
 
@@ -54,6 +58,8 @@ static void answer_refused(struct http_req *r, const char *action, enum err e,
 		struct str errors = upload_errors(r, why);
 		if (!id.p && errors.p[0] == '{' && !str_has_prefix(errors, STR("{\"Event\"")))
 			errors = arena_printf(r->arena, "{\"Event\":%.*s}", STR_ARG(errors));
+		if (!id.p)
+			me(r)->url = STR("/events/add");
 		rest_not_saved(r, action, "Event", id, errors);
 		break;
 	}
@@ -90,7 +96,7 @@ static enum err events_add(struct http_req *r, struct fail *f)
 	struct origin o = rest_origin(r);
 	enum err e = ingest_event_add(&api_of(r)->ingest, &raw, &o, &facts, r->arena, &res, &why);
 	if (e == ERR_OK)
-		return answer_event(r, res.event_id, f);
+		return answer_event(r, res.event_id, res.added, f);
 	answer_refused(r, "add", e, &res, &why, STR_NONE);
 	return ERR_OK;
 }
@@ -145,7 +151,7 @@ static enum err events_edit(struct http_req *r, struct fail *f)
 	facts.existing_local = !e.locked;
 	err = ingest_event_edit(&api_of(r)->ingest, e.id, &raw, &o, &facts, r->arena, &res, &why);
 	if (err == ERR_OK)
-		return answer_event(r, e.id, f);
+		return answer_event(r, e.id, e.attribute_total + res.added, f);
 	answer_refused(r, "edit", err, &res, &why, id);
 	return ERR_OK;
 }
@@ -205,6 +211,7 @@ static enum err events_view(struct http_req *r, struct fail *f)
 		.no_proposals = asked(r, body, "noShadowAttributes", false),
 	};
 	o.no_related = !o.correlations;
+	o.related_inbound = true;
 	o.to_ids = str_is(rest_param(r, body, "toIDS"), "1") ? 2 : 0;
 	deleted_option(r, body, &o);
 	if (r->method == HTTP_HEAD) {

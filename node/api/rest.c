@@ -263,10 +263,12 @@ struct admit_facts rest_facts(struct http_req *r)
 		.perm_tagger = u->perms & perm_tagger,
 		.perm_tag_editor = u->perms & perm_tag_editor,
 		.perm_galaxy_editor = u->perms & perm_galaxy_editor,
+		.perm_sharing_group = u->perms & perm_sharing_group,
 		.push = (u->perms & perm_sync) && !(u->perms & perm_site_admin),
 		.wants_signature = (u->perms & perm_sync) && !(u->perms & perm_site_admin),
 		.default_event_distribution = api->ingest.default_event_distribution,
 		.default_attr_distribution = api->ingest.default_attr_distribution,
+		.base_url = api->base_url,
 		.now = clock_now(),
 	};
 }
@@ -321,6 +323,7 @@ enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 	eq.opts.no_reports = o->no_reports;
 	eq.opts.no_proposals = o->no_proposals;
 	eq.opts.no_related = o->no_related;
+	eq.opts.related_inbound = o->related_inbound;
 	TRY(rest_view(r, &v, f));
 	TRY(egress_search(&v, &eq, NULL, NULL, &s, f));
 	rest_sealed(r, &s, "application/json; charset=UTF-8");

@@ -113,7 +113,8 @@ struct origin rest_origin(struct http_req *r);
 /* Options of events/view; from path, query and body. */
 struct event_opts {
 	bool metadata, attachments, deleted_too, deleted_only, no_sightings, correlations,
-		all_tags, no_local_tags, no_reports, no_proposals, no_related, sg_reference_only;
+		all_tags, no_local_tags, no_reports, no_proposals, no_related, related_inbound,
+		sg_reference_only;
 	uint8_t to_ids; /* query_flag: only these attributes */
 };
 /* One event as the caller may see it, as {"Event":..}; 404 when there is none. */

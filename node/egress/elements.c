@@ -8,6 +8,7 @@
 #include "egress/run.h"
 #include "metrics/metrics.h"
 #include "model/pack.h"
+#include "model/types.h"
 #include "search/correlate.h"
 
 #define CHILDREN_MAX 10000
@@ -120,7 +121,11 @@ static enum err proposals_of(struct run *r, uint64_t attr_id, struct rel_element
 
 static enum err attachment(struct run *r, const struct misp_attr *attr, struct rel_element *el)
 {
-	if (!r->with_attachments || attr->blob.n != 32)
+	if (!r->with_attachments)
+		return ERR_OK;
+	if (type_is_file(type_get(attr->type)))
+		el->data = STR(""); /* a file that is not there is an empty one */
+	if (attr->blob.n != 32)
 		return ERR_OK;
 	OWN(buf) struct buf b = BUF(ATTACHMENT_MAX);
 	struct fail why = {0};

@@ -12,7 +12,7 @@ struct admit_facts {
 	uint64_t org_id, user_id;
 	struct uuid org;
 	bool perm_sync, site_admin, perm_publish, perm_tagger, perm_tag_editor, perm_analyst;
-	bool perm_galaxy_editor;
+	bool perm_galaxy_editor, perm_sharing_group;
 	bool pull; /* fetched by us: distribution is lowered as MISP does on pull */
 	bool push; /* sent to us by a sync user */
 	bool internal_link;
@@ -33,6 +33,7 @@ struct admit_facts {
 	const uint64_t *groups;
 	uint32_t n_groups;
 	uint8_t default_event_distribution, default_attr_distribution;
+	struct str base_url; /* ours: by it a sharing group's list of servers names this node */
 	int64_t now;
 };
 

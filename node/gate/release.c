@@ -118,7 +118,7 @@ static void count_for(struct released *r, const struct gate_subject *s)
 static void creator_for(struct released *r, const struct gate_subject *s)
 {
 	bool show = r->st.sees_all ||
-		    (r->st.local && r->st.aud->perm_audit && r->st.aud->org_id &&
+		    ((r->st.local || r->st.misp) && r->st.aud->perm_audit && r->st.aud->org_id &&
 		     r->st.aud->org_id == s->event->orgc_id);
 
 	show &= r->plan.profile == PROFILE_FULL && s->creator_email.n > 0;

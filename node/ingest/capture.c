@@ -68,16 +68,47 @@ enum err ingest_tag_capture(struct store_wtxn *w, const struct misp_tagref *t, u
 	return store_change(w, &ch, f);
 }
 
+/*
+ * May this sender attach it? Some tags belong to one organisation or user (sync-protocol.md 5.6). An
+ * unknown one is made for everybody: MISP drops it from senders without perm_tag_editor, but a
+ * marking that is lost on the way in is one that the gate cannot obey.
+ */
+static enum err tag_permitted(const struct ingest_ctx *c, struct store_wtxn *w,
+			      const struct misp_tagref *t, bool *yes)
+{
+	const struct admit_facts *facts = c->facts;
+	struct misp_tag known;
+	uint64_t id;
+	OWN(arena) struct arena *a = arena_new(1 << 16);
+	*yes = true;
+	if (facts->site_admin)
+		return ERR_OK;
+	if (!a)
+		return ERR_NOMEM;
+	enum err e = store_find(store_view(w), IX_TAG_NAME, lower(a, t->name), &id);
+	if (e == ERR_NOENT)
+		return ERR_OK;
+	TRY(e);
+	TRY(store_get(store_view(w), T_TAG, id, a, &known));
+	*yes = (!known.org_id || known.org_id == facts->org_id) &&
+	       (!known.user_id || known.user_id == facts->user_id);
+	return ERR_OK;
+}
+
+/* *id is 0 when the tag is not taken. */
 static enum err tag_id(struct ingest_ctx *c, struct store_wtxn *w, const struct misp_tagref *t,
 		       uint64_t *id, struct fail *f)
 {
 	uint64_t digest = hash_64(t->name.p, t->name.n, 0) | 1;
 	struct tag_cached *slot = &c->tags[digest % TAG_CACHE];
-	if (slot->digest == digest) {
-		*id = slot->id;
+	bool yes;
+	*id = slot->id;
+	if (slot->digest == digest)
 		return ERR_OK;
-	}
-	TRY(ingest_tag_capture(w, t, id, f));
+	*id = 0;
+	TRY(tag_permitted(c, w, t, &yes));
+	if (yes)
+		TRY(ingest_tag_capture(w, t, id, f));
 	*slot = (struct tag_cached){digest, *id};
 	return ERR_OK;
 }
@@ -97,7 +128,7 @@ enum err ingest_capture_tags(struct ingest_ctx *c, struct store_wtxn *w, struct 
 		if (!t->name.n || t->name.n > TAG_NAME_MAX)
 			continue;
 		TRY(tag_id(c, w, t, &k->tag_id, f));
-		bool twice = false;
+		bool twice = !k->tag_id;
 		for (uint32_t i = 0; i < n; i++)
 			twice |= kept[i].tag_id == k->tag_id;
 		if (!twice)
@@ -178,19 +209,67 @@ static struct uuid sgorg_uuid(const struct misp_sgorg *o)
 	return o->org.n ? LIST_AT(o->org, struct misp_org, 0)->uuid : o->uuid;
 }
 
+static struct str sgserver_url(const struct misp_sgserver *s)
+{
+	return s->server.n ? LIST_AT(s->server, struct misp_sgserver, 0)->url : s->url;
+}
+
+/* Numbers of servers are the sender's: the URL tells, compared as text. */
+static bool names_us(const struct misp_sgserver *s, const struct admit_facts *facts)
+{
+	struct str url = sgserver_url(s);
+	return url.n && str_eq(url, facts->base_url);
+}
+
 /* May this sender create the group here (sync-protocol.md 5.4)? */
 static bool sg_allowed(const struct misp_sg *g, const struct admit_facts *facts)
 {
-	bool member = false;
+	bool member = false, open = false;
 	if (facts->site_admin)
 		return true;
+	/* who fetches decides for himself which groups come with it */
+	bool server = g->servers.n == 0 || facts->pull;
 	LIST_EACH(o, g->orgs, struct misp_sgorg)
 		member |= uuid_eq(sgorg_uuid(o), facts->org) && (facts->perm_sync || o->extend);
-	/* a group bound to servers must list this one (local ones have server id 0) */
-	bool server = g->servers.n == 0 || g->roaming;
-	LIST_EACH(s, g->servers, struct misp_sgserver)
-		server |= s->server_id == 0 && s->head.has;
-	return member && server;
+	LIST_EACH(s, g->servers, struct misp_sgserver) {
+		bool us = names_us(s, facts);
+		server |= us;
+		open |= us && s->all_orgs && facts->perm_sync;
+	}
+	return facts->perm_sharing_group && server && (member || open);
+}
+
+/* Servers of the document that we know join those of the group; what is open to all organisations
+   is never taken over from elsewhere. */
+static enum err sg_servers(struct store_wtxn *w, struct arena *a, const struct misp_sg *in,
+			   struct misp_sg *out, const struct admit_facts *facts, bool *changed,
+			   struct fail *f)
+{
+	uint32_t n = out->servers.n;
+	struct misp_sgserver *v = ARENA_ARRAY(a, struct misp_sgserver, in->servers.n + n + 1);
+	if (!v)
+		return fail(f, ERR_LIMIT, "no memory for %u servers", in->servers.n);
+	if (n)
+		memcpy(v, out->servers.v, n * sizeof(*v));
+	LIST_EACH(s, in->servers, struct misp_sgserver) {
+		struct str url = sgserver_url(s);
+		uint64_t id = 0;
+		if (!names_us(s, facts)) {
+			enum err e = url.n ? store_find(store_view(w), IX_PEER_URL, url, &id) : ERR_NOENT;
+			if (e == ERR_NOENT)
+				continue;
+			TRY(e);
+		}
+		uint32_t i = 0;
+		while (i < n && v[i].server_id != id)
+			i++;
+		if (i < n)
+			continue;
+		v[n++] = (struct misp_sgserver){.server_id = id};
+		*changed = true;
+	}
+	out->servers = (struct entity_list){v, n};
+	return ERR_OK;
 }
 
 /* May the caller's organisation use it (sync-protocol.md 6.4)? */
@@ -293,12 +372,9 @@ enum err ingest_sg_capture(struct store_wtxn *w, const struct misp_sg *g,
 			row.organisation_uuid = o->uuid;
 		}
 		*id = row.id = store_new_row_id(w, T_SG);
-		if (g->servers.n) {
-			struct misp_sgserver *own = ARENA_NEW(a, struct misp_sgserver);
-			row.servers = (struct entity_list){own, own ? 1 : 0};
-		}
 	}
 	TRY(sg_members(w, a, g, &row, facts, &changed, f));
+	TRY(sg_servers(w, a, g, &row, facts, &changed, f));
 	if (!changed && e == ERR_OK)
 		return ERR_OK;
 	TRY(store_put(w, T_SG, *id, &row, f));

@@ -45,6 +45,7 @@ enum err ingest_admit(const struct ingest_env *env, struct raw_event **raw, cons
 		      struct admit_facts *facts, struct admitted **adm, struct fail *f)
 {
 	struct policy *p = env->policy(env->user);
+	facts->base_url = env->base_url;
 	enum err e = look_up_blocks(env, *raw, facts, f);
 	if (e == ERR_OK)
 		e = ingest_facts_groups(env, *raw, facts, f);

@@ -12,6 +12,8 @@
 static const char text_similar[] =
 	"{\"value\":[\"A similar attribute already exists for this event.\"]}";
 
+static const char text_no_group[] = "{\"sharing_group_id\":[\"Invalid sharing group choice.\"]}";
+
 enum err ingest_put_change(struct ingest_ctx *c, struct store_wtxn *w, enum change_op op,
 		    enum element_kind k, uint64_t id, uint64_t parent, struct uuid uuid,
 		    struct fail *f)
@@ -219,6 +221,8 @@ static enum err attr_new(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 		return err;
 	TRY(ingest_capture_sg_of(c, w, &a->sharing_group, &a->distribution, &a->sharing_group_id, &refused,
 			  f));
+	if (refused && !c->adding)
+		return ERR_OK; /* appendix C, row 4 */
 	TRY(attr_tags(c, w, a, &none, f));
 	struct el_key key = {c->event.body, a->object_id, store_new_el_id(w, EL_ATTR)};
 	a->id = key.id;
@@ -233,8 +237,8 @@ static enum err attr_tags(struct ingest_ctx *c, struct store_wtxn *w, struct mis
 			  const struct entity_list *had, struct fail *f)
 {
 	struct entity_list in = a->tags;
-	if (!c->facts->perm_tagger)
-		in.n = 0;
+	if (!c->facts->perm_tagger && !c->adding)
+		in.n = 0; /* asked for in edits only: sync-protocol.md 1.2 */
 	TRY(ingest_capture_tags(c, w, c->arena, &in, f));
 	struct misp_tagref *v = ARENA_ARRAY(c->arena, struct misp_tagref, in.n + had->n + 1);
 	uint32_t n = 0;
@@ -402,6 +406,11 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	if (err == ERR_NOENT) {
 		TRY(ingest_capture_sg_of(c, w, &o->sharing_group, &o->distribution, &o->sharing_group_id,
 				  &refused, f));
+		if (refused && !c->adding) {
+			slot->refused = true;
+			ingest_ctx_problem(c, index, text_no_group);
+			return ERR_OK;
+		}
 		struct el_key key = {c->event.body, 0, store_new_el_id(w, EL_OBJECT)};
 		o->id = slot->id = key.id;
 		o->event_id = c->event.id;
@@ -425,6 +434,10 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	object_merge(&row, o);
 	TRY(ingest_capture_sg_of(c, w, &o->sharing_group, &row.distribution, &row.sharing_group_id,
 			  &refused, f));
+	if (refused) {
+		ingest_ctx_problem(c, index, text_no_group);
+		return ERR_OK;
+	}
 	*slot = (struct ordmap_slot){.ordinal = e->ordinal, .id = at.id, .deleted = row.deleted};
 	c->content_changed = true;
 	TRY(store_again(c, w, EL_OBJECT, key, row.uuid, &row, f));

@@ -151,6 +151,11 @@ static inline bool type_is_pair(const struct type_row *row)
 {
 	return row->flags & TYPE_PAIR;
 }
+/* Does it carry a file: attachment, malware-sample? */
+static inline bool type_is_file(const struct type_row *row)
+{
+	return row->flags & TYPE_FILE;
+}
 /*
  * Split a stored value into value1 and value2. For a type without two parts, value1 is the whole
  * and value2 is empty (present). A pair is cut at its first '|'. Views into `value`.

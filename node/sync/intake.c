@@ -81,6 +81,7 @@ static enum err on_document(void *user, struct raw_event *doc, struct fail *f)
 		.perm_publish = true,
 		.perm_tagger = true,
 		.perm_tag_editor = true,
+		.perm_sharing_group = true,
 		.default_attr_distribution = DIST_INHERIT,
 		.now = origin.time,
 	};

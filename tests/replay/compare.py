@@ -25,6 +25,8 @@ EXTRA = {"detail", "line", "column", "offset"}
 # made from the cluster library that the recorded server had loaded, which is on no tape: only
 # that there is a list is compared
 LIBRARY = {"Galaxy"}
+# likewise in rows of the event index, where such clusters stand beside custom ones
+LIBRARY_ROWS = {"GalaxyCluster"}
 # what a server can do beside what the recorded one could, whose PHP had no brotli
 OFFERS = {"request_encoding"}
 # lists whose order MISP does not keep
@@ -134,13 +136,16 @@ class Comparer:
             if k in IGNORED:
                 continue
             sub = path + "." + k if path else k
+            if k in LIBRARY_ROWS and isinstance(r[k], list) and all(
+                    isinstance(c, dict) and c.get("default") is True for c in r[k]):
+                continue
             if k in g:
                 self._value(sub, k, r[k], g[k], out, name)
             elif not self._renamed_key(k, g):
                 out.append((sub, r[k], ABSENT))
         extra = EXTRA if str(r.get("name", "")).startswith("Invalid JSON input.") else ()
         for k in g:
-            if k not in r and k not in IGNORED and k not in extra and not self._renamed_key(k, r):
+            if k not in r and k not in IGNORED and k not in LIBRARY_ROWS and k not in extra and not self._renamed_key(k, r):
                 out.append((path + "." + k if path else k, ABSENT, g[k]))
 
     @staticmethod

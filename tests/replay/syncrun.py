@@ -88,12 +88,26 @@ class TwoMisps(SyncRun):
             if before < at <= n:
                 act()
 
+    AHEAD = 60  # seconds: what A sends must stay younger than what B's people do here
+
+    def clocked(self, rec, text, ahead=AHEAD):
+        """What was said at the time of the recording is said now, in the same order."""
+        for tok in {t for t in tapes.tokens(text) if t.isdigit() and len(t) == 10}:
+            if abs(int(tok) - self.then) < 3600:
+                ours = str(int(tok) - self.then + self.now + ahead)
+                self.bind.given[tok] = ours
+                text = text.replace(tok, ours)
+        return text
+
     def answer(self, n):
         rec = next(r for r in self.records if r["n"] == n)
         return json.loads(rec["resp_body"])
 
     def event(self, n, **more):
-        """An event as B's people must have entered it, from the answer to exchange n."""
+        """An event as B's people must have entered it, from the answer to exchange n.
+
+        What B does itself later happens at the node's own clock.
+        """
         e = copy.deepcopy(self.answer(n)["Event"])
         for k in ("id", "org_id", "orgc_id", "Org", "Orgc", "Note", "publish_timestamp", "published",
                   "attribute_count", "sharing_group_id", "Galaxy", "RelatedEvent", "SharingGroup",
@@ -103,8 +117,13 @@ class TwoMisps(SyncRun):
             for k in ("id", "event_id", "object_id", "sharing_group_id"):
                 a.pop(k, None)
         e.update(more)
-        self.bind.note_request(json.dumps(e), json.dumps(e))
-        return {"Event": e}
+        return {"Event": self.told(e)}
+
+    def told(self, doc, ahead=-10):
+        """A document as it is entered; its tokens are known from then on."""
+        sent = self.clocked(None, json.dumps(doc), ahead)
+        self.bind.note_request(json.dumps(doc), sent)
+        return json.loads(sent)
 
     def before_a(self):
         """B as it was: A's organisation and sync user, tags, and three events of earlier tests."""
@@ -130,7 +149,7 @@ class TwoMisps(SyncRun):
         e["Tag"] = [{"name": "tlp:green", "colour": "#fa4c22"}]
         e["Attribute"] = [{"type": "domain", "category": "Network activity", "timestamp": row["timestamp"],
                            "value": "old%d.%s.example" % (i, row["id"])} for i in (1, 2)]
-        self.bind.note_request(json.dumps(row), json.dumps(row))
+        e = self.told(e, self.AHEAD if row["orgc_id"] == "2" else -10)
         if row["orgc_id"] == "2":
             self.quiet("POST", "/events/add/metadata:1", {"Event": dict(e, locked=True, Orgc=ORG_A)},
                        key="B-sync-user")
@@ -173,14 +192,14 @@ class TwoMisps(SyncRun):
         sg = self.answer(10)["Event"]["SharingGroup"]
         made = self.quiet("POST", "/sharing_groups/add", {"SharingGroup": {
             "name": sg["name"], "uuid": sg["uuid"], "releasability": sg["releasability"],
-            "description": "", "roaming": False, "active": True,
+            "description": "", "roaming": False, "active": True, "SharingGroupServer": [],
             "SharingGroupOrg": [{"uuid": ORG_B["uuid"], "name": "ORGB", "extend": True},
                                 {"uuid": ORG_A["uuid"], "name": "ORGA", "extend": False}]}})
         return tapes.pick(made.json(), "SharingGroup.id") if made and made.status == 200 else "0"
 
     def b_edits(self):
         late = next(a for a in self.answer(35)["Event"]["Attribute"] if a["uuid"] == LATE_ATTRIBUTE)
-        self.bind.note_request(json.dumps(late), json.dumps(late))
+        self.bind.note_request(LATE_ATTRIBUTE, LATE_ATTRIBUTE)
         self.quiet("POST", "/attributes/delete/" + FIRST_ATTRIBUTE)
         self.quiet("POST", "/attributes/add/" + RICH, {
             k: late[k] for k in ("uuid", "type", "category", "value", "to_ids", "comment", "distribution")})
