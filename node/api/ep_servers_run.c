@@ -69,10 +69,7 @@ static enum err run(struct http_req *r, struct run *x, const char *action,
 	} else {
 		e = long_job_here(&api->jobs, "peer", id, job, x, f);
 		me(r)->url = arena_printf(r->arena, "/servers/%s/%llu", action, (unsigned long long)id);
-		if (e == ERR_OK && x->err != ERR_OK)
-			rest_not_saved(r, action, "Server", rest_id(r, id),
-				       rest_quoted(r, x->why.text));
-		else if (e == ERR_OK)
+		if (e == ERR_OK)
 			answer(r, x);
 		free(x);
 	}
@@ -81,6 +78,11 @@ static enum err run(struct http_req *r, struct run *x, const char *action,
 	rest_not_saved(r, action, "Server", rest_id(r, id),
 		       rest_quoted(r, "A run of this peer is going on."));
 	return ERR_OK;
+}
+
+static void refused(struct http_req *r, const char *action, uint64_t id, const char *text)
+{
+	rest_not_saved(r, action, "Server", rest_id(r, id), rest_quoted(r, text));
 }
 
 static unsigned long long taken(const struct pass_count *n)
@@ -93,6 +95,10 @@ static unsigned long long taken(const struct pass_count *n)
 static void answer_pulled(struct http_req *r, const struct run *x)
 {
 	const struct pass_count *n = x->res.n;
+	if (x->err != ERR_OK) {
+		refused(r, "pull", x->o.peer_id, x->why.text);
+		return;
+	}
 	rest_saved(r, rest_id(r, x->o.peer_id),
 		   "Pull completed. %llu events pulled, %llu events could not be pulled, %llu proposals "
 		   "pulled, %llu sightings pulled, %llu clusters pulled, %llu analyst data pulled.",
@@ -124,13 +130,89 @@ static enum err servers_pull(struct http_req *r, struct fail *f)
 	if (!x)
 		return fail(f, ERR_NOMEM, "no memory");
 	x->o = peer_run_opts(r, &p);
-	const char *fault = !p.pull			? "Pulling from this server is not enabled."
-			    : pull_technique(r, &x->o) ? NULL
-							: "Invalid pull technique.";
-	if (!fault)
+	bool known = pull_technique(r, &x->o);
+	if (p.pull && known)
 		return run(r, x, "pull", answer_pulled, f);
 	free(x);
-	reply_error(r, 405, "%s", fault);
+	me(r)->url = arena_printf(r->arena, "/servers/pull/%llu", (unsigned long long)p.id);
+	if (known)
+		reply_error(r, 405, "Pulling from this server is not enabled.");
+	else
+		refused(r, "pull", p.id,
+			arena_cstr(r->arena, arena_printf(r->arena, "Invalid pull technique `%.*s`.",
+							  STR_ARG(req_arg(r, "technique")))));
+	return ERR_OK;
+}
+
+/* ---- pushing ---- */
+
+/* A link that cannot be used is told without its number (recorded). */
+static void answer_pushed(struct http_req *r, const struct run *x)
+{
+	const struct pass_count *n = &x->res.n[PASS_EVENT];
+	if (x->err == ERR_OK) {
+		rest_saved(r, rest_id(r, x->o.peer_id),
+			   "Push complete. %llu events pushed, %llu events could not be pushed.",
+			   taken(n), (unsigned long long)(n->refused + n->failed));
+		return;
+	}
+	me(r)->url = STR("/servers/push");
+	rest_not_saved(r, "push", "Server", STR_NONE,
+		       rest_quoted(r, arena_cstr(r->arena,
+						 arena_printf(r->arena,
+							      "Error: Connection to the server has failed. "
+							      "The returned exception's error message "
+							      "was: %s",
+							      x->why.text))));
+}
+
+/* The UUID of one of our events by its number; false when there is none. */
+static bool event_uuid(struct http_req *r, struct str number, struct uuid *u)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_event e;
+	struct fail ignored = {0};
+	uint64_t id;
+	if (!str_u64(number, &id) || store_read(api_of(r)->store, &t, &ignored) != ERR_OK ||
+	    store_get(t, T_EVENT, id, NULL, &e) != ERR_OK)
+		return false;
+	*u = e.uuid;
+	return true;
+}
+
+static bool push_technique(struct http_req *r, struct pass_opts *o)
+{
+	struct str t = req_arg(r, "technique");
+	o->direction = PASS_PUSH;
+	o->all = req_query(r, "all").n;
+	if (str_is(t, "incremental"))
+		o->technique = PASS_INCREMENTAL;
+	else if (uuid_parse(t, &o->only) || event_uuid(r, t, &o->only))
+		o->technique = PASS_ONE;
+	else
+		o->technique = PASS_FULL;
+	return o->technique != PASS_FULL || !t.n || str_is(t, "full");
+}
+
+static enum err servers_push(struct http_req *r, struct fail *f)
+{
+	struct misp_peer p;
+	if (!peer_of_path(r, &p, f))
+		return ERR_OK;
+	struct run *x = calloc(1, sizeof(*x));
+	if (!x)
+		return fail(f, ERR_NOMEM, "no memory");
+	x->o = peer_run_opts(r, &p);
+	bool known = push_technique(r, &x->o);
+	if (known && (p.push || p.push_sightings || p.push_galaxy_clusters || p.push_analyst_data))
+		return run(r, x, "push", answer_pushed, f);
+	free(x);
+	me(r)->url = arena_printf(r->arena, "/servers/push/%llu", (unsigned long long)p.id);
+	if (known)
+		reply_error(r, 405, "Pushing to this server is not enabled.");
+	else
+		refused(r, "push", p.id,
+			"Technique parameter must be 'full', 'incremental' or the ID of an event");
 	return ERR_OK;
 }
 
@@ -141,4 +223,12 @@ const struct endpoint ep_servers_pull = {
 	.run = servers_pull,
 	.shape = "Saved",
 	.doc = "Pull from a peer now; ?progress=1 answers a line for each step (our own)",
+};
+const struct endpoint ep_servers_push = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/servers/push/:id/:technique",
+	.auth = perm_site_admin,
+	.run = servers_push,
+	.shape = "Saved",
+	.doc = "Push to a peer now; ?progress=1 answers a line for each step (our own)",
 };

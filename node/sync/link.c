@@ -204,15 +204,10 @@ static void take_text(const json_t *j, const char *key, char *to, size_t n)
 	snprintf(to, n, "%s", s ? s : "");
 }
 
-enum err link_hello(struct link *l, struct fail *f)
+enum err link_hello_take(struct link *l, const json_t *j, struct fail *f)
 {
-	__attribute__((cleanup(own_free_json))) json_t *j = NULL;
 	struct link_hello *h = &l->hello;
-	enum err e = link_json(l, "/servers/getVersion", NULL, 0, &j, f);
 	*h = (struct link_hello){.version = ""};
-	if (e == ERR_AUTH)
-		return fail(f, e, "the peer does not accept the API key");
-	TRY(e);
 	take_text(j, "version", h->version, sizeof(h->version));
 	if (sscanf(h->version, "%9u.%9u.%9u", &h->major, &h->minor, &h->hotfix) != 3)
 		return fail(f, ERR_PEER, "what answers is neither a MISP nor a tocsin");
@@ -230,6 +225,16 @@ enum err link_hello(struct link *l, struct fail *f)
 	take_text(native, "version", h->tocsin, sizeof(h->tocsin));
 	h->changes = (unsigned)json_integer_value(json_object_get(native, "changes"));
 	return ERR_OK;
+}
+
+enum err link_hello(struct link *l, struct fail *f)
+{
+	__attribute__((cleanup(own_free_json))) json_t *j = NULL;
+	enum err e = link_json(l, "/servers/getVersion", NULL, 0, &j, f);
+	if (e == ERR_AUTH)
+		return fail(f, e, "the peer does not accept the API key");
+	TRY(e);
+	return link_hello_take(l, j, f);
 }
 
 bool link_since(const struct link *l, unsigned minor, unsigned hotfix)

@@ -84,6 +84,8 @@ MUST_USE enum err link_json(struct link *l, const char *path, const json_t *body
 
 /* Ask getVersion; fills l->hello. ERR_AUTH: the key is not accepted; ERR_PEER: not a MISP. */
 MUST_USE enum err link_hello(struct link *l, struct fail *f);
+/* The same with an answer of getVersion that is here already. */
+MUST_USE enum err link_hello_take(struct link *l, const json_t *j, struct fail *f);
 /* Is its version at least 2.`minor`.`hotfix` (or of a later minor)? (2.1, features) */
 bool link_since(const struct link *l, unsigned minor, unsigned hotfix);
 
