@@ -27,6 +27,8 @@ struct egress_env {
 	uint64_t host_org_id;
 	struct uuid host_org;
 	bool unpublished_private;
+	uint8_t sightings_policy; /* 0 to 3 (sync-protocol.md 6.7) */
+	bool sightings_anonymise;
 	struct derived *derived; /* NULL: who gets derived UUIDs cannot ask by UUID */
 };
 
@@ -77,7 +79,8 @@ struct egress_query {
 	const struct query *query; /* selection and output options */
 	const struct exporter *exporter;
 	struct export_opts opts;
-	/* instead of a search: exactly these hits */
+	/* Instead of a search: exactly these hits. Parts (EXPORT_PARTS): `id` is the part, attr_id the
+	   attribute that it is about; without `id` all of the attribute, or of the event. */
 	const struct search_hit *hits;
 	uint64_t n_hits;
 	bool deleted_too; /* elements: deleted ones as well (events/view deleted:1) */

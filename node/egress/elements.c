@@ -183,8 +183,7 @@ static const struct misp_sg *group_of(struct run *r, uint8_t distribution, uint6
 
 /* ---- one element out ---- */
 
-/* The gate's cut, then the exporter. */
-static enum err release(struct run *r, const struct rel_element *in, bool *shown)
+enum err run_release(struct run *r, const struct rel_element *in, bool *shown)
 {
 	const struct rel_element *cut = gate_release_element(r->released, in, r->element_arena);
 	*shown = cut != NULL;
@@ -245,7 +244,7 @@ enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fai
 		el.n_event_tags = r->opts.include_event_tags ? r->rel.e->tags.n : 0;
 	}
 	if (e == ERR_OK)
-		e = release(r, &el, shown);
+		e = run_release(r, &el, shown);
 	if (e == ERR_OK && *shown)
 		run_note_related(r, attr);
 	return e == ERR_OK ? e : fail(f, e, "attribute %llu", (unsigned long long)attr->id);
@@ -327,7 +326,7 @@ enum err run_object(struct run *r, struct fail *f)
 	el.sharing_group = group_of(r, r->object.distribution, r->object.sharing_group_id);
 	enum err e = refs_of(r, &el);
 	if (e == ERR_OK)
-		e = release(r, &el, &r->object_shown);
+		e = run_release(r, &el, &r->object_shown);
 	return e == ERR_OK ? e : fail(f, e, "object %llu", (unsigned long long)r->object.id);
 }
 
@@ -339,7 +338,7 @@ enum err run_report(struct run *r, struct misp_report *rep, struct fail *f)
 	if (rep->deleted && !r->deleted_too && !r->deleted_only)
 		return ERR_OK;
 	el.sharing_group = group_of(r, rep->distribution, rep->sharing_group_id);
-	enum err e = release(r, &el, &shown);
+	enum err e = run_release(r, &el, &shown);
 	return e == ERR_OK ? e : fail(f, e, "report %llu", (unsigned long long)rep->id);
 }
 
@@ -350,6 +349,6 @@ enum err run_proposal(struct run *r, struct misp_proposal *p, struct fail *f)
 	bool shown;
 	if (p->deleted)
 		return ERR_OK;
-	enum err e = release(r, &el, &shown);
+	enum err e = run_release(r, &el, &shown);
 	return e == ERR_OK ? e : fail(f, e, "proposal %llu", (unsigned long long)p->id);
 }

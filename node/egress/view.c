@@ -155,6 +155,8 @@ static enum err view_new(const struct egress_env *env, struct view **out, struct
 				    .name = env->host_org_name};
 	v->facts.host = &v->host;
 	v->facts.unpublished_private = env->unpublished_private;
+	v->facts.sightings_policy = env->sightings_policy;
+	v->facts.sightings_anonymise = env->sightings_anonymise;
 	v->gate = (struct gate_ctx){.policy = v->policy, .audience = &v->audience, .facts = &v->facts};
 	return store_read(env->store, &v->txn, f);
 }

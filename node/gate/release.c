@@ -288,6 +288,10 @@ static bool cut_sightings(struct released *r, struct rel_element *el, struct are
 			return false;
 		if (!cut_sighting(r, &el->sightings[i], &out[n], a))
 			return false;
+		if (hides_sighter(&r->st, &el->sightings[i])) {
+			out[n].org_id = 0;
+			org = NULL;
+		}
 		orgs[n++] = org;
 	}
 	el->sightings = n ? out : NULL;
