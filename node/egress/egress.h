@@ -125,6 +125,9 @@ MUST_USE enum err view_cluster(struct view *v, struct str id_or_uuid, struct are
 MUST_USE enum err view_galaxy(struct view *v, struct str id_or_uuid, struct arena *a,
 			      struct misp_galaxy *out, struct fail *f);
 
+/* Is the audience in this sharing group, so that what it makes may name it? */
+bool view_may_use_group(const struct view *v, uint64_t sharing_group_id);
+
 /* Exactly these galaxies, then these clusters, through the gate. Ids are copied, what `opts` points
    to must live as long as the answer. The view is consumed. */
 struct egress_clusters {
