@@ -26,6 +26,8 @@ struct link_hello {
 	bool gzip, br; /* compressed requests are understood */
 	char tocsin[32]; /* version of a tocsin, "" for others */
 	unsigned changes; /* version of the stream of changes it offers (changes.h), 0: none */
+	int64_t skew_s; /* how far its clock is ahead of ours */
+	int64_t key_expires; /* our key there; 0: it did not say */
 };
 
 struct link_env {
