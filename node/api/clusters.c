@@ -5,9 +5,14 @@
 
 #include "model/json_read.h"
 
-static struct str form_of(void *user, const char *name)
+static struct str param_of(void *user, const char *name)
 {
-	return strcmp(name, "form") == 0 ? str_c(user) : STR_NONE;
+	const struct clusters_answer *x = user;
+	if (strcmp(name, "form") == 0)
+		return str_c(x->form);
+	if (strcmp(name, "tag_id") == 0)
+		return x->tag_id;
+	return strcmp(name, "tag_count") == 0 ? x->tag_count : STR_NONE;
 }
 
 static enum err sealed_of(struct http_req *r, const struct clusters_answer *x,
@@ -22,9 +27,13 @@ static enum err sealed_of(struct http_req *r, const struct clusters_answer *x,
 				    .n_clusters = x->n_clusters};
 	if (BUG(!q.exporter))
 		return fail(f, ERR_NOENT, "no exporter of clusters");
-	/* a literal: a long answer is written after the handler has returned */
-	q.opts.param = form_of;
-	q.opts.param_user = (void *)(uintptr_t)x->form;
+	/* a long answer is written after the handler has returned */
+	struct clusters_answer *kept = ARENA_NEW(r->arena, struct clusters_answer);
+	if (!kept)
+		return fail(f, ERR_NOMEM, "no memory");
+	*kept = *x;
+	q.opts.param = param_of;
+	q.opts.param_user = kept;
 	TRY(rest_view(r, &v, f));
 	return egress_clusters(&v, &q, out, f);
 }
@@ -37,11 +46,28 @@ enum err clusters_send(struct http_req *r, const struct clusters_answer *x, stru
 	return ERR_OK;
 }
 
-enum err clusters_send_one(struct http_req *r, const char *form, uint64_t id, struct fail *f)
+static enum err tag_uses(struct http_req *r, struct str name, struct clusters_answer *x,
+			 struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	uint64_t id, n;
+	TRY(rest_view(r, &v, f));
+	TRY(rest_tag_uses(r, v, name, &id, &n, f));
+	if (!id)
+		return ERR_OK;
+	x->tag_id = rest_id(r, id);
+	x->tag_count = rest_id(r, n);
+	return ERR_OK;
+}
+
+enum err clusters_send_one(struct http_req *r, const char *form, uint64_t id, struct str tag_name,
+			   struct fail *f)
 {
 	OWN(sealed) struct sealed *s = NULL;
 	OWN(buf) struct buf b = BUF(ANSWER_MAX);
 	struct clusters_answer x = {.form = form, .clusters = &id, .n_clusters = 1};
+	if (tag_name.n)
+		TRY(tag_uses(r, tag_name, &x, f));
 	TRY(sealed_of(r, &x, &s, f));
 	TRY(rest_sealed_all(&s, &b, f));
 	if (b.n)

@@ -11,12 +11,13 @@ struct clusters_answer {
 	const char *form;
 	const uint64_t *galaxies, *clusters;
 	uint64_t n_galaxies, n_clusters;
+	struct str tag_id, tag_count; /* of form "view": how the cluster's tag is used; absent: it is not */
 };
 MUST_USE enum err clusters_send(struct http_req *r, const struct clusters_answer *x,
 				struct fail *f);
-/* One cluster; 404 when the caller may not see it. */
+/* One cluster (`form` view tells how its tag is used, for which `tag_name` is wanted); 404 when the caller may not see it. */
 MUST_USE enum err clusters_send_one(struct http_req *r, const char *form, uint64_t id,
-				    struct fail *f);
+				    struct str tag_name, struct fail *f);
 
 /* The cluster or galaxy of this text, if the caller may see it; else answered (404). */
 bool clusters_find(struct http_req *r, struct str id_or_uuid, struct misp_cluster *out,

@@ -222,7 +222,7 @@ static enum err clusters_view(struct http_req *r, struct fail *f)
 	struct misp_cluster c;
 	if (!clusters_find(r, req_arg(r, "id"), &c, f))
 		return ERR_OK;
-	return clusters_send_one(r, "view", c.id, f);
+	return clusters_send_one(r, "view", c.id, c.tag_name, f);
 }
 
 /* ---- made and changed ---- */
@@ -238,7 +238,7 @@ static enum err save(struct http_req *r, uint64_t galaxy_id, uint64_t id, const 
 		return ERR_OK;
 	enum err e = ingest_cluster_save(&api_of(r)->ingest, galaxy_id, &raw, &o, &facts, &id, &why);
 	if (e == ERR_OK)
-		return clusters_send_one(r, "saved", id, f);
+		return clusters_send_one(r, "saved", id, STR_NONE, f);
 	me(r)->url = arena_printf(r->arena, "/galaxy_clusters/%s", action);
 	if (e == ERR_EXISTS)
 		rest_not_saved(r, action, "GalaxyCluster", STR_NONE,

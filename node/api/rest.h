@@ -135,3 +135,6 @@ static inline MUST_USE enum err rest_write(struct http_req *r, store_run_fn run,
 /* May the caller know that there is this tag? For every list of tags. ep_tags.c */
 MUST_USE enum err rest_tag_listed(struct http_req *r, struct view *v, const struct misp_tag *tag,
 				  bool *listed);
+/* Number of the tag of this name and how often the caller sees it used; 0: there is none for it. */
+MUST_USE enum err rest_tag_uses(struct http_req *r, struct view *v, struct str name,
+				uint64_t *tag_id, uint64_t *uses, struct fail *f);
