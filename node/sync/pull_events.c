@@ -38,7 +38,8 @@ struct index_job {
 	struct peer_index *index;
 };
 
-static enum err want(struct pull *x, struct uuid u, int64_t timestamp, struct fail *f)
+static enum err want(struct pull *x, struct uuid u, int64_t timestamp, bool again,
+		     struct fail *f)
 {
 	struct pass *p = x->p;
 	if (p->take.n_wanted == WANTED_MAX) {
@@ -46,7 +47,7 @@ static enum err want(struct pull *x, struct uuid u, int64_t timestamp, struct fa
 		p->state.backlog++;
 		return ERR_OK;
 	}
-	return intake_add(&p->take, (struct intake_want){u, timestamp, timestamp == 0}, f);
+	return intake_add(&p->take, (struct intake_want){u, timestamp, again}, f);
 }
 
 static enum err is_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u, bool *yes)
@@ -70,6 +71,15 @@ static enum err was_refused(struct index_job *j, const struct peer_index_row *ro
 	return e == ERR_NOENT ? ERR_OK : e;
 }
 
+/* It came unpublished and never was published here, as happens between an edit there and its
+   publication; the row says that it is published now. */
+static bool waits_for_publication(const struct pass *p, const struct misp_event *stored,
+				  const struct peer_index_row *row)
+{
+	return stored->timestamp == row->timestamp && !stored->published &&
+	       !stored->publish_timestamp && !p->link.row.unpublish_event;
+}
+
 /* Is the event here, as new as there, or made here? Counts it then. (3.3) */
 static enum err is_done_with(struct index_job *j, const struct peer_index_row *row, bool *yes)
 {
@@ -89,7 +99,7 @@ static enum err is_done_with(struct index_job *j, const struct peer_index_row *r
 	if (!stored.locked && !p->link.internal) {
 		n->local++;
 		*yes = true;
-	} else if (stored.timestamp >= row->timestamp) {
+	} else if (stored.timestamp >= row->timestamp && !waits_for_publication(p, &stored, row)) {
 		*yes = true;
 	} else {
 		TRY(was_refused(j, row, yes));
@@ -117,7 +127,7 @@ static enum err on_row(void *user, const struct peer_index_row *row, struct fail
 		e = is_done_with(j, row, &done);
 	if (e != ERR_OK)
 		return fail(f, e, "looking up an event of the peer");
-	return blocked || done ? ERR_OK : want(j->x, row->uuid, row->timestamp, f);
+	return blocked || done ? ERR_OK : want(j->x, row->uuid, row->timestamp, row->timestamp == 0, f);
 }
 
 static enum err index_data(void *user, const void *p, size_t n, struct fail *f)
@@ -179,7 +189,7 @@ static enum err want_again(struct pull *x, const struct store_rtxn *t, struct fa
 		if (known)
 			known->again = true;
 		else
-			TRY(want(x, u, 0, f));
+			TRY(want(x, u, n.timestamp, true, f));
 	}
 	return e == ERR_NOENT || e == ERR_OK ? ERR_OK : fail(f, e, "reading what failed before");
 }
@@ -229,10 +239,29 @@ static enum err index_get(struct pull *x, struct fail *f)
 
 /* ---- the events ---- */
 
+/* An event that we have is not unpublished by being edited there: its publication brings the edit. */
+static enum err not_published(const struct pull *x, const struct misp_event *head, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_event stored;
+	uint64_t id;
+	TRY(store_read(x->p->o->in->store, &t, f));
+	struct str key = {(const char *)head->uuid.b, sizeof(head->uuid.b)};
+	enum err e = store_find(t, IX_EVENT_UUID, key, &id);
+	if (e == ERR_OK)
+		e = store_get(t, T_EVENT, id, NULL, &stored);
+	if (e != ERR_OK)
+		return e == ERR_NOENT ? ERR_OK : e;
+	return fail(f, stored.timestamp == head->timestamp ? ERR_STALE : ERR_NOENT,
+		    "it is not published there, whatever the index says");
+}
+
 static enum err prepare(void *run, struct raw_event *raw, struct admit_facts *facts,
 			struct fail *f)
 {
 	const struct pull *x = run;
+	if (!raw_head(raw)->published)
+		TRY(not_published(x, raw_head(raw), f));
 	/* no signature can be checked yet, so none is believed (3.6) */
 	if (raw_head(raw)->is_protected)
 		return fail(f, ERR_BLOCKED, "protected events are not taken yet");
@@ -380,7 +409,7 @@ enum err pull_events(struct pass *p, struct fail *f)
 	x->p = p;
 	take_init(x);
 	if (p->o->technique == PASS_ONE)
-		e = want(x, p->o->only, 0, f);
+		e = want(x, p->o->only, 0, true, f);
 	else if (p->o->technique != PASS_CLUSTERS)
 		e = index_get(x, f);
 	if (e == ERR_OK && p->o->preview)
