@@ -53,6 +53,9 @@ struct export_opts {
 		no_related, sg_reference_only, full_tags,
 		related_inbound; /* what points to related events: events/view says so */
 	const struct part_filter *parts; /* EXPORT_PARTS; NULL: all live ones */
+	/* one event as MISP pushes it (sync-protocol.md 4.4): locked, without its owner here and
+	   without galaxies; `push_unpublished` for links that want drafts */
+	bool push, push_unpublished;
 	const struct str *columns; /* requested_attributes */
 	uint32_t n_columns;
 	/* any further parameter by name; absent when not given */

@@ -11,6 +11,7 @@
 #include "gate/gate.h"
 #include "gate/sealed.h"
 #include "index/index.h"
+#include "model/link_rules.h"
 #include "search/search.h"
 #include "store/store.h"
 
@@ -64,6 +65,16 @@ bool view_lists_tag(struct view *v, const struct misp_tag *tag, bool *used_only)
 bool view_attr_tagged(struct view *v, const struct misp_event *e, uint64_t object_id,
 		      uint64_t attr_id, uint64_t tag_id, struct arena *a);
 
+/*
+ * What the gate says of an event for the view's audience. Its stored head comes back in `e`, whatever
+ * the verdict (for rules and counts; never for output). ERR_NOENT: there is no such event.
+ */
+MUST_USE enum err view_verdict(struct view *v, uint64_t event_id, struct arena *a,
+			       struct misp_event *e, struct verdict *out, struct fail *f);
+/* SHA-256 (hex) of the policy in force for the view: other verdicts under another one. */
+const char *view_policy_version(const struct view *v);
+/* A verdict in plain words, cut to `n` bytes. */
+void view_why(const struct verdict *v, char *text, size_t n);
 /* Every rule for this event and the view's audience, in order, with inputs and outcome. */
 MUST_USE enum err view_explain(struct view *v, uint64_t event_id, struct arena *a,
 			       struct gate_step **steps, size_t *n, struct verdict *decided,
@@ -86,6 +97,7 @@ struct egress_query {
 	bool deleted_too; /* elements: deleted ones as well (events/view deleted:1) */
 	bool deleted_only;
 	bool filled_only; /* events without a live attribute or a report are left out */
+	const struct link_rules *rules; /* attributes and objects that a link leaves out; NULL: none */
 };
 
 /* Search, then a sealed stream of the result. The view is consumed (its transaction is reopened
@@ -138,3 +150,16 @@ struct egress_clusters {
 };
 MUST_USE enum err egress_clusters(struct view **v, const struct egress_clusters *q,
 				  struct sealed **out, struct fail *f);
+
+/* One event for a link, as MISP pushes it (sync-protocol.md 4.4). The caller says who the link is. */
+struct egress_push {
+	struct caller caller;
+	uint64_t event_id;
+	const struct link_rules *rules; /* NULL: none; must outlive the stream */
+	bool local_tags; /* an internal link gets them */
+	bool unpublished; /* as a draft */
+	bool no_reports; /* the peer cannot take them */
+};
+/* A sealed stream of {"Event":..}; nothing comes when the event may not leave. */
+MUST_USE enum err egress_push(const struct egress_env *env, const struct egress_push *p,
+			      struct sealed **out, struct fail *f);

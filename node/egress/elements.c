@@ -19,8 +19,11 @@ bool run_deleted_wanted(const struct run *r, bool deleted)
 	return r->deleted_only ? deleted : !deleted || r->deleted_too;
 }
 
-static bool carries_tag(const struct run *r, const struct misp_attr *a)
+/* Left out by what was asked for, or by the rules of the link. */
+static bool left_out(const struct run *r, const struct misp_attr *a)
 {
+	if (r->rules && !link_rules_attr(r->rules, a))
+		return true;
 	LIST_EACH(t, a->tags, struct misp_tagref)
 		for (uint32_t i = 0; i < r->not_tags.n; i++)
 			if (str_eq_nocase(t->name, r->not_tags.v[i]) &&
@@ -38,7 +41,7 @@ bool run_attr_passes(struct run *r, const struct misp_object *o, const struct mi
 		return false;
 	struct arena_mark m = arena_mark(r->element_arena);
 	bool yes = view_resolve_tags(r->view, r->element_arena, &copy.tags) == ERR_OK &&
-		   !carries_tag(r, &copy) &&
+		   !left_out(r, &copy) &&
 		   gate_judge_attr(&r->view->gate, &r->subject.s, o, &copy);
 	arena_rewind(r->element_arena, m);
 	return yes;
@@ -229,7 +232,7 @@ enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fai
 	    (r->to_ids && !(r->to_ids & (1u << attr->to_ids))))
 		return ERR_OK;
 	enum err e = view_resolve_tags(r->view, r->element_arena, &attr->tags);
-	if (e == ERR_OK && carries_tag(r, attr))
+	if (e == ERR_OK && left_out(r, attr))
 		return ERR_OK;
 	el.in_object = attr->object_id ? &r->object : NULL;
 	el.sharing_group = group_of(r, attr->distribution, attr->sharing_group_id);

@@ -243,7 +243,7 @@ static enum err object_step(struct run *r, struct fail *f)
 	}
 	TRY(e);
 	r->next.id = key.id + 1;
-	if (!run_deleted_wanted(r, row.deleted))
+	if (!run_deleted_wanted(r, row.deleted) || (r->rules && !link_rules_object(r->rules, &row)))
 		return ERR_OK;
 	/* it must outlive slices, until its attributes are through */
 	TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
@@ -494,6 +494,7 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 	r->deleted_too = q->deleted_too;
 	r->deleted_only = q->deleted_only;
 	r->view->filled_only = q->filled_only;
+	r->rules = q->rules;
 	r->reports = !q->opts.no_reports;
 	r->proposals = !q->opts.no_proposals;
 	r->sightings = q->opts.include_sightings;

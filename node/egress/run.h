@@ -33,6 +33,7 @@ struct run {
 	uint8_t to_ids; /* query_flag */
 	bool with_attachments, sightings, proposals, reports, correlations;
 	struct query_terms not_tags; /* attributes carrying one of these are left out */
+	const struct link_rules *rules; /* of the link, NULL: none */
 
 	struct arena *arena; /* of the run: hits, options */
 	struct arena *event_arena; /* of the current event */

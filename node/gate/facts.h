@@ -24,6 +24,7 @@ struct gate_facts {
 	 */
 	const uint64_t *groups;
 	uint32_t n_groups;
+	uint64_t link_id; /* of a push: row of the peer, as sharing groups name it */
 };
 
 /* One stored event with what its ids stand for. All borrowed. */

@@ -96,7 +96,8 @@ void release_plan(struct released *r)
 {
 	const struct audience *aud = r->st.aud;
 	uint8_t profile = r->st.misp ? (uint8_t)PROFILE_FULL : aud->profile;
-	bool ids = r->st.local || aud->kind == AUD_PEER;
+	/* those who ask may name things by our numbers; in what we send they would only tell */
+	bool ids = r->st.local || (aud->kind == AUD_PEER && !aud->push);
 
 	if (profile > PROFILE_FULL)
 		profile = PROFILE_INDICATORS;

@@ -129,11 +129,19 @@ enum err link_call(struct link *l, const struct link_req *q, struct client_res *
 	const char *headers[4] = {l->header[0], l->header[1], l->header[2], q->extra};
 	if ((size_t)snprintf(url, sizeof(url), "%s%s", l->base, q->path) >= sizeof(url))
 		return fail(f, ERR_INVAL, "the request's path is too long");
+	enum client_encoding encoding = !q->compress	? CLIENT_PLAIN :
+					l->hello.br	? CLIENT_BR :
+					l->hello.gzip ? CLIENT_GZIP :
+							  CLIENT_PLAIN;
 	struct client_req req = {.method = q->method,
 				 .url = url,
 				 .headers = headers,
 				 .n_headers = q->extra ? 4 : 3,
 				 .body = q->body,
+				 .read = q->read,
+				 .rewind = q->rewind,
+				 .body_size = q->body_size,
+				 .content_encoding = encoding,
 				 .etag = q->etag,
 				 .max_bytes = q->max_bytes ? q->max_bytes : ANSWER_DEFAULT,
 				 .cancelled = l->env->cancelled,
@@ -142,7 +150,8 @@ enum err link_call(struct link *l, const struct link_req *q, struct client_res *
 				 .user = q->user};
 	enum err e = client_call(q->c ? q->c : l->c, &req, res, f);
 	atomic_fetch_add(&l->requests, 1);
-	atomic_fetch_add(&l->bytes_in, res->wire_bytes);
+	atomic_fetch_add(&l->bytes_in, res->bytes_in);
+	atomic_fetch_add(&l->bytes_out, res->bytes_out);
 	return e;
 }
 
@@ -166,6 +175,7 @@ enum err link_json(struct link *l, const char *path, const json_t *body, uint64_
 	if (body && !text)
 		return fail(f, ERR_NOMEM, "no memory");
 	struct link_req q = {.path = path,
+			     .compress = true,
 			     .body = text ? str_c(text) : STR_NONE,
 			     .max_bytes = max,
 			     .data = to_buf,

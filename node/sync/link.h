@@ -67,6 +67,11 @@ struct link_req {
 	struct str body; /* absent: none */
 	const char *etag; /* If-None-Match; NULL: not asked */
 	const char *extra; /* one more header line; NULL: none */
+	/* a body that is made while it is sent, as in client_req; `big`: worth compressing */
+	enum err (*read)(void *user, void *p, size_t cap, size_t *n, struct fail *f);
+	enum err (*rewind)(void *user, struct fail *f);
+	int64_t body_size;
+	bool compress; /* the body, as the peer understands it */
 	uint64_t max_bytes; /* of the answer, 0: 1 MiB */
 	struct client *c; /* another thread's; NULL: the link's own */
 	/* as in client_req */

@@ -27,6 +27,7 @@ struct pull {
 	struct pass *p;
 	struct intake_result got;
 	int64_t asked_at; /* the peer's clock at the index, else ours */
+	uint64_t resting; /* failed before, not yet due again */
 };
 
 /* ---- the index ---- */
@@ -60,14 +61,22 @@ static enum err is_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid
 	return e == ERR_NOENT ? ERR_OK : e;
 }
 
-/* Refused before, and not changed since? */
-static enum err was_refused(struct index_job *j, const struct peer_index_row *row, bool *yes)
+/* Refused before, and not changed since; or failed before, and not due again? */
+static enum err rests(struct index_job *j, const struct peer_index_row *row, bool *yes)
 {
+	const struct pass *p = j->x->p;
 	struct note n;
-	if (j->x->p->o->all)
+	if (p->o->all)
 		return ERR_OK;
-	enum err e = note_get(j->snap.t, j->x->p->o->peer_id, NOTE_refused, row->uuid, &n);
+	enum err e = note_get(j->snap.t, p->o->peer_id, NOTE_refused, row->uuid, &n);
 	*yes = e == ERR_OK && n.timestamp == row->timestamp;
+	if (e != ERR_NOENT)
+		return e;
+	e = note_get(j->snap.t, p->o->peer_id, NOTE_again, row->uuid, &n);
+	if (e == ERR_OK && !note_due(&n, clock_now())) {
+		*yes = true;
+		j->x->resting++;
+	}
 	return e == ERR_NOENT ? ERR_OK : e;
 }
 
@@ -93,7 +102,7 @@ static enum err is_done_with(struct index_job *j, const struct peer_index_row *r
 		e = store_get(j->snap.t, T_EVENT, id, j->a, &stored);
 	if (e == ERR_NOENT) {
 		*yes = p->o->technique == PASS_UPDATE;
-		return *yes ? ERR_OK : was_refused(j, row, yes);
+		return *yes ? ERR_OK : rests(j, row, yes);
 	}
 	TRY(e);
 	if (!stored.locked && !p->link.internal) {
@@ -102,7 +111,7 @@ static enum err is_done_with(struct index_job *j, const struct peer_index_row *r
 	} else if (stored.timestamp >= row->timestamp && !waits_for_publication(p, &stored, row)) {
 		*yes = true;
 	} else {
-		TRY(was_refused(j, row, yes));
+		TRY(rests(j, row, yes));
 	}
 	n->current += *yes;
 	return ERR_OK;
@@ -183,6 +192,10 @@ static enum err want_again(struct pull *x, const struct store_rtxn *t, struct fa
 		e = note_next(t, x->p->o->peer_id, NOTE_again, &u, &n);
 		if (e != ERR_OK)
 			break;
+		if (!x->p->o->all && !note_due(&n, clock_now())) {
+			x->resting++;
+			continue;
+		}
 		struct intake_want one = {.uuid = u}, *known = NULL;
 		if (listed)
 			known = bsearch(&one, take->wanted, listed, sizeof(one), by_uuid);
@@ -289,6 +302,16 @@ static enum err event_get(void *run, struct client *c, const struct intake_want 
 	return link_call(&p->link, &q, &res, f);
 }
 
+static uint64_t tries_of(const struct pass *p, struct uuid u)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct fail f = {0};
+	struct note n;
+	if (store_read(p->o->in->store, &t, &f) != ERR_OK)
+		return 0;
+	return note_get(t, p->o->peer_id, NOTE_again, u, &n) == ERR_OK ? n.tries : 0;
+}
+
 /* What is to be known of an event the next time. */
 static void event_note(void *run, const struct intake_want *w, enum err e,
 		       const struct ingest_result *result, const struct fail *why)
@@ -300,7 +323,9 @@ static void event_note(void *run, const struct intake_want *w, enum err e,
 	bool again = e != ERR_OK && !refused && !gone && !intake_stops_all(e);
 	if (!refused && !again && !w->again)
 		return;
-	struct note n = {.timestamp = w->timestamp, .time = clock_now()};
+	struct note n = {.timestamp = w->timestamp, .time = clock_now(), .tries = 1};
+	if (again && w->again)
+		n.tries += tries_of(x->p, w->uuid);
 	snprintf(n.text, sizeof(n.text), "%.*s", NOTE_TEXT_MAX - 1,
 		 why->text[0] ? why->text : err_text(e));
 	struct note_change v[] = {{NOTE_refused, refused && w->timestamp ? &n : NULL},
@@ -417,6 +442,7 @@ enum err pull_events(struct pass *p, struct fail *f)
 	else if (e == ERR_OK)
 		e = intake_run(&p->take, f);
 	count(x);
+	p->state.backlog += x->resting;
 	if (e == ERR_OK)
 		advance(x);
 	intake_done(&p->take);
