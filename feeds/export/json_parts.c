@@ -338,25 +338,30 @@ void jp_report(struct buf *b, const struct misp_report *r, const struct rel_even
 	jp_close(b, at);
 }
 
+void jp_cryptokey(struct buf *b, const struct misp_cryptokey *k, const struct rel_event *e)
+{
+	size_t at = jp_open(b);
+	if (e->ids)
+		jp_num(b, "id", k->id);
+	jp_uuid(b, "uuid", k->uuid);
+	jp_str(b, "type", k->type);
+	jp_time(b, "timestamp", k->timestamp);
+	if (e->ids)
+		jp_num(b, "parent_id", e->e->id);
+	jp_str(b, "parent_type", STR("Event"));
+	jp_str(b, "key_data", k->key_data);
+	jp_bool(b, "revoked", k->revoked);
+	jp_str(b, "fingerprint", k->fingerprint);
+	jp_close(b, at);
+}
+
 void jp_cryptokeys(struct buf *b, const struct entity_list *keys, const struct rel_event *e)
 {
 	buf_putc(b, '[');
 	LIST_EACH(k, *keys, struct misp_cryptokey) {
 		if (k != keys->v)
 			buf_putc(b, ',');
-		size_t at = jp_open(b);
-		if (e->ids)
-			jp_num(b, "id", k->id);
-		jp_uuid(b, "uuid", k->uuid);
-		jp_str(b, "type", k->type);
-		jp_time(b, "timestamp", k->timestamp);
-		if (e->ids)
-			jp_num(b, "parent_id", e->e->id);
-		jp_str(b, "parent_type", STR("Event"));
-		jp_str(b, "key_data", k->key_data);
-		jp_bool(b, "revoked", k->revoked);
-		jp_str(b, "fingerprint", k->fingerprint);
-		jp_close(b, at);
+		jp_cryptokey(b, k, e);
 	}
 	buf_putc(b, ']');
 }

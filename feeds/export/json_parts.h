@@ -34,7 +34,8 @@ void jp_tags(struct buf *b, const struct misp_tagref *t, uint32_t n, bool ids);
 void jp_sharing_group(struct buf *b, const struct misp_sg *g, bool ids);
 /* Galaxies with their clusters, grouped by galaxy; "[]" when there are none. */
 void jp_galaxies(struct buf *b, const struct rel_cluster *c, uint32_t n, bool of_event, bool ids);
-/* The keys of a protected event, as a list. */
+/* A key of a protected event; all of them as a list. */
+void jp_cryptokey(struct buf *b, const struct misp_cryptokey *k, const struct rel_event *e);
 void jp_cryptokeys(struct buf *b, const struct entity_list *keys, const struct rel_event *e);
 /* The members of a galaxy, without braces. */
 void jp_galaxy(struct buf *b, const struct misp_galaxy *g, bool ids);

@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "ingest/ingest.h"
 #include "model/perms.h"
+#include "pgp/pgp.h"
 
 /* One per daemon; handed to the server as http_conf.app. */
 struct api {
@@ -28,6 +29,7 @@ struct api {
 	size_t max_event_bytes; /* largest document taken */
 	const char *feeds_dir; /* published feeds, or NULL */
 	const struct conf *conf;
+	struct pgp *pgp; /* signatures of protected events */
 	const struct secret_key *peer_key; /* under which the keys of peers are stored */
 	struct long_jobs jobs; /* fetches and pulls */
 };

@@ -14,6 +14,22 @@ static const char *row_form(struct http_req *r, const struct query *q)
 	return csv ? ".index-csv" : ".index";
 }
 
+/*
+ * Peers list a protected event only if one of its keys is ours: they could not use what another key
+ * signed (3.2). A MISP before 2.4.156, which says so in a header, knows no protected events.
+ */
+static bool shows_protected(void *user, const struct entity_list *keys)
+{
+	struct http_req *r = user;
+	struct str v = req_header(r, "MISP-version"), major, minor;
+	uint64_t a = 0, b = 0, c = 0;
+	struct str rest = str_split(v, '.', &major);
+	struct str hotfix = str_split(rest, '.', &minor);
+	bool old = v.n && str_u64(major, &a) && str_u64(minor, &b) && str_u64(hotfix, &c) &&
+		   a * 100000000 + b * 10000 + c < 200040156;
+	return !old && pgp_is_ours(api_of(r)->pgp, keys);
+}
+
 static enum err events_index(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
@@ -35,6 +51,8 @@ static enum err events_index(struct http_req *r, struct fail *f)
 	struct egress_query eq = {.query = q,
 				  .exporter = export_find(str_c(row_form(r, q))),
 				  .opts = rest_export_opts(r, EXPORT_EVENTS),
+				  .shows_protected = q->minimal ? shows_protected : NULL,
+				  .shows_user = r,
 				  .filled_only = q->minimal};
 	eq.opts.metadata = true;
 	TRY(rest_view(r, &v, f));

@@ -3,6 +3,7 @@
  * Texts and status codes as recorded (wire/client, events).
  */
 #include "api/rest.h"
+#include "api/signed.h"
 #include "api/upload.h"
 #include "base/log.h"
 
@@ -70,6 +71,19 @@ static void answer_refused(struct http_req *r, const char *action, enum err e,
 	}
 }
 
+/* May the document touch what these keys protect? False: answered. */
+static bool signature_ok(struct http_req *r, const struct entity_list *keys,
+			 struct admit_facts *facts)
+{
+	struct fail why = {0};
+	enum err e = upload_verify(r, keys, facts, &why);
+	if (e == ERR_PERM)
+		reply_error(r, 405, "%s", why.text);
+	else if (e != ERR_OK)
+		reply_error(r, err_http(e), "%s", why.text);
+	return e == ERR_OK;
+}
+
 static enum err begin_event(struct http_req *r, struct fail *f)
 {
 	return upload_begin(r, RAW_EVENT, f);
@@ -94,6 +108,12 @@ static enum err events_add(struct http_req *r, struct fail *f)
 	}
 	struct admit_facts facts = rest_facts(r);
 	struct origin o = rest_origin(r);
+	if (raw_head(raw)->is_protected) {
+		if (!cryptokeys_regular(&raw_head(raw)->crypto_keys, raw_arena(raw)))
+			return fail(f, ERR_NOMEM, "no memory");
+		if (!signature_ok(r, &raw_head(raw)->crypto_keys, &facts))
+			return ERR_OK;
+	}
 	enum err e = ingest_event_add(&api_of(r)->ingest, &raw, &o, &facts, r->arena, &res, &why);
 	if (e == ERR_OK)
 		return answer_event(r, res.event_id, res.added, f);
@@ -132,6 +152,9 @@ static enum err events_edit(struct http_req *r, struct fail *f)
 	}
 	struct str id = rest_id(r, e.id);
 	url_with_id(r, "edit", id);
+	struct admit_facts facts = rest_facts(r);
+	if (e.is_protected && !signature_ok(r, &e.crypto_keys, &facts))
+		return ERR_OK;
 	struct uuid given = raw_head(raw)->uuid;
 	if (!uuid_is_nil(given) && !uuid_eq(given, e.uuid)) {
 		rest_not_saved(r, "edit", "Event", id,
@@ -146,7 +169,6 @@ static enum err events_edit(struct http_req *r, struct fail *f)
 				   "also not being a site administrator.\""));
 		return ERR_OK;
 	}
-	struct admit_facts facts = rest_facts(r);
 	struct origin o = rest_origin(r);
 	facts.existing_local = !e.locked;
 	err = ingest_event_edit(&api_of(r)->ingest, e.id, &raw, &o, &facts, r->arena, &res, &why);
@@ -188,6 +210,15 @@ static bool asked(struct http_req *r, const json_t *body, const char *key, bool 
 	return s.p ? s.n && !str_is(s, "0") && !str_is(s, "false") : otherwise;
 }
 
+/* Does this caller get a protected event as one? Peers get it so or not at all. */
+static bool stays_protected(struct http_req *r)
+{
+	OWN(view) struct view *v = NULL;
+	struct fail why = {0};
+	return me(r)->caller.kind == AUD_PEER ||
+	       (rest_view(r, &v, &why) == ERR_OK && view_is_whole(v));
+}
+
 static enum err events_view(struct http_req *r, struct fail *f)
 {
 	struct misp_event e;
@@ -202,6 +233,7 @@ static enum err events_view(struct http_req *r, struct fail *f)
 	}
 	TRY(err);
 	struct event_opts o = {
+		.sign = r->is_auto && e.is_protected && stays_protected(r),
 		.attachments = asked(r, body, "includeAttachments", true),
 		.no_sightings = asked(r, body, "noSightings", false),
 		.correlations = asked(r, body, "includeEventCorrelations", true),

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "api/signed.h"
 #include "base/clock.h"
 #include "base/hash.h"
 
@@ -326,6 +327,8 @@ enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 	eq.opts.related_inbound = o->related_inbound;
 	TRY(rest_view(r, &v, f));
 	TRY(egress_search(&v, &eq, NULL, NULL, &s, f));
+	if (o->sign)
+		return rest_signed(r, &s, f);
 	rest_sealed(r, &s, "application/json; charset=UTF-8");
 	return ERR_OK;
 }
@@ -373,7 +376,6 @@ enum err rest_export(struct http_req *r, const struct rest_export *x, struct sea
 	eq.opts.include_context = x->context;
 	eq.opts.full_tags = x->full_tags;
 	eq.opts.metadata = x->metadata;
-	eq.opts.parts = x->parts;
 	if (x->params) {
 		TRY(pairs_keep(r, x->params, &eq.opts.param_user));
 		eq.opts.param = pair_get;

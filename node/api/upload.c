@@ -4,6 +4,7 @@
 #include "api/upload.h"
 
 #include "base/log.h"
+#include "pgp/spool.h"
 
 struct upload {
 	struct json_read *reader;
@@ -12,6 +13,8 @@ struct upload {
 	enum err err;
 	enum raw_root root;
 	bool any; /* has there been a byte? */
+	struct pgp_spool *signed_bytes; /* the body, when it comes with a signature that is wanted */
+	enum err signed_err;
 	bool foreign; /* a list or {"response":..} for an event: read, but not taken */
 };
 
@@ -20,6 +23,7 @@ static void upload_free(void *ctx)
 	struct upload *u = ctx;
 	json_read_free(u->reader);
 	raw_free(u->raw);
+	pgp_spool_free(u->signed_bytes);
 	free(u);
 }
 
@@ -46,6 +50,9 @@ enum err upload_begin(struct http_req *r, enum raw_root root, struct fail *f)
 	r->ctx = u;
 	r->ctx_free = upload_free;
 	u->reader = json_read_new(&o, upload_done, u);
+	if (root == RAW_EVENT && rest_facts(r).wants_signature &&
+	    req_header(r, SIGNATURE_HEADER).n)
+		TRY(pgp_spool_new(o.spool_dir, SIGNED_MAX, true, &u->signed_bytes, f));
 	return u->reader ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }
 
@@ -65,6 +72,8 @@ enum err upload_body(struct http_req *r, struct str bytes, struct fail *f)
 	if (!u->any && u->root == RAW_EVENT)
 		u->foreign = looks_foreign(str_trim(bytes));
 	u->any |= str_trim(bytes).n > 0;
+	if (u->signed_bytes && u->signed_err == ERR_OK)
+		u->signed_err = pgp_spool_add(u->signed_bytes, bytes, NULL);
 	if (u->err == ERR_OK)
 		u->err = json_read_feed(u->reader, bytes.p, bytes.n, &u->why);
 	return ERR_OK;
@@ -109,6 +118,28 @@ struct raw_event *upload_take(struct http_req *r)
 	if (!u->raw)
 		reply_err(r, ERR_NOMEM);
 	return MOVE(u->raw);
+}
+
+enum err upload_verify(struct http_req *r, const struct entity_list *keys,
+		       struct admit_facts *facts, struct fail *f)
+{
+	struct upload *u = r->ctx;
+	uint64_t n;
+	int fd;
+	if (!facts->wants_signature || !u->signed_bytes)
+		return gate_admit_protected(facts, keys, f);
+	TRY(u->signed_err);
+	TRY(pgp_spool_end(u->signed_bytes, &fd, &n, f));
+	struct fail why = {0};
+	enum err e = pgp_verify(api_of(r)->pgp, fd, n, req_header(r, SIGNATURE_HEADER), keys, &why);
+	log_info("api", "signature of a protected event %s detail=%s",
+		 e == ERR_OK ? "good" : "refused", log_val(str_c(why.text)));
+	if (e != ERR_OK && e != ERR_PERM)
+		return fail(f, e, "%s", why.text);
+	facts->has_signature = true;
+	if (e == ERR_OK)
+		facts->signed_by = cryptokeys_digest(keys);
+	return gate_admit_protected(facts, keys, f);
 }
 
 bool upload_is_foreign(struct http_req *r)

@@ -21,7 +21,7 @@
 struct snapshot {
 	struct conf conf;
 	struct arena *arena;
-	const char *socket, *key_file, *feeds_dir;
+	const char *socket, *key_file, *feeds_dir, *pgp_home;
 	atomic_uint refs;
 };
 
@@ -72,6 +72,11 @@ const char *conf_key_file(const struct conf *c)
 const char *conf_feeds_dir(const struct conf *c)
 {
 	return snapshot_of(c)->feeds_dir;
+}
+
+const char *conf_pgp_home(const struct conf *c)
+{
+	return snapshot_of(c)->pgp_home;
 }
 
 /* Put the place of a libyaml mark before the message that stands in p->f already. */
@@ -296,7 +301,8 @@ static enum err finish(struct snapshot *s, const char *name, struct fail *f)
 	s->socket = in_data_dir(s, s->conf.socket, "control.sock");
 	s->key_file = in_data_dir(s, s->conf.key_file, "peer.key");
 	s->feeds_dir = in_data_dir(s, s->conf.feeds_dir, "feeds");
-	return s->feeds_dir && s->key_file && s->socket ? ERR_OK : ERR_NOMEM;
+	s->pgp_home = in_data_dir(s, s->conf.pgp_home, "pgp");
+	return s->feeds_dir && s->key_file && s->socket && s->pgp_home ? ERR_OK : ERR_NOMEM;
 }
 
 static enum err parse_text(struct snapshot *s, struct str text, const char *name, struct fail *f)

@@ -134,6 +134,18 @@ static bool listen_ports(const struct conf *c, uint16_t *ports, size_t *n)
 	return true;
 }
 
+/* Before the sandbox, the store and the first thread. A node that is only set up needs no helper. */
+static enum err start_pgp(struct node *n, bool create, struct fail *f)
+{
+	const struct conf *c = n->conf;
+	if (create || !c->pgp_enabled)
+		return pgp_none("protected events are switched off (pgp.enabled)", &n->pgp, f);
+	struct pgp_opts o = {.home = conf_pgp_home(c),
+			     .key = c->pgp_key,
+			     .sandbox = (unsigned)c->sandbox};
+	return pgp_start(&o, &n->pgp, f);
+}
+
 /* Before the first thread: Landlock holds for what is started later only. */
 static enum err confine(struct node *n, const char *conf_file, struct fail *f)
 {
@@ -183,6 +195,7 @@ enum err node_open(struct node *n, const struct conf *conf, const char *conf_fil
 	TRY(secret_key_load(conf_key_file(conf), &n->peer_key, f));
 	if (conf->feeds_dir)
 		TRY(make_dir(conf->feeds_dir, f)); /* cannot be made once we are confined */
+	TRY(start_pgp(n, create, f));
 	TRY(confine(n, conf_file, f));
 	TRY(join(n->store_dir, sizeof(n->store_dir), conf->data_dir, "store", f));
 	TRY(join(n->spool_dir, sizeof(n->spool_dir), conf->data_dir, "spool", f));
@@ -282,6 +295,7 @@ static void fill_api(struct node *n)
 	a->feeds_dir = conf_feeds_dir(n->conf);
 	a->conf = n->conf;
 	a->peer_key = &n->peer_key;
+	a->pgp = n->pgp;
 	a->user = n;
 	a->ingest = (struct ingest_env){
 		.store = n->store,
@@ -303,8 +317,6 @@ static void fill_api(struct node *n)
 	a->egress.base_url = a->base_url;
 	a->egress.derived = n->derived;
 	a->egress.unpublished_private = n->conf->unpublished_private;
-	a->egress.sightings_policy = (uint8_t)n->conf->sightings_policy;
-	a->egress.sightings_anonymise = n->conf->sightings_anonymise;
 }
 
 /* ---- serving ---- */
@@ -449,6 +461,7 @@ void node_stop(struct node *n)
 	if (n->store)
 		store_close(MOVE(n->store));
 	guarded_clock_free(MOVE(n->clock));
+	pgp_stop(MOVE(n->pgp));
 	if (n->policy)
 		policy_unref(MOVE(n->policy));
 	pthread_mutex_destroy(&n->policy_lock);

@@ -22,6 +22,7 @@ struct node {
 	struct secret_key peer_key;
 	char base_url[1024], org_name[300];
 	struct guarded_clock *clock;
+	struct pgp *pgp;
 	struct openings *openings;
 	struct publisher *publisher;
 	struct feed_schedule *feeds;

@@ -113,6 +113,8 @@ static enum err allow_path(int set, const struct sandbox_path *p, uint64_t handl
 		return fail_errno(f, ERR_INVAL, errno, "sandbox: %s", p->path);
 	if (p->access & SANDBOX_WRITE)
 		rule.access |= write_rights;
+	if (p->access & SANDBOX_RUN)
+		rule.access |= FS(FS_EXECUTE);
 	if (!S_ISDIR(st.st_mode))
 		rule.access &= file_rights;
 	rule.access &= handled;

@@ -3,7 +3,8 @@
  */
 #include "sandbox/parts.h"
 
-enum err seccomp_enter(struct fail *f)
+enum err seccomp_enter(const struct sandbox_plan *plan, struct fail *f)
 {
+	(void)plan;
 	return fail(f, ERR_UNSUPPORTED, "built without libseccomp");
 }

@@ -10,4 +10,4 @@ int landlock_abi(void);
 MUST_USE enum err landlock_enter(const struct sandbox_plan *plan, int abi, struct fail *f);
 
 /* ERR_UNSUPPORTED when built without libseccomp or the kernel has no filters. */
-MUST_USE enum err seccomp_enter(struct fail *f);
+MUST_USE enum err seccomp_enter(const struct sandbox_plan *plan, struct fail *f);

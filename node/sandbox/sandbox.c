@@ -47,7 +47,7 @@ enum err sandbox_enter(const struct sandbox_plan *plan, struct sandbox_report *r
 	if (r->landlock_abi)
 		TRY(landlock_enter(plan, r->landlock_abi, f));
 	r->has_bind_rules = r->landlock_abi >= 4 && !plan->bind_any;
-	e = seccomp_enter(f);
+	e = seccomp_enter(plan, f);
 	r->has_seccomp = e == ERR_OK;
 	return e == ERR_UNSUPPORTED ? ERR_OK : e;
 }

@@ -16,6 +16,7 @@
 enum sandbox_access {
 	SANDBOX_READ = 1,  /* read files and list folders */
 	SANDBOX_WRITE = 2, /* besides: write, make, rename, remove below it */
+	SANDBOX_RUN = 4, /* besides: run programs below it */
 };
 
 struct sandbox_path {
@@ -40,6 +41,8 @@ struct sandbox_plan {
 	const uint16_t *bind_ports;
 	size_t n_bind_ports;
 	bool bind_any;
+	/* For a helper that has programs do its work: execve stays, and no socket but Unix ones. */
+	bool programs, no_network;
 };
 
 /* What was put in place, for the log and `tocsin status`. */

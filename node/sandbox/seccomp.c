@@ -6,13 +6,12 @@
  */
 #include <errno.h>
 #include <seccomp.h>
+#include <sys/socket.h>
 
 #include "base/own.h"
 #include "sandbox/parts.h"
 
 static const char *const denied[] = {
-	/* other programs */
-	"execve", "execveat",
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	/* LeakSanitizer stops the process' threads by ptrace */
 	"ptrace",
@@ -35,7 +34,27 @@ static const char *const denied[] = {
 	"vmsplice", "fanotify_init",
 };
 
-enum err seccomp_enter(struct fail *f)
+static const char *const denied_programs[] = {"execve", "execveat"};
+
+/* 0 or a negative errno. */
+static int deny(scmp_filter_ctx ctx, const char *const *list, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		int nr = seccomp_syscall_resolve_name(list[i]);
+
+		if (nr == __NR_SCMP_ERROR)
+			continue;
+		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 0);
+		/* a call that this architecture does not have */
+		if (r == -EDOM || r == -EINVAL)
+			r = 0;
+	}
+	return r;
+}
+
+enum err seccomp_enter(const struct sandbox_plan *plan, struct fail *f)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	enum err e = ERR_OK;
@@ -45,18 +64,12 @@ enum err seccomp_enter(struct fail *f)
 		return fail(f, ERR_UNSUPPORTED, "seccomp");
 	/* Another ABI's calls (i386 on amd64) go round the list, so they end the process. */
 	seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	for (size_t i = 0; i < ARRAY_LEN(denied); i++) {
-		int nr = seccomp_syscall_resolve_name(denied[i]);
-
-		if (nr == __NR_SCMP_ERROR)
-			continue;
-		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 0);
-		/* a call that this architecture does not have */
-		if (r == -EDOM || r == -EINVAL)
-			r = 0;
-		if (r < 0)
-			break;
-	}
+	r = deny(ctx, denied, ARRAY_LEN(denied));
+	if (r == 0 && !plan->programs)
+		r = deny(ctx, denied_programs, ARRAY_LEN(denied_programs));
+	if (r == 0 && plan->no_network)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+				     SCMP_A0(SCMP_CMP_NE, AF_UNIX));
 	if (r == 0)
 		r = seccomp_load(ctx);
 	seccomp_release(ctx);

@@ -61,6 +61,5 @@ def encode(coding, data):
         return out.raw[:n.value]
     if coding == "zstd":
         _zstd.ZSTD_compress.restype = ctypes.c_size_t
-        size = _zstd.ZSTD_compress(out, n, data, ctypes.c_size_t(len(data)), 1)
-        return out.raw[:size]
+        return out.raw[:_zstd.ZSTD_compress(out, n, data, ctypes.c_size_t(len(data)), 1)]
     return data

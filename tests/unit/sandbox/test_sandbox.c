@@ -171,6 +171,43 @@ static void calls(const struct sandbox_plan *plan)
 #endif
 }
 
+static int unix_socket(void)
+{
+	OWN(fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? errno : 0;
+}
+
+static int inet_socket(void)
+{
+	OWN(fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? errno : 0;
+}
+
+/* For a helper: programs of some folders, and no network. */
+static void programs(struct sandbox_plan plan)
+{
+	struct sandbox_path run[] = {{"/usr", SANDBOX_RUN, true},
+				     {"/bin", SANDBOX_RUN, true},
+				     {"/lib", SANDBOX_RUN, true},
+				     {"/lib64", SANDBOX_RUN, true},
+				     {"/etc", SANDBOX_READ, true}};
+
+	plan.paths = run;
+	plan.n_paths = ARRAY_LEN(run);
+	plan.programs = plan.no_network = true;
+	is_int(inside(&plan, run_program), 0, "a program that may run");
+	is_int(inside(&plan, write_inside), EACCES, "but no file elsewhere");
+	is_int(inside(&plan, unix_socket), 0, "a socket on this machine");
+#ifdef HAVE_SECCOMP
+	is_int(inside(&plan, inet_socket), EPERM, "none to others");
+#endif
+	for (size_t i = 0; i < ARRAY_LEN(run); i++)
+		run[i].access = SANDBOX_READ;
+	is_int(inside(&plan, run_program), EACCES, "a program in a folder that may be read only");
+}
+
 static void *wait_for_it(void *arg)
 {
 	int *fds = arg;
@@ -239,6 +276,7 @@ int main(void)
 	files(&plan);
 	ports(&plan);
 	calls(&plan);
+	programs(plan);
 	too_late(&plan);
 	modes(plan);
 	unlink(path_in);
