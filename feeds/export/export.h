@@ -19,6 +19,25 @@ enum export_scope {
 	EXPORT_ONE_EVENT = 4, /* events/view: one event without list framing */
 	EXPORT_OBJECTS = 8,
 	EXPORT_CLUSTERS = 16, /* galaxies and their clusters, not of an event */
+	EXPORT_PARTS = 32, /* what hangs below events, of one kind: row.part */
+};
+
+/* Which of the parts; judged by what has been cut, so that no filter tells what is hidden. */
+struct part_org {
+	struct uuid uuid;
+	uint64_t id;
+	struct str name;
+};
+struct part_filter {
+	int64_t since, until; /* when proposed, when sighted; 0: no bound */
+	uint8_t types; /* of sightings, a bit each; 0: all */
+	bool live, deleted; /* proposals and reports: these two kinds */
+	const struct part_org *orgs, *not_orgs; /* who proposed, who saw; none: everybody */
+	uint32_t n_orgs, n_not_orgs;
+	bool orgs_set;
+	struct str source; /* of sightings; absent: any */
+	uint64_t skip, limit; /* 0: all */
+	bool attribute, event, uuid; /* what is told beside a sighting */
 };
 
 /* What the caller asked for, and what the node knows; all borrowed. */
@@ -33,6 +52,10 @@ struct export_opts {
 		include_correlations, include_sightings, no_reports, no_proposals,
 		no_related, sg_reference_only, full_tags,
 		related_inbound; /* what points to related events: events/view says so */
+	const struct part_filter *parts; /* EXPORT_PARTS; NULL: all live ones */
+	/* one event as MISP pushes it (sync-protocol.md 4.4): locked, without its owner here and
+	   without galaxies; `push_unpublished` for links that want drafts */
+	bool push, push_unpublished;
 	const struct str *columns; /* requested_attributes */
 	uint32_t n_columns;
 	/* any further parameter by name; absent when not given */
@@ -54,6 +77,7 @@ struct exporter {
 	const char *event_type_name; /* in event scope, where that differs; else NULL */
 	const char *doc;
 	unsigned scopes;
+	enum element_kind part; /* EXPORT_PARTS: proposals, sightings or reports */
 	bool restrictive; /* defaults to to_ids=1 and published=1 */
 	const char *const *types; /* attribute scope: searches only these by itself; NULL: all */
 	size_t state_size;

@@ -41,9 +41,14 @@ struct state {
 	uint64_t in_list;
 };
 
+static struct str param(const struct export_run *r, const char *name)
+{
+	return r->opts->param ? r->opts->param(r->opts->param_user, name) : STR_NONE;
+}
+
 static const struct form *form_of(const struct export_run *r)
 {
-	struct str name = r->opts->param ? r->opts->param(r->opts->param_user, "form") : STR_NONE;
+	struct str name = param(r, "form");
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++)
 		if (str_is(name, forms[i].name))
 			return &forms[i];
@@ -103,9 +108,24 @@ static void whole(struct buf *b, const struct rel_cluster *c, unsigned parts)
 		LIT(b, ",\"SharingGroup\":");
 		jp_sharing_group(b, c->sharing_group, c->ids);
 	}
-	if (parts & PART_INBOUND)
-		LIT(b, ",\"RelationshipInbound\":[]");
 	jp_close(b, at);
+}
+
+/* Behind the cluster's own members: the brace is taken back. */
+static void uses(const struct export_run *r, struct buf *b, bool ids)
+{
+	struct str id = param(r, "tag_id"), n = param(r, "tag_count");
+	if (!b->n || b->p[b->n - 1] != '}')
+		return;
+	b->n--;
+	LIT(b, ",\"RelationshipInbound\":[]");
+	if (ids && id.n) {
+		LIT(b, ",\"tag_count\":");
+		buf_str_add(b, n);
+		LIT(b, ",\"tag_id\":");
+		json_quote(b, id);
+	}
+	buf_putc(b, '}');
 }
 
 static enum err cluster(struct export_run *r, const struct rel_cluster *c)
@@ -121,6 +141,8 @@ static enum err cluster(struct export_run *r, const struct rel_cluster *c)
 		minimal(b, c->cluster);
 	else
 		whole(b, c, parts);
+	if (parts & PART_INBOUND)
+		uses(r, b, c->ids);
 	if (!(parts & PART_BARE))
 		buf_putc(b, '}');
 	return ERR_OK;

@@ -55,7 +55,7 @@ static enum err json_end(struct export_run *r)
 	return ERR_OK;
 }
 
-static void event_scalars(struct buf *b, const struct rel_event *re)
+static void event_scalars(struct buf *b, const struct rel_event *re, const struct export_opts *o)
 {
 	const struct misp_event *e = re->e;
 	if (re->ids) {
@@ -71,7 +71,7 @@ static void event_scalars(struct buf *b, const struct rel_event *re)
 	jp_date(b, e->date);
 	jp_num(b, "threat_level_id", e->threat_level_id);
 	jp_str(b, "info", e->info);
-	jp_bool(b, "published", e->published);
+	jp_bool(b, "published", e->published && !o->push_unpublished);
 	jp_uuid(b, "uuid", e->uuid);
 	if (!re->count_open)
 		jp_num(b, "attribute_count", e->attribute_count);
@@ -79,7 +79,7 @@ static void event_scalars(struct buf *b, const struct rel_event *re)
 	jp_time(b, "timestamp", e->timestamp);
 	jp_num(b, "distribution", e->distribution);
 	jp_bool(b, "proposal_email_lock", e->proposal_email_lock);
-	jp_bool(b, "locked", e->locked);
+	jp_bool(b, "locked", e->locked || o->push);
 	jp_time(b, "publish_timestamp", e->publish_timestamp);
 	jp_num(b, "sharing_group_id", re->ids ? e->sharing_group_id : 0);
 	jp_bool(b, "disable_correlation", e->disable_correlation);
@@ -92,9 +92,9 @@ static void event_scalars(struct buf *b, const struct rel_event *re)
 		jp_str(b, "event_creator_email", e->creator_email);
 }
 
-static void event_orgs(struct buf *b, const struct rel_event *re)
+static void event_orgs(struct buf *b, const struct rel_event *re, bool push)
 {
-	if (re->org) {
+	if (re->org && !push) {
 		LIT(b, ",\"Org\":");
 		jp_org(b, re->org, re->ids, true);
 	}
@@ -118,8 +118,8 @@ static enum err json_event(struct export_run *r, const struct rel_event *re)
 	if (r->n++)
 		buf_putc(b, ',');
 	LIT(b, "{\"Event\":{");
-	event_scalars(b, re);
-	event_orgs(b, re);
+	event_scalars(b, re, r->opts);
+	event_orgs(b, re, r->opts->push);
 	if (re->sharing_group && !r->opts->sg_reference_only && !one_head(r->opts)) {
 		LIT(b, ",\"SharingGroup\":");
 		jp_sharing_group(b, re->sharing_group, re->ids);
@@ -213,12 +213,13 @@ static void data(struct buf *b, const struct rel_element *el)
 	buf_putc(b, '"');
 }
 
-static void attr_in_event(struct buf *b, const struct rel_event *re, const struct rel_element *el)
+static void attr_in_event(struct buf *b, const struct rel_event *re, const struct rel_element *el,
+			  const struct export_opts *o)
 {
 	const struct misp_attr *a = el->attr;
 	attr_fixed(b, a, re->ids);
 	LIT(b, ",\"Galaxy\":");
-	jp_galaxies(b, el->clusters, el->n_clusters, false, re->ids);
+	jp_galaxies(b, el->clusters, o->push ? 0 : el->n_clusters, false, re->ids);
 	data(b, el);
 	LIT(b, ",\"ShadowAttribute\":[");
 	for (uint32_t i = 0; i < el->n_proposals; i++) {
@@ -291,7 +292,7 @@ static enum err element_in_event(struct export_run *r, const struct rel_event *r
 			section_go(b, st, SEC_ATTRS);
 			comma(b, &st->section_empty);
 		}
-		attr_in_event(b, re, el);
+		attr_in_event(b, re, el, r->opts);
 		st->live += !el->attr->deleted;
 		seal_count(r->out, 0, 1);
 		break;
@@ -366,7 +367,7 @@ static enum err json_event_end(struct export_run *r, const struct rel_event *re)
 	if (re->ids && !r->opts->no_related)
 		related(b, re, r->opts->related_inbound);
 	LIT(b, ",\"Galaxy\":");
-	jp_galaxies(b, re->clusters, re->n_clusters, true, re->ids);
+	jp_galaxies(b, re->clusters, r->opts->push ? 0 : re->n_clusters, true, re->ids);
 	LIT(b, ",\"CryptographicKey\":");
 	jp_cryptokeys(b, &re->e->crypto_keys, re);
 	if (re->e->tags.n) {

@@ -1,5 +1,6 @@
 /*
- * ep_blocklists.c - /eventBlocklists and /orgBlocklists. Texts as recorded (wire/client, events).
+ * ep_blocklists.c - /eventBlocklists, /orgBlocklists and /galaxyClusterBlocklists. Texts as recorded
+ * (wire/client, events and galaxies).
  * Event block lists are open to users of the host organisation who may add events (corrections 49).
  */
 #include "api/rest.h"
@@ -9,19 +10,21 @@
 #define UUIDS_MAX 100000u
 #define LIST_ARENA (64u << 20) /* a list may be larger than a request's own memory */
 
-enum list_kind { LIST_EVENTS, LIST_ORGS };
-
+/* One for each kind of entry that has a list of its own. */
 static const struct {
-	const char *wrapper, *uuid, *info, *url;
+	const char *wrapper, *uuid, *info, *orgc, *url; /* orgc NULL: not told */
 } names[] = {
-	[LIST_EVENTS] = {"EventBlocklist", "event_uuid", "event_info", "event_blocklists"},
-	[LIST_ORGS] = {"OrgBlocklist", "org_uuid", "org_name", "org_blocklists"},
+	[BLOCK_EVENT] = {"EventBlocklist", "event_uuid", "event_info", "event_orgc",
+			 "event_blocklists"},
+	[BLOCK_ORG] = {"OrgBlocklist", "org_uuid", "org_name", NULL, "org_blocklists"},
+	[BLOCK_CLUSTER] = {"GalaxyClusterBlocklist", "cluster_uuid", "cluster_info", "cluster_orgc",
+			   "galaxy_cluster_blocklists"},
 };
 
-static bool allowed(struct http_req *r, enum list_kind k)
+static bool allowed(struct http_req *r, enum block_kind k)
 {
 	bool host = me(r)->user.org_id == api_of(r)->egress.host_org_id;
-	if (may(r, perm_site_admin) || (k == LIST_EVENTS && host && may(r, perm_add)))
+	if (may(r, perm_site_admin) || (k == BLOCK_EVENT && host && may(r, perm_add)))
 		return true;
 	reply_error(r, 403, "You do not have permission to use this functionality.");
 	return false;
@@ -36,7 +39,7 @@ static void put_time(struct http_req *r, struct jsonw *w, int64_t t)
 }
 
 static void put_row(struct http_req *r, struct jsonw *w, const struct misp_block *row,
-		    enum list_kind k, bool index)
+		    enum block_kind k, bool index)
 {
 	jsonw_obj(w);
 	JSONW_KV(w, jsonw_uint_str, "id", row->id);
@@ -44,8 +47,8 @@ static void put_row(struct http_req *r, struct jsonw *w, const struct misp_block
 	put_time(r, w, row->created);
 	JSONW_KV(w, jsonw_str, names[k].info, row->info.p ? row->info : STR(""));
 	JSONW_KV(w, jsonw_str, "comment", row->comment.p ? row->comment : STR(""));
-	if (k == LIST_EVENTS) {
-		JSONW_KV(w, jsonw_str, "event_orgc", row->orgc.p ? row->orgc : STR(""));
+	if (names[k].orgc) {
+		JSONW_KV(w, jsonw_str, names[k].orgc, row->orgc.p ? row->orgc : STR(""));
 	} else if (index) {
 		jsonw_key(w, "blocked_data");
 		jsonw_obj(w);
@@ -56,7 +59,7 @@ static void put_row(struct http_req *r, struct jsonw *w, const struct misp_block
 	jsonw_obj_end(w);
 }
 
-static enum err list_index(struct http_req *r, enum list_kind k, struct fail *f)
+static enum err list_index(struct http_req *r, enum block_kind k, struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct misp_block row;
@@ -146,7 +149,7 @@ static void answer_added(struct http_req *r, json_t *done, json_t *failed)
 	rest_answer(r, 200, &b);
 }
 
-static enum err list_add(struct http_req *r, enum list_kind k, struct fail *f)
+static enum err list_add(struct http_req *r, enum block_kind k, struct fail *f)
 {
 	json_t *body, *item;
 	size_t i;
@@ -162,7 +165,8 @@ static enum err list_add(struct http_req *r, enum list_kind k, struct fail *f)
 				 .created = clock_now(),
 				 .info = text_or_empty(r, body, names[k].info),
 				 .comment = text_or_empty(r, body, "comment"),
-				 .orgc = text_or_empty(r, body, "event_orgc")};
+				 .orgc = text_or_empty(r, body, names[k].orgc ? names[k].orgc
+									      : "event_orgc")};
 	json_array_foreach(uuids, i, item) {
 		const char *s = json_string_value(item);
 		if (e == ERR_OK && s && a.n < max && uuid_parse(str_c(s), &row.uuid))
@@ -187,7 +191,7 @@ static enum err list_add(struct http_req *r, enum list_kind k, struct fail *f)
 
 /* ---- one entry, by UUID or id ---- */
 
-static bool entry_of_path(struct http_req *r, enum list_kind k, struct misp_block *out,
+static bool entry_of_path(struct http_req *r, enum block_kind k, struct misp_block *out,
 			  struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
@@ -212,7 +216,7 @@ static bool entry_of_path(struct http_req *r, enum list_kind k, struct misp_bloc
 	return false;
 }
 
-static enum err list_edit(struct http_req *r, enum list_kind k, struct fail *f)
+static enum err list_edit(struct http_req *r, enum block_kind k, struct fail *f)
 {
 	struct misp_block row;
 	json_t *body;
@@ -221,7 +225,8 @@ static enum err list_edit(struct http_req *r, enum list_kind k, struct fail *f)
 		return ERR_OK;
 	rest_take_text(r, body, names[k].info, &row.info);
 	rest_take_text(r, body, "comment", &row.comment);
-	rest_take_text(r, body, "event_orgc", &row.orgc);
+	if (names[k].orgc)
+		rest_take_text(r, body, names[k].orgc, &row.orgc);
 	TRY(rest_row_put(r, T_BLOCK, &row.id, &row, row.uuid, f));
 	struct buf b = BUF(1 << 20);
 	struct jsonw w = jsonw_on(&b);
@@ -233,7 +238,7 @@ static enum err list_edit(struct http_req *r, enum list_kind k, struct fail *f)
 	return ERR_OK;
 }
 
-static enum err list_delete(struct http_req *r, enum list_kind k, struct fail *f)
+static enum err list_delete(struct http_req *r, enum block_kind k, struct fail *f)
 {
 	struct misp_block row;
 	if (!allowed(r, k) || !entry_of_path(r, k, &row, f))
@@ -247,19 +252,23 @@ static enum err list_delete(struct http_req *r, enum list_kind k, struct fail *f
 
 /* ---- rows ---- */
 
-#define BOTH(what)                                                                                 \
+#define EACH(what)                                                                                 \
 	static enum err event_##what(struct http_req *r, struct fail *f)                           \
 	{                                                                                          \
-		return list_##what(r, LIST_EVENTS, f);                                             \
+		return list_##what(r, BLOCK_EVENT, f);                                             \
 	}                                                                                          \
 	static enum err org_##what(struct http_req *r, struct fail *f)                             \
 	{                                                                                          \
-		return list_##what(r, LIST_ORGS, f);                                               \
+		return list_##what(r, BLOCK_ORG, f);                                               \
+	}                                                                                          \
+	static enum err cluster_##what(struct http_req *r, struct fail *f)                         \
+	{                                                                                          \
+		return list_##what(r, BLOCK_CLUSTER, f);                                           \
 	}
-BOTH(index)
-BOTH(add)
-BOTH(edit)
-BOTH(delete)
+EACH(index)
+EACH(add)
+EACH(edit)
+EACH(delete)
 
 const struct endpoint ep_event_blocklists_index = {
 	.methods = HTTP_GET | HTTP_POST,
@@ -316,4 +325,33 @@ const struct endpoint ep_org_blocklists_delete = {
 	.run = org_delete,
 	.shape = "Saved",
 	.doc = "Let an organisation's events in again",
+};
+
+const struct endpoint ep_cluster_blocklists_index = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/galaxyClusterBlocklists/index",
+	.run = cluster_index,
+	.shape = "Blocklist",
+	.doc = "Galaxy clusters that are not taken (again)",
+};
+const struct endpoint ep_cluster_blocklists_add = {
+	.methods = HTTP_POST | HTTP_PUT,
+	.path = "/galaxyClusterBlocklists/add",
+	.run = cluster_add,
+	.shape = "BlocklistAdded",
+	.doc = "Block galaxy clusters by UUID",
+};
+const struct endpoint ep_cluster_blocklists_edit = {
+	.methods = HTTP_POST | HTTP_PUT,
+	.path = "/galaxyClusterBlocklists/edit/:id",
+	.run = cluster_edit,
+	.shape = "BlocklistEntry",
+	.doc = "Change the remarks of an entry",
+};
+const struct endpoint ep_cluster_blocklists_delete = {
+	.methods = HTTP_POST | HTTP_DELETE,
+	.path = "/galaxyClusterBlocklists/delete/:id",
+	.run = cluster_delete,
+	.shape = "Saved",
+	.doc = "Take a galaxy cluster from the block list",
 };

@@ -46,7 +46,7 @@ static void add_pairs(struct http_req *r, json_t *o, const struct http_pairs *pa
 	}
 }
 
-enum err rest_search_params(struct http_req *r, json_t **out, struct fail *f)
+enum err rest_named_params(struct http_req *r, json_t **out, struct fail *f)
 {
 	json_t *body;
 	TRY(rest_json(r, NULL, &body, f));
@@ -54,6 +54,14 @@ enum err rest_search_params(struct http_req *r, json_t **out, struct fail *f)
 		body = r->ctx = json_object();
 	add_pairs(r, body, &r->named);
 	add_pairs(r, body, &r->query);
+	*out = body;
+	return ERR_OK;
+}
+
+enum err rest_search_params(struct http_req *r, json_t **out, struct fail *f)
+{
+	json_t *body;
+	TRY(rest_named_params(r, &body, f));
 	for (size_t i = 0; i < r->args_n && i < ARRAY_LEN(positional_events); i++) {
 		struct str v = r->args[i];
 		if (v.n && !str_is(v, "null") && !str_is(v, "0") && !str_is(v, "false"))

@@ -422,11 +422,11 @@ static bool bulk_org(struct http_req *r, const json_t *item, struct arena *a,
 	const json_t *named = json_object_get(item, "Organisation");
 	struct str org_id = rest_text(r, item, "org_id");
 	out->s.org_id = me(r)->user.org_id;
-	if (!may(r, perm_sync))
+	/* without org_id it is the caller's, whoever is named (recorded, sightings 2028) */
+	if (!may(r, perm_sync) || !org_id.p)
 		return true;
-	if (org_id.p && str_is(org_id, "0"))
-		out->s.org_id = 0;
-	if (!json_is_object(named) || (org_id.p && str_is(org_id, "0")))
+	out->s.org_id = 0;
+	if (!json_is_object(named) || str_is(org_id, "0"))
 		return true;
 	struct misp_org *org = ARENA_NEW(a, struct misp_org);
 	if (!org)

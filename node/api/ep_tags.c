@@ -92,6 +92,25 @@ enum err rest_tag_listed(struct http_req *r, struct view *v, const struct misp_t
 	return *listed && used_only ? uses_of(r, v, tag, &uses, listed) : ERR_OK;
 }
 
+enum err rest_tag_uses(struct http_req *r, struct view *v, struct str name, uint64_t *tag_id,
+		       uint64_t *uses, struct fail *f)
+{
+	struct misp_tag tag;
+	struct uses u;
+	bool listed;
+	*tag_id = *uses = 0;
+	enum err e = store_find(view_txn(v), IX_TAG_NAME, name, tag_id);
+	if (e == ERR_OK)
+		e = store_get(view_txn(v), T_TAG, *tag_id, r->arena, &tag);
+	if (e == ERR_OK)
+		e = uses_of(r, v, &tag, &u, &listed);
+	if (e == ERR_OK && listed)
+		*uses = u.events + u.attributes;
+	else
+		*tag_id = 0;
+	return e == ERR_NOENT ? ERR_OK : e == ERR_OK ? e : fail(f, e, "counting a tag");
+}
+
 static void uses_put(struct jsonw *w, const struct uses *u)
 {
 	JSONW_KV(w, jsonw_uint, "count", u->events);

@@ -44,11 +44,6 @@ void intake_line_counts(struct jsonw *w, const struct intake_result *res)
 
 void intake_line_item(struct long_job *j, const struct pass_item *item)
 {
-	static const char *const what[] = {[PASS_ITEM_ADDED] = "added",
-					   [PASS_ITEM_UPDATED] = "updated",
-					   [PASS_ITEM_HELD] = "held",
-					   [PASS_ITEM_REFUSED] = "refused",
-					   [PASS_ITEM_FAILED] = "failed"};
 	OWN(buf) struct buf b = BUF(1 << 16);
 	struct jsonw w = jsonw_on(&b);
 	jsonw_obj(&w);
@@ -57,7 +52,7 @@ void intake_line_item(struct long_job *j, const struct pass_item *item)
 	JSONW_KV(&w, jsonw_c, "kind", pass_kind_name(item->kind));
 	if (!uuid_is_nil(item->uuid))
 		JSONW_KV(&w, jsonw_uuid, "uuid", item->uuid);
-	JSONW_KV(&w, jsonw_c, "error", what[item->what]);
+	JSONW_KV(&w, jsonw_c, "error", pass_what_name(item->what));
 	if (item->bytes)
 		JSONW_KV(&w, jsonw_uint, "bytes", item->bytes);
 	JSONW_KV(&w, jsonw_c, "text", item->text ? item->text : "");

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 
@@ -50,36 +49,15 @@ static enum err on_data(void *user, const void *p, size_t n, struct fail *f)
 					     fail(f, ERR_LIMIT, "the answer is too large");
 }
 
-static int64_t http_date(const char *s)
-{
-	struct tm tm = {0};
-	if (!strptime(s, "%a, %d %b %Y %H:%M:%S GMT", &tm))
-		return 0;
-	return clock_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-				tm.tm_sec);
-}
-
-/* "2027-01-31T12:00:00+00:00"; the zone is that of a server: hours do not matter here. */
-static int64_t iso_date(const char *s)
-{
-	struct tm tm = {0};
-	if (!strptime(s, "%Y-%m-%dT%H:%M:%S", &tm))
-		return 0;
-	return clock_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-				tm.tm_sec);
-}
-
 static void on_header(void *user, struct str name, struct str value)
 {
 	struct ask_heads *h = ((struct call *)user)->heads;
-	char text[64];
-	snprintf(text, sizeof(text), "%.*s", STR_ARG(value));
 	if (str_eq_nocase(name, STR("Content-Encoding")))
-		snprintf(h->encoding, sizeof(h->encoding), "%.39s", text);
+		snprintf(h->encoding, sizeof(h->encoding), "%.*s", STR_ARG(value));
 	else if (str_eq_nocase(name, STR("Date")))
-		h->date = http_date(text);
+		h->date = clock_from_http(value);
 	else if (str_eq_nocase(name, STR("X-Auth-Key-Expiration")))
-		h->key_expires = iso_date(text);
+		h->key_expires = clock_from_iso(value);
 }
 
 enum err ask_json(struct link *l, const char *path, const json_t *body, struct ask_heads *heads,

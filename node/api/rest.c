@@ -376,6 +376,7 @@ enum err rest_export(struct http_req *r, const struct rest_export *x, struct sea
 	eq.opts.include_context = x->context;
 	eq.opts.full_tags = x->full_tags;
 	eq.opts.metadata = x->metadata;
+	eq.opts.parts = x->parts;
 	if (x->params) {
 		TRY(pairs_keep(r, x->params, &eq.opts.param_user));
 		eq.opts.param = pair_get;

@@ -67,6 +67,7 @@ struct rest_export {
 	const struct search_hit *hits;
 	uint64_t n;
 	const struct rest_pair *params; /* NULL: none; the texts live as long as the request */
+	const struct part_filter *parts; /* EXPORT_PARTS; lives as long as the request */
 	bool deleted_too, attachments, sightings, event_uuid, full_tags, context, metadata;
 };
 MUST_USE enum err rest_export(struct http_req *r, const struct rest_export *x, struct sealed **out,
@@ -103,6 +104,8 @@ struct str rest_id(struct http_req *r, uint64_t id);
 /* Parameters of a search: the body, and those of path and query. ERR_INVAL and answered when the
    body is not JSON. ep_search.c */
 MUST_USE enum err rest_search_params(struct http_req *r, json_t **out, struct fail *f);
+/* The same without what stands in the path by position. */
+MUST_USE enum err rest_named_params(struct http_req *r, json_t **out, struct fail *f);
 
 /* A view for the caller. */
 MUST_USE enum err rest_view(struct http_req *r, struct view **v, struct fail *f);
@@ -133,3 +136,6 @@ static inline MUST_USE enum err rest_write(struct http_req *r, store_run_fn run,
 /* May the caller know that there is this tag? For every list of tags. ep_tags.c */
 MUST_USE enum err rest_tag_listed(struct http_req *r, struct view *v, const struct misp_tag *tag,
 				  bool *listed);
+/* Number of the tag of this name and how often the caller sees it used; 0: there is none for it. */
+MUST_USE enum err rest_tag_uses(struct http_req *r, struct view *v, struct str name,
+				uint64_t *tag_id, uint64_t *uses, struct fail *f);

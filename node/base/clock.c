@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <time.h>
 
 static atomic_bool frozen;
@@ -98,4 +99,25 @@ struct clock_civil clock_to_civil(int64_t seconds)
 	c.minute = (int)(rest / 60 % 60);
 	c.second = (int)(rest % 60);
 	return c;
+}
+
+static int64_t parse(struct str s, const char *format)
+{
+	struct tm tm = {0};
+	char text[64];
+	snprintf(text, sizeof(text), "%.*s", (int)(s.n < sizeof(text) ? s.n : 0), s.n ? s.p : "");
+	if (!strptime(text, format, &tm))
+		return 0;
+	return clock_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+				tm.tm_sec);
+}
+
+int64_t clock_from_http(struct str s)
+{
+	return parse(s, "%a, %d %b %Y %H:%M:%S GMT");
+}
+
+int64_t clock_from_iso(struct str s)
+{
+	return parse(s, "%Y-%m-%dT%H:%M:%S");
 }

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
 int64_t clock_now(void);
 int64_t clock_now_us(void);
 int64_t clock_boot_ms(void);
@@ -22,3 +24,7 @@ struct clock_civil {
 	int year, month, day, hour, minute, second, weekday; /* weekday: 0 = Sunday */
 };
 struct clock_civil clock_to_civil(int64_t seconds);
+/* "Sun, 22 Nov 2026 21:47:33 GMT" of an HTTP header; 0 when it is no such text. */
+int64_t clock_from_http(struct str s);
+/* "2027-01-31T12:00:00", with a fraction or zone behind it, which is not looked at; 0 likewise. */
+int64_t clock_from_iso(struct str s);

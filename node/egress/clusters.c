@@ -152,6 +152,14 @@ enum err view_galaxy(struct view *v, struct str id_or_uuid, struct arena *a,
 	return e == ERR_OK ? e : fail(f, e, "Invalid Galaxy.");
 }
 
+bool view_may_use_group(const struct view *v, uint64_t sharing_group_id)
+{
+	for (uint32_t i = 0; sharing_group_id && i < v->facts.n_groups; i++)
+		if (v->facts.groups[i] == sharing_group_id)
+			return true;
+	return false;
+}
+
 /* ---- filters ---- */
 
 /* A member as text, in `room`. */

@@ -11,6 +11,7 @@
 #include "gate/gate.h"
 #include "gate/sealed.h"
 #include "index/index.h"
+#include "model/link_rules.h"
 #include "search/search.h"
 #include "store/store.h"
 
@@ -27,6 +28,8 @@ struct egress_env {
 	uint64_t host_org_id;
 	struct uuid host_org;
 	bool unpublished_private;
+	uint8_t sightings_policy; /* 0 to 3 (sync-protocol.md 6.7) */
+	bool sightings_anonymise;
 	struct derived *derived; /* NULL: who gets derived UUIDs cannot ask by UUID */
 };
 
@@ -62,6 +65,16 @@ bool view_lists_tag(struct view *v, const struct misp_tag *tag, bool *used_only)
 bool view_attr_tagged(struct view *v, const struct misp_event *e, uint64_t object_id,
 		      uint64_t attr_id, uint64_t tag_id, struct arena *a);
 
+/*
+ * What the gate says of an event for the view's audience. Its stored head comes back in `e`, whatever
+ * the verdict (for rules and counts; never for output). ERR_NOENT: there is no such event.
+ */
+MUST_USE enum err view_verdict(struct view *v, uint64_t event_id, struct arena *a,
+			       struct misp_event *e, struct verdict *out, struct fail *f);
+/* SHA-256 (hex) of the policy in force for the view: other verdicts under another one. */
+const char *view_policy_version(const struct view *v);
+/* A verdict in plain words, cut to `n` bytes. */
+void view_why(const struct verdict *v, char *text, size_t n);
 /* Every rule for this event and the view's audience, in order, with inputs and outcome. */
 MUST_USE enum err view_explain(struct view *v, uint64_t event_id, struct arena *a,
 			       struct gate_step **steps, size_t *n, struct verdict *decided,
@@ -77,7 +90,8 @@ struct egress_query {
 	const struct query *query; /* selection and output options */
 	const struct exporter *exporter;
 	struct export_opts opts;
-	/* instead of a search: exactly these hits */
+	/* Instead of a search: exactly these hits. Parts (EXPORT_PARTS): `id` is the part, attr_id the
+	   attribute that it is about; without `id` all of the attribute, or of the event. */
 	const struct search_hit *hits;
 	uint64_t n_hits;
 	bool deleted_too; /* elements: deleted ones as well (events/view deleted:1) */
@@ -86,6 +100,7 @@ struct egress_query {
 	bool (*shows_protected)(void *user, const struct entity_list *keys);
 	void *shows_user;
 	bool filled_only; /* events without a live attribute or a report are left out */
+	const struct link_rules *rules; /* attributes and objects that a link leaves out; NULL: none */
 };
 
 /* Search, then a sealed stream of the result. The view is consumed (its transaction is reopened
@@ -125,6 +140,9 @@ MUST_USE enum err view_cluster(struct view *v, struct str id_or_uuid, struct are
 MUST_USE enum err view_galaxy(struct view *v, struct str id_or_uuid, struct arena *a,
 			      struct misp_galaxy *out, struct fail *f);
 
+/* Is the audience in this sharing group, so that what it makes may name it? */
+bool view_may_use_group(const struct view *v, uint64_t sharing_group_id);
+
 /* Exactly these galaxies, then these clusters, through the gate. Ids are copied, what `opts` points
    to must live as long as the answer. The view is consumed. */
 struct egress_clusters {
@@ -135,3 +153,16 @@ struct egress_clusters {
 };
 MUST_USE enum err egress_clusters(struct view **v, const struct egress_clusters *q,
 				  struct sealed **out, struct fail *f);
+
+/* One event for a link, as MISP pushes it (sync-protocol.md 4.4). The caller says who the link is. */
+struct egress_push {
+	struct caller caller;
+	uint64_t event_id;
+	const struct link_rules *rules; /* NULL: none; must outlive the stream */
+	bool local_tags; /* an internal link gets them */
+	bool unpublished; /* as a draft */
+	bool no_reports; /* the peer cannot take them */
+};
+/* A sealed stream of {"Event":..}; nothing comes when the event may not leave. */
+MUST_USE enum err egress_push(const struct egress_env *env, const struct egress_push *p,
+			      struct sealed **out, struct fail *f);

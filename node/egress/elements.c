@@ -19,8 +19,11 @@ bool run_deleted_wanted(const struct run *r, bool deleted)
 	return r->deleted_only ? deleted : !deleted || r->deleted_too;
 }
 
-static bool carries_tag(const struct run *r, const struct misp_attr *a)
+/* Left out by what was asked for, or by the rules of the link. */
+static bool left_out(const struct run *r, const struct misp_attr *a)
 {
+	if (r->rules && !link_rules_attr(r->rules, a))
+		return true;
 	LIST_EACH(t, a->tags, struct misp_tagref)
 		for (uint32_t i = 0; i < r->not_tags.n; i++)
 			if (str_eq_nocase(t->name, r->not_tags.v[i]) &&
@@ -38,7 +41,7 @@ bool run_attr_passes(struct run *r, const struct misp_object *o, const struct mi
 		return false;
 	struct arena_mark m = arena_mark(r->element_arena);
 	bool yes = view_resolve_tags(r->view, r->element_arena, &copy.tags) == ERR_OK &&
-		   !carries_tag(r, &copy) &&
+		   !left_out(r, &copy) &&
 		   gate_judge_attr(&r->view->gate, &r->subject.s, o, &copy);
 	arena_rewind(r->element_arena, m);
 	return yes;
@@ -183,8 +186,7 @@ static const struct misp_sg *group_of(struct run *r, uint8_t distribution, uint6
 
 /* ---- one element out ---- */
 
-/* The gate's cut, then the exporter. */
-static enum err release(struct run *r, const struct rel_element *in, bool *shown)
+enum err run_release(struct run *r, const struct rel_element *in, bool *shown)
 {
 	const struct rel_element *cut = gate_release_element(r->released, in, r->element_arena);
 	*shown = cut != NULL;
@@ -230,7 +232,7 @@ enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fai
 	    (r->to_ids && !(r->to_ids & (1u << attr->to_ids))))
 		return ERR_OK;
 	enum err e = view_resolve_tags(r->view, r->element_arena, &attr->tags);
-	if (e == ERR_OK && carries_tag(r, attr))
+	if (e == ERR_OK && left_out(r, attr))
 		return ERR_OK;
 	el.in_object = attr->object_id ? &r->object : NULL;
 	el.sharing_group = group_of(r, attr->distribution, attr->sharing_group_id);
@@ -245,7 +247,7 @@ enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fai
 		el.n_event_tags = r->opts.include_event_tags ? r->rel.e->tags.n : 0;
 	}
 	if (e == ERR_OK)
-		e = release(r, &el, shown);
+		e = run_release(r, &el, shown);
 	if (e == ERR_OK && *shown)
 		run_note_related(r, attr);
 	return e == ERR_OK ? e : fail(f, e, "attribute %llu", (unsigned long long)attr->id);
@@ -327,7 +329,7 @@ enum err run_object(struct run *r, struct fail *f)
 	el.sharing_group = group_of(r, r->object.distribution, r->object.sharing_group_id);
 	enum err e = refs_of(r, &el);
 	if (e == ERR_OK)
-		e = release(r, &el, &r->object_shown);
+		e = run_release(r, &el, &r->object_shown);
 	return e == ERR_OK ? e : fail(f, e, "object %llu", (unsigned long long)r->object.id);
 }
 
@@ -339,7 +341,7 @@ enum err run_report(struct run *r, struct misp_report *rep, struct fail *f)
 	if (rep->deleted && !r->deleted_too && !r->deleted_only)
 		return ERR_OK;
 	el.sharing_group = group_of(r, rep->distribution, rep->sharing_group_id);
-	enum err e = release(r, &el, &shown);
+	enum err e = run_release(r, &el, &shown);
 	return e == ERR_OK ? e : fail(f, e, "report %llu", (unsigned long long)rep->id);
 }
 
@@ -350,6 +352,6 @@ enum err run_proposal(struct run *r, struct misp_proposal *p, struct fail *f)
 	bool shown;
 	if (p->deleted)
 		return ERR_OK;
-	enum err e = release(r, &el, &shown);
+	enum err e = run_release(r, &el, &shown);
 	return e == ERR_OK ? e : fail(f, e, "proposal %llu", (unsigned long long)p->id);
 }

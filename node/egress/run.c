@@ -29,6 +29,27 @@ static void event_clear(struct run *r)
 	arena_reset(r->event_arena);
 }
 
+/* Has the audience's organisation seen something in this event? Asked by one policy only (6.7). */
+static enum err own_sighting(struct run *r)
+{
+	OWN(store_el_iter) struct store_el_iter *it = NULL;
+	struct gate_subject *s = &r->subject.s;
+	uint64_t org = r->view->audience.org_id;
+	struct el_key from = {.body = s->event->body}, key;
+	struct misp_sighting x;
+	if (r->view->facts.sightings_policy != 1 || !s->event->sighting_count || !org ||
+	    s->event->org_id == org)
+		return ERR_OK;
+	TRY(store_el_iter_new(r->view->txn, EL_SIGHTING, from, false, &it));
+	while (!s->own_sighting) {
+		enum err e = store_el_iter_next(it, NULL, &key, &x);
+		if (e != ERR_OK)
+			return e == ERR_NOENT ? ERR_OK : e;
+		s->own_sighting = x.org_id == org;
+	}
+	return ERR_OK;
+}
+
 /* Load and judge; ERR_WITHHELD when it does not leave (any more). */
 static enum err event_load(struct run *r, uint64_t id)
 {
@@ -60,6 +81,7 @@ static enum err event_load(struct run *r, uint64_t id)
 	struct misp_tagref *t = r->subject.event.tags.v;
 	for (uint32_t i = 0; i < r->subject.event.tags.n; i++)
 		TRY(entity_copy(r->event_arena, &desc_misp_tagref, &t[i], &t[i]));
+	TRY(own_sighting(r));
 	r->released = gate_release(&r->view->gate, s, r->event_arena, &v);
 	if (!r->released) {
 		metric_add(M_GATE_WITHHELD, v.rule, 0, 1);
@@ -221,7 +243,7 @@ static enum err object_step(struct run *r, struct fail *f)
 	}
 	TRY(e);
 	r->next.id = key.id + 1;
-	if (!run_deleted_wanted(r, row.deleted))
+	if (!run_deleted_wanted(r, row.deleted) || (r->rules && !link_rules_object(r->rules, &row)))
 		return ERR_OK;
 	/* it must outlive slices, until its attributes are through */
 	TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
@@ -337,6 +359,16 @@ static enum err hit_step(struct run *r, struct fail *f)
 	r->at++;
 	if (r->opts.scope == EXPORT_OBJECTS)
 		return object_hit(r, h, f);
+	if (r->opts.scope == EXPORT_PARTS && h->id) {
+		r->state = RUN_EVENT_END;
+		return run_part(r, h, f);
+	}
+	if (r->opts.scope == EXPORT_PARTS) {
+		go(r, RUN_PARTS);
+		r->next.parent = h->attr_id;
+		r->one_attr = h->attr_id != 0;
+		return ERR_OK;
+	}
 	if (r->exporter->event)
 		TRY(r->exporter->event(&r->out, &r->rel));
 	go(r, !r->opts.metadata ? RUN_ATTRS : r->correlations ? RUN_RELATE : RUN_EVENT_END);
@@ -382,6 +414,12 @@ static enum err step(struct run *r, size_t want, struct fail *f)
 	}
 	case RUN_REPORTS:
 		return reports_step(r, f);
+	case RUN_PARTS: {
+		enum err e = run_parts(r, f);
+		if (e == ERR_NOENT)
+			r->state = RUN_EVENT_END;
+		return e == ERR_NOENT ? ERR_OK : e;
+	}
 	case RUN_RELATE:
 		return relate_step(r, f);
 	case RUN_EVENT_END:
@@ -456,6 +494,7 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 	r->deleted_too = q->deleted_too;
 	r->deleted_only = q->deleted_only;
 	r->view->filled_only = q->filled_only;
+	r->rules = q->rules;
 	r->view->shows_protected = q->shows_protected;
 	r->view->shows_user = q->shows_user;
 	r->reports = !q->opts.no_reports;

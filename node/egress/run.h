@@ -16,6 +16,7 @@ enum run_state {
 	RUN_OBJECTS, /* the next object */
 	RUN_OBJECT_ATTRS,
 	RUN_REPORTS,
+	RUN_PARTS, /* proposals, sightings or reports alone */
 	RUN_RELATE, /* head only: look at the attributes for correlations, print none */
 	RUN_EVENT_END,
 	RUN_END,
@@ -32,6 +33,7 @@ struct run {
 	uint8_t to_ids; /* query_flag */
 	bool with_attachments, sightings, proposals, reports, correlations;
 	struct query_terms not_tags; /* attributes carrying one of these are left out */
+	const struct link_rules *rules; /* of the link, NULL: none */
 
 	struct arena *arena; /* of the run: hits, options */
 	struct arena *event_arena; /* of the current event */
@@ -47,6 +49,7 @@ struct run {
 	struct released *released;
 	struct rel_event rel; /* the cut head, with clusters */
 	struct el_key next; /* where to go on */
+	bool one_attr; /* parts: those of next.parent alone */
 	struct misp_object object; /* the current object, uncut */
 	struct rel_element object_el;
 	bool object_shown;
@@ -62,6 +65,11 @@ MUST_USE enum err run_report(struct run *r, struct misp_report *rep, struct fail
 MUST_USE enum err run_proposal(struct run *r, struct misp_proposal *p, struct fail *f);
 /* Would this attribute of the current object pass (deletion, filters, gate)? */
 bool run_attr_passes(struct run *r, const struct misp_object *o, const struct misp_attr *attr);
+/* The gate's cut of an element that is ready, then the exporter. */
+MUST_USE enum err run_release(struct run *r, const struct rel_element *in, bool *shown);
+/* parts.c: the part that a hit names, and the next ones of the event in r->next. ERR_NOENT: no more. */
+MUST_USE enum err run_part(struct run *r, const struct search_hit *h, struct fail *f);
+MUST_USE enum err run_parts(struct run *r, struct fail *f);
 /* Note the events that hold an equal value, for RelatedEvent. */
 void run_note_related(struct run *r, const struct misp_attr *attr);
 /* Does an object keep an attribute? One that keeps none is not shown, nor references to it. */

@@ -3,8 +3,10 @@
  */
 #include "egress/view.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "egress/derived.h"
 #include "model/pack.h"
@@ -114,7 +116,19 @@ static bool group_readable(const struct audience *aud, const struct misp_sg *g)
 	return false;
 }
 
-/* Sharing groups that the audience's organisation may read (sync-protocol.md 6.4). */
+/* May what is for this group be sent to the link? all_orgs does not stand in for its organisation. (6.5) */
+static bool group_sendable(const struct view *v, const struct misp_sg *g)
+{
+	bool member = false, listed = false;
+	LIST_EACH(o, g->orgs, struct misp_sgorg)
+		member |= o->org_id && o->org_id == v->audience.org_id;
+	LIST_EACH(s, g->servers, struct misp_sgserver)
+		listed |= s->server_id && s->server_id == v->facts.link_id;
+	return member && (g->roaming || !g->servers.n || listed || v->audience.internal);
+}
+
+/* Sharing groups that the audience's organisation may read (sync-protocol.md 6.4), or that may be
+   sent to it. */
 static enum err groups_find(struct view *v, struct fail *f)
 {
 	uint64_t n = store_count(v->txn, T_SG), id = 0;
@@ -129,7 +143,9 @@ static enum err groups_find(struct view *v, struct fail *f)
 			    (unsigned long long)n);
 	struct arena_mark m = arena_mark(v->scratch);
 	while ((e = store_next(v->txn, T_SG, &id, v->scratch, &g)) == ERR_OK) {
-		if (group_readable(&v->audience, &g) && v->facts.n_groups < n)
+		bool ours = v->audience.push ? group_sendable(v, &g) :
+					       group_readable(&v->audience, &g);
+		if (ours && v->facts.n_groups < n)
 			v->sg_ids[v->facts.n_groups++] = id;
 		arena_rewind(v->scratch, m);
 	}
@@ -155,6 +171,8 @@ static enum err view_new(const struct egress_env *env, struct view **out, struct
 				    .name = env->host_org_name};
 	v->facts.host = &v->host;
 	v->facts.unpublished_private = env->unpublished_private;
+	v->facts.sightings_policy = env->sightings_policy;
+	v->facts.sightings_anonymise = env->sightings_anonymise;
 	v->gate = (struct gate_ctx){.policy = v->policy, .audience = &v->audience, .facts = &v->facts};
 	return store_read(env->store, &v->txn, f);
 }
@@ -174,8 +192,10 @@ enum err view_open(const struct egress_env *env, const struct caller *c, struct 
 {
 	struct view *v = NULL;
 	enum err e = view_new(env, &v, f);
-	if (e == ERR_OK)
+	if (e == ERR_OK) {
 		policy_audience(v->policy, c, &v->audience);
+		v->facts.link_id = c->peer_id;
+	}
 	return view_finish(&v, e, out, f);
 }
 
@@ -319,6 +339,33 @@ static enum err visible_event(struct view *v, uint64_t id, struct arena *a, stru
 		return ERR_NOENT;
 	*e = s.event;
 	return ERR_OK;
+}
+
+enum err view_verdict(struct view *v, uint64_t event_id, struct arena *a, struct misp_event *e,
+		      struct verdict *out, struct fail *f)
+{
+	struct subject s;
+	enum err err = view_subject(v, event_id, a, &s);
+	if (err != ERR_OK)
+		return fail(f, err, "event %llu", (unsigned long long)event_id);
+	*out = gate_judge(&v->gate, &s.s);
+	*e = s.event;
+	return ERR_OK;
+}
+
+const char *view_policy_version(const struct view *v)
+{
+	return policy_version(v->policy);
+}
+
+void view_why(const struct verdict *v, char *text, size_t n)
+{
+	int k = snprintf(text, n, "%s", v->rule == RULE_NONE ? "released" : gate_rule_text(v->rule));
+	if (v->outcome == GATE_HOLD && v->until < INT64_MAX && k > 0 && (size_t)k < n) {
+		struct clock_civil t = clock_to_civil(v->until);
+		snprintf(text + k, n - (size_t)k, "; until %04d-%02d-%02d %02d:%02d:%02d UTC",
+			 t.year, t.month, t.day, t.hour, t.minute, t.second);
+	}
 }
 
 /* By the UUID that this audience knows the event by. */

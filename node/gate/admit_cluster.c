@@ -39,11 +39,11 @@ static const char *elements_wrong(const struct misp_cluster *c)
 	return bytes > RECORD_MAX ? "The cluster is too large." : NULL;
 }
 
-static const char *cluster_wrong(const struct misp_cluster *c, bool add)
+static const char *cluster_wrong(const struct misp_cluster *c, bool add, bool foreign)
 {
 	uint64_t version;
 
-	if (c->default_)
+	if (c->default_ && foreign)
 		return "Only non-default clusters can be saved";
 	if (add && !str_trim(c->value).n)
 		return "The cluster has no value.";
@@ -141,7 +141,8 @@ static void galaxy_check(struct misp_galaxy *g)
 enum err admit_cluster(const struct admit_facts *facts, struct element *e, struct fail *f)
 {
 	struct misp_cluster *c = &e->cluster;
-	const char *wrong = cluster_wrong(c, !facts->is_edit);
+	bool foreign = from_elsewhere(facts) || facts->pull || facts->push;
+	const char *wrong = cluster_wrong(c, !facts->is_edit, foreign);
 
 	if (wrong)
 		return fail(f, ERR_INVAL, "%s", wrong);
@@ -150,7 +151,7 @@ enum err admit_cluster(const struct admit_facts *facts, struct element *e, struc
 	c->distribution = lowered(facts, c->distribution);
 	TRY(group_check(facts, &c->distribution, &c->sharing_group_id, &c->sharing_group, f));
 	if (uuid_is_nil(c->uuid) && !facts->is_edit) {
-		if (facts->pull || facts->push)
+		if (foreign)
 			return fail(f, ERR_INVAL, "The cluster has no UUID.");
 		c->uuid = uuid_random();
 	}
@@ -158,7 +159,8 @@ enum err admit_cluster(const struct admit_facts *facts, struct element *e, struc
 	creator(facts, c);
 	galaxy_check(&e->galaxy);
 	/* what comes from elsewhere may be changed from elsewhere, and only so */
-	c->locked = from_elsewhere(facts) || facts->pull || facts->push;
+	c->locked = foreign;
+	c->default_ = false; /* a fork of a library's cluster is one's own */
 	c->id = c->galaxy_id = 0;
 	return ERR_OK;
 }

@@ -168,6 +168,14 @@ bool sees_sighting(const struct stance *st, const struct misp_sighting *s)
 	}
 }
 
+/* MISP's Sightings_anonymise: who saw it is known to himself and to site administrators. */
+bool hides_sighter(const struct stance *st, const struct misp_sighting *s)
+{
+	bool own = st->aud->org_id && s->org_id == st->aud->org_id;
+
+	return st->facts->sightings_anonymise && !own && !st->sees_all;
+}
+
 bool sees_reference(const struct stance *st, const struct misp_ref *ref,
 		    const struct rel_ref *t)
 {

@@ -16,6 +16,7 @@ struct gate_facts {
 	struct uuid host_org;
 	const struct misp_org *host; /* for profiles that hide the creator; NULL: no creator shown */
 	bool unpublished_private;
+	bool sightings_anonymise; /* who saw it is told to himself alone */
 	uint8_t sightings_policy; /* MISP's Sightings_policy, 0 to 3; 0: own organisation's only */
 	/*
 	 * Sharing groups that the audience's organisation may read (sync-protocol.md 6.4) or, for a
@@ -23,6 +24,7 @@ struct gate_facts {
 	 */
 	const uint64_t *groups;
 	uint32_t n_groups;
+	uint64_t link_id; /* of a push: row of the peer, as sharing groups name it */
 };
 
 /* One stored event with what its ids stand for. All borrowed. */

@@ -96,6 +96,7 @@ enum gate_rule judge_object(const struct stance *st, const struct misp_object *o
 enum gate_rule judge_report(const struct stance *st, const struct misp_report *report);
 enum gate_rule judge_proposal(const struct stance *st, const struct misp_proposal *p);
 bool sees_sighting(const struct stance *st, const struct misp_sighting *s);
+bool hides_sighter(const struct stance *st, const struct misp_sighting *s);
 bool sees_reference(const struct stance *st, const struct misp_ref *ref,
 		    const struct rel_ref *target);
 

@@ -224,9 +224,8 @@ void policy_audience(const struct policy *p, const struct caller *c, struct audi
 	if (!row && published && c->name.n)
 		snprintf(out->name, sizeof(out->name), "%.*s", STR_ARG(c->name));
 	else if (!row)
-		snprintf(out->name, sizeof(out->name), "%s:%llu",
-			 c->kind == AUD_PEER && !c->user_id ? "peer" : "user",
-			 (unsigned long long)c->user_id);
+		snprintf(out->name, sizeof(out->name), "%s:%llu", c->peer_id ? "peer" : "user",
+			 (unsigned long long)(c->peer_id ? c->peer_id : c->user_id));
 	out->kind = c->kind;
 	out->user_id = c->user_id;
 	if (published)

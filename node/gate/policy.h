@@ -32,6 +32,7 @@ struct caller {
 	bool site_admin, perm_sync, perm_audit;
 	bool internal; /* both ends run by the same host organisation */
 	bool push; /* we send to this peer, unasked */
+	uint64_t peer_id; /* row of the peer that we send to */
 };
 /* The audience of a caller: its row in the policy, or the default of its kind. */
 void policy_audience(const struct policy *p, const struct caller *c, struct audience *out);

@@ -96,7 +96,8 @@ void release_plan(struct released *r)
 {
 	const struct audience *aud = r->st.aud;
 	uint8_t profile = r->st.misp ? (uint8_t)PROFILE_FULL : aud->profile;
-	bool ids = r->st.local || aud->kind == AUD_PEER;
+	/* those who ask may name things by our numbers; in what we send they would only tell */
+	bool ids = r->st.local || (aud->kind == AUD_PEER && !aud->push);
 
 	if (profile > PROFILE_FULL)
 		profile = PROFILE_INDICATORS;
@@ -288,6 +289,10 @@ static bool cut_sightings(struct released *r, struct rel_element *el, struct are
 			return false;
 		if (!cut_sighting(r, &el->sightings[i], &out[n], a))
 			return false;
+		if (hides_sighter(&r->st, &el->sightings[i])) {
+			out[n].org_id = 0;
+			org = NULL;
+		}
 		orgs[n++] = org;
 	}
 	el->sightings = n ? out : NULL;

@@ -71,6 +71,23 @@ static bool level_pushes(const struct stance *st, uint8_t distribution, bool is_
 	return distribution >= DIST_CONNECTED || (st->aud->internal && !is_event);
 }
 
+/* A whole event goes only where its group says so: a link that it names, or any when it roams (4.4). */
+static bool group_pushes(const struct stance *st, uint64_t sharing_group_id, bool is_event)
+{
+	const struct misp_sg *g = st->s->sharing_group;
+
+	if (!org_in_group(st->facts, sharing_group_id))
+		return st->aud->internal && !is_event;
+	if (!is_event || st->aud->internal)
+		return true;
+	if (!g)
+		return false;
+	LIST_EACH(s, g->servers, struct misp_sgserver)
+		if (s->server_id && s->server_id == st->facts->link_id)
+			return true;
+	return g->roaming;
+}
+
 bool level_reaches(const struct stance *st, uint8_t distribution, uint64_t sharing_group_id,
 		   bool is_event)
 {
@@ -81,8 +98,7 @@ bool level_reaches(const struct stance *st, uint8_t distribution, uint64_t shari
 		return true;
 	if (st->aud->push) {
 		if (distribution == DIST_GROUP)
-			return org_in_group(st->facts, sharing_group_id) ||
-			       (st->aud->internal && !is_event);
+			return group_pushes(st, sharing_group_id, is_event);
 		return level_pushes(st, distribution, is_event);
 	}
 	if (st->owner)

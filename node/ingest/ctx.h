@@ -180,6 +180,11 @@ MUST_USE enum err ingest_put_change(struct ingest_ctx *c, struct store_wtxn *w, 
 MUST_USE enum err ingest_put_event_change(struct ingest_ctx *c, struct store_wtxn *w,
 					  enum change_op op, bool whole, struct fail *f);
 
+/* elements.c: content of the event, or of an object in it, changed outside of a document. */
+MUST_USE enum err ingest_touch_event(struct ingest_ctx *c, struct store_wtxn *w, struct fail *f);
+MUST_USE enum err ingest_touch_object(struct ingest_ctx *c, struct store_wtxn *w,
+				      uint64_t object_id, struct fail *f);
+
 /* Put the sharing groups that the caller may use into the facts (memory of `raw`). */
 MUST_USE enum err ingest_facts_groups(const struct ingest_env *env, struct raw_event *raw,
 				      struct admit_facts *facts, struct fail *f);

@@ -8,7 +8,7 @@
 
 /* Content of an event changed: it is no longer published, and as new as the change
    (sync-protocol.md section 7, "unpublishing side effect"). */
-static enum err touch_event(struct ingest_ctx *c, struct store_wtxn *w, struct fail *f)
+enum err ingest_touch_event(struct ingest_ctx *c, struct store_wtxn *w, struct fail *f)
 {
 	if (!c->touched)
 		return ERR_OK;
@@ -85,7 +85,7 @@ static enum err run_add(struct store_wtxn *w, void *arg, struct fail *f)
 		}
 	if (j->adding_object && c->out->n_problems)
 		return fail(f, ERR_INVAL, "%.*s", STR_ARG(c->out->problems[0].errors));
-	return touch_event(c, w, f);
+	return ingest_touch_event(c, w, f);
 }
 
 static enum err admit(const struct ingest_env *env, struct raw_event **raw, const struct origin *o,
@@ -198,7 +198,7 @@ static enum err run_proposal(struct store_wtxn *w, void *arg, struct fail *f)
 		c->event.proposal_email_lock = true;
 		TRY(ingest_put_change(c, w, CHANGE_ADD, EL_PROPOSAL, p.id, j->id, p.uuid, f));
 	}
-	return touch_event(c, w, f);
+	return ingest_touch_event(c, w, f);
 }
 
 enum err ingest_proposal_add(const struct ingest_env *env, uint64_t event_id, uint64_t attr_id,
@@ -213,7 +213,7 @@ enum err ingest_proposal_add(const struct ingest_env *env, uint64_t event_id, ui
 /* ---- editing one ---- */
 
 /* The object of an edited attribute is as new as the attribute (sync-protocol.md 12.2, 5). */
-static enum err touch_object(struct ingest_ctx *c, struct store_wtxn *w, uint64_t object_id,
+enum err ingest_touch_object(struct ingest_ctx *c, struct store_wtxn *w, uint64_t object_id,
 			     struct fail *f)
 {
 	struct el_key key = {c->event.body, 0, object_id};
@@ -247,8 +247,8 @@ static enum err run_attr_edit(struct store_wtxn *w, void *arg, struct fail *f)
 	e.parent = 0;
 	e.attr.object_id = j->parent;
 	TRY(ingest_put_element(c, w, &e, 0, f));
-	TRY(touch_object(c, w, j->parent, f));
-	return touch_event(c, w, f);
+	TRY(ingest_touch_object(c, w, j->parent, f));
+	return ingest_touch_event(c, w, f);
 }
 
 /* An attribute as stored, for the gate to judge an edit against (type and category of a partial
@@ -405,7 +405,7 @@ static enum err run_object_edit(struct store_wtxn *w, void *arg, struct fail *f)
 		TRY(ingest_put_element(c, w, &e, c->index_of[i], f));
 	}
 	TRY(object_attrs(c, w, j, f));
-	return touch_event(c, w, f);
+	return ingest_touch_event(c, w, f);
 }
 
 /* The gate takes a partial object only when it is told which one it is. */
@@ -453,4 +453,37 @@ enum err ingest_object_edit(const struct ingest_env *env, uint64_t object_id,
 	TRY(complete_object(env, j.event_id, object_id, raw, a, f));
 	facts->is_edit = true;
 	return one_job(env, &j, raw, o, facts, run_object_edit, true, a, out, f);
+}
+
+/* ---- reports ---- */
+
+/* An edit is as new as its moment, whatever the document says (recorded, event-reports 2046). */
+static enum err run_report_edit(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct job *j = arg;
+	struct ingest_ctx *c = j->c;
+	struct misp_report row;
+	TRY(begin(j, w, f));
+	struct el_key key = {c->event.body, 0, j->id};
+	TRY(store_el_get(store_view(w), EL_REPORT, key, c->arena, &row));
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct element e = c->els[i];
+		if (e.kind != EL_REPORT)
+			continue;
+		e.report.head.has &= ~(UINT64_C(1) << REPORT_F_timestamp);
+		e.report.timestamp = clock_now();
+		e.report.uuid = row.uuid;
+		TRY(ingest_put_element(c, w, &e, c->index_of[i], f));
+	}
+	return ingest_touch_event(c, w, f);
+}
+
+enum err ingest_report_edit(const struct ingest_env *env, uint64_t event_id, uint64_t report_id,
+			    struct raw_event **raw, const struct origin *o,
+			    struct admit_facts *facts, struct arena *a, struct ingest_result *out,
+			    struct fail *f)
+{
+	struct job j = {.event_id = event_id, .kind = EL_REPORT, .id = report_id};
+	facts->is_edit = true;
+	return one_job(env, &j, raw, o, facts, run_report_edit, true, a, out, f);
 }

@@ -205,6 +205,17 @@ static enum err head_keys(struct ingest_ctx *c, struct arena *a, const struct en
 	return ERR_OK;
 }
 
+/*
+ * Fetched in the moment between an edit and its publication there: it came unpublished, and publishing
+ * does not make it newer.
+ */
+static bool is_publication(const struct ingest_ctx *c, const struct misp_event *h)
+{
+	const struct misp_event *e = &c->event;
+	return c->facts->pull && h->published && e->locked && !e->published &&
+	       !e->publish_timestamp && h->timestamp == e->timestamp;
+}
+
 enum err ingest_edit_head(struct ingest_ctx *c, struct store_wtxn *w, uint64_t id,
 			  struct arena *a, struct fail *f)
 {
@@ -215,7 +226,8 @@ enum err ingest_edit_head(struct ingest_ctx *c, struct store_wtxn *w, uint64_t i
 	TRY(entity_copy(a, &desc_misp_event, &c->event, &c->event));
 	if (c->event.is_protected)
 		TRY(gate_admit_protected(c->facts, &c->event.crypto_keys, f));
-	if (ENTITY_HAS(h, EVENT_F_timestamp) && h->timestamp <= c->event.timestamp)
+	if (ENTITY_HAS(h, EVENT_F_timestamp) && h->timestamp <= c->event.timestamp &&
+	    !is_publication(c, h))
 		return fail(f, ERR_STALE,
 			    "Event could not be saved: Event in the request not newer than the local "
 			    "copy.");

@@ -96,6 +96,29 @@ MUST_USE enum err ingest_proposal_add(const struct ingest_env *env, uint64_t eve
 				      uint64_t attr_id, struct raw_event **raw,
 				      const struct origin *o, struct admit_facts *facts,
 				      struct arena *a, struct ingest_result *out, struct fail *f);
+/*
+ * Proposals that another node holds (RAW_ELEMENTS): each goes to the event that it names, in place of
+ * an equal one that is older; `old_uuid` says that it is about the attribute with its own UUID. Who
+ * proposed is `org`, or the caller's organisation. Those of unknown events are passed over.
+ */
+struct ingest_taken {
+	uint64_t added, known, unknown, refused; /* unknown: of events that are not here */
+};
+MUST_USE enum err ingest_proposals_take(const struct ingest_env *env, struct raw_event **raw,
+					const struct origin *o, struct admit_facts *facts,
+					struct ingest_taken *out, struct fail *f);
+/* What the event's owner does with a proposal: it becomes the attribute, or the change or deletion
+   of one; or nothing comes of it. ERR_NOENT: none that is open. `of_attr`: it was about one. */
+MUST_USE enum err ingest_proposal_accept(const struct ingest_env *env, uint64_t id,
+					 const struct origin *o, struct admit_facts *facts,
+					 bool *of_attr, struct fail *f);
+MUST_USE enum err ingest_proposal_discard(const struct ingest_env *env, uint64_t id,
+					  const struct origin *o, struct fail *f);
+/* Edit one report of the event. */
+MUST_USE enum err ingest_report_edit(const struct ingest_env *env, uint64_t event_id,
+				     uint64_t report_id, struct raw_event **raw,
+				     const struct origin *o, struct admit_facts *facts,
+				     struct arena *a, struct ingest_result *out, struct fail *f);
 /* Edit one attribute, or one object with its attributes (by local id). */
 MUST_USE enum err ingest_attr_edit(const struct ingest_env *env, uint64_t attr_id,
 				   struct raw_event **raw, const struct origin *o,
@@ -110,6 +133,11 @@ MUST_USE enum err ingest_el_delete(const struct ingest_env *env, enum element_ki
 				   bool hard, const struct origin *o, struct fail *f);
 MUST_USE enum err ingest_attr_restore(const struct ingest_env *env, uint64_t id,
 				      const struct origin *o, struct fail *f);
+MUST_USE enum err ingest_report_restore(const struct ingest_env *env, uint64_t id,
+					const struct origin *o, struct fail *f);
+/* Say that an event's sightings are complete up to now, so that peers fetch them. */
+MUST_USE enum err ingest_sightings_publish(const struct ingest_env *env, uint64_t event_id,
+					   const struct origin *o, struct fail *f);
 MUST_USE enum err ingest_ref_add(const struct ingest_env *env, uint64_t object_id,
 				 struct uuid referenced, struct str relationship,
 				 struct str comment, struct uuid uuid, const struct origin *o,

@@ -108,11 +108,12 @@ union any_row {
 static struct uuid mark_deleted(enum element_kind k, union any_row *r, bool deleted, bool *was)
 {
 	int64_t now = clock_now();
+	/* one that is from the same second, or from the future, must travel all the same */
 #define MARK(member)                                                                               \
 	do {                                                                                       \
 		*was = r->member.deleted;                                                          \
 		r->member.deleted = deleted;                                                       \
-		r->member.timestamp = now;                                                         \
+		r->member.timestamp = MAX(now, r->member.timestamp + 1);                           \
 		return r->member.uuid;                                                             \
 	} while (0)
 	switch (k) {
@@ -277,7 +278,49 @@ enum err ingest_attr_restore(const struct ingest_env *env, uint64_t id, const st
 	return run_op(&op, run_restore, f);
 }
 
+/* Newer than the deletion, so that it travels (sync-protocol.md 12.2, 11). */
+static enum err run_report_restore(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct op *op = arg;
+	struct misp_event e;
+	struct misp_report row;
+	TRY(event_of(op, w, &e, f));
+	struct el_key key = {e.body, 0, op->id};
+	TRY(store_el_get(store_view(w), EL_REPORT, key, op->arena, &row));
+	struct uuid u = row.uuid;
+	row.deleted = false;
+	row.timestamp = MAX(clock_now(), row.timestamp + 1);
+	TRY(store_el_put(w, op->adm, EL_REPORT, key, &row, f));
+	TRY(note(op, w, CHANGE_EDIT, CHANGE_EL(EL_REPORT), op->id, 0, u, f));
+	return event_touched(op, w, &e, f);
+}
+
+enum err ingest_report_restore(const struct ingest_env *env, uint64_t id, const struct origin *o,
+			       struct fail *f)
+{
+	struct op op = {.env = env, .origin = o, .kind = EL_REPORT, .id = id};
+	TRY(locate(&op, f));
+	return run_op(&op, run_report_restore, f);
+}
+
 /* ---- events ---- */
+
+static enum err run_sightings_publish(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct op *op = arg;
+	struct misp_event e;
+	TRY(event_of(op, w, &e, f));
+	e.sighting_timestamp = clock_now();
+	TRY(store_event_put(w, op->adm, &e, f));
+	return note(op, w, CHANGE_EDIT, CHANGE_TABLE(T_EVENT), e.id, 0, e.uuid, f);
+}
+
+enum err ingest_sightings_publish(const struct ingest_env *env, uint64_t event_id,
+				  const struct origin *o, struct fail *f)
+{
+	struct op op = {.env = env, .origin = o, .id = event_id, .event_id = event_id};
+	return run_op(&op, run_sightings_publish, f);
+}
 
 static enum err block(struct store_wtxn *w, const struct misp_event *e, struct fail *f)
 {

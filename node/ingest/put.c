@@ -511,7 +511,8 @@ static enum err put_report(struct ingest_ctx *c, struct store_wtxn *w, struct el
 		return store_new(c, w, EL_REPORT, key, r->uuid, r, f);
 	}
 	TRY(err);
-	if (at.kind != CHANGE_EL(EL_REPORT) || at.event_id != c->event.id || c->adding) {
+	if (at.kind != CHANGE_EL(EL_REPORT) || at.event_id != c->event.id || c->adding ||
+	    c->insert_only) {
 		ingest_ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
 		return ERR_OK;
 	}
@@ -549,7 +550,7 @@ static enum err put_sighting(struct ingest_ctx *c, struct store_wtxn *w, struct 
 	enum err err = find_uuid(c, s->uuid, &at);
 	if (err != ERR_NOENT)
 		return err; /* sightings never change */
-	s->org_id = c->facts->org_id;
+	/* the gate has said whose it is when none is named: nobody's, over a link */
 	if (s->org.n)
 		TRY(ingest_org_capture(w, LIST_AT(s->org, struct misp_org, 0), false, &s->org_id, f));
 	s->attribute_id = attr_id;

@@ -317,6 +317,8 @@ static void fill_api(struct node *n)
 	a->egress.base_url = a->base_url;
 	a->egress.derived = n->derived;
 	a->egress.unpublished_private = n->conf->unpublished_private;
+	a->egress.sightings_policy = (uint8_t)n->conf->sightings_policy;
+	a->egress.sightings_anonymise = n->conf->sightings_anonymise;
 }
 
 /* ---- serving ---- */

@@ -38,6 +38,7 @@ struct call {
 	unsigned hops;
 	bool elsewhere; /* at another host than the caller named: without its headers */
 	bool as_get; /* after 303 */
+	bool again; /* the second try, over a new connection */
 	/* this answer */
 	bool head_seen;
 	enum coding coding;
@@ -259,12 +260,12 @@ static enum err data_take(struct call *k, bool *enough, struct fail *f)
 	struct plain p = {.k = k, .f = f};
 	struct str s = transfer_peek(t);
 	enum err e = ERR_OK;
+	if (!is_redirect(k))
+		e = k->coding == CODING_IDENTITY ? plain_take(&p, s) : decode(k, &p, s, f);
 	if (!is_good(k)) {
 		k->refused += s.n;
 		*enough = k->refused > REFUSED_MAX;
 	}
-	if (!is_redirect(k) && !*enough)
-		e = k->coding == CODING_IDENTITY ? plain_take(&p, s) : decode(k, &p, s, f);
 	k->res->wire_bytes += s.n;
 	/* compressed input may be all framing: it gets no more room than its contents */
 	if (e == ERR_OK && is_good(k) && k->coding != CODING_IDENTITY &&
@@ -367,6 +368,7 @@ static enum err exchange(struct call *k, struct fail *f)
 					 .body = k->whole,
 					 .body_size = k->body.compressed ? -1 : k->req->body_size,
 					 .can_rewind = !k->req->read || k->req->rewind,
+					 .fresh = k->again,
 					 .total_ms = k->req->total_ms};
 		transfer_start(t, &r);
 		e = carry(k, &enough, f);
@@ -463,6 +465,27 @@ static enum err redirect(struct call *k, struct fail *f)
 
 /* ---- a call ---- */
 
+/*
+ * A connection that was kept open may be closed by the peer while we begin to use it again. Nothing of
+ * an answer came, so the peer has not begun to work on the request: once more, over a new one.
+ */
+static bool broke_unused(const struct call *k)
+{
+	const struct transfer *t = k->c->transfer;
+	return !k->again && t->reused && t->status == 0 && t->head.n == 0 &&
+	       (t->code == CURLE_SEND_ERROR || t->code == CURLE_RECV_ERROR ||
+		t->code == CURLE_GOT_NOTHING) &&
+	       (!body_sent(k) || k->whole.p || !k->req->read || k->req->rewind);
+}
+
+static enum err exchange_again(struct call *k, struct fail *f)
+{
+	k->again = true;
+	if (body_sent(k) && !k->whole.p)
+		TRY(client_body_rewind(&k->body, f));
+	return exchange(k, f);
+}
+
 static enum err status_error(const struct client_res *res, struct fail *f)
 {
 	long s = res->status;
@@ -496,7 +519,11 @@ static enum err call_run(struct call *k, struct fail *f)
 	TRY(client_body_open(&k->body, k->req, &k->whole, f));
 	for (;;) {
 		TRY(url_text(k, f));
-		TRY(exchange(k, f));
+		enum err e = exchange(k, f);
+		if (e == ERR_NET && broke_unused(k))
+			e = exchange_again(k, f);
+		if (e != ERR_OK)
+			return e;
 		if (!is_redirect(k))
 			break;
 		TRY(redirect(k, f));

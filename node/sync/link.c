@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 #include "base/hash.h"
 #include "model/pack.h"
 
@@ -127,11 +129,19 @@ enum err link_call(struct link *l, const struct link_req *q, struct client_res *
 	const char *headers[4] = {l->header[0], l->header[1], l->header[2], q->extra};
 	if ((size_t)snprintf(url, sizeof(url), "%s%s", l->base, q->path) >= sizeof(url))
 		return fail(f, ERR_INVAL, "the request's path is too long");
+	enum client_encoding encoding = !q->compress	? CLIENT_PLAIN :
+					l->hello.br	? CLIENT_BR :
+					l->hello.gzip ? CLIENT_GZIP :
+							  CLIENT_PLAIN;
 	struct client_req req = {.method = q->method,
 				 .url = url,
 				 .headers = headers,
 				 .n_headers = q->extra ? 4 : 3,
 				 .body = q->body,
+				 .read = q->read,
+				 .rewind = q->rewind,
+				 .body_size = q->body_size,
+				 .content_encoding = encoding,
 				 .etag = q->etag,
 				 .max_bytes = q->max_bytes ? q->max_bytes : ANSWER_DEFAULT,
 				 .cancelled = l->env->cancelled,
@@ -140,7 +150,8 @@ enum err link_call(struct link *l, const struct link_req *q, struct client_res *
 				 .user = q->user};
 	enum err e = client_call(q->c ? q->c : l->c, &req, res, f);
 	atomic_fetch_add(&l->requests, 1);
-	atomic_fetch_add(&l->bytes_in, res->wire_bytes);
+	atomic_fetch_add(&l->bytes_in, res->bytes_in);
+	atomic_fetch_add(&l->bytes_out, res->bytes_out);
 	return e;
 }
 
@@ -164,6 +175,7 @@ enum err link_json(struct link *l, const char *path, const json_t *body, uint64_
 	if (body && !text)
 		return fail(f, ERR_NOMEM, "no memory");
 	struct link_req q = {.path = path,
+			     .compress = true,
 			     .body = text ? str_c(text) : STR_NONE,
 			     .max_bytes = max,
 			     .data = to_buf,
@@ -227,14 +239,47 @@ enum err link_hello_take(struct link *l, const json_t *j, struct fail *f)
 	return ERR_OK;
 }
 
+struct hello {
+	struct buf body;
+	int64_t skew_s, key_expires;
+};
+
+static enum err hello_data(void *user, const void *p, size_t n, struct fail *f)
+{
+	return to_buf(&((struct hello *)user)->body, p, n, f);
+}
+
+/* Said by the way: the peer's clock, and until when it takes our key. */
+static void hello_header(void *user, struct str name, struct str value)
+{
+	struct hello *h = user;
+	int64_t date = str_eq_nocase(name, STR("Date")) ? clock_from_http(value) : 0;
+	if (date)
+		h->skew_s = date - clock_now();
+	else if (str_eq_nocase(name, STR("X-Auth-Key-Expiration")))
+		h->key_expires = clock_from_iso(value);
+}
+
 enum err link_hello(struct link *l, struct fail *f)
 {
 	__attribute__((cleanup(own_free_json))) json_t *j = NULL;
-	enum err e = link_json(l, "/servers/getVersion", NULL, 0, &j, f);
+	struct hello h = {.body = BUF(ANSWER_DEFAULT)};
+	struct client_res res;
+	struct link_req q = {.path = "/servers/getVersion",
+			     .data = hello_data,
+			     .header = hello_header,
+			     .user = &h};
+	enum err e = link_call(l, &q, &res, f);
+	if (e == ERR_OK)
+		j = json_loadb(h.body.n ? h.body.p : "", h.body.n, 0, NULL);
+	buf_free(&h.body);
 	if (e == ERR_AUTH)
 		return fail(f, e, "the peer does not accept the API key");
 	TRY(e);
-	return link_hello_take(l, j, f);
+	TRY(link_hello_take(l, j, f));
+	l->hello.skew_s = h.skew_s;
+	l->hello.key_expires = h.key_expires;
+	return ERR_OK;
 }
 
 bool link_since(const struct link *l, unsigned minor, unsigned hotfix)

@@ -26,6 +26,8 @@ struct link_hello {
 	bool gzip, br; /* compressed requests are understood */
 	char tocsin[32]; /* version of a tocsin, "" for others */
 	unsigned changes; /* version of the stream of changes it offers (changes.h), 0: none */
+	int64_t skew_s; /* how far its clock is ahead of ours */
+	int64_t key_expires; /* our key there; 0: it did not say */
 };
 
 struct link_env {
@@ -65,6 +67,11 @@ struct link_req {
 	struct str body; /* absent: none */
 	const char *etag; /* If-None-Match; NULL: not asked */
 	const char *extra; /* one more header line; NULL: none */
+	/* a body that is made while it is sent, as in client_req; `big`: worth compressing */
+	enum err (*read)(void *user, void *p, size_t cap, size_t *n, struct fail *f);
+	enum err (*rewind)(void *user, struct fail *f);
+	int64_t body_size;
+	bool compress; /* the body, as the peer understands it */
 	uint64_t max_bytes; /* of the answer, 0: 1 MiB */
 	struct client *c; /* another thread's; NULL: the link's own */
 	/* as in client_req */

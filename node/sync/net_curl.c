@@ -117,7 +117,7 @@ static int on_seek(void *user, curl_off_t offset, int origin)
 
 static void finish(struct transfer *t, CURLcode code)
 {
-	long in = 0, out = 0;
+	long in = 0, out = 0, connects = 0;
 	curl_off_t down = 0, up = 0;
 	(void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->status);
 	(void)curl_easy_getinfo(t->curl, CURLINFO_SSL_VERIFYRESULT, &t->verify);
@@ -125,10 +125,12 @@ static void finish(struct transfer *t, CURLcode code)
 	(void)curl_easy_getinfo(t->curl, CURLINFO_REQUEST_SIZE, &out);
 	(void)curl_easy_getinfo(t->curl, CURLINFO_SIZE_DOWNLOAD_T, &down);
 	(void)curl_easy_getinfo(t->curl, CURLINFO_SIZE_UPLOAD_T, &up);
+	(void)curl_easy_getinfo(t->curl, CURLINFO_NUM_CONNECTS, &connects);
 	(void)curl_multi_remove_handle(t->engine->multi, t->curl);
 	t->wire_bytes = (uint64_t)down;
 	t->bytes_in = (uint64_t)down + (uint64_t)in;
 	t->bytes_out = (uint64_t)up + (uint64_t)out;
+	t->reused = connects == 0;
 	t->code = code;
 	pthread_mutex_lock(&t->lock);
 	t->done = true;
@@ -216,6 +218,7 @@ static CURLcode setup(struct transfer *t)
 	SET(CURLOPT_USERAGENT, o->user_agent ? o->user_agent : "tocsin");
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(o->connect_ms ? o->connect_ms : 15000));
 	SET(CURLOPT_TIMEOUT_MS, (long)t->req.total_ms);
+	SET(CURLOPT_FRESH_CONNECT, t->req.fresh ? 1L : 0L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_BUFFERSIZE, 65536L);
 	SET(CURLOPT_WRITEFUNCTION, on_data);

@@ -26,6 +26,7 @@ struct transfer_req {
 	struct str body; /* absent with has_body: it comes through transfer_put() */
 	int64_t body_size; /* of what comes through transfer_put(), -1: in chunks */
 	bool can_rewind;
+	bool fresh; /* over a connection of its own */
 	unsigned total_ms;
 };
 
@@ -58,6 +59,7 @@ struct transfer {
 	struct buf head; /* header lines of the last answer, each with CRLF */
 	long status, verify;
 	CURLcode code;
+	bool reused; /* the connection had been used before */
 	enum err err; /* ours, if it was not libcurl that failed */
 	char error[CURL_ERROR_SIZE];
 	uint64_t wire_bytes, bytes_in, bytes_out;

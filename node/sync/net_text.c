@@ -30,7 +30,7 @@ static enum err verify_error(const struct transfer *t, struct fail *f)
 	for (size_t i = 0; i < ARRAY_LEN(verify_texts); i++)
 		if (verify_texts[i].result == t->verify)
 			return fail(f, ERR_NET, "%s", verify_texts[i].text);
-	if (t->verify == 0 || t->verify == 62 || t->verify == 64)
+	if (strstr(t->error, "subject name") || t->verify == 62 || t->verify == 64)
 		return fail(f, ERR_NET,
 			    "the peer's certificate is for another name: use the name that it was "
 			    "issued for in the peer's URL (%s)",
@@ -57,6 +57,17 @@ static const struct {
 	{"HTTP/0.9", ERR_PEER,
 	 "the peer does not answer in HTTP: is it https:// and not http://, or another port?"},
 };
+
+/* TLS 1.3 lets a client send before the server has said that it wants a certificate. */
+static enum err broken_error(const struct transfer *t, const char *text, struct fail *f)
+{
+	if (t->status == 0 && !t->req.opts->cert_file && strncmp(t->req.url, "https:", 6) == 0)
+		return fail(f, ERR_NET,
+			    "the connection broke before an answer came: the peer may want a client "
+			    "certificate (client_cert_file) (%s)",
+			    text);
+	return fail(f, ERR_NET, "the connection broke (%s)", text);
+}
 
 enum err transfer_error(const struct transfer *t, struct fail *f)
 {
@@ -92,6 +103,9 @@ enum err transfer_error(const struct transfer *t, struct fail *f)
 		return fail(f, ERR_INVAL, "%s", text);
 	case CURLE_PARTIAL_FILE:
 		return fail(f, ERR_NET, "the answer ended early (%s)", text);
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+		return broken_error(t, text, f);
 	case CURLE_GOT_NOTHING:
 		return fail(f, ERR_NET, "the peer closed the connection without an answer");
 	case CURLE_ABORTED_BY_CALLBACK:

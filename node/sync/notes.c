@@ -47,6 +47,12 @@ static void parse(struct str s, struct note *out)
 		snprintf(out->text, sizeof(out->text), "%.*s", STR_ARG(s));
 }
 
+bool note_due(const struct note *n, int64_t now)
+{
+	int64_t pause = n->tries < 2 ? 0 : INT64_C(30) << MIN(n->tries, UINT64_C(10));
+	return now >= n->time + MIN(pause, INT64_C(21600)) || now < n->time;
+}
+
 enum err note_get(const struct store_rtxn *t, uint64_t peer_id, enum note_kind k, struct uuid u,
 		  struct note *out)
 {

@@ -25,6 +25,9 @@ struct note {
 	char text[NOTE_TEXT_MAX]; /* why, in plain words */
 };
 
+/* Is it time for another try? At once after the first failure, then at growing distances up to six
+   hours, so that what fails for ever costs little. */
+bool note_due(const struct note *n, int64_t now);
 /* ERR_NOENT when there is none. */
 MUST_USE enum err note_get(const struct store_rtxn *t, uint64_t peer_id, enum note_kind k,
 			   struct uuid u, struct note *out);

@@ -41,6 +41,18 @@ const char *pass_kind_text(enum pass_kind k)
 	return kinds[k].text;
 }
 
+static const char *const whats[] = {[PASS_ITEM_ADDED] = "added",
+				    [PASS_ITEM_UPDATED] = "updated",
+				    [PASS_ITEM_HELD] = "held",
+				    [PASS_ITEM_REFUSED] = "refused",
+				    [PASS_ITEM_FAILED] = "failed",
+				    NULL};
+
+const char *pass_what_name(unsigned what)
+{
+	return whats[what];
+}
+
 /* ---- for steps ---- */
 
 void pass_tell(struct pass *p, const struct pass_item *item)
@@ -59,6 +71,12 @@ void pass_tell(struct pass *p, const struct pass_item *item)
 
 void pass_say(struct pass *p, const struct pass_item *item)
 {
+	if (item->what > PASS_ITEM_UPDATED) {
+		pthread_mutex_lock(&p->lock);
+		tally_add(&p->why, pass_kind_name(item->kind), pass_what_name(item->what),
+			  item->text ? item->text : "", 1);
+		pthread_mutex_unlock(&p->lock);
+	}
 	if (!p->o->item || (!p->o->preview && item->what <= PASS_ITEM_UPDATED))
 		return;
 	pthread_mutex_lock(&p->lock);
@@ -154,19 +172,43 @@ static void state_fill(struct misp_peerstate *s, const struct pass *p, int64_t b
 	s->refused = n->refused;
 	s->failed = n->failed;
 	s->held = n->held;
-	if (res->hello.version[0])
+	s->next_try = 0;
+	if (res->hello.version[0]) {
 		s->version = str_c(res->hello.version);
+		s->skew_s = res->hello.skew_s;
+		s->key_expires = res->hello.key_expires;
+	}
 	s->total_requests += s->requests;
 	s->total_in += s->bytes_in;
 	s->total_out += s->bytes_out;
 	s->total_taken += s->taken;
 }
 
+/* Why what did not travel: anew when all was compared, else on top of what was counted before. */
+static void why_fill(struct misp_peerstate *s, struct pass *p, enum err e, struct buf *text)
+{
+	static const char *const kind_names[] = {
+#define X(NAME, name, text) [PASS_##NAME] = name,
+		PASS_KINDS(X)
+#undef X
+		NULL};
+	bool anew = e == ERR_OK && p->res->whole;
+	if (!anew)
+		tally_take(&p->why, s->why, kind_names, whats);
+	if (anew || !s->why_since)
+		s->why_since = s->last_try;
+	tally_put(&p->why, text);
+	if (buf_err(text) == ERR_OK)
+		s->why = buf_str(text);
+}
+
 static void state_write(struct pass *p, int64_t began_ms, enum err e, const char *why)
 {
 	struct state_note n = {p, p->state};
 	struct fail f = {0};
+	OWN(buf) struct buf reasons = BUF(1 << 15);
 	state_fill(&n.s, p, began_ms, e, why);
+	why_fill(&n.s, p, e, &reasons);
 	if (store_run(p->o->in->store, state_run, &n, &f) != ERR_OK)
 		log_warn("sync", "peer=%llu state not written: %s",
 			 (unsigned long long)p->o->peer_id, f.text);

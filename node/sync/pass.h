@@ -15,6 +15,7 @@
 #include "sync/link.h"
 #include "sync/notes.h"
 #include "sync/state.h"
+#include "sync/tally.h"
 
 enum pass_technique {
 	PASS_FULL, /* all that the rules let through and that is newer */
@@ -39,6 +40,7 @@ enum pass_kind {
 };
 const char *pass_kind_name(enum pass_kind k);
 const char *pass_kind_text(enum pass_kind k);
+const char *pass_what_name(unsigned what); /* of pass_item.what */
 
 struct pass_count {
 	uint64_t listed; /* that were looked at */
@@ -99,6 +101,7 @@ struct pass {
 	struct link link;
 	struct arena *a; /* as long as the pass */
 	struct misp_peerstate state; /* as found; what steps change is written at the end */
+	struct tally why; /* what did not travel */
 	bool more; /* something was left for the next pass: cursors stay */
 	struct intake take; /* its progress is the pass's, for all steps */
 	pthread_mutex_t lock; /* of counts and items */

@@ -27,6 +27,7 @@ struct pull {
 	struct pass *p;
 	struct intake_result got;
 	int64_t asked_at; /* the peer's clock at the index, else ours */
+	uint64_t resting; /* failed before, not yet due again */
 };
 
 /* ---- the index ---- */
@@ -38,7 +39,8 @@ struct index_job {
 	struct peer_index *index;
 };
 
-static enum err want(struct pull *x, struct uuid u, int64_t timestamp, struct fail *f)
+static enum err want(struct pull *x, struct uuid u, int64_t timestamp, bool again,
+		     struct fail *f)
 {
 	struct pass *p = x->p;
 	if (p->take.n_wanted == WANTED_MAX) {
@@ -46,7 +48,7 @@ static enum err want(struct pull *x, struct uuid u, int64_t timestamp, struct fa
 		p->state.backlog++;
 		return ERR_OK;
 	}
-	return intake_add(&p->take, (struct intake_want){u, timestamp, timestamp == 0}, f);
+	return intake_add(&p->take, (struct intake_want){u, timestamp, again}, f);
 }
 
 static enum err is_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u, bool *yes)
@@ -59,15 +61,32 @@ static enum err is_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid
 	return e == ERR_NOENT ? ERR_OK : e;
 }
 
-/* Refused before, and not changed since? */
-static enum err was_refused(struct index_job *j, const struct peer_index_row *row, bool *yes)
+/* Refused before, and not changed since; or failed before, and not due again? */
+static enum err rests(struct index_job *j, const struct peer_index_row *row, bool *yes)
 {
+	const struct pass *p = j->x->p;
 	struct note n;
-	if (j->x->p->o->all)
+	if (p->o->all)
 		return ERR_OK;
-	enum err e = note_get(j->snap.t, j->x->p->o->peer_id, NOTE_refused, row->uuid, &n);
+	enum err e = note_get(j->snap.t, p->o->peer_id, NOTE_refused, row->uuid, &n);
 	*yes = e == ERR_OK && n.timestamp == row->timestamp;
+	if (e != ERR_NOENT)
+		return e;
+	e = note_get(j->snap.t, p->o->peer_id, NOTE_again, row->uuid, &n);
+	if (e == ERR_OK && !note_due(&n, clock_now())) {
+		*yes = true;
+		j->x->resting++;
+	}
 	return e == ERR_NOENT ? ERR_OK : e;
+}
+
+/* It came unpublished and never was published here, as happens between an edit there and its
+   publication; the row says that it is published now. */
+static bool waits_for_publication(const struct pass *p, const struct misp_event *stored,
+				  const struct peer_index_row *row)
+{
+	return stored->timestamp == row->timestamp && !stored->published &&
+	       !stored->publish_timestamp && !p->link.row.unpublish_event;
 }
 
 /* Is the event here, as new as there, or made here? Counts it then. (3.3) */
@@ -83,16 +102,16 @@ static enum err is_done_with(struct index_job *j, const struct peer_index_row *r
 		e = store_get(j->snap.t, T_EVENT, id, j->a, &stored);
 	if (e == ERR_NOENT) {
 		*yes = p->o->technique == PASS_UPDATE;
-		return *yes ? ERR_OK : was_refused(j, row, yes);
+		return *yes ? ERR_OK : rests(j, row, yes);
 	}
 	TRY(e);
 	if (!stored.locked && !p->link.internal) {
 		n->local++;
 		*yes = true;
-	} else if (stored.timestamp >= row->timestamp) {
+	} else if (stored.timestamp >= row->timestamp && !waits_for_publication(p, &stored, row)) {
 		*yes = true;
 	} else {
-		TRY(was_refused(j, row, yes));
+		TRY(rests(j, row, yes));
 	}
 	n->current += *yes;
 	return ERR_OK;
@@ -117,7 +136,7 @@ static enum err on_row(void *user, const struct peer_index_row *row, struct fail
 		e = is_done_with(j, row, &done);
 	if (e != ERR_OK)
 		return fail(f, e, "looking up an event of the peer");
-	return blocked || done ? ERR_OK : want(j->x, row->uuid, row->timestamp, f);
+	return blocked || done ? ERR_OK : want(j->x, row->uuid, row->timestamp, row->timestamp == 0, f);
 }
 
 static enum err index_data(void *user, const void *p, size_t n, struct fail *f)
@@ -173,13 +192,17 @@ static enum err want_again(struct pull *x, const struct store_rtxn *t, struct fa
 		e = note_next(t, x->p->o->peer_id, NOTE_again, &u, &n);
 		if (e != ERR_OK)
 			break;
+		if (!x->p->o->all && !note_due(&n, clock_now())) {
+			x->resting++;
+			continue;
+		}
 		struct intake_want one = {.uuid = u}, *known = NULL;
 		if (listed)
 			known = bsearch(&one, take->wanted, listed, sizeof(one), by_uuid);
 		if (known)
 			known->again = true;
 		else
-			TRY(want(x, u, 0, f));
+			TRY(want(x, u, n.timestamp, true, f));
 	}
 	return e == ERR_NOENT || e == ERR_OK ? ERR_OK : fail(f, e, "reading what failed before");
 }
@@ -229,10 +252,29 @@ static enum err index_get(struct pull *x, struct fail *f)
 
 /* ---- the events ---- */
 
+/* An event that we have is not unpublished by being edited there: its publication brings the edit. */
+static enum err not_published(const struct pull *x, const struct misp_event *head, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_event stored;
+	uint64_t id;
+	TRY(store_read(x->p->o->in->store, &t, f));
+	struct str key = {(const char *)head->uuid.b, sizeof(head->uuid.b)};
+	enum err e = store_find(t, IX_EVENT_UUID, key, &id);
+	if (e == ERR_OK)
+		e = store_get(t, T_EVENT, id, NULL, &stored);
+	if (e != ERR_OK)
+		return e == ERR_NOENT ? ERR_OK : e;
+	return fail(f, stored.timestamp == head->timestamp ? ERR_STALE : ERR_NOENT,
+		    "it is not published there, whatever the index says");
+}
+
 static enum err prepare(void *run, struct raw_event *raw, struct admit_facts *facts,
 			struct fail *f)
 {
 	const struct pull *x = run;
+	if (!raw_head(raw)->published)
+		TRY(not_published(x, raw_head(raw), f));
 	/* no signature can be checked yet, so none is believed (3.6) */
 	if (raw_head(raw)->is_protected)
 		return fail(f, ERR_BLOCKED, "protected events are not taken yet");
@@ -260,6 +302,16 @@ static enum err event_get(void *run, struct client *c, const struct intake_want 
 	return link_call(&p->link, &q, &res, f);
 }
 
+static uint64_t tries_of(const struct pass *p, struct uuid u)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct fail f = {0};
+	struct note n;
+	if (store_read(p->o->in->store, &t, &f) != ERR_OK)
+		return 0;
+	return note_get(t, p->o->peer_id, NOTE_again, u, &n) == ERR_OK ? n.tries : 0;
+}
+
 /* What is to be known of an event the next time. */
 static void event_note(void *run, const struct intake_want *w, enum err e,
 		       const struct ingest_result *result, const struct fail *why)
@@ -271,7 +323,9 @@ static void event_note(void *run, const struct intake_want *w, enum err e,
 	bool again = e != ERR_OK && !refused && !gone && !intake_stops_all(e);
 	if (!refused && !again && !w->again)
 		return;
-	struct note n = {.timestamp = w->timestamp, .time = clock_now()};
+	struct note n = {.timestamp = w->timestamp, .time = clock_now(), .tries = 1};
+	if (again && w->again)
+		n.tries += tries_of(x->p, w->uuid);
 	snprintf(n.text, sizeof(n.text), "%.*s", NOTE_TEXT_MAX - 1,
 		 why->text[0] ? why->text : err_text(e));
 	struct note_change v[] = {{NOTE_refused, refused && w->timestamp ? &n : NULL},
@@ -380,7 +434,7 @@ enum err pull_events(struct pass *p, struct fail *f)
 	x->p = p;
 	take_init(x);
 	if (p->o->technique == PASS_ONE)
-		e = want(x, p->o->only, 0, f);
+		e = want(x, p->o->only, 0, true, f);
 	else if (p->o->technique != PASS_CLUSTERS)
 		e = index_get(x, f);
 	if (e == ERR_OK && p->o->preview)
@@ -388,6 +442,7 @@ enum err pull_events(struct pass *p, struct fail *f)
 	else if (e == ERR_OK)
 		e = intake_run(&p->take, f);
 	count(x);
+	p->state.backlog += x->resting;
 	if (e == ERR_OK)
 		advance(x);
 	intake_done(&p->take);

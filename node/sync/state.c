@@ -59,6 +59,7 @@ enum err peer_state_rewind(struct store_wtxn *w, uint64_t peer_id, enum pass_dir
 		mine.covered = 0;
 		mine.remote_cursor = STR_NONE;
 		mine.index_etag = STR_NONE;
+		mine.policy = STR_NONE;
 	}
 	return peer_state_write(w, peer_id, d, &mine, f);
 }

@@ -61,5 +61,6 @@ def encode(coding, data):
         return out.raw[:n.value]
     if coding == "zstd":
         _zstd.ZSTD_compress.restype = ctypes.c_size_t
-        return out.raw[:_zstd.ZSTD_compress(out, n, data, ctypes.c_size_t(len(data)), 1)]
+        size = _zstd.ZSTD_compress(out, n, data, ctypes.c_size_t(len(data)), 1)
+        return out.raw[:size]
     return data

@@ -35,6 +35,18 @@ class SyncRun(runs.Run):
         here, self.folder = self.folder, os.path.join(self.folder, "..", "client")
         super().add_users()
         self.folder = here
+        self.library()
+
+    def library(self):
+        """A MISP has the public galaxies; ours learns the one of the recorded clusters."""
+        for rec in self.records:
+            if "/galaxy_clusters/view/" in rec["path"] and rec["status"] == 200:
+                galaxy = json.loads(rec["resp_body"])["GalaxyCluster"]["Galaxy"]
+                made = {"uuid": "5d0a1e30-71aa-4b0d-9e2f-000000000001", "type": galaxy["type"],
+                        "value": "none", "version": "1", "Galaxy": galaxy}
+                self.quiet("POST", "/galaxies/pushCluster", [{"GalaxyCluster": made}])
+                self.quiet("POST", "/galaxy_clusters/delete/" + made["uuid"], {"hard": 1})
+                return
 
     @staticmethod
     def wire(rec, body):
@@ -185,6 +197,7 @@ class TwoMisps(SyncRun):
 
     def galaxy(self, uuid):
         """The id of the galaxy of the recorded cluster; made from what B's answer says of it."""
+        self.library()
         ans = self.client.get("/galaxies/view/" + uuid)
         return tapes.pick(ans.json(), "Galaxy.id") if ans.status == 200 else uuid
 

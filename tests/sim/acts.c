@@ -42,44 +42,52 @@ static void new_uuid(struct sim *s, char out[37])
 
 /* ---- the document of an edit ---- */
 
-static void put_el(struct buf *b, const struct m_el *el, const struct version *v, bool first)
+static void put_el(struct buf *b, const struct m_el *el, const struct version *v, bool is_owner,
+		   bool first)
 {
 	buf_printf(b,
 		   "%s{\"uuid\":\"%s\",\"type\":\"domain\",\"category\":\"Network activity\","
-		   "\"value\":\"v%u.example\",\"timestamp\":\"%lld\",\"deleted\":%s,"
-		   "\"distribution\":\"%u\"}",
+		   "\"value\":\"v%u.example\",\"timestamp\":\"%lld\",\"deleted\":%s",
 		   first ? "" : ",", el->uuid, v->serial, (long long)v->ts,
-		   v->deleted ? "true" : "false", el->level);
+		   v->deleted ? "true" : "false");
+	if (is_owner) /* a copy keeps the level that it came with */
+		buf_printf(b, ",\"distribution\":\"%u\"", el->level);
+	buf_putc(b, '}');
 }
 
 /* The changed elements of `next`: those with a version of this time. */
 static void document(struct buf *b, const struct m_event *next, int64_t ts)
 {
 	bool first = true;
-	buf_printf(b,
-		   "{\"Event\":{\"uuid\":\"%s\",\"info\":\"i%u\",\"timestamp\":\"%lld\","
-		   "\"date\":\"2026-01-02\",\"threat_level_id\":\"1\",\"analysis\":\"0\","
-		   "\"published\":false,",
-		   next->uuid, next->info, (long long)ts);
-	buf_printf(b, "\"distribution\":\"%u\",\"Attribute\":[", next->level);
+	buf_printf(b, "{\"Event\":{\"uuid\":\"%s\",\"timestamp\":\"%lld\",\"published\":false,",
+		   next->uuid, (long long)ts);
+	if (next->author == next->owner)
+		buf_printf(b,
+			   "\"info\":\"i%u\",\"date\":\"2026-01-02\",\"threat_level_id\":\"1\","
+			   "\"analysis\":\"0\",\"distribution\":\"%u\",",
+			   next->info, next->level);
+	buf_puts(b, "\"Attribute\":[");
 	for (unsigned i = 0; i < next->n; i++)
 		if (next->el[i].n && next->el[i].v[next->el[i].n - 1].ts == ts) {
-			put_el(b, &next->el[i], &next->el[i].v[next->el[i].n - 1], first);
+			put_el(b, &next->el[i], &next->el[i].v[next->el[i].n - 1],
+			       next->author == next->owner, first);
 			first = false;
 		}
 	buf_puts(b, "]}}");
 	buf_putc(b, 0);
 }
 
-static void add_version(struct sim *s, struct m_el *el, unsigned author, int64_t ts)
+static bool add_version(struct sim *s, struct m_el *el, unsigned author, int64_t ts)
 {
 	bool was = el->n && el->v[el->n - 1].deleted;
 	if (el->n == VERSIONS_MAX)
-		return;
+		return false;
 	el->v[el->n++] = (struct version){.ts = ts,
 					  .author = author,
 					  .serial = ++s->model.last_serial,
-					  .deleted = !was && el->n > 1 && rng_chance(&s->rng, 250)};
+					  .deleted = !was && el->n > 1 && !el->stays &&
+						     rng_chance(&s->rng, 250)};
+	return true;
 }
 
 static void change(struct sim *s, struct m_event *next, unsigned author, int64_t ts)
@@ -94,43 +102,77 @@ static void change(struct sim *s, struct m_event *next, unsigned author, int64_t
 		} else if (el->v[el->n - 1].ts == ts) {
 			continue; /* once in an edit */
 		}
-		add_version(s, el, author, ts);
+		(void)add_version(s, el, author, ts);
 	}
 }
 
-/* One element that is live and for everybody: an event without is listed for no peer (3.2). */
+/* One element stays live and is for everybody: an event without is listed for no peer (3.2). */
 static void anchor(struct sim *s, struct m_event *next, int64_t ts)
 {
 	struct m_el *el = &next->el[next->n++];
-	*el = (struct m_el){.level = 5};
+	*el = (struct m_el){.level = 5, .stays = true};
 	new_uuid(s, el->uuid);
-	add_version(s, el, next->owner, ts);
+	(void)add_version(s, el, next->owner, ts);
 }
 
 /* ---- doing it ---- */
 
-static int64_t ts_at(struct host *h, const char *uuid)
+/* The event as the host's administrator sees it; NULL when it is not there. */
+static json_t *event_at(struct host *h, const char *uuid)
 {
 	char path[200];
 	OWN(buf) struct buf b = BUF(1 << 20);
-	snprintf(path, sizeof(path), "/events/view/%s", uuid);
-	if (host_call(h, NULL, "GET", path, NULL, &b) != 200)
-		return 0;
-	json_t *j = json_loadb(b.p, b.n, 0, NULL);
-	const char *t = json_string_value(json_object_get(json_object_get(j, "Event"), "timestamp"));
-	int64_t ts = t ? strtoll(t, NULL, 10) : 0;
-	json_decref(j);
-	return ts;
+	snprintf(path, sizeof(path), "/events/view/%s/deleted[]:0/deleted[]:1", uuid);
+	return host_call(h, NULL, "GET", path, NULL, &b) == 200 ? json_loadb(b.p, b.n, 0, NULL) :
+								  NULL;
 }
 
-/* The edit was acknowledged, or the node turned out to have it. */
+static int64_t ts_of(const json_t *doc)
+{
+	const char *t =
+		json_string_value(json_object_get(json_object_get(doc, "Event"), "timestamp"));
+	return t ? strtoll(t, NULL, 10) : 0;
+}
+
+static bool shows(const json_t *doc, const char *uuid)
+{
+	const json_t *a;
+	size_t i;
+	json_array_foreach(json_object_get(json_object_get(doc, "Event"), "Attribute"), i, a) {
+		const char *u = json_string_value(json_object_get(a, "uuid"));
+		if (u && strcmp(u, uuid) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The edit was acknowledged, or the node turned out to have it: what is of this time goes in. */
 static void remember(struct sim *s, unsigned i, const struct m_event *next, int64_t ts)
 {
-	s->model.ev[i] = *next;
-	if (i == s->model.n)
+	struct m_event *e = &s->model.ev[i];
+	if (i == s->model.n) {
+		*e = *next;
+		e->n = 0;
 		s->model.n++;
-	if (next->author == next->owner)
-		s->model.ev[i].ts = ts;
+	}
+	for (unsigned k = 0; k < next->n; k++) {
+		const struct m_el *el = &next->el[k];
+		const struct version *v = &el->v[el->n - 1];
+		if (v->ts != ts)
+			continue; /* others may have edited meanwhile: theirs stay */
+		if (k == e->n) {
+			e->el[e->n++] = *el;
+			e->el[k].n = 0;
+		}
+		e->el[k].v[e->el[k].n++] = *v;
+	}
+	if (next->author == next->owner) {
+		e->ts = ts;
+		e->info = next->info;
+		e->published = false;
+	} else {
+		e->contested = true;
+	}
 	s->edits++;
 }
 
@@ -164,8 +206,10 @@ static void settle_pending(struct sim *s, struct host *h)
 		return;
 	p->set = false;
 	/* a new event's place may have been taken meanwhile */
-	if (ts_at(h, p->next.uuid) == p->ts)
+	json_t *doc = event_at(h, p->next.uuid);
+	if (ts_of(doc) == p->ts)
 		remember(s, p->is_new ? s->model.n : p->i, &p->next, p->ts);
+	json_decref(doc);
 }
 
 static void publish(struct sim *s, struct host *h, const char *uuid)
@@ -181,7 +225,7 @@ static void publish(struct sim *s, struct host *h, const char *uuid)
 }
 
 /* An edit of an event by host h, its owner or not. */
-static void edit(struct sim *s, struct host *h, unsigned i, int64_t above, bool last)
+static void edit(struct sim *s, struct host *h, unsigned i, int64_t above)
 {
 	static struct m_event next; /* big */
 	struct model *m = &s->model;
@@ -197,12 +241,11 @@ static void edit(struct sim *s, struct host *h, unsigned i, int64_t above, bool 
 	} else {
 		next = m->ev[i];
 	}
-	bool is_owner = next.owner == h->nr;
-	if (is_owner)
-		next.info = ++m->last_serial;
-	change(s, &next, h->nr, ts);
-	if (last)
+	next.author = h->nr;
+	next.info = ++m->last_serial;
+	if (is_new)
 		anchor(s, &next, ts);
+	change(s, &next, h->nr, ts);
 	document(&doc, &next, ts);
 	if (is_new)
 		snprintf(path, sizeof(path), "/events/add");
@@ -210,12 +253,40 @@ static void edit(struct sim *s, struct host *h, unsigned i, int64_t above, bool 
 		snprintf(path, sizeof(path), "/events/edit/%s", next.uuid);
 	sim_note(s, "  %c %s %.8s at %lld", host_letter(h->nr), is_new ? "adds" : "edits", next.uuid,
 		 (long long)ts);
-	next.author = h->nr;
 	if (!commit(s, h, path, doc.p, i, &next, ts))
 		return;
 	remember(s, i, &next, ts);
-	if (is_new || rng_chance(&s->rng, 800))
+	if (rng_chance(&s->rng, 800)) {
 		publish(s, h, next.uuid);
+		m->ev[i].published = true;
+	}
+}
+
+/* On a copy, its node's administrator changes elements that it has. */
+static void edit_copy(struct sim *s, struct host *h, unsigned i)
+{
+	static struct m_event next; /* big */
+	char path[200];
+	OWN(buf) struct buf doc = BUF(1 << 20);
+	next = s->model.ev[i];
+	json_t *here = event_at(h, next.uuid);
+	int64_t ts = new_ts(s, h, ts_of(here));
+	bool any = false;
+	next.author = h->nr;
+	for (unsigned k = 0; k < next.n; k++)
+		if (shows(here, next.el[k].uuid) && rng_chance(&s->rng, 500))
+			any |= add_version(s, &next.el[k], h->nr, ts);
+	json_decref(here);
+	if (!any)
+		return;
+	document(&doc, &next, ts);
+	snprintf(path, sizeof(path), "/events/edit/%s", next.uuid);
+	sim_note(s, "  %c edits its copy of %.8s at %lld", host_letter(h->nr), next.uuid,
+		 (long long)ts);
+	if (!commit(s, h, path, doc.p, i, &next, ts))
+		return;
+	remember(s, i, &next, ts);
+	publish(s, h, next.uuid);
 }
 
 void act_edit(struct sim *s)
@@ -226,9 +297,11 @@ void act_edit(struct sim *s)
 		return;
 	unsigned i = rng_below(&s->rng, EVENTS_MAX);
 	i = MIN(i, m->n);
+	sim_clock_of(s, h);
 	if (i < m->n && m->ev[i].owner != h->nr)
-		return; /* editing copies: see edit_copy() */
-	edit(s, h, i, i < m->n ? m->ev[i].ts : 0, false);
+		edit_copy(s, h, i);
+	else
+		edit(s, h, i, i < m->n ? m->ev[i].ts : 0);
 }
 
 void act_settle(struct sim *s)
@@ -236,8 +309,12 @@ void act_settle(struct sim *s)
 	struct model *m = &s->model;
 	for (unsigned i = 0; i < m->n; i++) {
 		struct host *h = &s->host[m->ev[i].owner];
-		edit(s, h, i, m->last_ts, true);
-		publish(s, h, m->ev[i].uuid);
+		sim_clock_of(s, h);
+		/* whose copies were edited: the owner has the last word. Others must have got through. */
+		if (m->ev[i].contested)
+			edit(s, h, i, m->last_ts);
+		if (!m->ev[i].published)
+			publish(s, h, m->ev[i].uuid);
 	}
 }
 
@@ -270,6 +347,7 @@ int act_run(struct sim *s, const struct link_row *l, enum pass_direction d)
 			      .item = on_item,
 			      .user = s};
 	o.all = !s->calm && rng_chance(&s->rng, 100);
+	s->repeats_ok = o.all;
 	sim_note(s, "  %c %s %c%s", host_letter(l->at), d == PASS_PULL ? "pulls from" : "pushes to",
 		 host_letter(l->to), o.all ? ", everything" : "");
 	sim_clock_of(s, h);
@@ -301,6 +379,7 @@ void act_recover(struct sim *s)
 		s->crashes++;
 		sim_note(s, "  %c comes up again", host_letter(i));
 		host_recover(h);
+		wire_forget(s, i);
 		sim_clock_of(s, h);
 		settle_pending(s, h);
 	}

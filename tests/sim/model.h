@@ -24,6 +24,7 @@ struct version {
 struct m_el {
 	char uuid[37];
 	uint8_t level; /* distribution, 5: that of the event */
+	bool stays; /* is never deleted */
 	struct version v[VERSIONS_MAX];
 	unsigned n;
 };
@@ -35,7 +36,9 @@ struct m_event {
 	uint8_t level;
 	int64_t ts; /* of the owner's copy */
 	unsigned info; /* serial of the owner's */
-	struct m_el el[ELS_MAX + 1]; /* and the one of the last edit */
+	bool published; /* the owner's */
+	bool contested; /* copies were edited too */
+	struct m_el el[ELS_MAX];
 	unsigned n;
 };
 

@@ -53,6 +53,13 @@ struct pending {
 	int64_t ts;
 };
 
+/* A document that came whole. */
+struct seen {
+	unsigned by;
+	uint64_t digest;
+};
+#define SEEN_MAX 2000
+
 struct sim {
 	uint64_t seed;
 	struct rng rng;
@@ -70,6 +77,9 @@ struct sim {
 	struct model model;
 	struct pending pending[HOSTS_MAX];
 	struct wire_count count;
+	struct seen seen[SEEN_MAX];
+	unsigned n_seen;
+	bool repeats_ok; /* this run was told to ask for everything again */
 	struct buf trace;
 	unsigned wrong; /* invariants that do not hold */
 	unsigned crashes, faulty, edits, runs; /* told at the end */
@@ -86,11 +96,14 @@ int64_t sim_clock(const struct sim *s, const struct host *h);
 /* ---- wire.c ---- */
 void wire_setup(struct sim *s);
 void wire_reset(struct sim *s);
+/* The host has crashed: what it was given may be gone with it. */
+void wire_forget(struct sim *s, unsigned host);
 
 /* ---- acts.c: what people and schedules do ---- */
 /* A random edit on a random host that is alive, remembered in the model when acknowledged. */
 void act_edit(struct sim *s);
-/* The last edit of every event by its owner, newer than everything; and everything is published. */
+/* The last edit of events that were edited on both sides, by their owners, newer than everything; and
+   everything is published. */
 void act_settle(struct sim *s);
 /* A run of a link; number of things that came or went, -1 when it failed. */
 int act_run(struct sim *s, const struct link_row *l, enum pass_direction d);

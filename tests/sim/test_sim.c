@@ -101,11 +101,13 @@ static void choose(struct sim *s)
 				    .server_crash = each};
 }
 
-/* Days are rare, seconds usual; a clock may be set a little. */
+/* Seconds are usual, days rare; a clock may be set a little. */
 static void time_goes_on(struct sim *s)
 {
-	static const int64_t steps[] = {1, 1, 2, 5, 30, 600, 3600, 90000};
+	static const int64_t steps[] = {1, 1, 2, 5, 30, 60, 600, 1200};
 	sim_pass(s, steps[rng_below(&s->rng, ARRAY_LEN(steps))] * 1000000);
+	if (rng_chance(&s->rng, 10))
+		sim_pass(s, INT64_C(90000000000));
 	if (rng_chance(&s->rng, 30))
 		s->host[rng_below(&s->rng, s->n)].skew_us +=
 			((int64_t)rng_below(&s->rng, 600) - 300) * 1000000;

@@ -133,6 +133,41 @@ static void edit_meanwhile(struct sim *s)
 	s->in_edit = false;
 }
 
+static uint64_t digest_of(unsigned to, struct str body)
+{
+	uint64_t x = 0xcbf29ce484222325u + to;
+	for (size_t i = 0; i < body.n; i++)
+		x = (x ^ (unsigned char)body.p[i]) * 0x100000001b3u;
+	return x;
+}
+
+/* The same document from the same host twice, whole each time, was one time too many. */
+static void note_document(struct sim *s, const struct host *from, const struct host *to,
+			  const char *path, const struct answer *a)
+{
+	uint64_t d = digest_of(to->nr, buf_str(&a->body));
+	if (!strstr(path, "/events/view/") || a->res.status != 200 || atomic_load(&from->dead))
+		return;
+	for (unsigned i = 0; i < s->n_seen; i++)
+		if (s->seen[i].by == from->nr && s->seen[i].digest == d) {
+			if (!s->repeats_ok)
+				sim_wrong(s, "%c fetches %.60s again without need",
+					  host_letter(from->nr), path);
+			return;
+		}
+	if (s->n_seen < SEEN_MAX)
+		s->seen[s->n_seen++] = (struct seen){from->nr, d};
+}
+
+void wire_forget(struct sim *s, unsigned host)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < s->n_seen; i++)
+		if (s->seen[i].by != host)
+			s->seen[n++] = s->seen[i];
+	s->n_seen = n;
+}
+
 static enum err deliver(struct sim *s, struct host *from, struct host *to,
 			const struct client_opts *o, const struct client_req *r, const char *path,
 			struct answer *a, struct client_res *res, struct fail *f)
@@ -168,7 +203,9 @@ static enum err deliver(struct sim *s, struct host *from, struct host *to,
 		TRY(hand_on(s, r, a, a->body.n * rng_below(&s->rng, 1000) / 1000, res, f));
 		return gone(s, f, "the answer breaks off");
 	}
-	return hand_on(s, r, a, a->body.n, res, f);
+	TRY(hand_on(s, r, a, a->body.n, res, f));
+	note_document(s, from, to, path, a);
+	return ERR_OK;
 }
 
 static enum err on_call(struct net *n, const struct client_opts *o, const struct client_req *r,

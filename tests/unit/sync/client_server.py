@@ -1,21 +1,38 @@
 #!/usr/bin/env python3
-"""client_server.py - answers for test_client_curl, by path.
+"""client_server.py - answers for the tests of our HTTP client, by path.
 
-usage: client_server.py [CERTIFICATE KEY]
+usage: client_server.py FOLDER
 
-Prints its port; with a certificate, that of a second listener with TLS too. Ends with its input.
+Makes certificates in FOLDER, then prints lines "name value": the ports of its listeners (http, and
+one for each certificate) and the pin of the server's key. Ends with its input.
 """
 import gzip
 import http.server
 import json
+import os
+import socket
 import ssl
 import sys
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import coding  # noqa: E402
+from certs import Certs  # noqa: E402
+
+PORTS = {}
+SENT = {"flood": 0}
+BOMBS = {}
+
+
+def bomb(name):
+    # one that knows its size wants a window as large, of which a reader of zstd takes 8 MiB
+    return coding.encode(name, b"\0" * ((4 if name == "zstd" else 64) << 20))
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *args):
         pass
@@ -40,19 +57,39 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if n == 0:
                 return body
 
+    def told(self):
+        """What the server saw of this request, for its client."""
+        told = {k.lower(): v for k, v in self.headers.items()}
+        told["connection"] = self.client_address[1]
+        self.answer(200, json.dumps(told).encode(), X_Result_Count="7")
+
     def do_GET(self):
         path = self.path
         if path.startswith("/hop/"):
             n = int(path[5:])
-            self.answer(302, Location="/hop/%d" % (n - 1) if n else "/plain")
+            self.answer(302, b"look elsewhere", Location="/hop/%d" % (n - 1) if n else "/plain")
+        elif path.startswith("/code-hop/"):
+            self.answer(int(path[10:]), Location="../told")
+        elif path.startswith("/away/"):  # /away/LISTENER/HOST/PATH...
+            listener, host, rest = path[6:].split("/", 2)
+            scheme = "http" if listener in ("http", "other") else "https"
+            self.answer(302, Location="%s://%s:%d/%s" % (scheme, host, PORTS[listener], rest))
         elif path == "/file":
             self.answer(302, Location="file:///etc/passwd")
-        elif path == "/gzip":
-            self.answer(200, gzip.compress(b"packed " * 1000), Content_Encoding="gzip")
-        elif path == "/bomb":
-            self.answer(200, gzip.compress(b"\0" * (64 << 20)), Content_Encoding="gzip")
+        elif path == "/nowhere":
+            self.answer(302, Location="http://[broken")
+        elif path.startswith("/packed/"):
+            name = path[8:]
+            self.answer(200, coding.encode(name, b"packed " * 1000), Content_Encoding=name)
+        elif path.startswith("/bomb/"):
+            name = path[6:]
+            self.answer(200, BOMBS[name], Content_Encoding=name)
         elif path == "/garbage":
             self.answer(200, b"this is no gzip", Content_Encoding="gzip")
+        elif path == "/cut":
+            self.answer(200, gzip.compress(b"cut " * 1000)[:-9], Content_Encoding="gzip")
+        elif path == "/foam":
+            self.answer(200, b"x", Content_Encoding="foam")
         elif path == "/etag":
             if self.headers.get("If-None-Match") == '"one"':
                 self.answer(304, ETag='"one"')
@@ -60,6 +97,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.answer(200, b"body", ETag='"one"')
         elif path.startswith("/status/"):
             self.answer(int(path[8:]), b"why it failed " * 100)
+        elif path.startswith("/endless-error"):
+            self.flood(500, 1 << 30)
         elif path == "/stall":
             self.send_response(200)
             self.send_header("Content-Length", "10")
@@ -67,18 +106,76 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"half")
             self.wfile.flush()
             time.sleep(20)
-        elif path == "/headers":
-            self.answer(200, json.dumps(dict(self.headers)).encode(), X_Result_Count="7")
+        elif path == "/silent":
+            time.sleep(20)
+        elif path == "/drip":
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            for _ in range(100):
+                self.wfile.write(b".")
+                time.sleep(0.2)
+        elif path == "/short":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"not so long")
+            self.close_connection = True
+        elif path == "/nothing":
+            self.close_connection = True
+        elif path == "/one-header":
+            self.answer(200, b"", X_Long="x" * 100000)
+        elif path == "/many-headers":
+            self.send_response(200)
+            for i in range(100000):
+                self.send_header("X-%d" % i, "x" * 100)
+                if i % 1000 == 999:
+                    self.flush_headers()
+            self.end_headers()
+        elif path.startswith("/flood/"):
+            self.flood(200, int(path[7:]))
+        elif path == "/flood-sent":
+            self.answer(200, b"%d" % SENT["flood"])
+        elif path == "/told":
+            self.told()
+        elif path == "/last":
+            self.answer(200, b"and that was it", Connection="keep-alive")
+            self.close_connection = True  # without saying so
         else:
             self.answer(200, b"plain")
 
     do_HEAD = do_GET
 
+    def flood(self, status, size):
+        piece = b"flood of bytes. " * 4096
+        self.send_response(status)
+        self.send_header("Content-Length", str(size))
+        self.end_headers()
+        sent = 0
+        while sent < size:
+            self.wfile.write(piece[:size - sent])
+            sent += min(len(piece), size - sent)
+            SENT["flood"] = sent
+
     def do_POST(self):
+        if self.path == "/early":
+            self.answer(413, b"not so much", Connection="close")
+            self.close_connection = True
+            return
         body = self.body()
-        if self.path == "/post-hop":
-            return self.answer(302, Location="/landed")
-        self.answer(200, self.command.encode() + b" " + body)
+        if self.path.startswith(("/away/", "/code-hop/")):
+            self.do_GET()
+        elif self.path == "/post-hop":
+            self.answer(302, Location="/landed")
+        elif self.path == "/told":
+            self.told()
+        elif self.path == "/unpack":
+            name = self.headers.get("Content-Encoding", "identity")
+            plain = coding.decode(name, body)
+            self.answer(200, b"%s %d %d %s" % (name.encode(), len(plain), len(body) < len(plain),
+                                               b"length" if "Content-Length" in self.headers else b"chunked"))
+        else:
+            self.answer(200, self.command.encode() + b" " + body)
 
     do_DELETE = do_POST
 
@@ -88,17 +185,48 @@ def serve(context=None):
     server.daemon_threads = True
     server.handle_error = lambda *args: None
     if context:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        # the handshake belongs into the connection's thread
+        plain_get = server.get_request
+
+        def get_request():
+            s, address = plain_get()
+            return context.wrap_socket(s, server_side=True, do_handshake_on_connect=False), address
+        server.get_request = get_request
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_address[1]
 
 
+def context_of(certs, name, want_client=False, tls12=False):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certs[name])
+    if want_client:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(certs.ca)
+    if tls12:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
 def main():
-    print(serve(), flush=True)
-    if len(sys.argv) > 2:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(sys.argv[1], sys.argv[2])
-        print(serve(context), flush=True)
+    for name in ("gzip", "deflate", "br", "zstd"):
+        if coding.can(name):
+            BOMBS[name] = bomb(name)
+    PORTS["http"] = serve()
+    PORTS["other"] = serve()
+    lines = []
+    if len(sys.argv) > 1:
+        certs = Certs(sys.argv[1])
+        for name in ("server", "expired", "othername", "selfsigned"):
+            PORTS[name] = serve(context_of(certs, name))
+        PORTS["wantscert"] = serve(context_of(certs, "server", True))
+        PORTS["wantscert12"] = serve(context_of(certs, "server", True, True))
+        lines.append("pin " + certs.pin("server"))
+    # somebody who accepts and says nothing: a handshake that never comes
+    mute = socket.create_server(("127.0.0.1", 0))
+    PORTS["mute"] = mute.getsockname()[1]
+    lines += ["%s %d" % item for item in PORTS.items()]
+    print("\n".join(lines), flush=True)
+    print("end", flush=True)
     sys.stdin.read()
 
 

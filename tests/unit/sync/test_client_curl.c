@@ -4,21 +4,15 @@
  */
 #include "sync/client_curl.h"
 
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "tests/tap/tap.h"
+#include "tests/unit/sync/client_world.h"
 
-static char dir[64], cert[96], key[96], pin[128];
-static pid_t server;
-static int server_in;
-static unsigned port, tls_port;
-static struct buf got = BUF(1u << 20);
+static struct buf got = BUF(8u << 20);
 static struct client_res res;
 static struct fail last;
 
@@ -43,20 +37,26 @@ static void on_header(void *user, struct str name, struct str value)
 		snprintf(seen_count, sizeof(seen_count), "%.*s", STR_ARG(value));
 }
 
-static enum err call(const struct client_opts *o, const char *path, struct client_req r)
+static enum err call_at(const char *listener, const struct client_opts *o, const char *path,
+			struct client_req r)
 {
 	char url[256];
 	OWN(client) struct client *c = NULL;
+	bool tls = strcmp(listener, "http") != 0 && strcmp(listener, "mute") != 0;
 	buf_clear(&got);
 	last = (struct fail){0};
-	snprintf(url, sizeof(url), "%s://127.0.0.1:%u%s", o->ca_file || o->insecure ? "https" : "http",
-		 o->ca_file || o->insecure ? tls_port : port, path);
+	snprintf(url, sizeof(url), "http%s://127.0.0.1:%u%s", tls ? "s" : "", world_port(listener), path);
 	if (!r.url)
 		r.url = url;
 	if (!r.data)
 		r.data = keep;
 	TRY(client_new(o, &c, &last));
 	return client_call(c, &r, &res, &last);
+}
+
+static enum err call(const struct client_opts *o, const char *path, struct client_req r)
+{
+	return call_at("http", o, path, r);
 }
 
 static const struct client_opts plain = {.stall_ms = 1000, .redirects = 3};
@@ -73,13 +73,13 @@ static void test_basics(void)
 	is_err(call(&plain, "/plain", REQ(.method = "HEAD")), ERR_OK, "HEAD");
 	is_uint(got.n, 0, "without body");
 	const char *headers[] = {"Authorization: secret", "X-Test: yes"};
-	is_err(call(&plain, "/headers",
+	is_err(call(&plain, "/told",
 		    REQ(.headers = headers, .n_headers = 2, .header = on_header)),
 	       ERR_OK, "headers");
-	ok(str_find(buf_str(&got), STR("\"X-Test\": \"yes\"")) >= 0, "are sent");
+	ok(str_find(buf_str(&got), STR("\"x-test\": \"yes\"")) >= 0, "are sent");
 	is_str(seen_count, "7", "and received");
 	const char *bad[] = {"X: a\r\nY: b"};
-	is_err(call(&plain, "/headers", REQ(.headers = bad, .n_headers = 1)), ERR_INVAL,
+	is_err(call(&plain, "/told", REQ(.headers = bad, .n_headers = 1)), ERR_INVAL,
 	       "a line break in a header is refused");
 }
 
@@ -87,6 +87,7 @@ static void test_basics(void)
 static struct made {
 	size_t left, size;
 	unsigned rewound;
+	bool noise; /* of four letters */
 } made;
 
 static enum err made_read(void *user, void *p, size_t cap, size_t *n, struct fail *f)
@@ -95,7 +96,11 @@ static enum err made_read(void *user, void *p, size_t cap, size_t *n, struct fai
 	if (made.size == SIZE_MAX)
 		return fail(f, ERR_CORRUPT, "cannot be made");
 	*n = MIN(cap, made.left);
-	memset(p, 'x', *n);
+	static uint32_t x = 1;
+	for (size_t i = 0; i < *n; i++) {
+		x = x * 1103515245u + 12345u;
+		((char *)p)[i] = made.noise ? "abcd"[x >> 30] : 'x';
+	}
 	made.left -= *n;
 	return ERR_OK;
 }
@@ -130,6 +135,52 @@ static void test_streams(void)
 	made.size = SIZE_MAX;
 	is_err(call(&plain, "/", r), ERR_CORRUPT, "what read() said comes back");
 	is_str(last.text, "cannot be made", "with its text");
+}
+
+static void test_compressed(void)
+{
+	static const struct {
+		enum client_encoding how;
+		const char *name;
+	} ways[] = {
+		{CLIENT_GZIP, "gzip"},
+#ifdef HAVE_BROTLI
+		{CLIENT_BR, "br"},
+#endif
+	};
+	static char text[1000000];
+	char want[60];
+	memset(text, 'x', sizeof(text));
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		struct client_req r = {.content_encoding = ways[i].how, .body = {text, 1024}};
+		is_err(call(&plain, "/unpack", r), ERR_OK, "1024 bytes");
+		is_view(buf_str(&got), "identity 1024 0 length", "are not worth it");
+		r.body.n = sizeof(text);
+		is_err(call(&plain, "/unpack", r), ERR_OK, "more of them");
+		snprintf(want, sizeof(want), "%s 1000000 1 length", ways[i].name);
+		is_view(buf_str(&got), want, "are, and their length is told");
+		r.body = STR_NONE;
+		r.read = made_read;
+		r.rewind = made_rewind;
+		r.body_size = -1;
+		made = (struct made){.left = 900, .size = 900};
+		is_err(call(&plain, "/unpack", r), ERR_OK, "a small stream");
+		is_view(buf_str(&got), "identity 900 0 length", "goes as it is");
+		made = (struct made){.left = 5000000, .size = 5000000, .noise = true};
+		is_err(call(&plain, "/unpack", r), ERR_OK, "a large one");
+		snprintf(want, sizeof(want), "%s 5000000 1 chunked", ways[i].name);
+		is_view(buf_str(&got), want, "in pieces");
+		made = (struct made){.left = 5000000, .size = 5000000, .noise = true};
+		is_err(call(&plain, "/post-hop", r), ERR_OK, "again after a redirect");
+		ok(made.rewound == 1 && got.n > 1000000, "from its start");
+	}
+	made = (struct made){.left = 5000000, .size = 5000000, .noise = true};
+	struct client_req r = {.read = made_read, .body_size = 5000000};
+	is_err(call(&plain, "/early", r), ERR_PEER, "refused before all was sent");
+	is_uint(res.status, 413, "by its status");
+	r.body_size = 6000000;
+	made = (struct made){.left = 5000000, .size = 5000000};
+	is_err(call(&plain, "/unpack", r), ERR_BUG, "fewer bytes than announced");
 }
 
 /* A network of our own. */
@@ -173,121 +224,159 @@ static void test_limits(void)
 	is_err(call(&plain, "/hop/2", REQ(.url = NULL)), ERR_OK, "some redirects");
 	is_view(buf_str(&got), "plain", "are followed");
 	is_err(call(&plain, "/hop/9", REQ(.url = NULL)), ERR_PEER, "many are not");
+	struct client_opts usual = {.stall_ms = 1000};
+	is_err(call(&usual, "/hop/9", REQ(.url = NULL)), ERR_OK, "ten of them, usually");
+	is_err(call(&usual, "/hop/10", REQ(.url = NULL)), ERR_PEER, "and not eleven");
 	is_err(call(&plain, "/file", REQ(.url = NULL)), ERR_PEER, "none to a file");
-	is_err(call(&plain, "/gzip", REQ(.url = NULL)), ERR_OK, "gzip");
-	is_uint(got.n, 7000, "is unpacked");
-	ok(res.wire_bytes < res.bytes && res.bytes == 7000, "and counted both ways");
-	is_err(call(&plain, "/bomb", REQ(.max_bytes = 100000)), ERR_LIMIT, "up to the limit");
-	ok(got.n <= 100000, "and no further");
+	is_err(call(&plain, "/nowhere", REQ(.url = NULL)), ERR_PEER, "none to what is no URL");
+	static const char *const codings[] = {
+		"gzip", "deflate",
+#ifdef HAVE_BROTLI
+		"br",
+#endif
+#ifdef HAVE_ZSTD
+		"zstd",
+#endif
+	};
+	char path[40];
+	for (size_t i = 0; i < ARRAY_LEN(codings); i++) {
+		snprintf(path, sizeof(path), "/packed/%s", codings[i]);
+		is_err(call(&plain, path, REQ(.url = NULL)), ERR_OK, "%s (%s)", codings[i], last.text);
+		is_uint(got.n, 7000, "is unpacked");
+		ok(res.wire_bytes < res.bytes && res.bytes == 7000, "and counted both ways");
+		snprintf(path, sizeof(path), "/bomb/%s", codings[i]);
+		is_err(call(&plain, path, REQ(.max_bytes = 100000)), ERR_LIMIT, "up to the limit");
+		ok(got.n <= 100000, "and no further");
+	}
 	is_err(call(&plain, "/garbage", REQ(.url = NULL)), ERR_PEER, "what is no gzip");
+	is_err(call(&plain, "/cut", REQ(.url = NULL)), ERR_PEER, "gzip that is cut");
+	is_err(call(&plain, "/foam", REQ(.url = NULL)), ERR_PEER, "a coding that nobody knows");
+	is_err(call(&plain, "/one-header", REQ(.url = NULL)), ERR_LIMIT, "a huge header");
+	is_str(last.text, "the head of the answer is larger than 64 KiB", "is said to be one");
+	is_err(call(&plain, "/many-headers", REQ(.url = NULL)), ERR_LIMIT, "headers without end");
+	is_err(call(&plain, "/flood/1000000", REQ(.max_bytes = 999999)), ERR_LIMIT, "a large body");
+	is_err(call(&plain, "/flood/1000000", REQ(.max_bytes = 1000000)), ERR_OK, "just not too large");
+	is_err(call(&plain, "/short", REQ(.url = NULL)), ERR_NET, "less than was announced");
+	ok(strstr(last.text, "ended early"), "is said: %s", last.text);
+	is_err(call(&plain, "/nothing", REQ(.url = NULL)), ERR_NET, "no answer at all");
+	is_err(call(&plain, "/endless-error", REQ(.url = NULL)), ERR_PEER, "an error with a gigabyte");
+	is_uint(res.status, 500, "keeps its status");
+	is_uint(strlen(res.error_body), 400, "and the beginning of what it says");
 	int64_t t = clock_boot_ms();
 	is_err(call(&plain, "/stall", REQ(.url = NULL)), ERR_TIMEOUT, "a server that goes silent");
 	ok(clock_boot_ms() - t < 8000, "is given up");
+	is_err(call(&plain, "/silent", REQ(.url = NULL)), ERR_TIMEOUT, "one that never answers");
+	is_str(last.text, "the peer was silent for 1 s", "which is said");
+	is_err(call(&plain, "/drip", REQ(.url = NULL)), ERR_TIMEOUT, "one that drips");
+	is_str(last.text, "the peer was slower than 64 bytes a second for 1 s", "likewise");
 	is_err(call(&plain, "/stall", REQ(.total_ms = 300)), ERR_TIMEOUT, "time for all of it");
-	atomic_bool stop = true;
-	is_err(call(&plain, "/stall", REQ(.cancelled = &stop)), ERR_CANCELLED, "cancelled");
+}
+
+static void test_redirects(void)
+{
+	static const char *const headers[] = {"Authorization: secret", "X-Key: secret",
+					      "Accept: application/json"};
+	const struct client_req with = {.headers = headers, .n_headers = 3};
+	struct client_req posts = with, from;
+	char path[100], url[100];
+	is_err(call(&plain, "/code-hop/302", with), ERR_OK, "a relative redirect");
+	ok(str_find(buf_str(&got), STR("secret")) >= 0, "to the same place: with our headers");
+	static const char *const away[] = {"/away/other/127.0.0.1/told", "/away/http/localhost/told"};
+	for (size_t i = 0; i < ARRAY_LEN(away); i++) {
+		is_err(call(&plain, away[i], with), ERR_OK, "to another place (%s)", away[i]);
+		ok(str_find(buf_str(&got), STR("secret")) < 0, "without the key");
+		ok(str_find(buf_str(&got), STR("application/json")) >= 0, "but with what we read");
+	}
+	/* a way back does not give the key to who sent us there and back */
+	snprintf(path, sizeof(path), "/away/other/127.0.0.1/away/http/127.0.0.1/told");
+	is_err(call(&plain, path, with), ERR_OK, "there and back");
+	ok(str_find(buf_str(&got), STR("secret")) < 0, "without the key");
+	is_err(call(&plain, "/away/http/localhost/status/403", with), ERR_AUTH, "refused elsewhere");
+	ok(strstr(last.text, "http://localhost") && strstr(last.text, "not sent to another host"),
+	   "says why: %s", last.text);
+	posts.body = STR("{}");
+	is_err(call(&plain, "/away/other/127.0.0.1/told", posts), ERR_PEER, "no body goes elsewhere");
+	ok(strstr(last.text, "127.0.0.1") && strstr(last.text, "change its URL"), "says what to do: %s",
+	   last.text);
+	is_err(call(&plain, "/code-hop/308", posts), ERR_OK, "one that stays");
+	ok(str_find(buf_str(&got), STR("content-length")) >= 0, "keeps method and body");
+	is_err(call(&plain, "/code-hop/303", posts), ERR_OK, "303");
+	ok(str_find(buf_str(&got), STR("content-length")) < 0, "is a GET");
+	/* from https to http: not even on the same host */
+	from = with;
+	snprintf(url, sizeof(url), "https://127.0.0.1:%u/away/http/127.0.0.1/told", world_port("server"));
+	from.url = url;
+	struct client_opts tls = {.ca_file = world_cert("ca")};
+	is_err(call(&tls, "", from), ERR_OK, "from https to http");
+	ok(str_find(buf_str(&got), STR("secret")) < 0, "without the key");
 }
 
 static void test_tls(void)
 {
-	struct client_opts o = {.ca_file = cert};
-	if (!tls_port) {
-		diag("no certificate could be made");
-		return;
+	static const struct {
+		const char *listener, *words;
+	} bad[] = {
+		{"expired", "has expired"},
+		{"othername", "is for another name"},
+		{"selfsigned", "is signed by itself"},
+		{"wantscert", "want"}, /* .. a client certificate; "may", if it did not wait for us */
+		{"wantscert12", "client certificate"},
+		{"http", "does not speak TLS"},
+	};
+	char url[100];
+	struct client_opts ca = {.ca_file = world_cert("ca"), .stall_ms = 2000};
+	is_err(call_at("server", &ca, "/plain", REQ(.url = NULL)), ERR_OK, "signed by whom we trust");
+	is_err(call_at("server", &plain, "/plain", REQ(.url = NULL)), ERR_NET, "by somebody else");
+	ok(strstr(last.text, "a CA that is not trusted here"), "says: %s", last.text);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		snprintf(url, sizeof(url), "https://127.0.0.1:%u/plain", world_port(bad[i].listener));
+		is_err(call(&ca, "", REQ(.url = url)), ERR_NET, "%s", bad[i].listener);
+		ok(strstr(last.text, bad[i].words), "says: %s", last.text);
 	}
-	is_err(call(&o, "/plain", REQ(.url = NULL)), ERR_OK, "a server signed by whom we trust");
-	char url[64];
-	snprintf(url, sizeof(url), "https://127.0.0.1:%u/plain", tls_port);
-	is_err(call(&plain, "", REQ(.url = url)), ERR_NET, "by somebody else");
-	o = (struct client_opts){.insecure = true};
-	is_err(call(&o, "/plain", REQ(.url = NULL)), ERR_OK, "not verified when asked for");
-	o.pinned = pin;
-	is_err(call(&o, "/plain", REQ(.url = NULL)), ERR_OK, "with the key that was pinned");
-	o.pinned = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-	is_err(call(&o, "/plain", REQ(.url = NULL)), ERR_NET, "with another");
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/plain", world_port("server"));
+	ok(call(&ca, "", REQ(.url = url)) != ERR_OK, "http to who speaks https: %s", last.text);
+	struct client_opts own = ca;
+	own.cert_file = own.key_file = world_cert("client");
+	is_err(call_at("wantscert", &own, "/plain", REQ(.url = NULL)), ERR_OK, "ours is taken");
+	own.cert_file = own.key_file = "/nowhere/client.pem";
+	is_err(call_at("wantscert", &own, "/plain", REQ(.url = NULL)), ERR_NET, "one that is not there");
+	ok(strstr(last.text, "/nowhere/client.pem cannot be used"), "says: %s", last.text);
+	own = (struct client_opts){.ca_file = "/nowhere/ca.pem"};
+	is_err(call_at("server", &own, "/plain", REQ(.url = NULL)), ERR_NET, "a CA file that is not there");
+	ok(strstr(last.text, "/nowhere/ca.pem cannot be read"), "says: %s", last.text);
 }
 
-static int run(const char *cmd)
+/* Connections and sessions are shared, but not their trust. */
+static void test_trust(void)
 {
-	return system(cmd); /* style: ok, fixed commands on our own files */
-}
-
-static bool make_certificate(void)
-{
-	char cmd[700];
-	snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
-	snprintf(key, sizeof(key), "%s/key.pem", dir);
-	snprintf(cmd, sizeof(cmd),
-		 "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-		 "-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout %s -out %s "
-		 ">/dev/null 2>&1",
-		 key, cert);
-	if (run(cmd) != 0)
-		return false;
-	snprintf(cmd, sizeof(cmd),
-		 "openssl x509 -in %s -pubkey -noout | openssl pkey -pubin -outform der | "
-		 "openssl dgst -sha256 -binary | openssl base64 -A > %s/pin",
-		 cert, dir);
-	char path[96];
-	snprintf(path, sizeof(path), "%s/pin", dir);
-	FILE *f = run(cmd) == 0 ? fopen(path, "r") : NULL;
-	char digest[64] = "";
-	bool good = f && fgets(digest, sizeof(digest), f);
-	if (f)
-		fclose(f);
-	unlink(path);
-	snprintf(pin, sizeof(pin), "sha256//%s", digest);
-	return good;
-}
-
-static void start_server(bool tls)
-{
-	int in[2], out[2];
-	char script[512], line[32] = "";
-	const char *top = getenv("top_srcdir");
-	snprintf(script, sizeof(script), "%s/tests/unit/sync/client_server.py", top ? top : ".");
-	if (pipe(in) < 0 || pipe(out) < 0)
-		bail_out("no pipe");
-	server = fork();
-	if (server == 0) {
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		close(in[1]);
-		close(out[0]);
-		execlp("python3", "python3", script, tls ? cert : NULL, key, (char *)NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	server_in = in[1];
-	FILE *f = fdopen(out[0], "r");
-	if (!f || !fgets(line, sizeof(line), f))
-		bail_out("the server does not start");
-	port = (unsigned)strtoul(line, NULL, 10);
-	if (tls && fgets(line, sizeof(line), f))
-		tls_port = (unsigned)strtoul(line, NULL, 10);
-	fclose(f);
+	struct client_opts o = {.insecure = true}, ca = {.ca_file = world_cert("ca")};
+	is_err(call_at("selfsigned", &o, "/plain", REQ(.url = NULL)), ERR_OK, "not verified when asked for");
+	is_err(call_at("selfsigned", &ca, "/plain", REQ(.url = NULL)), ERR_NET, "but by the next call");
+	is_err(call_at("server", &ca, "/plain", REQ(.url = NULL)), ERR_OK, "a good one");
+	is_err(call_at("server", &plain, "/plain", REQ(.url = NULL)), ERR_NET, "for whom it is one");
+	ca.pinned = world_pin;
+	is_err(call_at("server", &ca, "/plain", REQ(.url = NULL)), ERR_OK, "with the key that was pinned");
+	ca.pinned = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+	is_err(call_at("server", &ca, "/plain", REQ(.url = NULL)), ERR_NET, "with another");
+	ok(strstr(last.text, "is not the pinned one"), "says: %s", last.text);
+	o.pinned = world_pin;
+	is_err(call_at("server", &o, "/plain", REQ(.url = NULL)), ERR_OK, "a pin alone");
+	is_err(call_at("selfsigned", &o, "/plain", REQ(.url = NULL)), ERR_NET, "tells who it is");
 }
 
 int main(void)
 {
-	const char *tmp = getenv("TMPDIR");
-	snprintf(dir, sizeof(dir), "%.40s/tocsin.XXXXXX", tmp ? tmp : "/tmp");
-	if (!mkdtemp(dir))
-		bail_out("cannot make a folder");
-	start_server(make_certificate());
+	world_start();
 	test_basics();
 	test_streams();
+	test_compressed();
 	test_net();
 	test_codes();
 	test_limits();
+	test_redirects();
 	test_tls();
-	close(server_in);
-	kill(server, SIGTERM);
-	waitpid(server, NULL, 0);
-	unlink(cert);
-	unlink(key);
-	rmdir(dir);
+	test_trust();
+	world_stop();
 	buf_free(&got);
 	return done_testing();
 }
