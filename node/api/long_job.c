@@ -5,12 +5,16 @@
 #include "api/long_job.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/jsonw.h"
 
 #define LINES_MAX (8u << 20)
 #define SLOW_READER (64u << 10)
+/* So much may wait for the reader before a job waits for it. */
+#define WAIT_ABOVE (1u << 20)
 #define MINOR_EVERY_MS 200
 
 struct long_job {
@@ -24,6 +28,7 @@ struct long_job {
 	void (*free_arg)(void *arg);
 	atomic_bool cancelled;
 	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t drained;
 	struct buf lines;
 	int64_t last_minor_ms;
 	bool streams, done, gone; /* gone: nobody listens any more */
@@ -81,6 +86,16 @@ static void leave(struct long_job *j)
 	pthread_mutex_unlock(&all->lock);
 }
 
+bool long_job_running(struct long_jobs *all, const char *kind, uint64_t id)
+{
+	bool yes = false;
+	pthread_mutex_lock(&all->lock);
+	for (const struct long_job *j = all->first; j && !yes; j = j->next)
+		yes = j->id == id && strcmp(j->kind, kind) == 0;
+	pthread_mutex_unlock(&all->lock);
+	return yes;
+}
+
 /* ---- lines ---- */
 
 const atomic_bool *long_job_cancelled(const struct long_job *j)
@@ -102,6 +117,12 @@ void long_job_line(struct long_job *j, struct str json, bool minor)
 	if (!j->streams || (minor && !long_job_due(j)))
 		return;
 	pthread_mutex_lock(&j->lock);
+	while (j->lines.n > WAIT_ABOVE && !j->gone && !atomic_load(&j->cancelled)) {
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+		pthread_cond_timedwait(&j->drained, &j->lock, &until);
+	}
 	if (minor)
 		j->last_minor_ms = clock_boot_ms();
 	buf_str_add(&j->lines, json);
@@ -148,6 +169,7 @@ static void release(struct long_job *j)
 		return;
 	buf_free(&j->lines);
 	pthread_mutex_destroy(&j->lock);
+	pthread_cond_destroy(&j->drained);
 	free(j);
 }
 
@@ -158,6 +180,7 @@ static enum produce produce(struct reply_source *s, char *to, size_t max, size_t
 	*made = MIN(max, j->lines.n);
 	memcpy(to, buf_str(&j->lines).p, *made);
 	buf_consume(&j->lines, *made);
+	pthread_cond_signal(&j->drained);
 	enum produce p = j->lines.n	     ? PRODUCE_MORE
 			 : buf_err(&j->lines) ? PRODUCE_ABORT
 			 : j->done	     ? PRODUCE_END
@@ -178,6 +201,7 @@ static void source_free(struct reply_source *s)
 	atomic_store(&j->cancelled, true);
 	pthread_mutex_lock(&j->lock);
 	j->gone = true;
+	pthread_cond_signal(&j->drained);
 	pthread_mutex_unlock(&j->lock);
 	release(j);
 }
@@ -206,12 +230,14 @@ enum err long_job_here(struct long_jobs *all, const char *kind, uint64_t id, lon
 {
 	struct long_job j = {.kind = kind, .id = id};
 	pthread_mutex_init(&j.lock, NULL);
+	pthread_cond_init(&j.drained, NULL);
 	enum err e = enter(all, &j, f);
 	if (e == ERR_OK) {
 		fn(&j, arg);
 		leave(&j);
 	}
 	pthread_mutex_destroy(&j.lock);
+	pthread_cond_destroy(&j.drained);
 	return e;
 }
 
@@ -235,6 +261,7 @@ enum err long_job_stream(struct long_jobs *all, struct http_req *r, const char *
 	j->source.ops = &ops;
 	j->source.length = -1;
 	pthread_mutex_init(&j->lock, NULL);
+	pthread_cond_init(&j->drained, NULL);
 	enum err e = enter(all, j, f);
 	if (e != ERR_OK) {
 		free_arg(arg);

@@ -72,6 +72,12 @@ struct peer_due peer_due(const struct misp_peer *row, const struct misp_peerstat
 	return due;
 }
 
+bool peer_push_idle(const struct misp_peerstate *s, uint64_t seq, int64_t now)
+{
+	return s->covered && s->covered >= seq && !s->failures && !s->failed && !s->backlog &&
+	       now < s->last_success + 86400;
+}
+
 /* ---- peers that are known, and runs ---- */
 
 struct known {
@@ -210,13 +216,6 @@ struct candidate {
 	int64_t at;
 };
 
-/* Nothing has changed since the last push, and nothing is left of it. */
-static bool nothing_to_push(const struct misp_peerstate *st, uint64_t seq, int64_t now)
-{
-	return st->covered && st->covered >= seq && !st->failures && !st->failed && !st->backlog &&
-	       now < st->whole_at + 86400;
-}
-
 static bool direction_due(const struct peer_schedule *s, const struct store_rtxn *t,
 			  const struct known *k, const struct misp_peer *row,
 			  enum pass_direction d, struct arena *a, int64_t *at)
@@ -236,7 +235,7 @@ static bool direction_due(const struct peer_schedule *s, const struct store_rtxn
 	}
 	if (due.at > now)
 		return false;
-	return d == PASS_PULL || !nothing_to_push(&st, store_seq(t), now);
+	return d == PASS_PULL || !peer_push_idle(&st, store_seq(t), now);
 }
 
 /* The one that waits longest; false when none is due. Call with the lock held. */

@@ -43,6 +43,9 @@ struct peer_due {
  */
 struct peer_due peer_due(const struct misp_peer *row, const struct misp_peerstate *s,
 			 enum pass_direction d, uint64_t interval_s, int64_t since, int64_t now);
+/* Nothing has changed here (change log at `seq`) since the last push, and nothing is left of it: a push
+   whose time has come waits for a change. */
+bool peer_push_idle(const struct misp_peerstate *s, uint64_t seq, int64_t now);
 /* Seconds to wait after so many failures in a row: a minute, doubled each time, six hours at most. */
 uint64_t peer_back_off_s(uint64_t failures);
 
