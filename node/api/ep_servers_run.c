@@ -5,6 +5,7 @@
 #include "api/intake_lines.h"
 #include "api/long_job.h"
 #include "api/peer_rows.h"
+#include "base/clock.h"
 
 struct run {
 	struct pass_opts o;
@@ -90,6 +91,16 @@ static unsigned long long taken(const struct pass_count *n)
 	return n->added + n->updated;
 }
 
+/* Answered when the administrator has suspended the peer. */
+static bool is_suspended(struct http_req *r, const struct misp_peer *p)
+{
+	if (p->suspended_until <= clock_now())
+		return false;
+	reply_error(r, 405, "The peer is suspended%s%.*s.", p->suspend_reason.n ? ": " : "",
+		    STR_ARG(p->suspend_reason));
+	return true;
+}
+
 /* ---- pulling ---- */
 
 static void answer_pulled(struct http_req *r, const struct run *x)
@@ -124,7 +135,7 @@ static bool pull_technique(struct http_req *r, struct pass_opts *o)
 static enum err servers_pull(struct http_req *r, struct fail *f)
 {
 	struct misp_peer p;
-	if (!peer_of_path(r, &p, f))
+	if (!peer_of_path(r, &p, f) || is_suspended(r, &p))
 		return ERR_OK;
 	struct run *x = calloc(1, sizeof(*x));
 	if (!x)
@@ -197,7 +208,7 @@ static bool push_technique(struct http_req *r, struct pass_opts *o)
 static enum err servers_push(struct http_req *r, struct fail *f)
 {
 	struct misp_peer p;
-	if (!peer_of_path(r, &p, f))
+	if (!peer_of_path(r, &p, f) || is_suspended(r, &p))
 		return ERR_OK;
 	struct run *x = calloc(1, sizeof(*x));
 	if (!x)
@@ -216,6 +227,37 @@ static enum err servers_push(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
+/* ---- previews ---- */
+
+/* Also of a direction that is off: that is what previews are for. */
+static enum err peers_preview(struct http_req *r, struct fail *f)
+{
+	struct misp_peer p;
+	struct str d = req_arg(r, "direction");
+	if (!peer_named(r, &p, f))
+		return ERR_OK;
+	if (!str_is(d, "pull") && !str_is(d, "push")) {
+		reply_error(r, 404, "a preview is of pull or push");
+		return ERR_OK;
+	}
+	struct run *x = calloc(1, sizeof(*x));
+	if (!x)
+		return fail(f, ERR_NOMEM, "no memory");
+	x->o = peer_run_opts(r, &p);
+	x->o.preview = true;
+	x->o.direction = str_is(d, "pull") ? PASS_PULL : PASS_PUSH;
+	x->o.technique = PASS_FULL;
+	x->o.all = req_query(r, "all").n;
+	x->o.progress = on_progress;
+	x->o.item = on_item;
+	x->o.user = x;
+	enum err e = long_job_stream(&api_of(r)->jobs, r, "peer", p.id, job, x, free, f);
+	if (e != ERR_BUSY)
+		return e;
+	reply_error(r, 409, "A run of this peer is going on.");
+	return ERR_OK;
+}
+
 const struct endpoint ep_servers_pull = {
 	.methods = HTTP_GET | HTTP_POST,
 	.path = "/servers/pull/:id/:technique",
@@ -231,4 +273,12 @@ const struct endpoint ep_servers_push = {
 	.run = servers_push,
 	.shape = "Saved",
 	.doc = "Push to a peer now; ?progress=1 answers a line for each step (our own)",
+};
+const struct endpoint ep_peers_preview = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/tocsin/peers/preview/:id/:direction",
+	.auth = perm_site_admin,
+	.run = peers_preview,
+	.shape = "Lines",
+	.doc = "What a pull or push would move and what not, line by line; changes nothing",
 };

@@ -39,8 +39,8 @@ MUST_USE enum err long_job_stream(struct long_jobs *all, struct http_req *r, con
 /* Is that being done? */
 bool long_job_running(struct long_jobs *all, const char *kind, uint64_t id);
 
-/* Add a line; waits for a reader who is much slower. Progress lines (`minor`) are left out when the last one is younger than 0.2 s or the
-   reader is slow. Does nothing for long_job_here(). */
+/* Add a line; waits for a reader who is much slower. Progress lines (`minor`) are left out when the
+   last one is younger than 0.2 s or the reader is slow. Does nothing for long_job_here(). */
 void long_job_line(struct long_job *j, struct str json, bool minor);
 /* {"problem":{"uuid":..,"error":..,"text":..}}: one event; {"error":..,"text":..}: all of it. */
 void long_job_problem(struct long_job *j, struct uuid u, enum err e, const char *text);
