@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "api/index_tag.h"
 #include "api/long_job.h"
 #include "base/secretbox.h"
 #include "conf/conf.h"
@@ -32,6 +33,7 @@ struct api {
 	struct pgp *pgp; /* signatures of protected events */
 	const struct secret_key *peer_key; /* under which the keys of peers are stored */
 	struct long_jobs jobs; /* fetches and pulls */
+	struct index_tags index_tags; /* of events/index */
 };
 
 /* Who calls: made by api_auth(), in http_req.user. */

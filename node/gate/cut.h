@@ -35,7 +35,7 @@ struct cut_plan {
 	uint64_t drop[CUT_ENTITY_COUNT]; /* bit n: the n-th field */
 	uint8_t profile;
 };
-void cut_plan_make(struct cut_plan *p, uint8_t profile, bool ids, bool local);
+const struct cut_plan *cut_plan_of(uint8_t profile, bool ids, bool local);
 
 /*
  * `entity` without the fields that go: itself when it has none of them, else a copy in `a`. NULL

@@ -34,17 +34,24 @@ const char *gate_rule_text(enum gate_rule r)
 	return (unsigned)r < RULE_COUNT ? rule_texts[r] : "unknown rule";
 }
 
-struct answer answer_because(struct answer a, struct buf *why, const char *fmt, ...)
+/* Apart, so that who does not want to know pays for no buffer: rules are asked for each event. */
+__attribute__((noinline)) static void tell(struct buf *why, const char *fmt, va_list ap)
 {
 	char text[400];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	buf_puts(why, text);
+}
+
+struct answer answer_because(struct answer a, struct buf *why, const char *fmt, ...)
+{
 	va_list ap;
 
 	if (!why)
 		return a;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	tell(why, fmt, ap);
 	va_end(ap);
-	buf_puts(why, text);
 	return a;
 }
 

@@ -101,7 +101,7 @@ void release_plan(struct released *r)
 
 	if (profile > PROFILE_FULL)
 		profile = PROFILE_INDICATORS;
-	cut_plan_make(&r->plan, profile, ids, r->st.local || r->st.misp);
+	r->plan = *cut_plan_of(profile, ids, r->st.local || r->st.misp);
 	r->out.ids = ids;
 	r->rewrites = profile != PROFILE_FULL && profile != PROFILE_PARTNER;
 	if (r->rewrites)

@@ -122,7 +122,8 @@ static void add_etag(struct http_call *c)
 	uint8_t digest[20];
 	char hex[41], tag[44];
 
-	if (c->reply.status != 200 || !req_header(&c->req, "If-None-Match").p)
+	if (c->reply.status != 200 || !req_header(&c->req, "If-None-Match").p ||
+	    str_find(buf_str(&c->reply.extra), STR("ETag: ")) >= 0)
 		return;
 	hash_sha1(buf_str(&c->reply.body), digest);
 	snprintf(tag, sizeof(tag), "\"%s\"", hash_hex(digest, 20, hex));

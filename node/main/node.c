@@ -191,6 +191,7 @@ enum err node_open(struct node *n, const struct conf *conf, const char *conf_fil
 	*n = (struct node){.conf = conf};
 	pthread_mutex_init(&n->policy_lock, NULL);
 	long_jobs_init(&n->api.jobs);
+	index_tags_init(&n->api.index_tags);
 	TRY(make_dir(conf->data_dir, f));
 	TRY(secret_key_load(conf_key_file(conf), &n->peer_key, f));
 	if (conf->feeds_dir)

@@ -203,7 +203,7 @@ static void generic(void)
 
 				memset(&room, 0, sizeof(room));
 				fill(t->desc, &room);
-				cut_plan_make(&plan, p, who & 1, who & 2);
+				plan = *cut_plan_of(p, who & 1, who & 2);
 				out = cut_entity(&plan, (enum cut_entity)e, &room, a);
 				ok(out != NULL, "cut");
 				for (unsigned i = 0; i < t->n; i++) {
