@@ -20,6 +20,7 @@ enum export_scope {
 	EXPORT_OBJECTS = 8,
 	EXPORT_CLUSTERS = 16, /* galaxies and their clusters, not of an event */
 	EXPORT_PARTS = 32, /* what hangs below events, of one kind: row.part */
+	EXPORT_ANALYST = 64, /* notes, opinions, relationships, each on its own: no events */
 };
 
 /* Which of the parts; judged by what has been cut, so that no filter tells what is hidden. */
@@ -49,8 +50,8 @@ struct export_opts {
 	int64_t now;
 	struct str filename_id; /* event id or uuid of a single event, absent otherwise */
 	bool headerless, include_context, include_event_uuid, include_event_tags, metadata,
-		include_correlations, include_sightings, no_reports, no_proposals,
-		no_related, sg_reference_only, full_tags,
+		include_correlations, include_sightings, include_analyst, no_reports,
+		no_proposals, no_related, sg_reference_only, full_tags,
 		related_inbound; /* what points to related events: events/view says so */
 	const struct part_filter *parts; /* EXPORT_PARTS; NULL: all live ones */
 	/* one event as MISP pushes it (sync-protocol.md 4.4): locked, without its owner here and

@@ -316,9 +316,9 @@ void jp_proposal(struct buf *b, const struct misp_proposal *p, const struct misp
 	jp_close(b, at);
 }
 
-void jp_report(struct buf *b, const struct misp_report *r, const struct rel_event *e,
-	       const struct misp_sg *g)
+void jp_report(struct buf *b, const struct rel_element *el, const struct rel_event *e)
 {
+	const struct misp_report *r = el->report;
 	size_t at = jp_open(b);
 	if (e->ids)
 		jp_num(b, "id", r->id);
@@ -331,10 +331,11 @@ void jp_report(struct buf *b, const struct misp_report *r, const struct rel_even
 	jp_num(b, "sharing_group_id", e->ids ? r->sharing_group_id : 0);
 	jp_time(b, "timestamp", r->timestamp);
 	jp_bool(b, "deleted", r->deleted);
-	if (g) {
+	if (el->sharing_group) {
 		LIT(b, ",\"SharingGroup\":");
-		jp_sharing_group(b, g, e->ids);
+		jp_sharing_group(b, el->sharing_group, e->ids);
 	}
+	jp_analyst_lists(b, el->analyst, el->n_analyst, ANALYST_BELOW);
 	jp_close(b, at);
 }
 

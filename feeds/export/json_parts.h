@@ -52,7 +52,19 @@ void jp_sighting(struct buf *b, const struct misp_sighting *s, const struct misp
 		 struct uuid attr_uuid, bool ids);
 void jp_proposal(struct buf *b, const struct misp_proposal *p, const struct misp_org *org,
 		 const struct rel_event *e);
-void jp_report(struct buf *b, const struct misp_report *r, const struct rel_event *e,
-	       const struct misp_sg *g);
+void jp_report(struct buf *b, const struct rel_element *el, const struct rel_event *e);
+/* How MISP writes analyst data, by where it stands. */
+enum analyst_form {
+	ANALYST_IN_EVENT, /* of the event itself */
+	ANALYST_BELOW,	  /* of elements, and of other analyst data */
+	ANALYST_ALONE,	  /* lists, and what was saved */
+	ANALYST_VIEW,	  /* analyst_data/view */
+	ANALYST_PUSH,	  /* to a peer: no numbers, locked */
+};
+/* One of them as an object; what is said about it comes with it. json_analyst.c */
+void jp_analyst(struct buf *b, const struct rel_analyst *n, enum analyst_form form);
+/* Members ,"Note":[..],"Opinion":[..],"Relationship":[..], those that are not empty. */
+void jp_analyst_lists(struct buf *b, const struct rel_analyst *v, uint32_t n,
+		      enum analyst_form form);
 void jp_ref(struct buf *b, const struct misp_ref *r, const struct rel_ref *target,
 	    const struct misp_object *of, const struct rel_event *e);

@@ -70,12 +70,14 @@ static enum err element(struct export_run *r, const struct rel_event *re,
 			const struct rel_element *el)
 {
 	struct buf *b = seal_buf(r->out);
+	struct rel_element alone = *el;
 	if (el->kind != EL_REPORT || !wanted(r, el->report) || (r->n && !is_form(r, "index")))
 		return ERR_OK;
 	if (r->n++)
 		buf_putc(b, ',');
 	LIT(b, "{\"EventReport\":");
-	jp_report(b, el->report, re, NULL);
+	alone.sharing_group = NULL; /* stands beside it here */
+	jp_report(b, &alone, re);
 	event_stub(b, re);
 	group_stub(b, el->sharing_group);
 	if (!is_form(r, "saved"))

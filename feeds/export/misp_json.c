@@ -220,6 +220,7 @@ static void attr_in_event(struct buf *b, const struct rel_event *re, const struc
 	attr_fixed(b, a, re->ids);
 	LIT(b, ",\"Galaxy\":");
 	jp_galaxies(b, el->clusters, o->push ? 0 : el->n_clusters, false, re->ids);
+	jp_analyst_lists(b, el->analyst, el->n_analyst, ANALYST_BELOW);
 	data(b, el);
 	LIT(b, ",\"ShadowAttribute\":[");
 	for (uint32_t i = 0; i < el->n_proposals; i++) {
@@ -270,6 +271,7 @@ static void object_open(struct buf *b, const struct rel_event *re, const struct 
 		LIT(b, ",\"SharingGroup\":");
 		jp_sharing_group(b, el->sharing_group, re->ids);
 	}
+	jp_analyst_lists(b, el->analyst, el->n_analyst, ANALYST_BELOW);
 	LIT(b, ",\"ObjectReference\":[");
 	for (uint32_t i = 0; i < el->n_refs; i++) {
 		if (i)
@@ -311,7 +313,7 @@ static enum err element_in_event(struct export_run *r, const struct rel_event *r
 	case EL_REPORT:
 		section_go(b, st, SEC_REPORTS);
 		comma(b, &st->section_empty);
-		jp_report(b, el->report, re, el->sharing_group);
+		jp_report(b, el, re);
 		break;
 	case EL_REF:
 	case EL_SIGHTING:
@@ -370,6 +372,7 @@ static enum err json_event_end(struct export_run *r, const struct rel_event *re)
 	jp_galaxies(b, re->clusters, r->opts->push ? 0 : re->n_clusters, true, re->ids);
 	LIT(b, ",\"CryptographicKey\":");
 	jp_cryptokeys(b, &re->e->crypto_keys, re);
+	jp_analyst_lists(b, re->analyst, re->n_analyst, ANALYST_IN_EVENT);
 	if (re->e->tags.n) {
 		LIT(b, ",\"Tag\":");
 		jp_tags(b, re->e->tags.v, re->e->tags.n, re->ids);
@@ -503,6 +506,7 @@ static enum err attr_in_list(struct export_run *r, const struct rel_event *re,
 		buf_putc(b, ']');
 	}
 	sightings(b, el, re->ids);
+	jp_analyst_lists(b, el->analyst, el->n_analyst, ANALYST_BELOW);
 	buf_putc(b, '}');
 	seal_count(r->out, 0, 1);
 	return buf_err(b);

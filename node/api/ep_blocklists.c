@@ -1,7 +1,7 @@
 /*
- * ep_blocklists.c - /eventBlocklists, /orgBlocklists and /galaxyClusterBlocklists. Texts as recorded
- * (wire/client, events and galaxies).
- * Event block lists are open to users of the host organisation who may add events (corrections 49).
+ * ep_blocklists.c - /eventBlocklists, /orgBlocklists, /galaxyClusterBlocklists and
+ * /analystDataBlocklists; a list is a row in `names`. Texts as recorded (wire/client). Event block
+ * lists are open to users of the host organisation who may add events (corrections 49).
  */
 #include "api/rest.h"
 #include "base/clock.h"
@@ -10,15 +10,17 @@
 #define UUIDS_MAX 100000u
 #define LIST_ARENA (64u << 20) /* a list may be larger than a request's own memory */
 
-/* One for each kind of entry that has a list of its own. */
+/* By what is blocked; members that a list has not are NULL. */
 static const struct {
-	const char *wrapper, *uuid, *info, *orgc, *url; /* orgc NULL: not told */
+	const char *wrapper, *uuid, *info, *orgc, *url;
 } names[] = {
 	[BLOCK_EVENT] = {"EventBlocklist", "event_uuid", "event_info", "event_orgc",
 			 "event_blocklists"},
 	[BLOCK_ORG] = {"OrgBlocklist", "org_uuid", "org_name", NULL, "org_blocklists"},
 	[BLOCK_CLUSTER] = {"GalaxyClusterBlocklist", "cluster_uuid", "cluster_info", "cluster_orgc",
 			   "galaxy_cluster_blocklists"},
+	[BLOCK_ANALYST] = {"AnalystDataBlocklist", "analyst_data_uuid", "analyst_data_info",
+			   "analyst_data_orgc", "analyst_data_blocklists"},
 };
 
 static bool allowed(struct http_req *r, enum block_kind k)
@@ -165,8 +167,8 @@ static enum err list_add(struct http_req *r, enum block_kind k, struct fail *f)
 				 .created = clock_now(),
 				 .info = text_or_empty(r, body, names[k].info),
 				 .comment = text_or_empty(r, body, "comment"),
-				 .orgc = text_or_empty(r, body, names[k].orgc ? names[k].orgc
-									      : "event_orgc")};
+				 .orgc = names[k].orgc ? text_or_empty(r, body, names[k].orgc) :
+							 STR("")};
 	json_array_foreach(uuids, i, item) {
 		const char *s = json_string_value(item);
 		if (e == ERR_OK && s && a.n < max && uuid_parse(str_c(s), &row.uuid))
@@ -252,23 +254,18 @@ static enum err list_delete(struct http_req *r, enum block_kind k, struct fail *
 
 /* ---- rows ---- */
 
-#define EACH(what)                                                                                 \
-	static enum err event_##what(struct http_req *r, struct fail *f)                           \
+#define OF_LIST(name, kind, what)                                                                  \
+	static enum err name##_##what(struct http_req *r, struct fail *f)                          \
 	{                                                                                          \
-		return list_##what(r, BLOCK_EVENT, f);                                             \
-	}                                                                                          \
-	static enum err org_##what(struct http_req *r, struct fail *f)                             \
-	{                                                                                          \
-		return list_##what(r, BLOCK_ORG, f);                                               \
-	}                                                                                          \
-	static enum err cluster_##what(struct http_req *r, struct fail *f)                         \
-	{                                                                                          \
-		return list_##what(r, BLOCK_CLUSTER, f);                                           \
+		return list_##what(r, kind, f);                                                    \
 	}
-EACH(index)
-EACH(add)
-EACH(edit)
-EACH(delete)
+#define LIST(name, kind)                                                                           \
+	OF_LIST(name, kind, index) OF_LIST(name, kind, add) OF_LIST(name, kind, edit)              \
+	OF_LIST(name, kind, delete)
+LIST(event, BLOCK_EVENT)
+LIST(org, BLOCK_ORG)
+LIST(cluster, BLOCK_CLUSTER)
+LIST(analyst, BLOCK_ANALYST)
 
 const struct endpoint ep_event_blocklists_index = {
 	.methods = HTTP_GET | HTTP_POST,
@@ -354,4 +351,32 @@ const struct endpoint ep_cluster_blocklists_delete = {
 	.run = cluster_delete,
 	.shape = "Saved",
 	.doc = "Take a galaxy cluster from the block list",
+};
+const struct endpoint ep_analyst_blocklists_index = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/analystDataBlocklists/index",
+	.run = analyst_index,
+	.shape = "Blocklist",
+	.doc = "Analyst data that is not taken (again)",
+};
+const struct endpoint ep_analyst_blocklists_add = {
+	.methods = HTTP_POST | HTTP_PUT,
+	.path = "/analystDataBlocklists/add",
+	.run = analyst_add,
+	.shape = "BlocklistAdded",
+	.doc = "Block analyst data by UUID",
+};
+const struct endpoint ep_analyst_blocklists_edit = {
+	.methods = HTTP_POST | HTTP_PUT,
+	.path = "/analystDataBlocklists/edit/:id",
+	.run = analyst_edit,
+	.shape = "BlocklistEntry",
+	.doc = "Change the remarks of an entry",
+};
+const struct endpoint ep_analyst_blocklists_delete = {
+	.methods = HTTP_POST | HTTP_DELETE,
+	.path = "/analystDataBlocklists/delete/:id",
+	.run = analyst_delete,
+	.shape = "Saved",
+	.doc = "Let analyst data in again",
 };

@@ -28,7 +28,8 @@ static enum err answer_event(struct http_req *r, uint64_t id, uint64_t elements,
 {
 	bool metadata = metadata_asked(r);
 	struct event_opts o = {.metadata = metadata,
-			       .correlations = !metadata || elements <= RELATED_MAX};
+			       .correlations = !metadata || elements <= RELATED_MAX,
+			       .no_analyst = metadata};
 	return rest_event(r, id, &o, f);
 }
 
@@ -241,6 +242,7 @@ static enum err events_view(struct http_req *r, struct fail *f)
 		.no_local_tags = asked(r, body, "excludeLocalTags", false),
 		.no_reports = asked(r, body, "noEventReports", false),
 		.no_proposals = asked(r, body, "noShadowAttributes", false),
+		.no_analyst = !asked(r, body, "includeAnalystData", true),
 	};
 	o.no_related = !o.correlations;
 	o.related_inbound = true;

@@ -166,6 +166,7 @@ static enum err restsearch(struct http_req *r, enum search_scope scope, struct f
 	eq.opts.include_event_uuid = q->include_event_uuid;
 	eq.opts.include_event_tags = q->include_event_tags;
 	eq.opts.include_sightings = q->include_sightings || scope == SCOPE_EVENTS;
+	eq.opts.include_analyst = q->include_analyst_data;
 	eq.opts.include_correlations = scope == SCOPE_EVENTS || q->include_correlations;
 	eq.opts.metadata = q->metadata;
 	eq.opts.no_reports = q->no_event_reports;

@@ -321,6 +321,7 @@ enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 	eq.opts.metadata = o->metadata;
 	eq.opts.include_correlations = o->correlations;
 	eq.opts.include_sightings = !o->no_sightings;
+	eq.opts.include_analyst = !o->no_analyst;
 	eq.opts.no_reports = o->no_reports;
 	eq.opts.no_proposals = o->no_proposals;
 	eq.opts.no_related = o->no_related;
@@ -335,7 +336,7 @@ enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 
 /* ---- single elements ---- */
 
-static struct str pair_get(void *user, const char *name)
+struct str rest_pair_get(void *user, const char *name)
 {
 	for (const struct rest_pair *p = user; p->name; p++)
 		if (strcmp(p->name, name) == 0)
@@ -379,7 +380,7 @@ enum err rest_export(struct http_req *r, const struct rest_export *x, struct sea
 	eq.opts.parts = x->parts;
 	if (x->params) {
 		TRY(pairs_keep(r, x->params, &eq.opts.param_user));
-		eq.opts.param = pair_get;
+		eq.opts.param = rest_pair_get;
 	}
 	if (BUG(!eq.exporter))
 		return fail(f, ERR_NOENT, "no exporter %s", x->exporter);

@@ -60,6 +60,8 @@ struct rest_pair {
 	const char *name;
 	struct str value;
 };
+/* Value of a name in such a list (struct export_opts.param). */
+struct str rest_pair_get(void *user, const char *name);
 /* Exactly these elements through the gate, in the form of an exporter (dot-names too). */
 struct rest_export {
 	const char *exporter;
@@ -117,7 +119,7 @@ struct origin rest_origin(struct http_req *r);
 struct event_opts {
 	bool metadata, attachments, deleted_too, deleted_only, no_sightings, correlations,
 		all_tags, no_local_tags, no_reports, no_proposals, no_related, related_inbound,
-		sg_reference_only;
+		sg_reference_only, no_analyst;
 	bool sign; /* with the signature of a protected event */
 	uint8_t to_ids; /* query_flag: only these attributes */
 };
@@ -126,6 +128,15 @@ MUST_USE enum err rest_event(struct http_req *r, uint64_t id, const struct event
 			     struct fail *f);
 /* The defaults of export options for this caller. */
 struct export_opts rest_export_opts(struct http_req *r, unsigned scope);
+
+/* Analyst data on its own, through the gate, in a form of the exporter ".analyst"; sent, or MISP's
+   error document with `status` and `text` when nothing passed (status 0: sent all the same). What
+   `q` points to lives as long as the request. ep_analyst.c */
+struct analyst_query;
+MUST_USE enum err rest_analyst(struct http_req *r, struct analyst_query *q, const char *form,
+			       int status, const char *text, struct fail *f);
+/* Kind by its name in a path ("Note"); ANALYST_KINDS: none. */
+enum analyst_kind rest_analyst_kind(struct str name);
 
 /* Run a small job on the writer; shorthand. */
 static inline MUST_USE enum err rest_write(struct http_req *r, store_run_fn run, void *arg,

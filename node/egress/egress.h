@@ -103,6 +103,28 @@ struct egress_query {
 	const struct link_rules *rules; /* attributes and objects that a link leaves out; NULL: none */
 };
 
+/* Id of a note, opinion or relationship, if the audience may see it; ERR_NOENT otherwise. `kind`
+   ANALYST_KINDS: any. The stored row comes back (for permission checks; never for output). */
+MUST_USE enum err view_analyst(struct view *v, enum analyst_kind kind, struct str id_or_uuid,
+			       struct arena *a, struct misp_analyst *n, struct fail *f);
+
+struct analyst_query {
+	const struct exporter *exporter; /* of scope EXPORT_ANALYST */
+	struct export_opts opts;
+	unsigned kinds; /* bit n: enum analyst_kind n; they come in this order */
+	const uint64_t *ids; /* these, in this order; NULL: all */
+	size_t n_ids;
+	const struct uuid *orgc; /* only of these creators; NULL: of all */
+	size_t n_orgc;
+	const struct uuid *not_orgc;
+	size_t n_not_orgc;
+	bool answers; /* with what is said about each */
+};
+/* Analyst data on its own as a sealed stream; all that the query points to must live as long. The
+   view is consumed. */
+MUST_USE enum err egress_analyst(struct view **v, const struct analyst_query *q,
+				 struct sealed **out, struct fail *f);
+
 /* Search, then a sealed stream of the result. The view is consumed (its transaction is reopened
    slice by slice). `found` (may be NULL) gets the counts for the headers. */
 MUST_USE enum err egress_search(struct view **v, const struct egress_query *q,

@@ -94,6 +94,13 @@ static enum err sightings_of(struct run *r, uint64_t attr_id, struct rel_element
 	return ERR_OK;
 }
 
+static enum err analyst_of(struct run *r, struct uuid about, struct rel_element *el)
+{
+	return r->analyst ? view_analyst_of(r->view, about, r->element_arena, &el->analyst,
+					    &el->n_analyst)
+			  : ERR_OK;
+}
+
 static enum err proposals_of(struct run *r, uint64_t attr_id, struct rel_element *el)
 {
 	struct arena *a = r->element_arena;
@@ -241,6 +248,8 @@ enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fai
 	if (e == ERR_OK)
 		e = proposals_of(r, attr->id, &el);
 	if (e == ERR_OK)
+		e = analyst_of(r, attr->uuid, &el);
+	if (e == ERR_OK)
 		e = attachment(r, attr, &el);
 	if (e == ERR_OK && r->opts.scope == EXPORT_ATTRIBUTES && r->rel.e) {
 		el.event_tags = r->rel.e->tags.v;
@@ -329,6 +338,8 @@ enum err run_object(struct run *r, struct fail *f)
 	el.sharing_group = group_of(r, r->object.distribution, r->object.sharing_group_id);
 	enum err e = refs_of(r, &el);
 	if (e == ERR_OK)
+		e = analyst_of(r, r->object.uuid, &el);
+	if (e == ERR_OK)
 		e = run_release(r, &el, &r->object_shown);
 	return e == ERR_OK ? e : fail(f, e, "object %llu", (unsigned long long)r->object.id);
 }
@@ -341,7 +352,9 @@ enum err run_report(struct run *r, struct misp_report *rep, struct fail *f)
 	if (rep->deleted && !r->deleted_too && !r->deleted_only)
 		return ERR_OK;
 	el.sharing_group = group_of(r, rep->distribution, rep->sharing_group_id);
-	enum err e = run_release(r, &el, &shown);
+	enum err e = analyst_of(r, rep->uuid, &el);
+	if (e == ERR_OK)
+		e = run_release(r, &el, &shown);
 	return e == ERR_OK ? e : fail(f, e, "report %llu", (unsigned long long)rep->id);
 }
 

@@ -151,6 +151,19 @@ static enum err related_load(struct run *r)
 	return ERR_OK;
 }
 
+static enum err analyst_load(struct run *r)
+{
+	const struct rel_analyst *v = NULL;
+	uint32_t n = 0;
+	if (!r->analyst || r->opts.scope == EXPORT_ATTRIBUTES || r->opts.scope == EXPORT_OBJECTS)
+		return ERR_OK;
+	TRY(view_analyst_of(r->view, r->subject.event.uuid, r->element_arena, &v, &n));
+	return gate_release_analyst(r->released, v, n, r->element_arena, &r->rel.analyst,
+				    &r->rel.n_analyst)
+		       ? ERR_OK
+		       : ERR_LIMIT;
+}
+
 /* ---- elements of the current event ---- */
 
 /* Next row of a kind in this body from r->next on, or ERR_NOENT. */
@@ -379,6 +392,7 @@ static enum err event_end(struct run *r)
 {
 	arena_reset(r->element_arena);
 	TRY(related_load(r));
+	TRY(analyst_load(r));
 	r->state = RUN_HIT;
 	if (r->exporter->event_end)
 		TRY(r->exporter->event_end(&r->out, &r->rel));
@@ -501,6 +515,7 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 	r->proposals = !q->opts.no_proposals;
 	r->sightings = q->opts.include_sightings;
 	r->correlations = q->opts.include_correlations;
+	r->analyst = q->opts.include_analyst && !gate_rewrites(&r->view->audience);
 	if (q->query) {
 		r->with_attachments = q->query->with_attachments;
 		if (q->query->scope == SCOPE_EVENTS) {

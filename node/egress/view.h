@@ -57,6 +57,14 @@ bool view_shows_tag(struct view *v, const struct misp_event *e, const struct mis
    `q` where it can do without, and puts our UUIDs for the derived ones (in `room`). */
 bool view_may_ask(struct view *v, struct query *q, struct arena *room);
 
+/* analyst.c: what is said about the thing with this UUID, and about that in turn; uncut. Views live
+   as long as the transaction, bounded in depth, number and bytes. */
+MUST_USE enum err view_analyst_of(struct view *v, struct uuid about, struct arena *a,
+				  const struct rel_analyst **out, uint32_t *n);
+/* One row with what its UUIDs stand for, without what is said about it. */
+void view_analyst_fill(struct view *v, const struct misp_analyst *row, struct rel_analyst *out);
+#define ANALYST_CHAIN 32
+
 /* Load an event with what its ids stand for; copies live in `a`. */
 struct subject {
 	struct misp_event event;
@@ -70,3 +78,6 @@ MUST_USE enum err view_subject_of(struct view *v, const struct misp_event *e, st
 /* clusters.c: a cluster with what its numbers stand for, copied into `a`; uncut, for the gate. */
 MUST_USE enum err view_rel_cluster(struct view *v, uint64_t id, struct arena *a,
 				   struct rel_cluster *out);
+/* What analyst data is about, as far as it is here, for the gate; in `a`. */
+MUST_USE enum err view_analyst_about(struct view *v, const struct misp_analyst *row,
+				     struct arena *a, struct analyst_about *out);

@@ -86,6 +86,33 @@ bool gate_release_galaxy(const struct gate_ctx *c, const struct misp_galaxy *g, 
  */
 const struct rel_element *gate_release_element(struct released *r, const struct rel_element *in,
 					       struct arena *a);
+/* Analyst data about the released event itself, cut; false: memory, and then none may leave. What it
+   says of elements comes with them (rel_element.analyst). */
+bool gate_release_analyst(struct released *r, const struct rel_analyst *in, uint32_t n,
+			  struct arena *a, const struct rel_analyst **out, uint32_t *n_out);
+
+/* What analyst data is about that leaves on its own: everything on the way to it must be visible. */
+struct analyst_about {
+	const struct gate_subject *event; /* NULL: nothing that stands in an event here */
+	const struct misp_object *object; /* the element, or that an attribute stands in */
+	const struct misp_attr *attr;
+	const struct misp_report *report;
+	const struct misp_cluster *cluster;
+	const struct misp_org *cluster_orgc;
+	uint64_t sharing_group_id; /* of a group that it is about; 0: none */
+	/* the analyst data that it is an answer to, nearest first */
+	const struct misp_analyst *const *chain;
+	uint32_t n_chain;
+	bool endless; /* the chain was not followed to its end: nobody gets it */
+};
+/* May it leave on its own? */
+bool gate_judge_analyst(const struct gate_ctx *c, const struct analyst_about *about,
+			const struct misp_analyst *n);
+/* Cut, with what is said about it; NULL when it does not leave. */
+const struct rel_analyst *gate_release_one_analyst(const struct gate_ctx *c,
+						   const struct analyst_about *about,
+						   const struct rel_analyst *in, struct arena *a);
+
 /* Which rule withheld the last element (for explanations and metrics); RULE_NONE: none. */
 enum gate_rule gate_withheld_by(const struct released *r);
 

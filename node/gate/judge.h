@@ -95,6 +95,8 @@ enum gate_rule judge_container(const struct stance *st, const struct misp_object
 enum gate_rule judge_object(const struct stance *st, const struct misp_object *object);
 enum gate_rule judge_report(const struct stance *st, const struct misp_report *report);
 enum gate_rule judge_proposal(const struct stance *st, const struct misp_proposal *p);
+/* Of an event that may leave itself; `in_event` false: it is about nothing of an event here. */
+enum gate_rule judge_analyst(const struct stance *st, const struct misp_analyst *n, bool in_event);
 bool sees_sighting(const struct stance *st, const struct misp_sighting *s);
 bool hides_sighter(const struct stance *st, const struct misp_sighting *s);
 bool sees_reference(const struct stance *st, const struct misp_ref *ref,

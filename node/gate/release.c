@@ -431,7 +431,8 @@ static bool release_attr(struct released *r, struct rel_element *el, struct aren
 	if (!data_leaves(r, el->attr->type))
 		el->data = STR_NONE;
 	if (!cut_element_group(r, el, el->attr->distribution, a) || !cut_attr(r, el, a) ||
-	    !cut_event_tags(r, el, a) || !cut_proposals(r, el, a) || !cut_sightings(r, el, a))
+	    !cut_event_tags(r, el, a) || !cut_proposals(r, el, a) || !cut_sightings(r, el, a) ||
+	    !cut_analyst(r, el, a))
 		return false;
 	if (r->rewrites) { /* correlations name other events by their own UUIDs */
 		el->related = NULL;
@@ -453,7 +454,7 @@ static bool release_object(struct released *r, struct rel_element *el, struct ar
 {
 	r->withheld = judge_object(&r->st, el->object);
 	if (r->withheld != RULE_NONE || !cut_element_group(r, el, el->object->distribution, a) ||
-	    !cut_refs(r, el, a) || !cut_object(r, el->object, a))
+	    !cut_refs(r, el, a) || !cut_object(r, el->object, a) || !cut_analyst(r, el, a))
 		return false;
 	el->object = &r->object;
 	return true;
@@ -465,7 +466,8 @@ static bool release_report(struct released *r, struct rel_element *el, struct ar
 	uint8_t level = release_level(&r->st, in->distribution);
 
 	r->withheld = judge_report(&r->st, in);
-	if (r->withheld != RULE_NONE || !cut_element_group(r, el, in->distribution, a))
+	if (r->withheld != RULE_NONE || !cut_element_group(r, el, in->distribution, a) ||
+	    !cut_analyst(r, el, a))
 		return false;
 	cut = cut_entity(&r->plan, CUT_REPORT, in, a);
 	if (cut && level != in->distribution) {

@@ -29,6 +29,9 @@ bool release_tags(struct released *r, const struct entity_list *in, struct entit
 bool release_optional(const struct released *r, enum cut_entity e, const void *in,
 		      const void **out, struct arena *a);
 
+/* analyst.c: what is said of an element, cut. False: memory. */
+bool cut_analyst(struct released *r, struct rel_element *el, struct arena *a);
+
 /* rewrite.c: the fields that a profile rewrites (X in profiles.inc). False: memory. */
 struct uuid rewrite_space(const struct gate_facts *f, uint8_t profile);
 bool rewrite_head(struct released *r, struct arena *a);

@@ -27,6 +27,20 @@ struct rel_event {
 	/* events that hold equal values, released themselves; known only when the event ends */
 	const struct rel_event *const *related;
 	uint32_t n_related;
+	/* notes, opinions and relationships about the event itself; known only when it ends */
+	const struct rel_analyst *analyst;
+	uint32_t n_analyst;
+};
+
+/* A note, opinion or relationship, with what is said about it. */
+struct rel_analyst {
+	const struct misp_analyst *a; /* cut copy */
+	const struct misp_org *org, *orgc; /* NULL: not known, or not shown */
+	const struct misp_sg *sharing_group; /* NULL unless distribution 4 */
+	bool may_edit; /* the audience made it */
+	bool ids; /* may local numeric ids be shown? */
+	const struct rel_analyst *children;
+	uint32_t n_children;
 };
 
 /* A cluster on its own, or one that a tag stands for, with its galaxy. */
@@ -82,6 +96,8 @@ struct rel_element {
 	uint32_t n_related;
 	const struct rel_cluster *clusters; /* EL_ATTR */
 	uint32_t n_clusters;
+	const struct rel_analyst *analyst; /* about this attribute, object or report; EL_ANALYST: it */
+	uint32_t n_analyst;
 	const struct misp_tagref *event_tags; /* EL_ATTR in attribute scope: inherited tags */
 	uint32_t n_event_tags;
 };

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "ingest/ctx.h"
 #include "metrics/metrics.h"
+#include "model/datetime.h"
 #include "model/pack.h"
 
 #define STEP 500u
@@ -121,6 +122,20 @@ static bool replaces(const struct ingest_ctx *c, const struct misp_analyst *row,
 	return (row->locked || c->facts->internal_link) && str_cmp(n->modified, row->modified) > 0;
 }
 
+/* Of two changes within a second the peers would miss the second: it counts as a second later. */
+static enum err later_than(struct ingest_ctx *c, struct str was, struct str *modified)
+{
+	struct clock_civil t;
+	int64_t us;
+	int east;
+	if (str_cmp(*modified, was) > 0 || !datetime_read(was, &us, &east))
+		return ERR_OK;
+	t = clock_to_civil(us / 1000000 + 1);
+	*modified = arena_printf(c->arena, "%04d-%02d-%02d %02d:%02d:%02d", t.year, t.month, t.day,
+				 t.hour, t.minute, t.second);
+	return modified->p ? ERR_OK : ERR_LIMIT;
+}
+
 static enum err put_known(struct ingest_ctx *c, struct store_wtxn *w, uint64_t id,
 			  struct misp_analyst *n, uint32_t index, struct fail *f)
 {
@@ -137,6 +152,8 @@ static enum err put_known(struct ingest_ctx *c, struct store_wtxn *w, uint64_t i
 	}
 	/* what a job reads is lent until its next write */
 	TRY(entity_copy(c->arena, &desc_misp_analyst, &row, &row));
+	if (c->analyst_mode == ANALYST_EDIT)
+		TRY(later_than(c, row.modified, &n->modified));
 	merge(&row, n);
 	TRY(ingest_capture_sg_of(c, w, &n->sharing_group, &row.distribution, &row.sharing_group_id,
 				 &refused, f));
