@@ -1,15 +1,13 @@
 /*
  * json_analyst.c - MISP's forms of notes, opinions and relationships (sync-protocol.md 8.16, as
  * recorded), and what the calls of analyst_data answer (parameter `form`: index, minimal, saved,
- * view, push).
+ * view, view_id, push).
  */
 #include "base/jsonw.h"
 #include "feeds/export/json_parts.h"
 
 /* ---- organisations ---- */
 
-
-/* In front of the first member stands a comma that `first` takes away. */
 static void org_begin(struct buf *b, const char *key, const struct misp_org *o, bool ids)
 {
 	LIT(b, ",\"");
@@ -57,10 +55,10 @@ static void org_short(struct buf *b, const char *key, const struct misp_org *o, 
 	buf_putc(b, '}');
 }
 
-/* Where the whole tree is fetched, MISP leaves out what organisations say of themselves. */
+/* In places MISP leaves out most of what organisations say of themselves. */
 static void orgs(struct buf *b, const struct rel_analyst *n, enum analyst_form form)
 {
-	bool brief = form == ANALYST_IN_EVENT || (form == ANALYST_VIEW && n->n_children);
+	bool brief = form == ANALYST_IN_EVENT || form == ANALYST_VIEW_ID;
 
 	if (n->orgc && brief)
 		org_short(b, "Orgc", n->orgc, n->ids, false);
@@ -129,6 +127,40 @@ static void scalars(struct buf *b, const struct rel_analyst *n, enum analyst_for
 	       a->kind < ANALYST_KINDS ? str_c(analyst_kind_names[a->kind]) : STR(""));
 }
 
+/* The event that a relationship leads to. */
+static void related(struct buf *b, const struct rel_event *re)
+{
+	const struct misp_event *e = re->e;
+
+	LIT(b, ",\"related_object\":{\"Event\":{\"id\":\"");
+	buf_u64(b, re->ids ? e->id : 0);
+	buf_putc(b, '"');
+	jp_num(b, "org_id", re->ids ? e->org_id : 0);
+	LIT(b, ",\"date\":");
+	jp_date(b, e->date);
+	jp_str(b, "info", e->info);
+	jp_num(b, "user_id", re->ids ? e->user_id : 0);
+	jp_uuid(b, "uuid", e->uuid);
+	jp_bool(b, "published", e->published);
+	jp_num(b, "analysis", e->analysis);
+	jp_num(b, "attribute_count", e->attribute_count);
+	jp_num(b, "orgc_id", re->ids ? e->orgc_id : 0);
+	jp_time(b, "timestamp", e->timestamp);
+	jp_num(b, "distribution", e->distribution);
+	jp_num(b, "sharing_group_id", re->ids ? e->sharing_group_id : 0);
+	jp_bool(b, "proposal_email_lock", e->proposal_email_lock);
+	jp_bool(b, "locked", e->locked);
+	jp_num(b, "threat_level_id", e->threat_level_id);
+	jp_time(b, "publish_timestamp", e->publish_timestamp);
+	jp_time(b, "sighting_timestamp", e->sighting_timestamp);
+	jp_bool(b, "disable_correlation", e->disable_correlation);
+	jp_uuid(b, "extends_uuid", e->extends_uuid);
+	if (e->is_protected)
+		LIT(b, ",\"protected\":true}}");
+	else
+		LIT(b, ",\"protected\":null}}");
+}
+
 void jp_analyst(struct buf *b, const struct rel_analyst *n, enum analyst_form form)
 {
 	buf_putc(b, '{');
@@ -138,8 +170,10 @@ void jp_analyst(struct buf *b, const struct rel_analyst *n, enum analyst_form fo
 		LIT(b, ",\"SharingGroup\":");
 		jp_sharing_group(b, n->sharing_group, n->ids && form != ANALYST_PUSH);
 	}
-	if (form != ANALYST_VIEW && form != ANALYST_PUSH)
+	if (form == ANALYST_IN_EVENT || form == ANALYST_BELOW || form == ANALYST_ALONE)
 		jp_bool(b, "_canEdit", n->may_edit);
+	if (n->related && form != ANALYST_PUSH)
+		related(b, n->related);
 	jp_analyst_lists(b, n->children, n->n_children, ANALYST_BELOW);
 	if (form == ANALYST_IN_EVENT)
 		jp_bool(b, "_max_depth_reached", n->n_children > 0);
@@ -231,6 +265,8 @@ static enum err element(struct export_run *r, const struct rel_event *re,
 		minimal(r, el->analyst->a);
 	else if (is_form(r, "view"))
 		wrapped(r, el->analyst, ANALYST_VIEW);
+	else if (is_form(r, "view_id"))
+		wrapped(r, el->analyst, ANALYST_VIEW_ID);
 	else if (is_form(r, "push"))
 		wrapped(r, el->analyst, ANALYST_PUSH);
 	else {

@@ -58,7 +58,8 @@ enum analyst_form {
 	ANALYST_IN_EVENT, /* of the event itself */
 	ANALYST_BELOW,	  /* of elements, and of other analyst data */
 	ANALYST_ALONE,	  /* lists, and what was saved */
-	ANALYST_VIEW,	  /* analyst_data/view */
+	ANALYST_VIEW,	  /* analyst_data/view by UUID */
+	ANALYST_VIEW_ID,  /* and by number */
 	ANALYST_PUSH,	  /* to a peer: no numbers, locked */
 };
 /* One of them as an object; what is said about it comes with it. json_analyst.c */

@@ -226,10 +226,13 @@ static enum err analyst_view(struct http_req *r, struct fail *f)
 		return ERR_OK;
 	}
 	TRY(e);
-	return send_one(r, (enum analyst_kind)row.kind, row.id, "view", true, f);
+	uint64_t number;
+	bool by_number = str_u64(req_arg(r, "id"), &number);
+	return send_one(r, (enum analyst_kind)row.kind, row.id, by_number ? "view_id" : "view",
+			true, f);
 }
 
-static int by_number(const void *a, const void *b)
+static int ascending(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
 	return (*x > *y) - (*x < *y);
@@ -276,7 +279,7 @@ static enum err ids_named(struct http_req *r, const json_t *body, struct ids *ou
 		*any = true;
 		take_uuid(t, s, out);
 	}
-	qsort(out->v, out->n, sizeof(*out->v), by_number);
+	qsort(out->v, out->n, sizeof(*out->v), ascending);
 	for (n = 0, i = 0; i < out->n; i++)
 		if (!i || out->v[i] != out->v[i - 1])
 			out->v[n++] = out->v[i];

@@ -29,7 +29,31 @@ static const struct misp_org *org_of(struct view *v, struct uuid u)
 	return view_org(v, id);
 }
 
-void view_analyst_fill(struct view *v, const struct misp_analyst *row, struct rel_analyst *out)
+/* The event that a relationship leads to, as the audience may see it. */
+static enum err related_event(struct view *v, const struct misp_analyst *row, struct arena *a,
+			      const struct rel_event **out)
+{
+	struct subject *s;
+	struct verdict verdict;
+	uint64_t id;
+
+	*out = NULL;
+	if (row->kind != ANALYST_RELATIONSHIP || uuid_is_nil(row->related_object_uuid))
+		return ERR_OK;
+	enum err e = store_find(v->txn, IX_EVENT_UUID, uuid_key(&row->related_object_uuid), &id);
+	if (e != ERR_OK)
+		return e == ERR_NOENT ? ERR_OK : e;
+	s = ARENA_NEW(a, struct subject);
+	if (!s)
+		return ERR_LIMIT;
+	TRY(view_subject(v, id, a, s));
+	struct released *r = gate_release(&v->gate, &s->s, a, &verdict);
+	*out = r ? released_event(r) : NULL;
+	return ERR_OK;
+}
+
+enum err view_analyst_fill(struct view *v, const struct misp_analyst *row, struct arena *a,
+			   struct rel_analyst *out)
 {
 	*out = (struct rel_analyst){
 		.a = row,
@@ -38,6 +62,7 @@ void view_analyst_fill(struct view *v, const struct misp_analyst *row, struct re
 		.sharing_group =
 			row->distribution == DIST_GROUP ? view_sg(v, row->sharing_group_id) : NULL,
 	};
+	return related_event(v, row, a, &out->related);
 }
 
 static enum err collect(struct view *v, struct uuid about, unsigned depth, struct budget *left,
@@ -64,7 +89,7 @@ static enum err collect(struct view *v, struct uuid about, unsigned depth, struc
 		if (!row || !list)
 			return ERR_LIMIT;
 		TRY(store_get(v->txn, T_ANALYST, id, NULL, row));
-		view_analyst_fill(v, row, &list[*n]);
+		TRY(view_analyst_fill(v, row, a, &list[*n]));
 		left->number--;
 		left->bytes -= MIN(left->bytes, row->note.n + row->comment.n + row->authors.n);
 		++*n;

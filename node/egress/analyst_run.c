@@ -61,7 +61,7 @@ static enum err one_row(struct analyst_run *r, const struct misp_analyst *row)
 	if (e == ERR_NOENT)
 		return ERR_OK;
 	TRY(e);
-	view_analyst_fill(r->view, row, &in);
+	TRY(view_analyst_fill(r->view, row, r->arena, &in));
 	if (r->q.answers)
 		TRY(view_analyst_of(r->view, row->uuid, r->arena, &in.children, &in.n_children));
 	struct rel_element el = {.kind = EL_ANALYST, .n_analyst = 1};

@@ -62,7 +62,8 @@ bool view_may_ask(struct view *v, struct query *q, struct arena *room);
 MUST_USE enum err view_analyst_of(struct view *v, struct uuid about, struct arena *a,
 				  const struct rel_analyst **out, uint32_t *n);
 /* One row with what its UUIDs stand for, without what is said about it. */
-void view_analyst_fill(struct view *v, const struct misp_analyst *row, struct rel_analyst *out);
+MUST_USE enum err view_analyst_fill(struct view *v, const struct misp_analyst *row,
+				    struct arena *a, struct rel_analyst *out);
 #define ANALYST_CHAIN 32
 
 /* Load an event with what its ids stand for; copies live in `a`. */

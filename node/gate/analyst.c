@@ -204,6 +204,7 @@ static bool cut_one(struct released *r, bool in_event, const struct rel_analyst 
 		.org = org,
 		.orgc = orgc,
 		.sharing_group = sg,
+		.related = in->related,
 		.ids = r->out.ids,
 		.may_edit = r->st.local && (r->st.sees_all || is_own(&r->st, in->a->orgc_uuid)),
 	};

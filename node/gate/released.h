@@ -37,6 +37,7 @@ struct rel_analyst {
 	const struct misp_analyst *a; /* cut copy */
 	const struct misp_org *org, *orgc; /* NULL: not known, or not shown */
 	const struct misp_sg *sharing_group; /* NULL unless distribution 4 */
+	const struct rel_event *related; /* the event that a relationship leads to, released; or NULL */
 	bool may_edit; /* the audience made it */
 	bool ids; /* may local numeric ids be shown? */
 	const struct rel_analyst *children;
