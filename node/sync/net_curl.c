@@ -6,6 +6,7 @@
 #include "sync/net_curl.h"
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -220,7 +221,8 @@ static CURLcode setup(struct transfer *t)
 	SET(CURLOPT_TIMEOUT_MS, (long)t->req.total_ms);
 	SET(CURLOPT_FRESH_CONNECT, t->req.fresh ? 1L : 0L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_BUFFERSIZE, 65536L);
+	/* refused while there is a buffer, as after some HTTP/2 exchanges: it has this size then */
+	(void)curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 65536L);
 	SET(CURLOPT_WRITEFUNCTION, on_data);
 	SET(CURLOPT_WRITEDATA, t);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -237,8 +239,13 @@ static CURLcode setup(struct transfer *t)
 static void start(struct transfer *t)
 {
 	CURLcode code = setup(t);
-	if (code == CURLE_OK && curl_multi_add_handle(t->engine->multi, t->curl) != CURLM_OK)
-		code = CURLE_FAILED_INIT;
+	if (code == CURLE_OK) {
+		CURLMcode added = curl_multi_add_handle(t->engine->multi, t->curl);
+		if (added != CURLM_OK) {
+			snprintf(t->error, sizeof(t->error), "%s", curl_multi_strerror(added));
+			code = CURLE_FAILED_INIT;
+		}
+	}
 	if (code != CURLE_OK)
 		finish(t, code);
 }

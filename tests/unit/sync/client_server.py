@@ -10,8 +10,10 @@ import gzip
 import http.server
 import json
 import os
+import shutil
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -207,7 +209,49 @@ def context_of(certs, name, want_client=False, tls12=False):
     return context
 
 
+NGINX = """
+daemon off; worker_processes 1; pid %(dir)s/nginx.pid; error_log %(dir)s/error.log;
+events {}
+http {
+    access_log off;
+    client_body_temp_path %(dir)s/t1; proxy_temp_path %(dir)s/t2; fastcgi_temp_path %(dir)s/t3;
+    uwsgi_temp_path %(dir)s/t4; scgi_temp_path %(dir)s/t5; client_max_body_size 0;
+    server {
+        listen 127.0.0.1:%(port)d ssl http2;
+        ssl_certificate %(cert)s; ssl_certificate_key %(cert)s;
+        location / {
+            proxy_pass http://127.0.0.1:%(back)d; proxy_http_version 1.1; proxy_buffering off;
+            proxy_request_buffering off; proxy_set_header X-Front $server_protocol/$connection;
+        }
+    }
+}
+"""
+
+
+def http2(folder, certs):
+    """nginx, if it is there, between HTTP/2 and us."""
+    nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if not nginx:
+        return None
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+    conf = os.path.join(folder, "nginx.conf")
+    with open(conf, "w") as f:
+        f.write(NGINX % {"dir": folder, "port": port, "cert": certs["server"], "back": PORTS["http"]})
+    front = subprocess.Popen([nginx, "-p", folder, "-c", conf], stderr=subprocess.DEVNULL)
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            PORTS["http2"] = port
+            return front
+        except OSError:
+            time.sleep(0.05)
+    front.terminate()
+    return None
+
+
 def main():
+    front = None
     for name in ("gzip", "deflate", "br", "zstd"):
         if coding.can(name):
             BOMBS[name] = bomb(name)
@@ -221,6 +265,7 @@ def main():
         PORTS["wantscert"] = serve(context_of(certs, "server", True))
         PORTS["wantscert12"] = serve(context_of(certs, "server", True, True))
         lines.append("pin " + certs.pin("server"))
+        front = http2(sys.argv[1], certs)
     # somebody who accepts and says nothing: a handshake that never comes
     mute = socket.create_server(("127.0.0.1", 0))
     PORTS["mute"] = mute.getsockname()[1]
@@ -228,6 +273,9 @@ def main():
     print("\n".join(lines), flush=True)
     print("end", flush=True)
     sys.stdin.read()
+    if front:
+        front.terminate()
+        front.wait()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 /* client_world.c - see client_world.h. */
 #include "tests/unit/sync/client_world.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +71,6 @@ void world_stop(void)
 {
 	char cmd[200];
 	close(server_in);
-	kill(server, SIGTERM);
 	waitpid(server, NULL, 0);
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", world_dir);
 	if (system(cmd) != 0) /* style: ok, our own folder */
@@ -84,7 +82,7 @@ unsigned world_port(const char *name)
 	for (size_t i = 0; i < n_ports; i++)
 		if (strcmp(ports[i].name, name) == 0)
 			return ports[i].port;
-	bail_out("no such listener");
+	return 0;
 }
 
 const char *world_cert(const char *name)

@@ -13,7 +13,7 @@
 #include "tests/tap/tap.h"
 #include "tests/unit/sync/client_world.h"
 
-static const struct client_opts plain = {.stall_ms = 2000}, patient;
+static const struct client_opts plain = {.stall_ms = 2000, .insecure = true}, patient = {.insecure = true};
 
 struct got {
 	char text[4000];
@@ -32,19 +32,30 @@ static enum err keep(void *user, const void *p, size_t n, struct fail *f)
 	return ERR_OK;
 }
 
+static const char *base = "http"; /* the listener that the tests use */
+
+static const char *url_of(char url[200], const char *path)
+{
+	snprintf(url, 200, "http%s://127.0.0.1:%u%s", strcmp(base, "http") == 0 ? "" : "s",
+		 world_port(base), path);
+	return url;
+}
+
 static enum err get(struct client *c, const char *path, struct got *g, struct fail *f)
 {
 	char url[200];
 	struct client_res res;
-	struct client_req r = {.url = url, .data = keep, .user = g};
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", world_port("http"), path);
+	struct client_req r = {.url = url_of(url, path), .data = keep, .user = g};
 	memset(g, 0, sizeof(*g));
 	return client_call(c, &r, &res, f);
 }
 
 static unsigned long connection_of(const struct got *g)
 {
-	const char *p = strstr(g->text, "\"connection\": ");
+	const char *p = strstr(g->text, "\"x-front\": \"HTTP/2.0/");
+	if (p)
+		return strtoul(p + 21, NULL, 10);
+	p = strstr(g->text, "\"connection\": ");
 	return p ? strtoul(p + 14, NULL, 10) : 0;
 }
 
@@ -102,12 +113,12 @@ static void *slow_main(void *arg)
 {
 	struct slow *s = arg;
 	OWN(client) struct client *c = NULL;
-	char url[100];
+	char url[200], path[40];
 	struct client_res res;
 	struct fail f = {0};
 	struct client_req r = {.url = url, .data = slow_data, .user = s, .max_bytes = FLOOD};
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u/flood/%llu", world_port("http"),
-		 (unsigned long long)FLOOD);
+	snprintf(path, sizeof(path), "/flood/%llu", (unsigned long long)FLOOD);
+	url_of(url, path);
 	s->err = client_new(&plain, &c, &f);
 	if (s->err == ERR_OK)
 		s->err = client_call(c, &r, &res, &f);
@@ -159,9 +170,8 @@ static void test_nested(void)
 	struct nest s = {0};
 	struct client_res res;
 	struct fail f = {0};
-	char url[100];
-	struct client_req r = {.url = url, .data = nest_data, .user = &s};
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u/flood/20000000", world_port("http"));
+	char url[200];
+	struct client_req r = {.url = url_of(url, "/flood/20000000"), .data = nest_data, .user = &s};
 	is_err(client_new(&plain, &outer, &f), ERR_OK, "a client");
 	is_err(client_new(&plain, &s.inner, &f), ERR_OK, "and another");
 	is_err(client_call(outer, &r, &res, &f), ERR_OK, "calls within a call");
@@ -199,7 +209,7 @@ static void test_many(void)
 		pthread_join(t[i], NULL);
 		sum += failed[i];
 	}
-	is_uint(sum, 0, "16 threads, 640 calls");
+	is_uint(sum, 0, "16 threads, 640 calls over %s", base);
 }
 
 struct stopper {
@@ -275,9 +285,9 @@ static void test_dead_connection(void)
 	OWN(client) struct client *c = NULL;
 	struct got g;
 	struct fail f = {0};
-	char url[100];
+	char url[200];
 	unsigned bad = 0;
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u/unpack", world_port("http"));
+	url_of(url, "/unpack");
 	is_err(client_new(&plain, &c, &f), ERR_OK, "a client");
 	for (int i = 0; i < 20; i++) {
 		struct letters l = {.left = 3000000};
@@ -295,6 +305,22 @@ static void test_dead_connection(void)
 	is_uint(bad, 0, "a call over a connection that has died is made again over another (%s)", f.text);
 }
 
+/* All of that over the streams of one connection. */
+static void test_http2(void)
+{
+	if (!world_port("http2")) {
+		diag("nginx is not installed: HTTP/2 is not tried");
+		return;
+	}
+	base = "http2";
+	test_sharing();
+	test_slow_consumer();
+	test_nested();
+	test_many();
+	test_dead_connection();
+	base = "http";
+}
+
 int main(void)
 {
 	world_start();
@@ -304,6 +330,7 @@ int main(void)
 	test_many();
 	test_cancel();
 	test_dead_connection();
+	test_http2();
 	world_stop();
 	return done_testing();
 }
