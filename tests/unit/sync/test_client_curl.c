@@ -59,7 +59,7 @@ static enum err call(const struct client_opts *o, const char *path, struct clien
 	return call_at("http", o, path, r);
 }
 
-static const struct client_opts plain = {.stall_ms = 1000, .redirects = 3};
+static const struct client_opts plain = {.redirects = 3}, hasty = {.stall_ms = 1000};
 #define REQ(...) ((struct client_req){__VA_ARGS__})
 
 static void test_basics(void)
@@ -224,7 +224,7 @@ static void test_limits(void)
 	is_err(call(&plain, "/hop/2", REQ(.url = NULL)), ERR_OK, "some redirects");
 	is_view(buf_str(&got), "plain", "are followed");
 	is_err(call(&plain, "/hop/9", REQ(.url = NULL)), ERR_PEER, "many are not");
-	struct client_opts usual = {.stall_ms = 1000};
+	struct client_opts usual = {.insecure = false};
 	is_err(call(&usual, "/hop/9", REQ(.url = NULL)), ERR_OK, "ten of them, usually");
 	is_err(call(&usual, "/hop/10", REQ(.url = NULL)), ERR_PEER, "and not eleven");
 	is_err(call(&plain, "/file", REQ(.url = NULL)), ERR_PEER, "none to a file");
@@ -263,13 +263,13 @@ static void test_limits(void)
 	is_uint(res.status, 500, "keeps its status");
 	is_uint(strlen(res.error_body), 400, "and the beginning of what it says");
 	int64_t t = clock_boot_ms();
-	is_err(call(&plain, "/stall", REQ(.url = NULL)), ERR_TIMEOUT, "a server that goes silent");
+	is_err(call(&hasty, "/stall", REQ(.url = NULL)), ERR_TIMEOUT, "a server that goes silent");
 	ok(clock_boot_ms() - t < 8000, "is given up");
-	is_err(call(&plain, "/silent", REQ(.url = NULL)), ERR_TIMEOUT, "one that never answers");
+	is_err(call(&hasty, "/silent", REQ(.url = NULL)), ERR_TIMEOUT, "one that never answers");
 	is_str(last.text, "the peer was silent for 1 s", "which is said");
-	is_err(call(&plain, "/drip", REQ(.url = NULL)), ERR_TIMEOUT, "one that drips");
+	is_err(call(&hasty, "/drip", REQ(.url = NULL)), ERR_TIMEOUT, "one that drips");
 	is_str(last.text, "the peer was slower than 64 bytes a second for 1 s", "likewise");
-	is_err(call(&plain, "/stall", REQ(.total_ms = 300)), ERR_TIMEOUT, "time for all of it");
+	is_err(call(&hasty, "/stall", REQ(.total_ms = 300)), ERR_TIMEOUT, "time for all of it");
 }
 
 static void test_redirects(void)
@@ -324,7 +324,7 @@ static void test_tls(void)
 		{"http", "does not speak TLS"},
 	};
 	char url[100];
-	struct client_opts ca = {.ca_file = world_cert("ca"), .stall_ms = 2000};
+	struct client_opts ca = {.ca_file = world_cert("ca")};
 	is_err(call_at("server", &ca, "/plain", REQ(.url = NULL)), ERR_OK, "signed by whom we trust");
 	is_err(call_at("server", &plain, "/plain", REQ(.url = NULL)), ERR_NET, "by somebody else");
 	ok(strstr(last.text, "a CA that is not trusted here"), "says: %s", last.text);
