@@ -112,6 +112,8 @@ struct admit_facts pass_facts(const struct pass *p)
 		.perm_publish = true,
 		.perm_tagger = true,
 		.perm_tag_editor = true,
+		.perm_sharing_group = true,
+		.base_url = p->o->in->base_url,
 		.default_event_distribution = DIST_COMMUNITY,
 		.default_attr_distribution = DIST_INHERIT,
 		.now = clock_now(),

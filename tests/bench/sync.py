@@ -8,11 +8,9 @@ import socket
 import threading
 import time
 
+import links
 import measure
-import node as nodelib
 
-ORG_A = "aaaaaaaa-0000-4000-8000-00000000000a"
-ORG_B = "bbbbbbbb-0000-4000-8000-00000000000b"
 IDLE_RUNS = 50
 
 
@@ -90,9 +88,8 @@ class Pair:
 
     def __init__(self, bench, name):
         folder = os.path.join(bench.tmp, name)
-        make = lambda x, uuid: nodelib.Node(folder=os.path.join(folder, x), ready_s=600, extra=[
-            "--org", "Org " + x, "--org-uuid", uuid])
-        self.bench, self.a, self.b = bench, make("a", ORG_A), make("b", ORG_B)
+        self.bench = bench
+        self.a, self.b = (links.make(folder, x, ready_s=600) for x in "ab")
         self.wires = []
 
     def __enter__(self):
@@ -110,29 +107,12 @@ class Pair:
         measure.tool(self.bench.load(self.a, self.a.key, "-c", 32, "-t", 3600, "-n", n, "-s", 7,
                                      "-a", per_event, "-f", first, "events"))
 
-    def link(self, at, to, to_name, to_uuid, own_name, own_uuid, wire=False, **flags):
-        """A row on node `at` for the other, by MISP's own calls; returns its id (and the wire)."""
-        c = to.client()
-        org = ok(c.post("/admin/organisations/add", {"name": own_name, "uuid": own_uuid,
-                                                     "local": False}), have=True)
-        org_id = org["Organisation"]["id"] if org else ok(
-            c.get("/organisations/view/" + own_uuid))["Organisation"]["id"]
-        email = "sync-%s@example.test" % os.urandom(4).hex()
-        user = ok(c.post("/admin/users/add", {"email": email, "org_id": org_id, "role_id": 5,
-                                              "enable_password": False}))
-        key = ok(c.post("/auth_keys/add/" + user["User"]["id"], {}))["AuthKey"]["authkey_raw"]
-        port = to.port
-        counted = None
-        if wire:
-            counted = Wire(to.port)
-            self.wires.append(counted)
-            port = counted.port
-        s = ok(at.client().post("/servers/add", dict({
-            "url": "http://127.0.0.1:%d" % port, "name": to_name + str(len(self.wires)),
-            "authkey": key, "remote_org_id": "1", "push": False, "pull": True,
-            "json": "{\"id\": 2, \"name\": \"%s\", \"uuid\": \"%s\"}" % (to_name, to_uuid)},
-            **flags)))
-        return s["Server"]["id"], counted
+    def link(self, at, to, wire=False, **flags):
+        """A row on node `at` for the other; its id (and the wire)."""
+        if not wire:
+            return links.link(at, to, **flags), None
+        self.wires.append(Wire(to.port))
+        return links.link(at, to, port=self.wires[-1].port, **flags), self.wires[-1]
 
     def run(self, at, what, link):
         """Run a pull or push and wait; (seconds, text)."""
@@ -147,14 +127,6 @@ class Pair:
     def events(self, node):
         ans = node.client(timeout=600).post("/events/index", {"minimal": 1})
         return len(ans.json()) if ans.status == 200 else -1
-
-
-def ok(ans, have=False):
-    if ans.status == 200:
-        return ans.json()
-    if have:
-        return None
-    raise RuntimeError("%d %s" % (ans.status, ans.text()[:300]))
 
 
 def cost(p, what, fn):
@@ -198,9 +170,9 @@ def change(p, n, per_event):
     rows = p.a.client().post("/events/index", {"minimal": 1}).json()[:n]
     c = p.a.client()
     for i, e in enumerate(rows):
-        ok(c.post("/attributes/add/" + e["uuid"], {
+        links.ok(c.post("/attributes/add/" + e["uuid"], {
             "type": "domain", "category": "Network activity", "value": "more-%d.example" % i}))
-        ok(c.post("/events/publish/" + e["uuid"]))
+        links.ok(c.post("/events/publish/" + e["uuid"]))
 
 
 def pull(b, n, per_event, with_idle):
@@ -209,7 +181,7 @@ def pull(b, n, per_event, with_idle):
     n = b.count(n)
     with Pair(b, "pull-%d" % n) as p:
         p.fill(n, per_event)
-        link, _ = p.link(p.b, p.a, "Org a", ORG_A, "Org b", ORG_B)
+        link, _ = p.link(p.b, p.a, pull=True)
         took, text, note, peak = cost(p, "pulling node", lambda: p.run(p.b, "pull", link))
         got = first_number(text)
         if got != n:
@@ -218,7 +190,7 @@ def pull(b, n, per_event, with_idle):
         out.append(row("pull of %d events of %d attributes" % (n, per_event), took, "s", target,
                        peak, note="%.0f events/s; %s" % (n / took, note)))
         if with_idle:
-            wire_link, wire = p.link(p.b, p.a, "Org a", ORG_A, "Org b", ORG_B, wire=True)
+            wire_link, wire = p.link(p.b, p.a, wire=True, pull=True)
             out += idle(p, link, wire_link, wire, n)
             some = max(1, n // 100)
             change(p, some, per_event)
@@ -247,7 +219,7 @@ def big_pull(b):
             raise RuntimeError("events/add: %d %r" % (status, head[:300]))
         size = os.path.getsize(path)
         os.unlink(path)
-        link, _ = p.link(p.b, p.a, "Org a", ORG_A, "Org b", ORG_B)
+        link, _ = p.link(p.b, p.a, pull=True)
         took, text, note, peak = cost(p, "pulling node", lambda: p.run(p.b, "pull", link))
         if first_number(text) != 1:
             note = "NOTHING CAME (%s); " % text + note

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""A chain of three daemons; what arrives at its end is compared with the table of levels."""
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
+import content
+import levels
+import links
+import node as nodelib
+
+WAYS = {"pull": ("pull", "pull")}
+FILLERS = int(os.environ.get("TOCSIN_CHAIN_EVENTS", "120"))
+failures, checked = [], 0
+
+
+def check(good, what, detail=()):
+    global checked
+    checked += 1
+    print("%s %d - %s" % ("ok" if good else "not ok", checked, what))
+    for line in list(detail)[:25] if not good else ():
+        print("#   " + str(line)[:300])
+    if not good:
+        failures.append(what)
+    sys.stdout.flush()
+    return good
+
+
+class Chain:
+    """Nodes a, b, c; two hops, each "pull" (the later node asks) or "push" (the earlier one sends)."""
+
+    def __init__(self, folder, hops):
+        self.hops = hops
+        self.nodes = [links.make(folder, x) for x in "abc"]
+        self.links = []
+
+    def __enter__(self):
+        for n in self.nodes:
+            n.start()
+        for n in self.nodes:
+            for letter in "abc":
+                if letter != n.letter:
+                    links.org_id(n, letter)
+        for i, way in enumerate(self.hops):
+            giver, taker = self.nodes[i], self.nodes[i + 1]
+            at, to = (taker, giver) if way == "pull" else (giver, taker)
+            flags = {way: True, "push_sightings": way == "push",
+                     "push_galaxy_clusters": way == "push", "push_analyst_data": way == "push",
+                     "pull_galaxy_clusters": way == "pull", "pull_analyst_data": way == "pull"}
+            self.links.append((at, way, links.link(at, to, **flags)))
+        return self
+
+    def __exit__(self, *exc):
+        for n in self.nodes:
+            n.clean()
+
+    def run(self):
+        """Each hop once; what MISP would say of it."""
+        return [links.run(at, way, link) for at, way, link in self.links]
+
+    def group(self, name, letters, **flags):
+        """A sharing group on a."""
+        c = self.nodes[0].client()
+        body = dict({"name": name, "releasability": "the chain", "active": True, "roaming": True,
+                     "uuid": content.uid("group", name),
+                     "SharingGroupOrg": [{"uuid": links.ORGS[x], "name": "Org " + x,
+                                          "extend": False} for x in letters]}, **flags)
+        got = links.ok(c.post("/sharing_groups/add", body), "sharing group")
+        return {"name": name, "id": got["SharingGroup"]["id"], "orgs": letters}
+
+
+def shown(node, uuid):
+    """The event as the node's administrator sees it, deleted elements and files too; or None."""
+    got = node.client().get("/events/view/%s/deleted[]:0/deleted[]:1/includeAttachments:1" % uuid)
+    return content.flat_shown(got.json()) if got.status == 200 else None
+
+
+def compare(chain, specs, what):
+    """Every node against what the table says."""
+    for spec in specs:
+        expected = spec
+        for i, n in enumerate(chain.nodes):
+            if i:
+                expected = expected and levels.travel(expected, chain.hops[i - 1], n.letter)
+            got = shown(n, spec["uuid"])
+            name = "%s: %s on %s" % (what, spec["info"], n.letter)
+            if expected is None or got is None:
+                check(expected is None and got is None, name,
+                      ["is there" if got else "is not there"])
+            else:
+                diff = content.differences(content.flat_spec(expected), got)
+                check(not diff, name, diff)
+
+
+# ---- the parts ----
+
+def specs_of(chain):
+    plain = [(x, None) for x in (0, 1, 2, 3, 5)]
+    two, three = chain.group("two", "ab"), chain.group("three", "abc")
+    all_levels = plain + [(4, two), (4, three)]
+    return ([content.event("level%d" % x, (x, None), plain) for x in (0, 1, 2)] +
+            [content.event("level3", (3, None), all_levels),
+             content.event("two", (4, two), [(3, None), (5, None)]),
+             content.event("three", (4, three), [(3, None), (4, two), (5, None)])])
+
+
+def first_time(chain, specs):
+    c = chain.nodes[0].client()
+    for s in specs:
+        links.ok(c.post("/events/add", content.document(s)), s["info"])
+    print("# " + " | ".join(chain.run()))
+    compare(chain, specs, "new")
+
+
+def changes(chain, specs):
+    """An attribute changes, one is deleted, one comes back, one is new; the info too."""
+    c = chain.nodes[0].client()
+    t = content.T0 + 1000
+    for s in specs:
+        s.update(info=s["info"] + ", changed", timestamp=t)
+        by = {a["uuid"]: a for a in s["attributes"]}
+        s["attributes"][0].update(value="changed-" + s["attributes"][0]["value"], timestamp=t)
+        gone = by[content.uid(s["info"].split(",")[0][6:], "attribute", "gone")]
+        gone.update(deleted=False, timestamp=t)
+        s["attributes"][1].update(deleted=True, timestamp=t)
+        s["objects"][0].update(timestamp=t)
+        s["objects"][0]["attributes"][0].update(comment="changed too", timestamp=t)
+        s["reports"][0].update(content="rewritten", timestamp=t)
+        s["attributes"].append(content.attribute(s["info"].split(",")[0][6:], "late", (5, None),
+                                                 timestamp=t))
+        links.ok(c.post("/events/edit/" + s["uuid"], content.document(s)), "edit " + s["info"])
+        links.ok(c.post("/events/publish/" + s["uuid"]), "publish")
+    print("# " + " | ".join(chain.run()))
+    compare(chain, specs, "changed")
+
+
+def quiet(chain):
+    """Nothing has changed: nothing travels."""
+    for at, way, link in chain.links:
+        text = links.run(at, way, link)
+        numbers = [int(w) for w in text.replace(",", " ").split() if w.isdigit()]
+        check(not any(numbers), "%s: a %s with nothing to do" % (at.letter, way), [text])
+
+
+def filler(i):
+    e = {"uuid": content.uid("filler", i), "info": "filler %d" % i, "level": (3, None),
+         "timestamp": content.T0 + i, "tags": ["chain:event"], "objects": [], "reports": []}
+    e["attributes"] = [content.attribute("filler%d" % i, "n%d" % k, (5, None)) for k in range(15)]
+    return e
+
+
+def try_run(at, way, link):
+    try:
+        links.run(at, way, link)
+    except (OSError, RuntimeError, ValueError):
+        pass
+
+
+def killed(chain, seed):
+    """Both ends of the first hop, then of the second, are killed in the middle."""
+    r = random.Random(seed)
+    specs = [filler(i) for i in range(FILLERS)]
+    c = chain.nodes[0].client()
+    for s in specs:
+        links.ok(c.post("/events/add", content.document(s)), s["info"])
+    for i, (at, way, link) in enumerate(chain.links):
+        for victim in (chain.nodes[i + 1], chain.nodes[i], chain.nodes[i + 1]):
+            t = threading.Thread(target=try_run, args=(at, way, link))
+            t.start()
+            time.sleep(r.uniform(0.02, 0.3))
+            victim.kill()
+            t.join(60)
+            victim.start()
+        for _ in range(2): # what was answered badly is tried again
+            links.run(at, way, link)
+    wrong = []
+    for n in chain.nodes:
+        for s in specs:
+            got = shown(n, s["uuid"])
+            diff = ["is missing"] if got is None else content.differences(content.flat_spec(s), got)
+            wrong += ["%s %s: %s" % (n.letter, s["info"], d) for d in diff]
+    check(not wrong, "%d events of 15 attributes through six kill -9" % FILLERS, wrong)
+
+
+def one_way(name, seed):
+    with tempfile.TemporaryDirectory(prefix="tocsin-chain-") as folder, \
+            Chain(folder, WAYS[name]) as chain:
+        print("# %s: a -%s-> b -%s-> c" % ((name,) + chain.hops))
+        specs = specs_of(chain)
+        first_time(chain, specs)
+        quiet(chain)
+        changes(chain, specs)
+        quiet(chain)
+        killed(chain, seed)
+        quiet(chain)
+
+
+def main():
+    seed = int(os.environ.get("TOCSIN_CHAIN_SEED", random.randrange(1 << 30)))
+    print("# TOCSIN_CHAIN_SEED=%d" % seed)
+    for name in sys.argv[1:] or WAYS:
+        try:
+            one_way(name, seed)
+        except (RuntimeError, nodelib.NodeDied) as e:
+            check(False, name + " could be done", [e])
+    print("1..%d" % checked)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
