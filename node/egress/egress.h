@@ -188,3 +188,12 @@ struct egress_push {
 /* A sealed stream of {"Event":..}; nothing comes when the event may not leave. */
 MUST_USE enum err egress_push(const struct egress_env *env, const struct egress_push *p,
 			      struct sealed **out, struct fail *f);
+
+/* Custom clusters that are published and may go over a link, ascending; with `event` (id or UUID)
+   those that its tags name. */
+MUST_USE enum err egress_push_clusters(const struct egress_env *env, const struct caller *c,
+				       struct str event, struct arena *a, uint64_t **ids,
+				       uint64_t *n, struct fail *f);
+/* One of them as [{"GalaxyCluster":..}]; an empty list when it may not leave any more. */
+MUST_USE enum err egress_push_cluster(const struct egress_env *env, const struct caller *c,
+				      uint64_t id, struct sealed **out, struct fail *f);

@@ -396,14 +396,12 @@ static void reason(struct reasons *r, struct str why)
 }
 
 static void count(struct ingest_clusters *out, struct reasons *r, const struct cluster_capture *c,
-		  struct arena *a)
+		  uint64_t max)
 {
 	switch (c->fate) {
 	case CLUSTER_IMPORTED:
 		out->imported++;
-		if (!out->ids)
-			out->ids = ARENA_ARRAY(a, uint64_t, IDS_MAX);
-		if (out->ids && out->n_ids < IDS_MAX)
+		if (out->ids && out->n_ids < max)
 			out->ids[out->n_ids++] = c->id;
 		break;
 	case CLUSTER_IGNORED:
@@ -464,6 +462,7 @@ enum err ingest_clusters(const struct ingest_env *env, struct raw_event **raw,
 	struct reasons why = {BUF(REASONS_MAX + 16)};
 	struct batch b = {.facts = facts, .origin = o};
 	bool end = false;
+	uint64_t max = 0;
 	*out = (struct ingest_clusters){.errors = STR_NONE};
 	if (!mem)
 		return fail(f, ERR_NOMEM, "no memory");
@@ -472,6 +471,8 @@ enum err ingest_clusters(const struct ingest_env *env, struct raw_event **raw,
 	enum err e = gate_admit(p, raw, o, facts, &adm, f);
 	policy_unref(p);
 	if (e == ERR_OK) {
+		max = MIN(raw_count(admitted_raw(adm), EL_CLUSTER), (uint64_t)IDS_MAX);
+		out->ids = ARENA_ARRAY(a, uint64_t, max + 1);
 		cur = raw_cursor_new(admitted_raw(adm));
 		e = cur ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 	}
@@ -480,7 +481,7 @@ enum err ingest_clusters(const struct ingest_env *env, struct raw_event **raw,
 		if (e == ERR_OK && b.n)
 			e = store_run(env->store, run_batch, &b, f);
 		for (unsigned i = 0; e == ERR_OK && i < b.n; i++)
-			count(out, &why, &b.got[i], a);
+			count(out, &why, &b.got[i], max);
 	}
 	if (why.b.n)
 		out->errors = arena_str(a, buf_str(&why.b));

@@ -210,7 +210,9 @@ static const struct key_row *wrapper_row(const struct frame *fr, struct str name
 	if (keys->wrapper && name.n == keys->wrapper_n &&
 	    memcmp(name.p, keys->wrapper, name.n) == 0)
 		return &row_wrapper;
-	if (fr->place.is_root && (fr->place.item == ITEM_EVENT || fr->place.item == ITEM_LOOSE) &&
+	bool has_envelope = fr->place.item == ITEM_EVENT || fr->place.item == ITEM_LOOSE ||
+			    (fr->place.item == ITEM_ELEMENT && fr->place.kind == EL_CLUSTER);
+	if (fr->place.is_root && has_envelope &&
 	    (str_is(name, "response") || str_is(name, "request")))
 		return &row_envelope;
 	return NULL;

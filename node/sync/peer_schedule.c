@@ -178,6 +178,8 @@ static void start(struct peer_schedule *s, struct known *k, enum pass_direction 
 static bool is_publication(const struct store_rtxn *t, const struct change *c)
 {
 	struct misp_event e;
+	if (c->kind == CHANGE_TABLE(T_CLUSTER))
+		return c->op == CHANGE_PUBLISH;
 	if (c->kind != CHANGE_TABLE(T_EVENT) || c->op == CHANGE_DELETE)
 		return false;
 	return c->op == CHANGE_OPEN ||

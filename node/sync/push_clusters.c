@@ -1,0 +1,367 @@
+/*
+ * push_clusters.c - galaxy clusters on their way to a peer (sync-protocol.md 5.2): published custom
+ * ones that changed since the last push, or that the tags of changed events name; all of them in a
+ * full push. Asked after by one question, sent one by one as MISP does, ahead of the events.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "sync/cluster_list.h"
+#include "sync/push.h"
+
+#define IDS_ARENA (64u << 20)
+#define LIST_ARENA (128u << 20)
+#define DOCUMENT_MAX (32u << 20)
+/* Beyond so many changed events every cluster is a candidate: cheaper than reading all their tags. */
+#define EVENTS_MAX 2000
+
+struct pushing {
+	struct pass *p;
+	struct pass_count *n;
+	struct caller to;
+	struct arena *a;
+	uint64_t *may; /* ids that may go there, ascending */
+	uint64_t n_may;
+	struct candidate {
+		uint64_t id, version;
+		struct uuid uuid;
+		bool there; /* an older one */
+	} *v;
+	size_t n_v;
+};
+
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+static void tell(struct pushing *x, struct uuid u, int what, uint64_t bytes, const char *text)
+{
+	struct pass_item item = {.kind = PASS_CLUSTER, .uuid = u, .bytes = bytes, .text = text};
+	item.what = what;
+	pass_tell(x->p, &item);
+}
+
+/* ---- which ---- */
+
+struct ids {
+	uint64_t *v;
+	size_t n, cap;
+};
+
+static enum err ids_add(struct ids *s, uint64_t id, struct fail *f)
+{
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 64;
+		uint64_t *v = reallocarray(s->v, cap, sizeof(*v));
+		if (!v)
+			return fail(f, ERR_NOMEM, "no memory for %zu clusters", cap);
+		s->v = v;
+		s->cap = cap;
+	}
+	s->v[s->n++] = id;
+	return ERR_OK;
+}
+
+static void ids_unique(struct ids *s)
+{
+	size_t n = 0;
+	if (s->n)
+		qsort(s->v, s->n, sizeof(*s->v), by_number);
+	for (size_t i = 0; i < s->n; i++)
+		if (!n || s->v[i] != s->v[n - 1])
+			s->v[n++] = s->v[i];
+	s->n = n;
+}
+
+static bool is_in(const uint64_t *v, size_t n, uint64_t id)
+{
+	return n && bsearch(&id, v, n, sizeof(id), by_number);
+}
+
+/* What came from there does not go back. */
+static bool came_from_there(const struct pushing *x, const struct change *c)
+{
+	return c->origin.kind == ORIGIN_PEER && c->origin.id == x->p->o->peer_id;
+}
+
+/* Clusters and events that changed since the last push. */
+static enum err changed(struct pushing *x, struct ids *clusters, struct ids *events, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	uint64_t seq = x->p->state.covered;
+	struct change c;
+	enum err e;
+	TRY(store_read(x->p->o->in->store, &t, f));
+	while ((e = store_change_next(t, &seq, &c)) == ERR_OK) {
+		if (came_from_there(x, &c) || c.op == CHANGE_DELETE)
+			continue;
+		if (c.kind == CHANGE_TABLE(T_CLUSTER))
+			TRY(ids_add(clusters, c.id, f));
+		else if (c.kind == CHANGE_TABLE(T_EVENT) &&
+			 (!events->n || events->v[events->n - 1] != c.id))
+			TRY(ids_add(events, c.id, f));
+	}
+	return e == ERR_NOENT ? ERR_OK : fail(f, e, "reading the change log");
+}
+
+/* Those that the tags of an event name, as far as the peer may have both. */
+static enum err of_event(struct pushing *x, struct str event, struct ids *to, struct fail *f)
+{
+	uint64_t *v, n;
+	OWN(arena) struct arena *a = arena_new(IDS_ARENA);
+	if (!a)
+		return fail(f, ERR_NOMEM, "no memory");
+	TRY(egress_push_clusters(x->p->o->out, &x->to, event, a, &v, &n, f));
+	for (uint64_t i = 0; i < n; i++)
+		TRY(ids_add(to, v[i], f));
+	return ERR_OK;
+}
+
+/* Changed ones, and those of changed events. *all: every one, there are too many to tell. */
+static enum err since_last(struct pushing *x, struct ids *to, bool *all, struct fail *f)
+{
+	struct ids events = {0};
+	enum err e = changed(x, to, &events, f);
+	ids_unique(&events);
+	*all = events.n > EVENTS_MAX;
+	for (size_t i = 0; e == ERR_OK && !*all && i < events.n; i++) {
+		char text[24];
+		int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)events.v[i]);
+		e = of_event(x, (struct str){text, (size_t)n}, to, f);
+	}
+	free(events.v);
+	return e;
+}
+
+static enum err candidate(struct pushing *x, const struct store_rtxn *t, uint64_t id)
+{
+	struct misp_cluster c;
+	struct note n;
+	enum err e = store_get(t, T_CLUSTER, id, NULL, &c);
+	if (e != ERR_OK)
+		return e == ERR_NOENT ? ERR_OK : e;
+	struct candidate k = {id, cluster_version(c.version), c.uuid, false};
+	x->n->listed++;
+	e = note_get(t, x->p->o->peer_id, NOTE_push_cluster_refused, c.uuid, &n);
+	if (e == ERR_OK && n.timestamp == (int64_t)k.version && !x->p->o->all) {
+		x->n->current++;
+		return ERR_OK;
+	}
+	x->v[x->n_v++] = k;
+	return e == ERR_NOENT ? ERR_OK : e;
+}
+
+static enum err fill(struct pushing *x, const struct ids *only, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	TRY(store_read(x->p->o->in->store, &t, f));
+	x->v = ARENA_ARRAY(x->a, struct candidate, x->n_may + 1);
+	if (!x->v)
+		return fail(f, ERR_LIMIT, "too many clusters");
+	for (uint64_t i = 0; i < x->n_may; i++) {
+		if (only && !is_in(only->v, only->n, x->may[i]))
+			continue;
+		enum err e = candidate(x, t, x->may[i]);
+		if (e != ERR_OK)
+			return fail(f, e, "reading a galaxy cluster");
+	}
+	return ERR_OK;
+}
+
+/* Published custom ones that must stay here. */
+static enum err tell_held(struct pushing *x, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_cluster c;
+	uint64_t id = 0;
+	enum err e;
+	TRY(store_read(x->p->o->in->store, &t, f));
+	while ((e = store_next(t, T_CLUSTER, &id, NULL, &c)) == ERR_OK)
+		if (!c.default_ && c.published && !c.deleted && !is_in(x->may, x->n_may, id))
+			tell(x, c.uuid, PASS_ITEM_HELD, 0,
+			     "its distribution, its sharing group or the policy keeps it here");
+	return e == ERR_NOENT ? ERR_OK : fail(f, e, "reading galaxy clusters");
+}
+
+static enum err choose(struct pushing *x, struct fail *f)
+{
+	const struct pass *p = x->p;
+	struct ids only = {0};
+	char uuid[UUID_TEXT_LEN + 1];
+	bool all = p->o->technique == PASS_FULL || p->o->all || !p->state.covered;
+	enum err e = egress_push_clusters(p->o->out, &x->to, STR_NONE, x->a, &x->may, &x->n_may, f);
+	if (p->o->technique == PASS_ONE)
+		all = false;
+	if (e == ERR_OK && all)
+		e = tell_held(x, f);
+	/* nothing to be sent: no need to look who names it */
+	if (e != ERR_OK || !x->n_may)
+		return e;
+	if (p->o->technique == PASS_ONE)
+		e = of_event(x, str_c(uuid_format(p->o->only, uuid)), &only, f);
+	else if (!all)
+		e = since_last(x, &only, &all, f);
+	ids_unique(&only);
+	if (e == ERR_OK)
+		e = fill(x, all ? NULL : &only, f);
+	free(only.v);
+	return e;
+}
+
+/* Does the peer have them, and as new? */
+static enum err drop_current(struct pushing *x, struct fail *f)
+{
+	OWN(arena) struct arena *a = arena_new(LIST_ARENA);
+	struct uuid *uuids = a ? ARENA_ARRAY(a, struct uuid, x->n_v) : NULL;
+	struct cluster_list there;
+	size_t n = 0;
+	if (!uuids)
+		return fail(f, ERR_NOMEM, "no memory");
+	for (size_t i = 0; i < x->n_v; i++)
+		uuids[i] = x->v[i].uuid;
+	TRY(cluster_list_ask(x->p, uuids, x->n_v, a, &there, f));
+	for (size_t i = 0; i < x->n_v; i++) {
+		const struct cluster_row *row = cluster_list_find(&there, x->v[i].uuid);
+		if (row && row->version >= x->v[i].version) {
+			x->n->current++;
+			continue;
+		}
+		x->v[n] = x->v[i];
+		x->v[n++].there = row != NULL;
+	}
+	x->n_v = n;
+	return ERR_OK;
+}
+
+/* ---- sending ---- */
+
+struct answer {
+	struct buf b;
+};
+
+static enum err on_data(void *user, const void *p, size_t n, struct fail *f)
+{
+	struct answer *a = user;
+	(void)f;
+	if (a->b.n < 4096) /* MISP's sentence, no more */
+		buf_add(&a->b, p, MIN(n, (size_t)4096));
+	return ERR_OK;
+}
+
+/* The peer's own words, as far as they are words. */
+static void said(struct str body, const char *member, char *text, size_t n)
+{
+	json_t *j = json_loadb(body.p, body.n, JSON_DISABLE_EOF_CHECK, NULL);
+	const char *s = json_string_value(json_object_get(j, member));
+	if (!s)
+		s = json_string_value(json_object_get(j, "message"));
+	snprintf(text, n, "the peer says: %.200s", s ? s : "nothing");
+	json_decref(j);
+}
+
+static void remember(struct pushing *x, const struct candidate *c, const char *why)
+{
+	struct note n = {.timestamp = (int64_t)c->version, .time = clock_now()};
+	snprintf(n.text, sizeof(n.text), "%s", why);
+	struct note_change v = {NOTE_push_cluster_refused, &n};
+	notes_write(x->p->o->in->store, x->p->o->peer_id, c->uuid, &v, 1);
+}
+
+static void refused(struct pushing *x, const struct candidate *c, const char *why)
+{
+	tell(x, c->uuid, PASS_ITEM_REFUSED, 0, why);
+	remember(x, c, why);
+}
+
+static enum err document(struct pushing *x, const struct candidate *c, struct buf *b, struct fail *f)
+{
+	OWN(sealed) struct sealed *s = NULL;
+	bool end = false;
+	TRY(egress_push_cluster(x->p->o->out, &x->to, c->id, &s, f));
+	while (!end) {
+		TRY(sealed_pull(s, b, 1u << 20, &end, f));
+		TRY(buf_err(b));
+	}
+	if (str_is(buf_str(b), "[]"))
+		return fail(f, ERR_WITHHELD, "it may not leave any more");
+	return ERR_OK;
+}
+
+static enum err send_one(struct pushing *x, const struct candidate *c, struct fail *f)
+{
+	OWN(buf) struct buf b = BUF(DOCUMENT_MAX);
+	struct answer a = {BUF(16384)};
+	struct client_res res = {0};
+	char text[NOTE_TEXT_MAX];
+	int what = c->there ? PASS_ITEM_UPDATED : PASS_ITEM_ADDED;
+	enum err e = document(x, c, &b, f);
+	if (e == ERR_OK && x->p->o->preview) {
+		tell(x, c->uuid, what, b.n, c->there ? "older there" : "new there");
+		return ERR_OK;
+	}
+	struct link_req q = {.path = "/galaxies/pushCluster",
+			     .body = buf_str(&b),
+			     .compress = true,
+			     .data = on_data,
+			     .user = &a};
+	if (e == ERR_OK)
+		e = link_call(&x->p->link, &q, &res, f);
+	if (e == ERR_OK && str_find(buf_str(&a.b), STR(" 0 imported")) >= 0) {
+		said(buf_str(&a.b), "name", text, sizeof(text));
+		refused(x, c, text);
+	} else if (e == ERR_OK) {
+		tell(x, c->uuid, what, b.n, "");
+	} else if (e == ERR_WITHHELD) {
+		tell(x, c->uuid, PASS_ITEM_HELD, 0, f->text);
+		e = ERR_OK;
+	} else if (res.status == 403 || res.status == 405) {
+		said(str_c(res.error_body), "errors", text, sizeof(text));
+		refused(x, c, text);
+		e = ERR_OK;
+	}
+	buf_free(&a.b);
+	return e;
+}
+
+static enum err send_all(struct pushing *x, struct fail *f)
+{
+	for (size_t i = 0; i < x->n_v; i++) {
+		struct fail why = {0};
+		if (pass_cancelled(x->p))
+			return fail(f, ERR_CANCELLED, "cancelled");
+		enum err e = send_one(x, &x->v[i], &why);
+		if (intake_stops_all(e) || e == ERR_NET || e == ERR_TIMEOUT) {
+			*f = why;
+			return e;
+		}
+		if (e != ERR_OK)
+			tell(x, x->v[i].uuid, PASS_ITEM_FAILED, 0,
+			     why.text[0] ? why.text : err_text(e));
+		pass_progress(x->p, i + 1, x->n_v);
+	}
+	return ERR_OK;
+}
+
+enum err push_clusters(struct pass *p, struct fail *f)
+{
+	OWN(arena) struct arena *a = NULL;
+	const struct link_hello *h = &p->link.hello;
+	struct pushing x = {.p = p, .n = &p->res->n[PASS_CLUSTER]};
+	if (!p->link.row.push || !p->link.row.push_galaxy_clusters || !p->o->out)
+		return ERR_OK;
+	if (!h->perm_sync || !h->perm_galaxy_editor) /* an old one, or one that does not want them */
+		return ERR_OK;
+	x.to = push_caller(p);
+	a = x.a = arena_new(IDS_ARENA);
+	if (!a)
+		return fail(f, ERR_NOMEM, "no memory");
+	TRY(choose(&x, f));
+	if (!x.n_v)
+		return ERR_OK;
+	TRY(drop_current(&x, f));
+	return send_all(&x, f);
+}
