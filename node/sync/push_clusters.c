@@ -28,6 +28,7 @@ struct pushing {
 		uint64_t id, version;
 		struct uuid uuid;
 		bool there; /* an older one */
+		bool noted; /* something is remembered about it */
 	} *v;
 	size_t n_v;
 };
@@ -43,6 +44,21 @@ static void tell(struct pushing *x, struct uuid u, int what, uint64_t bytes, con
 	struct pass_item item = {.kind = PASS_CLUSTER, .uuid = u, .bytes = bytes, .text = text};
 	item.what = what;
 	pass_tell(x->p, &item);
+}
+
+/* What became of one: said, and remembered where the next push must know. */
+static void outcome(struct pushing *x, const struct candidate *c, int what, uint64_t bytes,
+		    const char *text)
+{
+	bool refused = what == PASS_ITEM_REFUSED, again = what == PASS_ITEM_FAILED;
+	tell(x, c->uuid, what, bytes, text);
+	if (x->p->o->preview || (!refused && !again && !c->noted))
+		return;
+	struct note n = {.timestamp = (int64_t)c->version, .time = clock_now(), .tries = 1};
+	snprintf(n.text, sizeof(n.text), "%s", text);
+	struct note_change v[] = {{NOTE_push_cluster_refused, refused ? &n : NULL},
+				  {NOTE_push_cluster_again, again ? &n : NULL}};
+	notes_write(x->p->o->in->store, x->p->o->peer_id, c->uuid, v, ARRAY_LEN(v));
 }
 
 /* ---- which ---- */
@@ -88,6 +104,19 @@ static bool came_from_there(const struct pushing *x, const struct change *c)
 	return c->origin.kind == ORIGIN_PEER && c->origin.id == x->p->o->peer_id;
 }
 
+static enum err failed_before(const struct pushing *x, const struct store_rtxn *t,
+			      struct ids *clusters, struct fail *f)
+{
+	struct uuid u = UUID_NIL;
+	struct note n;
+	uint64_t id;
+	while (note_next(t, x->p->o->peer_id, NOTE_push_cluster_again, &u, &n) == ERR_OK)
+		if (store_find(t, IX_CLUSTER_UUID, (struct str){(char *)u.b, sizeof(u.b)}, &id) ==
+		    ERR_OK)
+			TRY(ids_add(clusters, id, f));
+	return ERR_OK;
+}
+
 /* Clusters and events that changed since the last push. */
 static enum err changed(struct pushing *x, struct ids *clusters, struct ids *events, struct fail *f)
 {
@@ -105,7 +134,9 @@ static enum err changed(struct pushing *x, struct ids *clusters, struct ids *eve
 			 (!events->n || events->v[events->n - 1] != c.id))
 			TRY(ids_add(events, c.id, f));
 	}
-	return e == ERR_NOENT ? ERR_OK : fail(f, e, "reading the change log");
+	if (e != ERR_NOENT)
+		return fail(f, e, "reading the change log");
+	return failed_before(x, t, clusters, f);
 }
 
 /* Those that the tags of an event name, as far as the peer may have both. */
@@ -144,9 +175,12 @@ static enum err candidate(struct pushing *x, const struct store_rtxn *t, uint64_
 	enum err e = store_get(t, T_CLUSTER, id, NULL, &c);
 	if (e != ERR_OK)
 		return e == ERR_NOENT ? ERR_OK : e;
-	struct candidate k = {id, cluster_version(c.version), c.uuid, false};
+	struct candidate k = {
+		.id = id, .version = cluster_version(c.version), .uuid = c.uuid};
 	x->n->listed++;
+	k.noted = note_get(t, x->p->o->peer_id, NOTE_push_cluster_again, c.uuid, &n) == ERR_OK;
 	e = note_get(t, x->p->o->peer_id, NOTE_push_cluster_refused, c.uuid, &n);
+	k.noted |= e == ERR_OK;
 	if (e == ERR_OK && n.timestamp == (int64_t)k.version && !x->p->o->all) {
 		x->n->current++;
 		return ERR_OK;
@@ -263,20 +297,6 @@ static void said(struct str body, const char *member, char *text, size_t n)
 	json_decref(j);
 }
 
-static void remember(struct pushing *x, const struct candidate *c, const char *why)
-{
-	struct note n = {.timestamp = (int64_t)c->version, .time = clock_now()};
-	snprintf(n.text, sizeof(n.text), "%s", why);
-	struct note_change v = {NOTE_push_cluster_refused, &n};
-	notes_write(x->p->o->in->store, x->p->o->peer_id, c->uuid, &v, 1);
-}
-
-static void refused(struct pushing *x, const struct candidate *c, const char *why)
-{
-	tell(x, c->uuid, PASS_ITEM_REFUSED, 0, why);
-	remember(x, c, why);
-}
-
 static enum err document(struct pushing *x, const struct candidate *c, struct buf *b, struct fail *f)
 {
 	OWN(sealed) struct sealed *s = NULL;
@@ -300,7 +320,7 @@ static enum err send_one(struct pushing *x, const struct candidate *c, struct fa
 	int what = c->there ? PASS_ITEM_UPDATED : PASS_ITEM_ADDED;
 	enum err e = document(x, c, &b, f);
 	if (e == ERR_OK && x->p->o->preview) {
-		tell(x, c->uuid, what, b.n, c->there ? "older there" : "new there");
+		outcome(x, c, what, b.n, c->there ? "older there" : "new there");
 		return ERR_OK;
 	}
 	struct link_req q = {.path = "/galaxies/pushCluster",
@@ -312,15 +332,15 @@ static enum err send_one(struct pushing *x, const struct candidate *c, struct fa
 		e = link_call(&x->p->link, &q, &res, f);
 	if (e == ERR_OK && str_find(buf_str(&a.b), STR(" 0 imported")) >= 0) {
 		said(buf_str(&a.b), "name", text, sizeof(text));
-		refused(x, c, text);
+		outcome(x, c, PASS_ITEM_REFUSED, 0, text);
 	} else if (e == ERR_OK) {
-		tell(x, c->uuid, what, b.n, "");
+		outcome(x, c, what, b.n, "");
 	} else if (e == ERR_WITHHELD) {
-		tell(x, c->uuid, PASS_ITEM_HELD, 0, f->text);
+		outcome(x, c, PASS_ITEM_HELD, 0, f->text);
 		e = ERR_OK;
 	} else if (res.status == 403 || res.status == 405) {
 		said(str_c(res.error_body), "errors", text, sizeof(text));
-		refused(x, c, text);
+		outcome(x, c, PASS_ITEM_REFUSED, 0, text);
 		e = ERR_OK;
 	}
 	buf_free(&a.b);
@@ -339,8 +359,8 @@ static enum err send_all(struct pushing *x, struct fail *f)
 			return e;
 		}
 		if (e != ERR_OK)
-			tell(x, x->v[i].uuid, PASS_ITEM_FAILED, 0,
-			     why.text[0] ? why.text : err_text(e));
+			outcome(x, &x->v[i], PASS_ITEM_FAILED, 0,
+				why.text[0] ? why.text : err_text(e));
 		pass_progress(x->p, i + 1, x->n_v);
 	}
 	return ERR_OK;
