@@ -18,6 +18,7 @@ struct ingest_env {
 	struct policy *(*policy)(void *user);
 	void *user;
 	const char *spool_dir;
+	struct pgp *pgp; /* for those who verify what they bring; not used here */
 	struct str base_url; /* of this node, as sharing groups name it */
 	uint64_t host_org_id;
 	uint8_t default_event_distribution; /* 1 */

@@ -304,6 +304,7 @@ static void fill_api(struct node *n)
 		.policy = current_policy,
 		.user = n,
 		.spool_dir = n->spool_dir,
+		.pgp = n->pgp,
 		.base_url = a->base_url,
 		.host_org_id = 1,
 		.default_event_distribution = (uint8_t)n->conf->default_event_distribution,

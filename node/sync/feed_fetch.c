@@ -285,13 +285,15 @@ static enum err manifest_get(struct run *r, struct client *c, struct fail *f)
 /* ---- events ---- */
 
 /* What the row says goes over what the document says (sync-protocol.md 9.2, step 5). */
-static enum err prepare(void *run, struct raw_event *raw, struct admit_facts *facts,
-			struct fail *f)
+static enum err prepare(void *run, struct raw_event *raw, struct intake_signed *sig,
+			struct admit_facts *facts, struct fail *f)
 {
 	const struct run *r = run;
+	(void)sig;
 	struct misp_event *h = raw_head(raw);
 	struct arena *a = raw_arena(raw);
 	facts->kind = AUD_FEED;
+	facts->wants_signature = true; /* and has none: what is protected here is not edited by it */
 	facts->org_id = r->o->org_id;
 	facts->default_event_distribution = DIST_ORG;
 	if (r->row.distribution != DIST_INHERIT) {

@@ -13,6 +13,7 @@
 
 #define RESULT_ARENA (64u << 20)
 #define SNAPSHOT_ROWS 10000
+#define SIGNATURE_TEXT_MAX (64u << 10)
 
 void intake_init(struct intake *i)
 {
@@ -61,7 +62,8 @@ struct event_job {
 	struct intake *i;
 	const struct intake_want *w;
 	struct json_read *j;
-	bool seen; /* the document has come */
+	struct raw_event *raw; /* once the document has come */
+	struct intake_signed sig;
 	uint64_t bytes;
 	struct ingest_result result;
 };
@@ -69,8 +71,19 @@ struct event_job {
 static enum err on_document(void *user, struct raw_event *doc, struct fail *f)
 {
 	struct event_job *ev = user;
+	if (ev->raw) {
+		raw_free(doc);
+		return fail(f, ERR_INVAL, "the %s holds several events", ev->i->source->document);
+	}
+	ev->raw = doc;
+	return ERR_OK;
+}
+
+/* Not before the last byte has come: a signature is over all of them. */
+static enum err event_merge(struct event_job *ev, struct fail *f)
+{
 	struct intake *i = ev->i;
-	OWN(raw) struct raw_event *raw = doc;
+	OWN(raw) struct raw_event *raw = MOVE(ev->raw);
 	OWN(arena) struct arena *a = arena_new(RESULT_ARENA);
 	struct origin origin = i->origin;
 	const struct misp_event *h = raw_head(raw);
@@ -87,16 +100,35 @@ static enum err on_document(void *user, struct raw_event *doc, struct fail *f)
 	};
 	if (!a)
 		return fail(f, ERR_NOMEM, "no memory");
-	if (ev->seen)
-		return fail(f, ERR_INVAL, "the %s holds several events", i->source->document);
-	ev->seen = true;
 	if (!ENTITY_HAS(h, EVENT_F_uuid) || !uuid_eq(h->uuid, ev->w->uuid))
 		return fail(f, ERR_INVAL, "the %s holds another event", i->source->document);
-	TRY(i->source->prepare(i->run, raw, &facts, f));
+	TRY(i->source->prepare(i->run, raw, &ev->sig, &facts, f));
 	enum err e = ingest_event_merge(i->in, &raw, &origin, &facts, a, &ev->result, f);
 	ev->result.ids = NULL; /* they die with the arena */
 	ev->result.problems = NULL;
 	return e;
+}
+
+void intake_header(void *user, struct str name, struct str value)
+{
+	struct event_job *ev = user;
+	if (!str_eq_nocase(name, STR("x-pgp-signature")))
+		return;
+	buf_clear(&ev->sig.text);
+	buf_str_add(&ev->sig.text, value);
+}
+
+/* Errors are kept for when the signature is asked for. */
+static void spool_signed(struct event_job *ev, const void *p, size_t n)
+{
+	struct intake_signed *s = &ev->sig;
+	if (!s->text.n || s->err != ERR_OK)
+		return;
+	if (!s->bytes)
+		s->err = pgp_spool_new(ev->i->in->spool_dir, INTAKE_EVENT_MAX, true, &s->bytes,
+				       &s->why);
+	if (s->err == ERR_OK)
+		s->err = pgp_spool_add(s->bytes, (struct str){p, n}, &s->why);
 }
 
 static enum err event_data(void *user, const void *p, size_t n, struct fail *f)
@@ -105,10 +137,11 @@ static enum err event_data(void *user, const void *p, size_t n, struct fail *f)
 	ev->bytes += n;
 	if (intake_cancelled(ev->i))
 		return fail(f, ERR_CANCELLED, "cancelled");
+	spool_signed(ev, p, n);
 	return json_read_feed(ev->j, p, n, f);
 }
 
-static enum err event_get(struct event_job *ev, struct client *c, struct fail *f)
+static enum err event_take(struct event_job *ev, struct client *c, struct fail *f)
 {
 	struct intake *i = ev->i;
 	struct json_read_opts jo = {.root = RAW_EVENT, .spool_dir = i->in->spool_dir};
@@ -118,8 +151,19 @@ static enum err event_get(struct event_job *ev, struct client *c, struct fail *f
 	ev->j = j;
 	TRY(i->source->get(i->run, c, ev->w, event_data, ev, f));
 	TRY(json_read_end(j, f));
-	return ev->seen ? ERR_OK :
-			  fail(f, ERR_PARSE, "the %s holds no event", i->source->document);
+	if (!ev->raw)
+		return fail(f, ERR_PARSE, "the %s holds no event", i->source->document);
+	return event_merge(ev, f);
+}
+
+static enum err event_get(struct event_job *ev, struct client *c, struct fail *f)
+{
+	ev->sig.text = BUF(SIGNATURE_TEXT_MAX);
+	enum err e = event_take(ev, c, f);
+	raw_free(ev->raw);
+	pgp_spool_free(ev->sig.bytes);
+	buf_free(&ev->sig.text);
+	return e;
 }
 
 /* ---- the account, under the lock ---- */

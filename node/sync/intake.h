@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "ingest/ingest.h"
+#include "pgp/spool.h"
 #include "sync/client_curl.h"
 
 #define INTAKE_PARALLEL_MAX 16
@@ -50,6 +51,14 @@ struct intake_want {
 	bool again; /* it failed before, which is noted */
 };
 
+/* What came with a document: its signature, and the bytes that it signs (protected events). */
+struct intake_signed {
+	struct buf text; /* header x-pgp-signature; empty: none */
+	struct pgp_spool *bytes;
+	enum err err; /* of spooling */
+	struct fail why;
+};
+
 /* What differs between a feed and a peer. `run` is theirs; called from any of the threads. */
 struct intake_source {
 	const char *document; /* what holds an event, for texts: "file" */
@@ -58,8 +67,8 @@ struct intake_source {
 	enum err (*get)(void *run, struct client *c, const struct intake_want *w,
 			intake_data_fn data, void *user, struct fail *f);
 	/* The event is the wanted one: set what the facts lack, change the event, or refuse it. */
-	enum err (*prepare)(void *run, struct raw_event *raw, struct admit_facts *facts,
-			    struct fail *f);
+	enum err (*prepare)(void *run, struct raw_event *raw, struct intake_signed *sig,
+			    struct admit_facts *facts, struct fail *f);
 	/* What came of it, for the next time. */
 	void (*note)(void *run, const struct intake_want *w, enum err e,
 		     const struct ingest_result *result, const struct fail *why);
@@ -90,6 +99,9 @@ struct intake {
 	char stop_text[256];
 	unsigned in_a_row; /* network failures */
 };
+
+/* Header callback of get(), where documents may come signed; `user` as for its data. */
+void intake_header(void *user, struct str name, struct str value);
 
 void intake_init(struct intake *i);
 void intake_done(struct intake *i);

@@ -13,6 +13,7 @@
 #include "sync/pass.h"
 #include "sync/peer_index.h"
 #include "sync/peer_rules.h"
+#include "sync/signed.h"
 
 #define INDEX_MAX (UINT64_C(1) << 30)
 #define RETRIES_MAX 10000
@@ -269,17 +270,14 @@ static enum err not_published(const struct pull *x, const struct misp_event *hea
 		    "it is not published there, whatever the index says");
 }
 
-static enum err prepare(void *run, struct raw_event *raw, struct admit_facts *facts,
-			struct fail *f)
+static enum err prepare(void *run, struct raw_event *raw, struct intake_signed *sig,
+			struct admit_facts *facts, struct fail *f)
 {
 	const struct pull *x = run;
 	if (!raw_head(raw)->published)
 		TRY(not_published(x, raw_head(raw), f));
-	/* no signature can be checked yet, so none is believed (3.6) */
-	if (raw_head(raw)->is_protected)
-		return fail(f, ERR_BLOCKED, "protected events are not taken yet");
 	*facts = pass_facts(x->p);
-	return ERR_OK;
+	return signed_check(x->p->o->in, raw, sig, facts, f);
 }
 
 static enum err event_get(void *run, struct client *c, const struct intake_want *w,
@@ -298,6 +296,7 @@ static enum err event_get(void *run, struct client *c, const struct intake_want 
 								  INTAKE_EVENT_MAX,
 			     .c = c,
 			     .data = data,
+			     .header = intake_header,
 			     .user = user};
 	return link_call(&p->link, &q, &res, f);
 }

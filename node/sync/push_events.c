@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "sync/document.h"
 #include "sync/push.h"
+#include "sync/signed.h"
 #include "sync/workers.h"
 
 #define FILTER_CHUNK 10000 /* candidates of one question */
@@ -167,6 +168,7 @@ static void on_header(void *user, struct str name, struct str value)
 struct upload {
 	struct answer answer; /* first: the headers' user */
 	struct document *d;
+	const char *signature; /* header line of a protected event, or NULL */
 };
 
 static enum err upload_read(void *user, void *p, size_t cap, size_t *n, struct fail *f)
@@ -186,6 +188,7 @@ static enum err post(struct sending *s, struct client *c, const char *path, stru
 {
 	struct link_req q = {.path = path,
 			     .compress = true,
+			     .extra = u->signature,
 			     .max_bytes = INTAKE_EVENT_MAX,
 			     .c = c,
 			     .header = on_header,
@@ -328,8 +331,14 @@ static enum err send_one(void *user, struct client *c, size_t i, struct fail *f)
 	struct upload u = {.d = &d};
 	struct fail why = {0};
 	bool edited = false;
-	enum err e = k->is_protected ? fail(&why, ERR_WITHHELD, "protected events cannot be signed") :
-				       document_of(s, k, &d, &why);
+	OWN(buf) struct buf signature = BUF(SIGNED_LINE_MAX);
+	enum err e = k->is_protected ? signed_may_go(x->p, k->event_id, &why) : ERR_OK;
+	if (e == ERR_OK)
+		e = document_of(s, k, &d, &why);
+	if (e == ERR_OK && k->is_protected && !x->p->o->preview)
+		e = signed_line(x->p, &d, &signature, &why);
+	if (signature.n)
+		u.signature = buf_cstr(&signature);
 	if (e == ERR_OK && !x->p->o->preview)
 		e = add_or_edit(s, c, k, &u, &edited, &why);
 	TRY(judge(s, k, &u, edited, e, &why, f));
