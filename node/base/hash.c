@@ -80,18 +80,35 @@ struct hash_ctx {
 	EVP_MD_CTX *evp;
 };
 
-struct hash_ctx *hash_begin(void)
+static struct hash_ctx *begin(EVP_MD *const *md)
 {
 	struct hash_ctx *c = malloc(sizeof(*c));
 
 	if (!c)
 		return NULL;
 	c->evp = EVP_MD_CTX_new();
-	if (!c->evp || !EVP_DigestInit_ex(c->evp, md_get(&md_sha256), NULL)) {
+	if (!c->evp || !EVP_DigestInit_ex(c->evp, md_get(md), NULL)) {
 		hash_abort(c);
 		return NULL;
 	}
 	return c;
+}
+
+struct hash_ctx *hash_begin(void)
+{
+	return begin(&md_sha256);
+}
+
+struct hash_ctx *hash_sha1_begin(void)
+{
+	return begin(&md_sha1);
+}
+
+void hash_sha1_end(struct hash_ctx *c, uint8_t out[20])
+{
+	if (c && !EVP_DigestFinal_ex(c->evp, out, NULL))
+		abort();
+	hash_abort(c);
 }
 
 void hash_add(struct hash_ctx *c, const void *p, size_t n)

@@ -24,6 +24,9 @@ struct hash_ctx *hash_begin(void);
 void hash_add(struct hash_ctx *c, const void *p, size_t n);
 struct sha256 hash_end(struct hash_ctx *c); /* frees c; NULL gives zeros */
 void hash_abort(struct hash_ctx *c);
+/* Incremental SHA-1, for ETags as MISP makes them. */
+struct hash_ctx *hash_sha1_begin(void);
+void hash_sha1_end(struct hash_ctx *c, uint8_t out[20]); /* frees c */
 /* HMAC-SHA-256. */
 struct sha256 hash_hmac(struct str key, struct str data);
 /* 64-bit keyed hash for tables (xxHash3). Not for security. */

@@ -228,6 +228,16 @@ bool stream_ended(struct http_call *c);
 void stream_close(struct http_call *c); /* io only: done with it; frees the source */
 void stream_free(struct http_call *c);
 
+/* etag.c: tags of answers, for those who ask with If-None-Match. */
+bool etag_wanted(const struct http_call *c);
+/* Add the ETag header. True: the client has this already, the answer is 304. */
+bool etag_add(struct http_call *c, const uint8_t sha1[20]);
+/* Make the body first, on a worker, then hand over. False: no memory, go on without. */
+bool etag_stream(struct http_call *c, struct reply_source *s);
+
+/* reply.c: the answer is one without a body. */
+void reply_none(struct http_call *c, int status);
+
 /* reply_head.c: the bytes of an answer's head. */
 bool reply_head_write(struct http_call *c, struct outq *out, bool close);
 const char *http_reason(int status);

@@ -78,37 +78,6 @@ static enum coding coding_of(const struct http_req *r)
 	return coding_choose(req_header(r, "Accept-Encoding"));
 }
 
-/* `tag` without the suffix that web servers in front add when they compress. */
-static struct str plain_tag(struct str tag)
-{
-	static const char *const suffixes[] = {"-gzip\"", "-br\""};
-
-	tag = str_trim(tag);
-	if (str_has_prefix(tag, STR("W/")))
-		tag = str_sub(tag, 2, SIZE_MAX);
-	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
-		if (str_has_suffix(tag, str_c(suffixes[i])))
-			tag.n -= strlen(suffixes[i]);
-	if (tag.n && tag.p[0] == '"')
-		tag = str_sub(tag, 1, SIZE_MAX);
-	if (tag.n && tag.p[tag.n - 1] == '"')
-		tag.n--;
-	return tag;
-}
-
-bool req_none_match(const struct http_req *r, struct str etag)
-{
-	struct str list = req_header(r, "If-None-Match"), want = plain_tag(etag);
-
-	while (list.p) {
-		struct str item;
-		list = str_split(list, ',', &item);
-		if (want.n && str_eq(plain_tag(item), want))
-			return true;
-	}
-	return false;
-}
-
 static void set_status(struct http_call *c, int status, const char *type)
 {
 	c->reply.status = status;
@@ -116,23 +85,24 @@ static void set_status(struct http_call *c, int status, const char *type)
 	c->reply.no_length = status == 204 || status == 304;
 }
 
-/* MISP sends an ETag only to those who ask with If-None-Match, be it empty. */
+void reply_none(struct http_call *c, int status)
+{
+	set_status(c, status, NULL);
+	c->reply.kind = REPLY_NONE;
+	c->reply.coding = CODING_IDENTITY;
+}
+
 static void add_etag(struct http_call *c)
 {
-	uint8_t digest[20];
-	char hex[41], tag[44];
+	uint8_t sha1[20];
 
-	if (c->reply.status != 200 || !req_header(&c->req, "If-None-Match").p ||
-	    str_find(buf_str(&c->reply.extra), STR("ETag: ")) >= 0)
+	if (!etag_wanted(c))
 		return;
-	hash_sha1(buf_str(&c->reply.body), digest);
-	snprintf(tag, sizeof(tag), "\"%s\"", hash_hex(digest, 20, hex));
-	if (req_none_match(&c->req, str_c(tag))) {
-		set_status(c, 304, NULL);
-		c->reply.kind = REPLY_NONE;
+	hash_sha1(buf_str(&c->reply.body), sha1);
+	if (etag_add(c, sha1)) {
+		reply_none(c, 304);
 		buf_free(&c->reply.body);
 	}
-	buf_printf(&c->reply.extra, "ETag: %s\r\n", tag);
 }
 
 static void compress(struct http_call *c)
@@ -320,7 +290,8 @@ void reply_stream(struct http_req *r, int status, const char *type, struct reply
 	if (s->length < 0 || (uint64_t)s->length >= c->srv->lim.gzip_min)
 		c->reply.coding = coding_of(r);
 	stream_begin(c, s);
-	hand_over(c);
+	if (!etag_wanted(c) || !etag_stream(c, s))
+		hand_over(c);
 }
 
 void reply_send_file(struct http_req *r, int status, const char *type)

@@ -115,6 +115,7 @@ static enum err copy_conf(struct http_server *s, const struct http_conf *conf, s
 	s->conf.tls.cert_file = arena_cstr(a, str_c(conf->tls.cert_file));
 	s->conf.tls.key_file = arena_cstr(a, str_c(conf->tls.key_file));
 	s->conf.tls.client_ca_file = arena_cstr(a, str_c(conf->tls.client_ca_file));
+	s->conf.spool_dir = arena_cstr(a, str_c(conf->spool_dir));
 	return arena_overflowed(a) ? fail(f, ERR_NOMEM, "http") : ERR_OK;
 }
 

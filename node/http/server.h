@@ -79,6 +79,8 @@ struct http_conf {
 	enum err (*auth)(struct http_req *r, struct fail *f);
 	/* Called on the I/O thread when an answer has been written or given up; may be NULL. */
 	void (*done)(const struct http_req *r, const struct http_done *d);
+	/* Where long streamed answers are kept whole while their ETag is made; NULL: they get none. */
+	const char *spool_dir;
 	size_t arena_max; /* most memory of one request [8 MiB] */
 };
 

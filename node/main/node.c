@@ -365,6 +365,7 @@ static enum err make_server(struct node *n, struct fail *f)
 		.app = &n->api,
 		.auth = api_auth,
 		.done = telemetry_request,
+		.spool_dir = n->spool_dir,
 		.arena_max = c->limit_request_memory,
 	};
 	return http_server_new(&h, &n->http, f);

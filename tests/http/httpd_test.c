@@ -416,6 +416,7 @@ static void parse_args(int argc, char **argv, struct http_conf *conf, struct htt
 		{"ca=", NULL, NULL, &conf->tls.client_ca_file},
 		{"unix=", NULL, NULL, &listen[2].unix_path},
 		{"files=", NULL, NULL, files},
+		{"spool=", NULL, NULL, &conf->spool_dir},
 	};
 
 	for (int i = 1; i < argc; i++)

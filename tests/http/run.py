@@ -450,6 +450,50 @@ def etags():
         same((a.status, a.headers["etag"]), (200, tag))
 
 
+@test
+def etags_of_streams():
+    with tempfile.TemporaryDirectory() as spool, Server("spool=" + spool) as s:
+        # in memory, in the file, and just at the limit between them
+        for n in (0, 1, 1000, 262144 - 32768, 262144, 262145, 5000000):
+            tag = '"%s"' % hashlib.sha1(body_text(n)).hexdigest()
+            for path in ("/test/stream/%d" % n, "/test/stream/%d/length:1" % n):
+                assert "etag" not in s.get(path).headers, "nobody asked"
+                a = s.get(path, "If-None-Match:\r\n")
+                same((a.status, a.headers.get("etag"), a.body), (200, tag, body_text(n)), path)
+                same(a.headers["content-length"], str(n), "it is known now")
+                a = s.get(path, "If-None-Match:\r\nAccept-Encoding: gzip\r\n")
+                same((a.status, a.headers.get("etag")), (200, tag), path)
+                if n >= 1024:
+                    same(a.headers["content-encoding"], "gzip")
+                    a.body = gzip.decompress(a.body)
+                same(a.body, body_text(n))
+                for sent in (tag, tag[:-1] + '-gzip"', 'W/' + tag):
+                    with s.connect() as c:
+                        c.send("GET %s HTTP/1.1\r\nHost: x\r\nIf-None-Match: %s\r\n\r\n" % (path, sent)
+                               + NEXT)
+                        a = c.answer()
+                        same((a.status, a.headers["etag"]), (304, tag), path)
+                        assert "content-length" not in a.headers and "content-encoding" not in a.headers, a
+                        same(c.answer().body, b"hello\n")
+        # what waits for something is not waited for
+        a = s.get("/test/stream/200000/pause:5", "If-None-Match:\r\n")
+        same((a.status, a.body), (200, body_text(200000)), "with pauses")
+        assert "etag" not in a.headers
+        # a client that leaves meanwhile
+        for _ in range(5):
+            with s.connect() as c:
+                c.send("GET /test/stream/3000000000 HTTP/1.1\r\nHost: x\r\nIf-None-Match:\r\n\r\n")
+        same(os.listdir(spool), [], "the file has no name")
+    with Server() as s:  # nowhere to put it
+        a = s.get("/test/stream/200000", "If-None-Match:\r\n")
+        assert "etag" in a.headers
+        a = s.get("/test/stream/5000000", "If-None-Match:\r\nAccept-Encoding: gzip\r\n")
+        same(gzip.decompress(a.body), body_text(5000000))
+        assert "etag" not in a.headers
+        a = s.get("/test/stream/5000000/length:1", "If-None-Match:\r\n")
+        same((a.headers["content-length"], a.body), ("5000000", body_text(5000000)))
+
+
 # ---- conversation
 
 @test

@@ -15,7 +15,7 @@ static void digests(void)
 	struct str abc = STR("abc");
 	struct hash_ctx *c = hash_begin();
 	struct sha256 d = hash_sha256(abc);
-	uint8_t sha1[20], md5[16];
+	uint8_t sha1[20], md5[16], pieces[20];
 
 	is_str(hex(d.b, 32), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
 	       "SHA-256 of abc (FIPS 180-2)");
@@ -27,6 +27,11 @@ static void digests(void)
 	       "SHA-256 of nothing");
 	hash_sha1(abc, sha1);
 	is_str(hex(sha1, 20), "a9993e364706816aba3e25717850c26c9cd0d89d", "SHA-1");
+	c = hash_sha1_begin();
+	hash_add(c, "ab", 2);
+	hash_add(c, "c", 1);
+	hash_sha1_end(c, pieces);
+	is_mem(pieces, sha1, 20, "in pieces the same");
 	hash_md5(abc, md5);
 	is_str(hex(md5, 16), "900150983cd24fb0d6963f7d28e17f72", "MD5 (RFC 1321)");
 	d = hash_hmac(STR("Jefe"), STR("what do ya want for nothing?"));
