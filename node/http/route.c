@@ -47,11 +47,19 @@ static bool key_add(char *key, size_t *n, struct str s)
 	return true;
 }
 
-static bool key_make(char *key, bool admin, struct str controller, struct str action)
+/* Does the controller stand behind another segment: MISP's admin/, our own tocsin/peers/? */
+static bool is_folder(struct str first, struct str second)
+{
+	return str_is(first, "admin") || (str_is(first, "tocsin") && str_is(second, "peers"));
+}
+
+/* `folder` is empty when there is none. */
+static bool key_make(char *key, struct str folder, struct str controller, struct str action)
 {
 	size_t n = 0;
 
-	return (!admin || key_add(key, &n, STR("admin/"))) && key_add(key, &n, controller) &&
+	return (!folder.n || (key_add(key, &n, folder) && key_add(key, &n, STR("/")))) &&
+	       key_add(key, &n, controller) &&
 	       key_add(key, &n, STR("/")) && key_add(key, &n, action);
 }
 
@@ -67,10 +75,9 @@ static struct slot *find_slot(const struct router *rt, const char *key)
 static enum err add_row(struct router *rt, int row, struct fail *f)
 {
 	const struct endpoint *ep = rt->rows[row];
-	struct str path = str_c(ep->path), controller, action;
+	struct str path = str_c(ep->path), folder = STR(""), controller, action, last;
 	char key[KEY_MAX];
 	struct slot *slot;
-	bool admin;
 
 	if (!path.p || path.n == 0 || path.p[0] != '/' || !ep->run || !ep->methods)
 		return fail(f, ERR_CONFIG, "endpoint row %d: path, methods or run missing", row);
@@ -82,9 +89,14 @@ static enum err add_row(struct router *rt, int row, struct fail *f)
 	}
 	if (!url_segment(&path, &controller))
 		return fail(f, ERR_CONFIG, "endpoint %s: no controller", ep->path);
-	admin = str_is(controller, "admin");
-	if ((admin && !url_segment(&path, &controller)) || !url_segment(&path, &action) ||
-	    !key_make(key, admin, controller, action))
+	bool whole = url_segment(&path, &action);
+	if (whole && is_folder(controller, action)) {
+		whole = url_segment(&path, &last);
+		folder = controller;
+		controller = action;
+		action = last;
+	}
+	if (!whole || !key_make(key, folder, controller, action))
 		return fail(f, ERR_CONFIG, "endpoint %s: needs a controller and an action",
 			    ep->path);
 	slot = find_slot(rt, key);
@@ -293,17 +305,15 @@ static enum err split_path(struct http_req *r, struct str **segments, size_t *n)
 
 static enum err match_misp(const struct router *rt, struct http_req *r, unsigned *allow)
 {
-	struct str *seg, action;
+	struct str *seg, folder = STR(""), controller, action;
 	size_t n, at = 0;
-	bool admin;
 	char key[KEY_MAX];
-	struct str controller;
 
 	TRY(split_path(r, &seg, &n));
 	if (n == 0)
 		return ERR_OK;
-	admin = n > 1 && str_is(seg[0], "admin");
-	at = admin;
+	if (n > 1 && is_folder(seg[0], seg[1]))
+		folder = seg[at++];
 	controller = seg[at++];
 	if (at >= n || str_chr(seg[at], ':') >= 0)
 		action = is_rest_controller(controller) ? rest_action(r->method, false)
@@ -312,7 +322,7 @@ static enum err match_misp(const struct router *rt, struct http_req *r, unsigned
 		action = rest_action(r->method, true);
 	else
 		action = seg[at++];
-	if (!key_make(key, admin, controller, action))
+	if (!key_make(key, folder, controller, action))
 		return ERR_OK;
 	pick_row(rt, r, key, allow);
 	for (; r->ep && at < n; at++)
