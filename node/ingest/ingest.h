@@ -197,11 +197,15 @@ MUST_USE enum err ingest_sighting_add(const struct ingest_env *env, uint64_t att
 
 /* One of many. `id` is set to that of the new sighting, 0 when its UUID was known. */
 struct ingest_sighting {
-	uint64_t attr_id;
+	uint64_t attr_id; /* 0: that with the UUID */
+	struct uuid attr_uuid;
 	struct misp_sighting s;
 	const struct misp_org *org; /* captured in place of s.org_id, or NULL */
 	uint64_t id;
+	bool missing; /* set: its attribute is not there */
 };
+/* Is a sighting with this UUID here? */
+bool ingest_sighting_known(const struct ingest_env *env, struct uuid u);
 /* Many at once, in batches of one commit each. An expiration (type 2) takes the place of older ones
    of `replace_org` on its attribute; 0: of nobody. Sightings whose attribute is not there are
    left out. */

@@ -85,15 +85,38 @@ static enum err drop_expirations(struct job *j, struct store_wtxn *w, uint64_t a
 	}
 }
 
+bool ingest_sighting_known(const struct ingest_env *env, struct uuid u)
+{
+	struct index_uuid at;
+	return index_uuid_find(env->index, u, &at) == ERR_OK && at.kind == CHANGE_EL(EL_SIGHTING);
+}
+
+/* Where the attribute is. ERR_NOENT: nowhere. */
+static enum err find_attr(struct job *j, struct ingest_sighting *in, uint64_t *event_id)
+{
+	struct index_uuid at;
+	uint64_t object_id;
+	if (!in->attr_id && uuid_is_nil(in->attr_uuid))
+		return ERR_NOENT;
+	if (!in->attr_id) {
+		TRY(index_uuid_find(j->env->index, in->attr_uuid, &at));
+		if (at.kind != CHANGE_EL(EL_ATTR))
+			return ERR_NOENT;
+		in->attr_id = at.id;
+	}
+	return index_attr_find(j->env->index, in->attr_id, event_id, &object_id);
+}
+
 static enum err put_one(struct job *j, struct store_wtxn *w, struct ingest_sighting *in,
 			struct fail *f)
 {
 	struct index *ix = j->env->index;
 	struct misp_sighting s = in->s;
 	struct index_uuid at;
-	uint64_t event_id, object_id;
+	uint64_t event_id;
 	in->id = 0;
-	enum err e = index_attr_find(ix, in->attr_id, &event_id, &object_id);
+	enum err e = find_attr(j, in, &event_id);
+	in->missing = e == ERR_NOENT;
 	if (e == ERR_NOENT)
 		return ERR_OK;
 	TRY(e);

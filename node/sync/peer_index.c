@@ -9,7 +9,7 @@
 
 #define TEXT_MAX 65536u
 
-enum place { AT_OTHER, AT_UUID, AT_TIMESTAMP, AT_PUBLISHED, AT_ORGC };
+enum place { AT_OTHER, AT_UUID, AT_TIMESTAMP, AT_PUBLISHED, AT_ORGC, AT_SIGHTING };
 
 struct peer_index {
 	struct json_scan scan;
@@ -51,7 +51,8 @@ static void on_key(struct peer_index *x, struct str key)
 	} members[] = {{"uuid", AT_UUID},
 		       {"timestamp", AT_TIMESTAMP},
 		       {"published", AT_PUBLISHED},
-		       {"orgc_uuid", AT_ORGC}};
+		       {"orgc_uuid", AT_ORGC},
+		       {"sighting_timestamp", AT_SIGHTING}};
 	x->place = AT_OTHER;
 	if (x->depth == x->row_depth) {
 		x->in_orgc = str_is(key, "Orgc");
@@ -79,6 +80,10 @@ static void on_value(struct peer_index *x, bool is_text, bool truth)
 		break;
 	case AT_ORGC:
 		(void)uuid_parse(v, &x->row.orgc_uuid);
+		break;
+	case AT_SIGHTING:
+		if (!str_i64(v, &x->row.sighting_timestamp))
+			x->row.sighting_timestamp = 0;
 		break;
 	case AT_OTHER:
 		break;

@@ -14,6 +14,7 @@
 struct peer_index_row {
 	struct uuid uuid, orgc_uuid; /* nil: not given */
 	int64_t timestamp;
+	int64_t sighting_timestamp; /* 0: none, or not told */
 	bool published;
 };
 
