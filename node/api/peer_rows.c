@@ -142,6 +142,10 @@ struct str peer_row_fault(struct http_req *r, const struct misp_peer *p, struct 
 		return rest_field_error(r, "authkey",
 					"The authkey has to be exactly 40 characters long and consist "
 					"of alphanumeric characters.");
+	if (p->pin.n && !client_pin_ok(p->pin))
+		return rest_field_error(r, "pin",
+					"A pin is sha256// and the base64 form of the SHA-256 digest of "
+					"the public key, in all 52 characters.");
 	if (!is_json(p->pull_rules))
 		return rest_field_error(r, "pull_rules", "The rules are not JSON.");
 	if (!is_json(p->push_rules))

@@ -127,8 +127,13 @@ int cmd_peer_add(struct cli *c)
 	json_object_set_new(p, "pull", json_true());
 	json_object_set_new(p, "internal", json_boolean(cli_opt(c, "internal")));
 	json_object_set_new(p, "self_signed", json_boolean(cli_opt(c, "self-signed")));
+	json_object_set_new(p, "skip_proxy", json_boolean(cli_opt(c, "no-proxy")));
 	if (cli_opt(c, "ca"))
 		json_object_set_new(p, "cert_file", json_string(cli_opt(c, "ca")));
+	if (cli_opt(c, "client-cert"))
+		json_object_set_new(p, "client_cert_file", json_string(cli_opt(c, "client-cert")));
+	if (cli_opt(c, "pin"))
+		json_object_set_new(p, "tocsin", json_pack("{s:s}", "pin", cli_opt(c, "pin")));
 	if (cli_opt(c, "rules"))
 		json_object_set_new(p, "pull_rules", json_string(cli_opt(c, "rules")));
 	code = call_json(c, "POST", STR("/servers/add"), p, &j);

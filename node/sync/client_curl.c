@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "sync/client_body.h"
 #include "sync/net_curl.h"
 
@@ -53,10 +54,26 @@ struct call {
 
 /* ---- clients ---- */
 
+/* To libcurl anything else would be the name of a file. */
+bool client_pin_ok(struct str pin)
+{
+	bool ok = pin.n > 0;
+	while (pin.p && ok) {
+		OWN(buf) struct buf digest = BUF(64);
+		struct str one;
+		pin = str_split(pin, ';', &one);
+		ok = str_has_prefix(one, STR("sha256//")) &&
+		     base64_decode(&digest, str_sub(one, 8, SIZE_MAX)) && digest.n == 32;
+	}
+	return ok;
+}
+
 static enum err opts_copy(struct client *c, const struct client_opts *o, struct fail *f)
 {
 	const char **text[] = {&c->opts.ca_file, &c->opts.pinned, &c->opts.cert_file,
 			       &c->opts.key_file, &c->opts.proxy, &c->opts.user_agent};
+	if (o->pinned && !client_pin_ok(str_c(o->pinned)))
+		return fail(f, ERR_CONFIG, "a pin has the form sha256//<base64 of a SHA-256 digest>");
 	c->opts = *o;
 	c->texts = arena_new(1u << 20);
 	for (size_t i = 0; c->texts && i < ARRAY_LEN(text); i++)

@@ -50,7 +50,11 @@ struct client_opts {
 MUST_USE enum err client_hold(struct fail *f);
 void client_drop(void);
 
+/* Is this a pin as in client_opts.pinned, or several with ";" between them? */
+bool client_pin_ok(struct str pin);
+
 struct client;
+/* ERR_CONFIG: the pin is none. */
 MUST_USE enum err client_new(const struct client_opts *o, struct client **out, struct fail *f);
 void client_free(struct client *c);
 OWN_DEFINE(client, struct client *, client_free(*p))

@@ -359,6 +359,9 @@ static void test_trust(void)
 	ca.pinned = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 	is_err(call_at("server", &ca, "/plain", REQ(.url = NULL)), ERR_NET, "with another");
 	ok(strstr(last.text, "is not the pinned one"), "says: %s", last.text);
+	ca.pinned = "/etc/passwd";
+	is_err(call_at("server", &ca, "/plain", REQ(.url = NULL)), ERR_CONFIG, "a pin is no file");
+	ok(!client_pin_ok(STR("sha256//AAAA")) && !client_pin_ok(STR("")), "nor half a digest");
 	o.pinned = world_pin;
 	is_err(call_at("server", &o, "/plain", REQ(.url = NULL)), ERR_OK, "a pin alone");
 	is_err(call_at("selfsigned", &o, "/plain", REQ(.url = NULL)), ERR_NET, "tells who it is");
