@@ -368,13 +368,13 @@ static enum err feeds_fetch(struct http_req *r, struct fail *f)
 					.feed_id = d.id,
 					.org_id = me(r)->user.org_id,
 					.user_id = me(r)->user.id,
-					.client = {.proxy = api->conf->proxy,
-						   .user_agent = "tocsin/" PACKAGE_VERSION},
+					.client = client_opts_of(api->conf),
 					.again = req_query(r, "again").n,
 					.max_event_bytes = api->max_event_bytes,
 					.progress = on_progress,
 					.problem = on_problem,
 					.user = x};
+	x->o.client.user_agent = "tocsin/" PACKAGE_VERSION;
 	enum err e;
 	if (req_query(r, "progress").n) {
 		e = long_job_stream(&api->jobs, r, "feed", d.id, fetch_run, x, free, f);

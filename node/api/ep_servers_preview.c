@@ -264,11 +264,12 @@ static void put_holdings(struct jsonw *w, const struct holding *v, size_t n)
 static enum err compare_servers(struct http_req *r, struct fail *f)
 {
 	const struct api *api = api_of(r);
-	const struct link_env env = {.store = api->store,
-				     .key = api->peer_key,
-				     .client = {.proxy = api->conf->proxy, .connect_ms = 10000},
-				     .node_version = PACKAGE_VERSION,
-				     .host_org_id = api->ingest.host_org_id};
+	struct link_env env = {.store = api->store,
+			       .key = api->peer_key,
+			       .client = client_opts_of(api->conf),
+			       .node_version = PACKAGE_VERSION,
+			       .host_org_id = api->ingest.host_org_id};
+	env.client.connect_ms = 10000;
 	struct holding v[COMPARED_MAX] = {{.id = 0}};
 	size_t n = 0, left = UUIDS_MAX;
 	uint64_t id = 0;

@@ -22,9 +22,10 @@ enum err ask_open(struct http_req *r, struct ask *a, unsigned connect_ms, struct
 	uint64_t id = 0;
 	*a = (struct ask){.env = {.store = api->store,
 				  .key = api->peer_key,
-				  .client = {.proxy = api->conf->proxy, .connect_ms = connect_ms},
+				  .client = client_opts_of(api->conf),
 				  .node_version = PACKAGE_VERSION,
 				  .host_org_id = api->ingest.host_org_id}};
+	a->env.client.connect_ms = connect_ms;
 	(void)!str_u64(req_arg(r, "id"), &id);
 	return link_open(&a->link, &a->env, id, f);
 }

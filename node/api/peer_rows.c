@@ -180,7 +180,7 @@ struct pass_opts peer_run_of(const struct api *api, uint64_t peer_id, uint64_t u
 				  .key = api->peer_key,
 				  .peer_id = peer_id,
 				  .user_id = user_id,
-				  .client = {.proxy = api->conf->proxy},
+				  .client = client_opts_of(api->conf),
 				  .node_version = PACKAGE_VERSION,
 				  .max_event_bytes = api->max_event_bytes};
 }

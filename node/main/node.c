@@ -383,10 +383,10 @@ static enum err start_feeds(struct node *n, struct fail *f)
 {
 	struct feed_schedule_opts o = {.in = &n->api.ingest,
 				       .org_id = 1,
-				       .client = {.proxy = n->conf->proxy,
-					  .user_agent = "tocsin/" PACKAGE_VERSION},
+				       .client = client_opts_of(n->conf),
 				       .max_event_bytes = n->conf->limit_event,
 				       .interval_s = (uint64_t)n->conf->feed_interval / 1000};
+	o.client.user_agent = "tocsin/" PACKAGE_VERSION;
 	return feed_schedule_start(&o, &n->feeds, f);
 }
 

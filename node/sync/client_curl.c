@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "conf/conf.h"
 #include "sync/client_body.h"
 #include "sync/net_curl.h"
 
@@ -80,6 +81,13 @@ static enum err opts_copy(struct client *c, const struct client_opts *o, struct 
 		if (*text[i] && !(*text[i] = arena_cstr(c->texts, str_c(*text[i]))))
 			return fail(f, ERR_NOMEM, "no memory");
 	return c->texts ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+}
+
+struct client_opts client_opts_of(const struct conf *c)
+{
+	return (struct client_opts){.proxy = c->proxy,
+				    .stall_ms = (unsigned)c->limit_peer_stall,
+				    .total_ms = (unsigned)c->limit_peer_request};
 }
 
 enum err client_new(const struct client_opts *o, struct client **out, struct fail *f)
@@ -386,7 +394,8 @@ static enum err exchange(struct call *k, struct fail *f)
 					 .body_size = k->body.compressed ? -1 : k->req->body_size,
 					 .can_rewind = !k->req->read || k->req->rewind,
 					 .fresh = k->again,
-					 .total_ms = k->req->total_ms};
+					 .total_ms = k->req->total_ms ? k->req->total_ms
+								      : k->c->opts.total_ms};
 		transfer_start(t, &r);
 		e = carry(k, &enough, f);
 		transfer_abort(t);

@@ -40,8 +40,13 @@ struct client_opts {
 	const char *user_agent; /* [tocsin] */
 	unsigned connect_ms; /* [15 000] */
 	unsigned stall_ms; /* less than 64 bytes a second for so long: ERR_TIMEOUT [60 000] */
+	unsigned total_ms; /* for a call that has no limit of its own [none but the stall] */
 	unsigned redirects; /* followed at most, http and https only [10] */
 };
+
+struct conf;
+/* Proxy and time limits of the configuration, whose texts are borrowed. */
+struct client_opts client_opts_of(const struct conf *c);
 
 /*
  * The thread that carries all requests, with its connections, lives while there is a client, or
@@ -82,7 +87,7 @@ struct client_req {
 	enum client_encoding content_encoding; /* of the body, done here; small ones go as they are */
 	const char *etag; /* asks with If-None-Match; NULL or "": not */
 	uint64_t max_bytes; /* of the decoded answer: ERR_LIMIT beyond. 0: 64 MiB */
-	unsigned total_ms; /* for all of it; 0: no limit but the stall */
+	unsigned total_ms; /* for all of it, each redirect anew; 0: as the client's */
 	const atomic_bool *cancelled; /* NULL: never. Looked at 20 times a second. */
 	/* Bytes of a 2xx answer, decoded. An error ends the request and is returned. */
 	enum err (*data)(void *user, const void *p, size_t n, struct fail *f);

@@ -273,7 +273,7 @@ enum err link_hello(struct link *l, struct fail *f)
 	if (e == ERR_OK)
 		j = json_loadb(h.body.n ? h.body.p : "", h.body.n, 0, NULL);
 	buf_free(&h.body);
-	if (e == ERR_AUTH)
+	if (e == ERR_AUTH && (!f || str_has_prefix(str_c(f->text), STR("status"))))
 		return fail(f, e, "the peer does not accept the API key");
 	TRY(e);
 	TRY(link_hello_take(l, j, f));

@@ -5,7 +5,7 @@ set -u
 cd "$top_srcdir" || exit 99
 failed=0 n=0
 # Rows whose user is being written; a name leaves this list when it is used.
-pending='FEED_FETCHES FEED_WRITES PEER_REQUESTS PEER_PULLS PEER_BYTES proxy'
+pending='FEED_FETCHES FEED_WRITES PEER_REQUESTS PEER_PULLS PEER_BYTES'
 # used_outside PATTERN FOLDER WHAT
 used_outside() {
 	n=$((n + 1))
