@@ -151,7 +151,8 @@ static void put_direction(struct status *x, struct jsonw *w, enum pass_direction
 	JSONW_KV(w, jsonw_uint, "again_count", again);
 	JSONW_KV(w, jsonw_uint, "refused_count", refused);
 	if (d == PASS_PUSH) {
-		JSONW_KV(w, jsonw_uint, "hold_count", put_notes(x, w, "hold", NOTE_hold));
+		uint64_t held = put_notes(x, w, "hold", NOTE_hold);
+		JSONW_KV(w, jsonw_uint, "hold_count", held);
 		JSONW_KV(w, jsonw_uint, "backlog", x->p->push ? waiting_to_go(x, &more) : 0);
 	} else {
 		JSONW_KV(w, jsonw_uint, "backlog", s->backlog + again);
