@@ -15,7 +15,8 @@ struct clusters_answer {
 };
 MUST_USE enum err clusters_send(struct http_req *r, const struct clusters_answer *x,
 				struct fail *f);
-/* One cluster (`form` view tells how its tag is used, for which `tag_name` is wanted); 404 when the caller may not see it. */
+/* One cluster (`form` view tells how its tag is used, for which `tag_name` is wanted); 404 when the
+   caller may not see it. */
 MUST_USE enum err clusters_send_one(struct http_req *r, const char *form, uint64_t id,
 				    struct str tag_name, struct fail *f);
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "api/rest.h"
+#include "api/changes.h"
 #include "base/clock.h"
 #include "base/hash.h"
 
@@ -91,6 +91,7 @@ static void answer_unchanged(struct http_req *r, const char *tag)
 /* ---- answers ---- */
 
 struct asked {
+	struct query *query;
 	struct egress_query eq;
 	json_t *params;
 	bool csv;
@@ -100,7 +101,10 @@ static enum err find(struct http_req *r, struct asked *q, struct search_result *
 		     struct sealed **s, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
+	bool changes;
 	TRY(rest_view(r, &v, f));
+	TRY(changes_restrict(r, v, q->params, q->query, &changes, f));
+	q->eq.filled_only = q->eq.filled_only && !changes;
 	return egress_search(&v, &q->eq, NULL, found, s, f);
 }
 
@@ -201,6 +205,7 @@ static enum err events_index(struct http_req *r, struct fail *f)
 		return ERR_OK;
 	}
 	TRY(e);
+	asked.query = q;
 	asked.eq = (struct egress_query){.query = q,
 					 .exporter = export_find(str_c(row_form(r, q))),
 					 .opts = rest_export_opts(r, EXPORT_EVENTS),

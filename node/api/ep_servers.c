@@ -26,6 +26,14 @@ static enum err get_version(struct http_req *r, struct fail *f)
 		jsonw_c(&w, *c);
 	jsonw_arr_end(&w);
 	JSONW_KV(&w, jsonw_bool, "filter_sightings", true);
+	/* only to our own kind: to others we look as MISP does, member by member */
+	if (may(r, perm_sync) && str_find(req_header(r, "User-Agent"), STR("tocsin/")) >= 0) {
+		jsonw_key(&w, "tocsin");
+		jsonw_obj(&w);
+		JSONW_KV(&w, jsonw_c, "version", PACKAGE_VERSION);
+		JSONW_KV(&w, jsonw_uint, "changes", 1); /* changes.h, ep_bulk.c */
+		jsonw_obj_end(&w);
+	}
 	jsonw_obj_end(&w);
 	rest_answer(r, 200, &b);
 	return ERR_OK;

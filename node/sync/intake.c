@@ -68,6 +68,20 @@ struct event_job {
 	struct ingest_result result;
 };
 
+struct admit_facts intake_facts(const struct intake *i)
+{
+	return (struct admit_facts){
+		.user_id = i->user_id,
+		.perm_sync = true,
+		.perm_publish = true,
+		.perm_tagger = true,
+		.perm_tag_editor = true,
+		.perm_sharing_group = true,
+		.default_attr_distribution = DIST_INHERIT,
+		.now = clock_now(),
+	};
+}
+
 static enum err on_document(void *user, struct raw_event *doc, struct fail *f)
 {
 	struct event_job *ev = user;
@@ -87,17 +101,8 @@ static enum err event_merge(struct event_job *ev, struct fail *f)
 	OWN(arena) struct arena *a = arena_new(RESULT_ARENA);
 	struct origin origin = i->origin;
 	const struct misp_event *h = raw_head(raw);
-	origin.time = clock_now();
-	struct admit_facts facts = {
-		.user_id = i->user_id,
-		.perm_sync = true,
-		.perm_publish = true,
-		.perm_tagger = true,
-		.perm_tag_editor = true,
-		.perm_sharing_group = true,
-		.default_attr_distribution = DIST_INHERIT,
-		.now = origin.time,
-	};
+	struct admit_facts facts = intake_facts(i);
+	origin.time = facts.now;
 	if (!a)
 		return fail(f, ERR_NOMEM, "no memory");
 	if (!ENTITY_HAS(h, EVENT_F_uuid) || !uuid_eq(h->uuid, ev->w->uuid))
@@ -189,23 +194,23 @@ static void problem_add(struct intake *i, struct uuid u, enum err e, const struc
 		i->problem_fn(i->user, &p);
 }
 
-static void event_count(struct intake *i, const struct event_job *ev, enum err e,
-			const struct fail *f)
+static void event_count(struct intake *i, const struct intake_want *w, uint64_t bytes, enum err e,
+			const struct ingest_result *result, const struct fail *f)
 {
 	struct intake_result *res = i->res;
-	res->bytes += ev->bytes;
+	res->bytes += bytes;
 	i->progress.bytes = res->bytes;
 	if (e == ERR_OK) {
-		res->added += ev->result.outcome == INGEST_ADDED;
-		res->updated += ev->result.outcome == INGEST_UPDATED;
-		res->unchanged += ev->result.outcome == INGEST_UNCHANGED;
-		res->refused += ev->result.outcome == INGEST_REFUSED;
-		res->attributes += ev->result.added + ev->result.updated;
+		res->added += result->outcome == INGEST_ADDED;
+		res->updated += result->outcome == INGEST_UPDATED;
+		res->unchanged += result->outcome == INGEST_UNCHANGED;
+		res->refused += result->outcome == INGEST_REFUSED;
+		res->attributes += result->added + result->updated;
 	} else if (e != ERR_CANCELLED) {
 		res->refused += intake_is_refusal(e);
 		res->failed += !intake_is_refusal(e);
 		i->progress.failed = res->failed;
-		problem_add(i, ev->w->uuid, e, f);
+		problem_add(i, w->uuid, e, f);
 	}
 	if ((intake_stops_all(e) || source_is_gone(i, e)) && i->stop == ERR_OK) {
 		i->stop = e;
@@ -214,6 +219,15 @@ static void event_count(struct intake *i, const struct event_job *ev, enum err e
 	i->progress.done++;
 	if (i->progress_fn)
 		i->progress_fn(i->user, &i->progress);
+}
+
+void intake_account(struct intake *i, const struct intake_want *w, uint64_t bytes, enum err e,
+		    const struct ingest_result *result, const struct fail *why)
+{
+	i->source->note(i->run, w, e, result, why);
+	pthread_mutex_lock(&i->lock);
+	event_count(i, w, bytes, e, result, why);
+	pthread_mutex_unlock(&i->lock);
 }
 
 /* ---- all of them ---- */
@@ -239,10 +253,7 @@ static void *work(void *arg)
 		struct event_job ev = {.i = i, .w = w};
 		struct fail problem = {0};
 		enum err got = event_get(&ev, c, &problem);
-		i->source->note(i->run, w, got, &ev.result, &problem);
-		pthread_mutex_lock(&i->lock);
-		event_count(i, &ev, got, &problem);
-		pthread_mutex_unlock(&i->lock);
+		intake_account(i, w, ev.bytes, got, &ev.result, &problem);
 	}
 	return NULL;
 }

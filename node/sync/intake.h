@@ -49,6 +49,7 @@ struct intake_want {
 	struct uuid uuid;
 	int64_t timestamp; /* of the list; 0: unknown */
 	bool again; /* it failed before, which is noted */
+	bool done; /* what came of it is accounted for */
 };
 
 /* What came with a document: its signature, and the bytes that it signs (protected events). */
@@ -66,6 +67,12 @@ struct intake_source {
 	/* Fetch an event's document into `data`. The client is the thread's own, NULL without one. */
 	enum err (*get)(void *run, struct client *c, const struct intake_want *w,
 			intake_data_fn data, void *user, struct fail *f);
+	/*
+	 * Fetch several in one answer of MISP's restSearch form, in any order; what the source does
+	 * not give is left for get(). NULL: it cannot.
+	 */
+	enum err (*get_many)(void *run, struct client *c, const struct intake_want *w, size_t n,
+			     intake_data_fn data, void *user, struct fail *f);
 	/* The event is the wanted one: set what the facts lack, change the event, or refuse it. */
 	enum err (*prepare)(void *run, struct raw_event *raw, struct intake_signed *sig,
 			    struct admit_facts *facts, struct fail *f);
@@ -128,6 +135,16 @@ MUST_USE enum err intake_add(struct intake *i, struct intake_want w, struct fail
  * ERR_CANCELLED, or why all had to stop.
  */
 MUST_USE enum err intake_run(struct intake *i, struct fail *f);
+/*
+ * The same by get_many(), as far as that gets: many events in one answer, several on their way to the
+ * disk at once. What did not come is left on the list for intake_run().
+ */
+MUST_USE enum err intake_run_many(struct intake *i, struct fail *f);
+/* Account for one event; thread-safe. For intake_many.c. */
+void intake_account(struct intake *i, const struct intake_want *w, uint64_t bytes, enum err e,
+		    const struct ingest_result *result, const struct fail *why);
+/* The facts under which an event is taken in, before the source has its say. */
+struct admit_facts intake_facts(const struct intake *i);
 /* One line to the log: "<what>=<id> result=.. listed=.." */
 void intake_log(const struct intake *i, const char *what, uint64_t id, enum err e);
 

@@ -235,28 +235,58 @@ static void step_failed(struct pass *p, const struct step *s, enum err e, const 
 	pass_tell(p, &item);
 }
 
+/* One step. What it fails with ends all, or is noted. */
+static enum err step_run(struct pass *p, const struct step *s, enum err *first, struct fail *f)
+{
+	struct fail why = {0};
+	p->take.progress = (struct intake_progress){.step = pass_kind_text(s->kind)};
+	enum err e = s->run(p, &why);
+	if (e == ERR_OK)
+		return ERR_OK;
+	if (ends_all(e)) {
+		*f = why;
+		return e;
+	}
+	step_failed(p, s, e, &why);
+	/* without its index or candidates a pass has not done what it is for */
+	if (s->kind == PASS_EVENT && *first == ERR_OK) {
+		*first = e;
+		*f = why;
+	}
+	return ERR_OK;
+}
+
+static enum err greet(struct pass *p, struct fail *f)
+{
+	return p->link.hello.version[0] ? ERR_OK : link_hello(&p->link, f);
+}
+
+/*
+ * A tocsin that gave us a cursor is asked for the changes first, without hello: when there are none,
+ * this one request is the whole pass. If it is none any more the pass goes on as with any MISP.
+ */
+static bool asks_changes_first(const struct pass *p)
+{
+	return p->o->direction == PASS_PULL && p->o->technique == PASS_FULL && !p->o->all &&
+	       p->state.remote_cursor.n;
+}
+
 static enum err steps_run(struct pass *p, struct fail *f)
 {
 	enum err first = ERR_OK;
-	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+	bool changes = asks_changes_first(p);
+	if (!changes)
+		TRY(greet(p, f));
+	for (size_t i = 0; changes && i < ARRAY_LEN(steps); i++)
+		if (steps[i].run == pull_events)
+			TRY(step_run(p, &steps[i], &first, f));
+	for (size_t i = 0; i < ARRAY_LEN(steps) && first == ERR_OK; i++) {
 		const struct step *s = &steps[i];
-		struct fail why = {0};
-		if (s->direction != p->o->direction)
+		if (s->direction != p->o->direction || (changes && s->run == pull_events) ||
+		    (p->native && !(p->changed & 1u << s->kind)))
 			continue;
-		p->take.progress = (struct intake_progress){.step = pass_kind_text(s->kind)};
-		enum err e = s->run(p, &why);
-		if (e == ERR_OK)
-			continue;
-		if (ends_all(e)) {
-			*f = why;
-			return e;
-		}
-		step_failed(p, s, e, &why);
-		/* without its index or candidates a pass has not done what it is for */
-		if (s->kind == PASS_EVENT && first == ERR_OK) {
-			first = e;
-			*f = why;
-		}
+		TRY(greet(p, f));
+		TRY(step_run(p, s, &first, f));
 	}
 	return first;
 }
@@ -304,9 +334,7 @@ static enum err run(const struct pass_opts *o, bool only_hello, struct pass_resu
 	if (e == ERR_OK)
 		e = state_read(&p, &mine);
 	if (e == ERR_OK)
-		e = link_hello(&p.link, &mine);
-	if (e == ERR_OK && !only_hello)
-		e = steps_run(&p, &mine);
+		e = only_hello ? link_hello(&p.link, &mine) : steps_run(&p, &mine);
 	cost(&p);
 	if (known && !only_hello) {
 		log_end(&p, e);

@@ -103,6 +103,10 @@ struct pass {
 	struct misp_peerstate state; /* as found; what steps change is written at the end */
 	struct tally why; /* what did not travel */
 	bool more; /* something was left for the next pass: cursors stay */
+	/* a tocsin: it has said what changed since our cursor (3.2 of nobody but us); then only these
+	   kinds are asked for */
+	bool native;
+	unsigned changed; /* bits of enum pass_kind */
 	struct intake take; /* its progress is the pass's, for all steps */
 	pthread_mutex_t lock; /* of counts and items */
 };

@@ -29,6 +29,7 @@ struct pull {
 	struct intake_result got;
 	int64_t asked_at; /* the peer's clock at the index, else ours */
 	uint64_t resting; /* failed before, not yet due again */
+	char cursor[300]; /* a tocsin's, for the next time; "": it is none */
 };
 
 /* ---- the index ---- */
@@ -148,27 +149,43 @@ static enum err index_data(void *user, const void *p, size_t n, struct fail *f)
 	return peer_index_feed(j->index, p, n, f);
 }
 
-/* The cursor is in the peer's time, not ours. */
+/* What a tocsin says has changed (api/changes.h). */
+static void take_changed(struct pass *p, struct str list)
+{
+	p->native = true;
+	p->changed = str_is(list, "all") ? ~0u : 0;
+	for (enum pass_kind k = 0; k < PASS_KIND_COUNT; k++)
+		if (str_find(list, str_c(pass_kind_name(k))) >= 0)
+			p->changed |= 1u << k;
+}
+
+/* The cursor is in the peer's time, or its own. */
 static void index_header(void *user, struct str name, struct str value)
 {
 	struct index_job *j = user;
-	char text[64];
-	struct tm tm = {0};
-	if (!str_eq_nocase(name, STR("Date")) || value.n >= sizeof(text))
-		return;
-	snprintf(text, sizeof(text), "%.*s", STR_ARG(value));
-	if (strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm))
-		j->x->asked_at = clock_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-						  tm.tm_hour, tm.tm_min, tm.tm_sec);
+	if (str_eq_nocase(name, STR("Date"))) {
+		int64_t date = clock_from_http(value);
+		if (date)
+			j->x->asked_at = date;
+	} else if (str_eq_nocase(name, STR("X-Tocsin-Cursor")) && value.n < sizeof(j->x->cursor)) {
+		snprintf(j->x->cursor, sizeof(j->x->cursor), "%.*s", STR_ARG(value));
+	} else if (str_eq_nocase(name, STR("X-Tocsin-Changed"))) {
+		take_changed(j->x->p, value);
+	}
+}
+
+/* Is it time to compare everything, whatever the cursors say? */
+static bool whole_due(const struct pass *p)
+{
+	int64_t now = clock_now(), whole = p->state.whole_at;
+	return p->o->all || p->o->technique == PASS_UPDATE || !whole || whole > now ||
+	       whole + WHOLE_INDEX_EVERY_S < now;
 }
 
 /* Everything, or what was published since the last success? */
 static int64_t cursor(const struct pass *p)
 {
-	int64_t now = clock_now(), whole = p->state.whole_at;
-	if (p->o->all || p->o->technique == PASS_UPDATE || !p->state.asked_at)
-		return 0;
-	if (!whole || whole + WHOLE_INDEX_EVERY_S < now || whole > now)
+	if (p->state.remote_cursor.n || p->link.hello.changes || !p->state.asked_at || whole_due(p))
 		return 0;
 	return MAX(p->state.asked_at - OVERLAP_S, (int64_t)1);
 }
@@ -208,6 +225,19 @@ static enum err want_again(struct pull *x, const struct store_rtxn *t, struct fa
 	return e == ERR_NOENT || e == ERR_OK ? ERR_OK : fail(f, e, "reading what failed before");
 }
 
+/* Ask a tocsin for what changed since its cursor; without one for all, and a cursor. */
+static enum err changes_ask(struct pass *p, struct buf *body)
+{
+	if (p->o->technique != PASS_FULL || (!p->state.remote_cursor.n && !p->link.hello.changes))
+		return ERR_OK;
+	struct str since = whole_due(p) ? STR("") : p->state.remote_cursor;
+	body->n--; /* "}" */
+	buf_puts(body, ",\"tocsin_since\":\"");
+	buf_str_add(body, since);
+	buf_puts(body, "\"}");
+	return buf_err(body);
+}
+
 static enum err index_ask(struct index_job *j, int64_t since, struct fail *f)
 {
 	struct pass *p = j->x->p;
@@ -216,6 +246,7 @@ static enum err index_ask(struct index_job *j, int64_t since, struct fail *f)
 	/* an update is asked for without the rules (3.1) */
 	TRY(peer_rules_body(p->o->technique == PASS_UPDATE ? STR_NONE : p->link.row.pull_rules, since,
 			    &body, f));
+	TRY(changes_ask(p, &body));
 	struct link_req q = {.path = "/events/index",
 			     .body = buf_str(&body),
 			     .max_bytes = INDEX_MAX,
@@ -235,7 +266,7 @@ static enum err index_get(struct pull *x, struct fail *f)
 	struct index_job j = {.x = x};
 	int64_t since = cursor(p);
 	x->asked_at = clock_now();
-	p->res->whole = since == 0;
+	p->res->whole = since == 0 && (whole_due(p) || !p->state.remote_cursor.n);
 	p->state.backlog = 0;
 	TRY(intake_snapshot_next(&p->take, &j.snap, f));
 	j.index = peer_index_new(on_row, &j);
@@ -311,6 +342,32 @@ static uint64_t tries_of(const struct pass *p, struct uuid u)
 	return note_get(t, p->o->peer_id, NOTE_again, u, &n) == ERR_OK ? n.tries : 0;
 }
 
+static enum err events_get(void *run, struct client *c, const struct intake_want *w, size_t n,
+			   intake_data_fn data, void *user, struct fail *f)
+{
+	struct pull *x = run;
+	struct pass *p = x->p;
+	char uuid[UUID_TEXT_LEN + 1];
+	struct client_res res;
+	OWN(buf) struct buf body = BUF(1 << 20);
+	buf_puts(&body, p->link.internal ? "{\"local_tags\":true,\"uuid\":[" : "{\"uuid\":[");
+	for (size_t i = 0; i < n; i++) {
+		buf_puts(&body, i ? ",\"" : "\"");
+		buf_puts(&body, uuid_format(w[i].uuid, uuid));
+		buf_putc(&body, '"');
+	}
+	buf_puts(&body, "]}");
+	TRY(buf_err(&body));
+	struct link_req q = {.path = "/tocsin/events",
+			     .body = buf_str(&body),
+			     .max_bytes = n * (p->o->max_event_bytes ? p->o->max_event_bytes :
+								       INTAKE_EVENT_MAX),
+			     .c = c,
+			     .data = data,
+			     .user = user};
+	return link_call(&p->link, &q, &res, f);
+}
+
 /* What is to be known of an event the next time. */
 static void event_note(void *run, const struct intake_want *w, enum err e,
 		       const struct ingest_result *result, const struct fail *why)
@@ -354,6 +411,7 @@ static const struct intake_source source = {
 	.document = "answer",
 	.gone_after = 10,
 	.get = event_get,
+	.get_many = events_get,
 	.prepare = prepare,
 	.note = event_note,
 };
@@ -420,8 +478,18 @@ static void advance(struct pull *x)
 	if (x->p->o->technique != PASS_FULL || x->p->more)
 		return;
 	s->asked_at = x->asked_at;
+	s->remote_cursor = arena_str(x->p->a, str_c(x->cursor));
 	if (x->p->res->whole)
 		s->whole_at = clock_now();
+}
+
+/* A tocsin gives many at once; a few are not worth it. */
+static enum err fetch(struct pull *x, struct fail *f)
+{
+	struct pass *p = x->p;
+	if ((p->native || p->link.hello.changes) && p->take.n_wanted > 2)
+		TRY(intake_run_many(&p->take, f));
+	return intake_run(&p->take, f);
 }
 
 enum err pull_events(struct pass *p, struct fail *f)
@@ -439,7 +507,7 @@ enum err pull_events(struct pass *p, struct fail *f)
 	if (e == ERR_OK && p->o->preview)
 		e = tell_wanted(p, f);
 	else if (e == ERR_OK)
-		e = intake_run(&p->take, f);
+		e = fetch(x, f);
 	count(x);
 	p->state.backlog += x->resting;
 	if (e == ERR_OK)
