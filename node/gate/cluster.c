@@ -2,14 +2,10 @@
  * cluster.c - galaxy clusters and galaxies on their way out (sync-protocol.md 5.2, 6.1).
  *
  * Clusters of the public libraries go with their tag. Custom ones have a level and an owner of their
- * own, and are no technical feature that a stricter profile would share: those get none of them. The
- * rules for events that do not need tags are asked of them in the same words.
+ * own, and are no technical feature that a stricter profile would share: those get none of them.
+ * They have no tags: the rules for events are asked of them as of an event without a marking.
  */
 #include "gate/release.h"
-
-/* What of events' rules a cluster can answer; it has no tags, so no markings. */
-static const enum gate_rule asked[] = {RULE_suspended, RULE_blocked, RULE_unpublished,
-				       RULE_distribution, RULE_sharing_group};
 
 /* The cluster as the thing that rules are asked about. `as` must live as long as the subject. */
 static struct gate_subject subject_of(const struct misp_cluster *c, const struct misp_org *orgc,
@@ -35,16 +31,22 @@ static bool profile_keeps(const struct stance *st)
 	return st->misp || st->aud->profile == PROFILE_FULL || st->aud->profile == PROFILE_PARTNER;
 }
 
-static bool judge(const struct stance *st, const struct misp_cluster *c)
+static bool judge(struct stance *st, const struct misp_cluster *c)
 {
+	struct marks m;
+	bool yes;
+
 	if (c->default_)
 		return ask_rule(st, RULE_suspended, NULL).outcome == GATE_RELEASE;
 	if (!profile_keeps(st))
 		return false;
-	for (size_t i = 0; i < ARRAY_LEN(asked); i++)
-		if (ask_rule(st, asked[i], NULL).outcome != GATE_RELEASE)
-			return false;
-	return true;
+	if (!st->misp) {
+		m = marks_of(st, &st->s->event->tags);
+		st->marks = &m;
+	}
+	yes = judge_event(st).outcome == GATE_RELEASE;
+	st->marks = NULL;
+	return yes;
 }
 
 bool gate_judge_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster,

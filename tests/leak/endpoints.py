@@ -38,6 +38,11 @@ CANARIES = {
     "zq121zq": ("event under embargo", ""),
     "zq122zq": ("tlp:red event", "mr"),
     "zq123zq": ("unpublished event", "mr"),
+    "zq130zq": ("cluster for everybody", "mr"),
+    "zq131zq": ("cluster of the own organisation", ""),
+    "zq132zq": ("relation of the own organisation", ""),
+    "zq133zq": ("relation to a hidden cluster", ""),
+    "zq134zq": ("name of a galaxy made here", "mr"),
     "embargo:": ("embargo tags", ""),
 }
 # endpoints that change users or the node itself, and would end the test's own means
@@ -152,6 +157,26 @@ class World:
         self.note(self.add(event("zq121zq", "3", ["tlp:clear", until])), self.hidden)
         self.red = self.add(event("zq122zq", "3", ["tlp:red"]))
         self.draft = self.add(event("zq123zq", "3", ["tlp:clear"], False), False)
+        self.add_clusters()
+
+    def add_clusters(self):
+        galaxy = {"uuid": str(uuid.uuid4()), "name": "zq134zq", "type": "lairs", "version": "1"}
+        seen, own = str(uuid.uuid4()), str(uuid.uuid4())
+        relation = {"referenced_galaxy_cluster_uuid": own, "distribution": "0",
+                    "referenced_galaxy_cluster_type": "zq132zq"}
+        for ident, token, level, relations in (
+                (own, "zq131zq", "0", []),
+                (seen, "zq130zq", "3", [relation, dict(relation, distribution="3",
+                                                       referenced_galaxy_cluster_type="zq133zq")])):
+            must(self.owner.post("/galaxies/import", [{"GalaxyCluster": {
+                "uuid": ident, "type": "lairs", "value": token, "description": token, "version": "1",
+                "distribution": level, "published": True, "Galaxy": galaxy,
+                "GalaxyElement": [{"key": "synonyms", "value": token}],
+                "GalaxyClusterRelation": relations}}]), "galaxies/import")
+        for ids, ident in ((self.shown, seen), (self.hidden, own)):
+            row = must(self.owner.get("/galaxy_clusters/view/" + ident), "view")["GalaxyCluster"]
+            ids["cluster"] = [(row["id"], ident)]
+        assert len(row["GalaxyElement"]) == 1
 
 
 def rows():
@@ -166,7 +191,10 @@ def kind_of(path, name):
     first = path.strip("/").replace("admin/", "").split("/")[0].lower()
     if name in ("event", "object"):
         return name
-    return {"events": "event", "attributes": "attribute", "objects": "object"}.get(first, "any")
+    if name == "galaxy":
+        return "any"
+    return {"events": "event", "attributes": "attribute", "objects": "object",
+            "galaxy_clusters": "cluster"}.get(first, "any")
 
 
 def fill_in(path, kind, ident):
@@ -211,6 +239,12 @@ def searches():
     yield "/events/index", {"minimal": 1}
     yield "/events/index", {}
     yield "/values/lookup", ["shared.example"]
+    for more in ({}, {"minimal": 1}, {"deleted": 1}, {"custom": 1}):
+        yield "/galaxy_clusters/restSearch", more
+    yield "/galaxies/index", {}
+    for n in ("1", "2"):
+        yield "/galaxy_clusters/index/" + n, {"context": "all"}
+        yield "/galaxies/export/" + n, {}
 
 
 class Looking:
@@ -263,7 +297,8 @@ def nobodys(world, kind, ident):
     if "-" in ident:
         return str(uuid.uuid4())
     for n in range(10 ** len(ident) - 1, 0, -1):
-        if len(str(n)) == len(ident) and world.admin.get("/%ss/view/%d" % (kind, n)).status != 200:
+        if len(str(n)) == len(ident) and world.admin.get(
+                "/%ss/view/%d" % (kind.replace("cluster", "galaxy_cluster"), n)).status != 200:
             return str(n)
     raise AssertionError("every number of %d digits is in use" % len(ident))
 

@@ -196,9 +196,11 @@ static enum err put_rows(struct store_wtxn *w, void *arg, struct fail *f)
 	TRY(put_group(w, "zq039zq", (const uint64_t[]){ALPHA, BETA}, 2, '1', f));
 	t.id = store_new_row_id(w, T_TAG);
 	TRY(store_put(w, T_TAG, t.id, &t, f));
+	if (!*twin)
+		TRY(put_group(w, "zq040zq", (const uint64_t[]){ALPHA}, 1, '2', f));
+	TRY(farm_put_clusters(w, *twin, f));
 	if (*twin)
 		return ERR_OK;
-	TRY(put_group(w, "zq040zq", (const uint64_t[]){ALPHA}, 1, '2', f));
 	return put_org(w, "zq032zq", "d", false, '5', f);
 }
 
@@ -242,7 +244,10 @@ static uint64_t add_first(struct farm *f, bool twin)
 		     "\"date\":\"2020-09-13\",\"info\":\"zq002zq\",\"published\":true,"
 		     "\"distribution\":\"3\",\"threat_level_id\":\"1\",\"analysis\":\"2\","
 		     "\"Tag\":[{\"name\":\"tlp:clear\"},{\"name\":\"zq:zq011zq\"},"
-		     "{\"name\":\"zq:zq012zq\"}]");
+		     "{\"name\":\"zq:zq012zq\"},"
+		     "{\"name\":\"misp-galaxy:g=\\\"library\\\"\"},"
+		     "{\"name\":\"misp-galaxy:g=\\\"5f000000-0000-4000-8000-000000050001\\\"\"},"
+		     "{\"name\":\"misp-galaxy:g=\\\"5f000000-0000-4000-8000-000000050003\\\"\"}]");
 	add_parts(&b, "Attribute", attrs, ARRAY_LEN(attrs), twin);
 	add_parts(&b, "Object", objects, ARRAY_LEN(objects), twin);
 	add_parts(&b, "EventReport", reports, ARRAY_LEN(reports), twin);
@@ -393,6 +398,12 @@ static void note_all(struct farm *f)
 	uint64_t id = 0;
 	OWN(arena) struct arena *a = arena_new(16u << 20);
 	must(store_read(f->w.store, &t, &why), &why, "reading");
+	while (store_next(t, T_CLUSTER, &id, NULL, NULL) == ERR_OK)
+		f->clusters[f->n_clusters++] = id;
+	id = 0;
+	while (store_next(t, T_GALAXY, &id, NULL, NULL) == ERR_OK)
+		f->galaxies[f->n_galaxies++] = id;
+	id = 0;
 	while (store_next(t, T_EVENT, &id, a, &e) == ERR_OK) {
 		f->events[f->n_events++] = (struct search_hit){.event_id = id};
 		note_elements(f, t, &e, EL_ATTR);

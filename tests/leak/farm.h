@@ -30,10 +30,14 @@ struct farm {
 	struct world w;
 	struct search_hit events[32], attrs[96], objects[16];
 	unsigned n_events, n_attrs, n_objects;
+	uint64_t clusters[16], galaxies[4];
+	unsigned n_clusters, n_galaxies;
 };
 
 /* With all canaries; without those that only the owner may see, when `twin`. */
 void farm_open(struct farm *f, bool twin);
 void farm_close(struct farm *f);
+/* farm_clusters.c: galaxies and clusters with canaries; those that only the owner sees come last. */
+enum err farm_put_clusters(struct store_wtxn *w, bool twin, struct fail *f);
 void farm_policy(struct farm *f, enum farm_policy p);
 struct audience farm_audience(const struct farm *f, enum who w);

@@ -62,6 +62,50 @@ static void append_all(struct sealed *s, struct buf *out)
 	}
 }
 
+/* ---- asking for clusters ---- */
+
+static const char *const forms[] = {"search", "minimal", "index",  "view",
+				    "export", "push",	 "galaxy", "galaxies"};
+
+static struct str form_param(void *user, const char *name)
+{
+	return strcmp(name, "form") == 0 ? str_c(user) : STR_NONE;
+}
+
+/* Those that the query finds (or exactly `ids`), and all galaxies, in every form. */
+static uint64_t ask_clusters(struct farm *f, enum who w, const struct exporter *x,
+			     const struct cluster_query *q, const uint64_t *ids, uint64_t n,
+			     struct buf *out)
+{
+	struct fail why = {0};
+	OWN(arena) struct arena *a = arena_new(16u << 20);
+	struct audience aud = farm_audience(f, w);
+	uint64_t total = n, *found = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		OWN(view) struct view *v = NULL;
+		OWN(sealed) struct sealed *s = NULL;
+		struct egress_clusters e = {.exporter = x,
+					    .opts = {.scope = EXPORT_CLUSTERS,
+						     .param = form_param,
+						     .param_user = (void *)(uintptr_t)forms[i]},
+					    .galaxies = f->galaxies,
+					    .n_galaxies = f->n_galaxies,
+					    .clusters = ids,
+					    .n_clusters = n};
+		enum err err = view_open_as(&f->w.out, &aud, &v, &why);
+		if (err == ERR_OK && q) {
+			err = egress_clusters_find(v, q, a, &found, &e.n_clusters, &total, &why);
+			e.clusters = found;
+		}
+		if (err == ERR_OK)
+			err = egress_clusters(&v, &e, &s, &why);
+		if (err != ERR_OK)
+			bail_out("no export of clusters: %s", why.text);
+		append_all(s, out);
+	}
+	return total;
+}
+
 /* One export into `out`; the count of what was found. */
 static uint64_t ask(struct farm *f, const struct question *q, const struct search_hit *hits,
 		    uint64_t n_hits, struct buf *out)
@@ -80,6 +124,10 @@ static uint64_t ask(struct farm *f, const struct question *q, const struct searc
 								  : SCOPE_EVENTS;
 	if ((q->json && !params) || query_parse(&query, scope, params, a, 1700000000, &why) != ERR_OK)
 		bail_out("bad query %s: %s", q->json, why.text);
+	if (q->scope == EXPORT_CLUSTERS) {
+		struct cluster_query all = {.deleted_too = q->deleted};
+		return ask_clusters(f, q->who, q->x, &all, NULL, 0, out);
+	}
 	query.with_attachments = query.include_all_tags = query.include_sightings = true;
 	query.include_correlations = query.include_event_tags = query.include_context = true;
 	if (q->deleted) {
@@ -120,6 +168,10 @@ static void ask_ids(struct farm *f, const struct question *q, struct buf *out)
 	} else if (q->scope == EXPORT_OBJECTS) {
 		hits = f->objects;
 		n = f->n_objects;
+	} else if (q->scope == EXPORT_CLUSTERS) {
+		for (unsigned i = 0; i < f->n_clusters; i++)
+			ask_clusters(f, q->who, q->x, NULL, &f->clusters[i], 1, out);
+		return;
 	}
 	for (unsigned i = 0; i < n; i++)
 		ask(f, q, &hits[i], 1, out);
@@ -129,10 +181,11 @@ static void ask_ids(struct farm *f, const struct question *q, struct buf *out)
 static void each_question(enum who w, void (*then)(const struct question *, void *), void *arg)
 {
 	for (size_t i = 0; export_rows[i]; i++)
-		for (unsigned scope = 1; scope <= EXPORT_OBJECTS; scope <<= 1) {
+		for (unsigned scope = 1; scope <= EXPORT_CLUSTERS; scope <<= 1) {
 			if (!(export_rows[i]->scopes & scope))
 				continue;
-			bool searched = scope == EXPORT_EVENTS || scope == EXPORT_ATTRIBUTES;
+			bool searched = scope == EXPORT_EVENTS || scope == EXPORT_ATTRIBUTES ||
+					scope == EXPORT_CLUSTERS;
 			for (int by = searched ? BY_SEARCH : BY_ID; by <= BY_ID; by++)
 				for (int deleted = 0; deleted < 2; deleted++) {
 					struct question q = {w, export_rows[i], scope,
@@ -273,6 +326,32 @@ static unsigned guess(struct farm *f, enum who w, enum farm_policy p, unsigned c
 	return told;
 }
 
+/* Any member of a cluster is a filter. */
+static unsigned guess_cluster(struct farm *f, enum who w, enum farm_policy p, unsigned c)
+{
+	static const char *const members[] = {"value", "description", "source", "type"};
+	struct str token = str_c(canaries[c].token);
+	struct cluster_query q[ARRAY_LEN(members) + 2] = {
+		[ARRAY_LEN(members)] = {.text = token, .deleted_too = true},
+		[ARRAY_LEN(members) + 1] = {.element_value = token, .deleted_too = true}};
+	unsigned told = 0;
+	for (size_t i = 0; i < ARRAY_LEN(q); i++) {
+		OWN(buf) struct buf out = BUF(OUT_MAX);
+		if (i < ARRAY_LEN(members)) {
+			q[i].terms[0] = (struct cluster_term){
+				desc_find(&desc_misp_cluster, str_c(members[i]), NULL), &token, 1,
+				false};
+			q[i].n_terms = 1;
+		}
+		if (!ask_clusters(f, w, &export_clusters, &q[i], NULL, 0, &out))
+			continue;
+		told++;
+		diag("%s, policy %s: %s (%s) is found among clusters", who_names[w],
+		     policy_names[p], canaries[c].token, canaries[c].what);
+	}
+	return told;
+}
+
 static void searches_are_silent(struct farm *f)
 {
 	for (unsigned p = 0; p < POLICY_COUNT; p++) {
@@ -282,7 +361,9 @@ static void searches_are_silent(struct farm *f)
 			for (unsigned c = 0; c < CANARIES; c++)
 				if (may(c, (enum farm_policy)p, (enum who)w) == '.' &&
 				    canaries[c].token[0] == 'z')
-					told += guess(f, (enum who)w, (enum farm_policy)p, c);
+					told += guess(f, (enum who)w, (enum farm_policy)p, c) +
+						guess_cluster(f, (enum who)w,
+							      (enum farm_policy)p, c);
 			is_uint(told, 0, "%s, policy %s: no search finds what is hidden",
 				who_names[w], policy_names[p]);
 		}
