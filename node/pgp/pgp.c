@@ -63,7 +63,7 @@ enum err pgp_none(const char *why, struct pgp **out, struct fail *f)
 	*out = p;
 	if (!p)
 		return fail(f, ERR_NOMEM, "no memory");
-	snprintf(p->why_none, sizeof(p->why_none), "%s", why);
+	snprintf(p->why_none, sizeof(p->why_none), "%.190s", why);
 	return ERR_OK;
 }
 

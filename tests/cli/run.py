@@ -225,6 +225,23 @@ def bound_user(n, t):
     t.want(0, "peer", "remove", peer["name"])
 
 
+def pgp(t):
+    """The node's OpenPGP key; without gpg only that it is told."""
+    j = t.json(1, "pgp", "show")
+    check(not j["usable"] and j["reason"], "pgp show: no key", j)
+    t.want(1, "pgp", "import", "-", stdin=b"words")
+    if t.run("pgp", "make", "Node <node@example.test>").code:
+        check("gpg" in j["reason"].lower(), "pgp make fails only without gpg", j)
+        return
+    d = t.want(0, "pgp", "show")
+    check("node@example.test" in d.out, "pgp show tells whose key it is", d)
+    d = t.want(0, "pgp", "show", "--armor")
+    check(d.out.startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----"), "pgp show --armor", d)
+    d = t.want(1, "pgp", "make")
+    check("already" in d.err, "one key is enough", d)
+    t.want(1, "pgp", "import", "/nonexistent")
+
+
 def policy_and_clock(n, t):
     good = os.path.join(os.path.dirname(n.folder), "policy.yaml")
     with open(good, "w") as f:
@@ -237,6 +254,7 @@ def policy_and_clock(n, t):
     t.json(0, "policy", "reload")
     d = t.json(1, "explain", UUID % 1, "nobody-of-that-name")
     is_equal(d["exit"], 1, "explain to an unknown audience")
+    pgp(t)
     j = t.json(0, "clock") if t.run("clock").code == 0 else t.json(1, "clock")
     check("trusted" in j and "alarm" in j, "clock", j)
     t.want(0, "clock", "accept")
