@@ -277,8 +277,10 @@ struct admit_facts rest_facts(struct http_req *r)
 struct origin rest_origin(struct http_req *r)
 {
 	const struct api_user *u = me(r);
-	struct origin o = {.kind = u->caller.kind == AUD_PEER ? ORIGIN_PEER : ORIGIN_LOCAL,
-			   .id = u->user.id,
+	bool peer = u->caller.kind == AUD_PEER;
+	/* a peer's number, which is not its user's: 0 when the user is bound to none */
+	struct origin o = {.kind = peer ? ORIGIN_PEER : ORIGIN_LOCAL,
+			   .id = peer ? u->user.server_id : u->user.id,
 			   .time = clock_now()};
 	if (r->body.n) {
 		struct sha256 d = hash_sha256(r->body);

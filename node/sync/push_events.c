@@ -88,12 +88,22 @@ static enum err ask_wanted(struct push *x, struct fail *f)
 	return ERR_OK;
 }
 
+/* It has the event after all: what failed before, after the peer's work was done, is no longer due. */
+static void forget(const struct push *x, const struct push_candidate *c)
+{
+	const struct note_change v[] = {{NOTE_push_refused, NULL}, {NOTE_push_again, NULL}};
+	if (c->noted && !x->p->o->preview)
+		notes_write(x->p->o->in->store, x->p->o->peer_id, c->own, v, ARRAY_LEN(v));
+}
+
 static void drop_unwanted(struct push *x)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < x->n; i++)
 		if (x->v[i].wanted)
 			x->v[n++] = x->v[i];
+		else
+			forget(x, &x->v[i]);
 	x->p->res->n[PASS_EVENT].current += x->n - n;
 	x->n = n;
 }
@@ -385,10 +395,12 @@ enum err push_events(struct pass *p, struct fail *f)
 		return fail(f, ERR_AUTH, "our user at the peer has no sync permission: give it a role "
 					 "with perm_sync there");
 	enum err e = push_candidates(&x, f);
-	/* a single one is asked after by HEAD alone, as MISP does on publishing */
-	if (e == ERR_OK && x.n > 1)
+	/* a single one is asked after by HEAD alone, as MISP does on publishing; in a full push that
+	   would send the one event of a small node again and again */
+	bool by_list = x.n > 1 || (x.n && p->o->technique == PASS_FULL);
+	if (e == ERR_OK && by_list)
 		e = ask_wanted(&x, f);
-	if (e == ERR_OK && x.n > 1)
+	if (e == ERR_OK && by_list)
 		drop_unwanted(&x);
 	if (e == ERR_OK)
 		e = send_all(&x, f);

@@ -16,8 +16,9 @@ def ok(ans, what=""):
 
 
 def make(folder, letter, **kw):
-    """A node of organisation `Org <letter>` in a folder of its own."""
-    extra = list(kw.pop("extra", [])) + ["--org", "Org " + letter, "--org-uuid", ORGS[letter]]
+    """A node of organisation `Org <letter>` in a folder of its own; its links run when told to."""
+    extra = list(kw.pop("extra", [])) + ["--set", "peer_interval=0", "--set", "push_delay=0", "--org",
+                                         "Org " + letter, "--org-uuid", ORGS[letter]]
     n = nodelib.Node(folder=os.path.join(folder, letter), extra=extra, **kw)
     n.letter = letter
     return n

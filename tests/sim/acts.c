@@ -346,6 +346,10 @@ int act_run(struct sim *s, const struct link_row *l, enum pass_direction d)
 			      .parallel = 1,
 			      .item = on_item,
 			      .user = s};
+	if (d == PASS_PUSH)
+		o.technique = s->calm			? s->push_technique
+			      : rng_chance(&s->rng, 500) ? PASS_INCREMENTAL
+							 : PASS_FULL;
 	o.all = !s->calm && rng_chance(&s->rng, 100);
 	s->repeats_ok = o.all;
 	sim_note(s, "  %c %s %c%s", host_letter(l->at), d == PASS_PULL ? "pulls from" : "pushes to",

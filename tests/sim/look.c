@@ -136,7 +136,9 @@ static void look_reader(struct sim *s, struct host *h, unsigned reader, const st
 			const json_t *stored, const json_t *shown)
 {
 	char x = host_letter(h->nr), y = host_letter(reader);
-	bool for_reader = stored && level_of(stored) >= 1;
+	/* who pushed it owns the copy, as in MISP, and sees all of it */
+	bool owns = strcmp(text(json_object_get(stored, "Org"), "uuid"), host_org_uuid(reader)) == 0;
+	bool for_reader = stored && (owns || level_of(stored) >= 1);
 	const json_t *a;
 	size_t i;
 	if (!shown) {
@@ -150,7 +152,7 @@ static void look_reader(struct sim *s, struct host *h, unsigned reader, const st
 	}
 	json_array_foreach(json_object_get(stored, "Attribute"), i, a) {
 		const json_t *b = element(shown, text(a, "uuid"));
-		if (!b == (level_of(a) >= 1))
+		if (!b == (owns || level_of(a) >= 1))
 			sim_wrong(s, "%c %s element %.8s of distribution %u %s %c", x,
 				  b ? "shows" : "hides", text(a, "uuid"), level_of(a),
 				  b ? "to" : "from", y);

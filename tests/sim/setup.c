@@ -12,8 +12,6 @@
 #include "tests/tap/tap.h"
 #include "tests/unit/feeds_out/world.h"
 
-const unsigned setup_idle_requests = 2; /* getVersion, events/index */
-
 uint64_t setup_peer_id(unsigned at, unsigned to)
 {
 	return to < at ? to + 1 : to; /* rows are made in the order of the others */

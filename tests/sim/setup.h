@@ -11,9 +11,6 @@ struct setup {
 	char key[HOSTS_MAX][HOSTS_MAX][KEY_LEN + 1]; /* of [whose] sync user [on which node] */
 };
 
-/* Requests of a run that finds nothing new. */
-extern const unsigned setup_idle_requests;
-
 void setup_make(struct setup *u);
 void setup_free(struct setup *u);
 /* Fresh copies of the first s->n nodes, running. Skews are kept. */

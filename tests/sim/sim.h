@@ -69,6 +69,7 @@ struct sim {
 	struct wire wire[HOSTS_MAX];
 	struct link_row link[LINKS_MAX];
 	unsigned n_links;
+	enum pass_technique push_technique; /* when it is calm; by chance before */
 	bool partition[HOSTS_MAX][HOSTS_MAX];
 	struct faults faults;
 	bool calm; /* no faults any more */

@@ -82,11 +82,18 @@ static const unsigned shapes[][LINKS_MAX + 1][2] = {
 static void choose(struct sim *s)
 {
 	const unsigned(*l)[2] = shapes[rng_below(&s->rng, ARRAY_LEN(shapes))];
+	unsigned style = rng_below(&s->rng, 6); /* 0, 1: all pull; 2, 3: all push; 4, 5: by chance */
 	s->n = 2;
+	s->push_technique = rng_chance(&s->rng, 500) ? PASS_INCREMENTAL : PASS_FULL;
 	for (s->n_links = 0; s->n_links < LINKS_MAX && l[s->n_links][0] != 9; s->n_links++) {
 		unsigned at = l[s->n_links][0], to = l[s->n_links][1];
-		s->link[s->n_links] = (struct link_row){
-			.at = at, .to = to, .peer_id = setup_peer_id(at, to), .pull = true};
+		unsigned ways = 1 + rng_below(&s->rng, 3);
+		s->link[s->n_links] = (struct link_row){.at = at,
+							.to = to,
+							.peer_id = setup_peer_id(at, to),
+							.pull = style < 2 || (style > 3 && ways & 1),
+							.push = (style > 1 && style < 4) ||
+								(style > 3 && ways & 2)};
 		s->n = MAX(s->n, MAX(at, to) + 1);
 	}
 	for (unsigned i = 0; i < s->n; i++)
@@ -163,6 +170,15 @@ static void converge(struct sim *s)
 		sim_wrong(s, "runs bring something new for ever");
 }
 
+/* Requests of a run that finds nothing to do. */
+static unsigned idle_limit(const struct sim *s, const struct link_row *l)
+{
+	/* getVersion, events/index, proposals, sightings */
+	unsigned pull = l->pull ? 4 : 0;
+	unsigned push = l->push ? 1 + (s->push_technique == PASS_FULL) : 0; /* and which are wanted */
+	return pull + push;
+}
+
 /* Nothing has changed: a run asks who is there and what is new, and moves nothing. */
 static void idle(struct sim *s)
 {
@@ -171,7 +187,7 @@ static void idle(struct sim *s)
 		wire_reset(s);
 		int n = run_one(s, &s->link[i]);
 		if (n != 0 || s->count.views || s->count.writes ||
-		    s->count.requests > setup_idle_requests)
+		    s->count.requests > idle_limit(s, &s->link[i]))
 			sim_wrong(s, "an idle run makes %u requests (%u views, %u writes), %d came",
 				  s->count.requests, s->count.views, s->count.writes, n);
 	}

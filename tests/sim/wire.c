@@ -146,7 +146,8 @@ static void note_document(struct sim *s, const struct host *from, const struct h
 			  const char *path, const struct answer *a)
 {
 	uint64_t d = digest_of(to->nr, buf_str(&a->body));
-	if (!strstr(path, "/events/view/") || a->res.status != 200 || atomic_load(&from->dead))
+	if (!strstr(path, "/events/view/") || a->res.status != 200 || !a->body.n ||
+	    atomic_load(&from->dead))
 		return;
 	for (unsigned i = 0; i < s->n_seen; i++)
 		if (s->seen[i].by == from->nr && s->seen[i].digest == d) {
@@ -184,7 +185,8 @@ static enum err deliver(struct sim *s, struct host *from, struct host *to,
 	}
 	to->crash_at = 0;
 	count(s, r, path, a);
-	sim_note(s, "      %ld, %zu bytes: %.160s", a->res.status, a->body.n, buf_cstr(&a->body));
+	sim_note(s, "      %ld, %zu bytes: %.160s%.300s", a->res.status, a->body.n,
+		 buf_cstr(&a->body), a->res.error_body);
 	if (atomic_load(&to->dead))
 		return gone(s, f, "the server crashed");
 	if (a->err != ERR_OK)
