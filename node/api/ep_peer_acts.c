@@ -83,7 +83,7 @@ struct events {
 
 /* An event of ours by number or UUID, or any UUID. */
 static bool event_of(struct http_req *r, const struct store_rtxn *t, const json_t *item,
-		     struct uuid *u)
+		     struct uuid *u, struct str *given)
 {
 	struct misp_event e;
 	uint64_t id;
@@ -92,6 +92,7 @@ static bool event_of(struct http_req *r, const struct store_rtxn *t, const json_
 	json_decref(o);
 	if (json_is_string(item))
 		text = (struct str){json_string_value(item), json_string_length(item)};
+	*given = text;
 	if (uuid_parse(text, u))
 		return true;
 	if (!str_u64(text, &id) || store_get(t, T_EVENT, id, NULL, &e) != ERR_OK)
@@ -105,6 +106,7 @@ static bool take_events(struct http_req *r, const json_t *body, struct events *o
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	json_t *given = json_object_get(body, "events"), *item;
+	struct str text;
 	size_t i, n = json_is_array(given) ? json_array_size(given) : given ? 1 : 0;
 	*out = (struct events){ARENA_ARRAY(r->arena, struct uuid, MIN(n, (size_t)EVENTS_MAX) + 1), 0};
 	if (n > EVENTS_MAX || !out->v || store_read(api_of(r)->store, &t, f) != ERR_OK) {
@@ -113,8 +115,8 @@ static bool take_events(struct http_req *r, const json_t *body, struct events *o
 	}
 	for (i = 0; i < n; i++) {
 		item = json_is_array(given) ? json_array_get(given, i) : given;
-		if (!event_of(r, t, item, &out->v[out->n])) {
-			reply_error(r, 404, "event %zu of the list is no UUID and no event here", i + 1);
+		if (!event_of(r, t, item, &out->v[out->n], &text)) {
+			reply_error(r, 404, "There is no event %.*s", STR_ARG(text));
 			return false;
 		}
 		out->n++;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 const struct cli_row cli_rows[] = {
 #define GLOBAL(name, letter, args, text) {CLI_GLOBAL, name, args, text, "", letter, NULL},
 #define COMMAND(name, args, handler, text, help)                                                   \
@@ -170,4 +172,40 @@ const char *cli_opt(const struct cli *c, const char *name)
 		if (strcmp(c->opts[i - 1].row->name, name) == 0)
 			return c->opts[i - 1].value;
 	return NULL;
+}
+
+/* ---- times ---- */
+
+bool cli_duration(const char *text, json_int_t *seconds)
+{
+	static const struct {
+		char unit;
+		json_int_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	struct str s = str_c(text);
+	uint64_t v;
+	for (size_t i = 0; s.n && i < ARRAY_LEN(units); i++)
+		if (s.p[s.n - 1] == units[i].unit && str_u64(str_sub(s, 0, s.n - 1), &v) && v &&
+		    v < 1000000) {
+			*seconds = (json_int_t)v * units[i].seconds;
+			return true;
+		}
+	return false;
+}
+
+bool cli_future(const char *text, json_int_t *when)
+{
+	int y, mo, d, h = 0, mi = 0, used = 0;
+	if (cli_duration(text, when)) {
+		*when += clock_now();
+		return true;
+	}
+	if (sscanf(text, "%4d-%2d-%2d%n", &y, &mo, &d, &used) != 3)
+		return false;
+	if (text[used] && sscanf(text + used, "%*1[ T]%2d:%2d", &h, &mi) != 2)
+		return false;
+	if (mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 || mi > 59)
+		return false;
+	*when = clock_from_civil(y, mo, d, h, mi, 0);
+	return *when > clock_now();
 }

@@ -92,6 +92,11 @@ struct str cli_text_in(struct cli *c, const json_t *o, const char *wrapper, cons
    given twice they become a list). CLI_USAGE when one has no '='. */
 int cli_filters(struct cli *c, size_t from, json_t *o);
 
+/* "30s", "30m", "6h", "1d" as seconds; false when it is none. */
+bool cli_duration(const char *text, json_int_t *seconds);
+/* A time to come: "2030-12-31", "2030-12-31 18:00" (UTC), or a duration from now. */
+bool cli_future(const char *text, json_int_t *when);
+
 /* Command lists for people and programs; describe.c. */
 void cli_help_all(struct buf *out);
 void cli_help_command(struct buf *out, const struct cli_row *cmd);

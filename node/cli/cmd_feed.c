@@ -36,31 +36,13 @@ static bool place(const char *given, json_t *feed)
 	return true;
 }
 
-/* 90s, 30m, 6h, 1d as seconds; false when it is none. */
-static bool duration(const char *text, json_int_t *seconds)
-{
-	static const struct {
-		char unit;
-		json_int_t seconds;
-	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-	struct str s = str_c(text);
-	uint64_t v;
-	for (size_t i = 0; s.n && i < ARRAY_LEN(units); i++)
-		if (s.p[s.n - 1] == units[i].unit && str_u64(str_sub(s, 0, s.n - 1), &v) && v &&
-		    v < 1000000) {
-			*seconds = (json_int_t)v * units[i].seconds;
-			return true;
-		}
-	return false;
-}
-
 int cmd_feed_add(struct cli *c)
 {
 	OWN(json) json_t *j = NULL;
 	json_int_t every = 0;
 	if (cli_want_args(c, 1, 2))
 		return CLI_USAGE;
-	if (cli_opt(c, "every") && !duration(cli_opt(c, "every"), &every))
+	if (cli_opt(c, "every") && !cli_duration(cli_opt(c, "every"), &every))
 		return cli_usage(c, "--every wants a time such as 30m, 6h or 1d");
 	const char *name = c->argc == 2 ? c->argv[1] : c->argv[0];
 	const char *provider = cli_opt(c, "provider"), *distribution = cli_opt(c, "distribution");

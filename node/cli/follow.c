@@ -18,6 +18,8 @@ struct trail {
 	struct buf rest; /* a line that has not ended */
 	struct progress progress;
 	json_t *result, *problems, *error;
+	follow_each_fn each; /* NULL: problems are told */
+	void *user;
 };
 
 static uint64_t count(const json_t *j, const char *key)
@@ -40,6 +42,8 @@ static void show_progress(struct trail *t, const json_t *p)
 static void show_problem(struct trail *t, json_t *p)
 {
 	struct str uuid = cli_text(t->c, p, "uuid"), text = cli_text(t->c, p, "text");
+	if (str_is(cli_text(t->c, p, "error"), "held"))
+		return; /* as it should be */
 	json_array_append(t->problems, p);
 	if (json_array_size(t->problems) > SHOWN_PROBLEMS)
 		return;
@@ -57,6 +61,8 @@ static bool line(struct trail *t, struct str s)
 	json_t *o;
 	if ((o = json_object_get(j, "progress")))
 		show_progress(t, o);
+	else if (t->each && ((o = json_object_get(j, "item")) || (o = json_object_get(j, "problem"))))
+		t->each(t->user, o);
 	else if ((o = json_object_get(j, "problem")))
 		show_problem(t, o);
 	else if ((o = json_object_get(j, "result")) && json_is_object(o) && !t->result)
@@ -100,7 +106,17 @@ static int failed(struct trail *t, const char *what)
 
 int follow(struct cli *c, struct str path, const char *what, json_t **result)
 {
-	struct trail t = {.c = c, .rest = BUF(LINE_MAX_BYTES), .problems = json_array()};
+	return follow_each(c, path, what, NULL, NULL, result);
+}
+
+int follow_each(struct cli *c, struct str path, const char *what, follow_each_fn each, void *user,
+		json_t **result)
+{
+	struct trail t = {.c = c,
+			  .rest = BUF(LINE_MAX_BYTES),
+			  .problems = json_array(),
+			  .each = each,
+			  .user = user};
 	struct call k = {.method = "POST",
 			 .path = path,
 			 .body = STR("{}"),
@@ -116,9 +132,10 @@ int follow(struct cli *c, struct str path, const char *what, json_t **result)
 	if (code == CLI_OK && !t.result)
 		code = failed(&t, what);
 	if (code == CLI_OK) {
-		json_object_set(t.result, "problems", t.problems);
-		if (count(t.result, "failed") || count(t.result, "refused") ||
-		    json_array_size(t.problems))
+		if (!each)
+			json_object_set(t.result, "problems", t.problems);
+		if (!each && (count(t.result, "failed") || count(t.result, "refused") ||
+			      json_array_size(t.problems)))
 			code = CLI_FINDING;
 		*result = json_incref(t.result);
 	}

@@ -8,3 +8,7 @@
  * with its problems in "problems", the caller's. CLI_FINDING when single things failed.
  */
 int follow(struct cli *c, struct str path, const char *what, json_t **result);
+/* The same, each {"item":..} and {"problem":..} handed to `each` and not told nor counted. */
+typedef void (*follow_each_fn)(void *user, const json_t *item);
+int follow_each(struct cli *c, struct str path, const char *what, follow_each_fn each, void *user,
+		json_t **result);

@@ -12,9 +12,8 @@
 #define SNAPSHOT_EVENTS 5000
 #define JUDGE_ARENA (64u << 20)
 
-struct caller push_caller(const struct pass *p)
+struct caller push_caller_of(const struct link *l)
 {
-	const struct link *l = &p->link;
 	return (struct caller){.kind = AUD_PEER,
 			       .org_id = l->row.remote_org_id,
 			       .org = l->remote_org,
@@ -24,6 +23,11 @@ struct caller push_caller(const struct pass *p)
 			       .internal = l->internal_push,
 			       .push = true,
 			       .peer_id = l->row.id};
+}
+
+struct caller push_caller(const struct pass *p)
+{
+	return push_caller_of(&p->link);
 }
 
 /* ---- one event ---- */

@@ -191,6 +191,110 @@ def pulls(a, b, ta, tb):
     a.start()
 
 
+def administration():
+    """What MISP lacks: previews, reasons, holding, suspending; and a push that ends where it should."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-cli-") as d:
+        with nodes.Node(os.path.join(d, "a"), extra=["--org", "Alpha"]) as a, \
+                nodes.Node(os.path.join(d, "b"), extra=["--org", "Beta"]) as b:
+            ta, tb = Tool(a), Tool(b)
+            docs = "".join(json.dumps({"Event": event(i, i)}) + "\n" for i in range(4))
+            ta.json(0, "import", "-", stdin=docs.encode())
+            tb.json(0, "org", "add", "Alpha", "--remote")
+            key = tb.json(0, "user", "add", "sync@alpha.example", "--org", "Alpha",
+                          "--role", "Sync user")["User"]["authkey"]
+            setting_up(ta, b, key)
+            pushes(ta, tb)
+            trouble(a, b, ta, tb)
+
+
+def setting_up(ta, b, key):
+    ta.want(2, "peer", "add", b.url, key, "--push", "perhaps")
+    ta.want(2, "peer", "add", b.url, key, "--every", "often")
+    ta.want(1, "peer", "add", b.url, key, "--push-org", "no such organisation")
+    ta.want(1, "peer", "add", b.url, key, "--pin", "sha256//x")
+    j = ta.json(0, "peer", "add", b.url, key, "--name", "beta", "--org", "Beta", "--pull", "off",
+                "--push", "on", "--push-tag", "!tlp:red", "--push-tag", "tlp:clear", "--pull-tag", "x",
+                "--pull-org", "!Gamma", "--pull-param", "publish_timestamp=30d", "--every", "6h",
+                "--push-not-type", "comment", "--internal", "on", "--unpublish", "on")["Server"]
+    pull, push = json.loads(j["pull_rules"]), json.loads(j["push_rules"])
+    is_equal((pull["tags"], pull["orgs"], json.loads(pull["url_params"])),
+             ({"OR": ["x"], "NOT": []}, {"OR": [], "NOT": ["Gamma"]}, {"publish_timestamp": "30d"}),
+             "pull rules have names")
+    check(all(x.isdigit() for x in push["tags"]["OR"] + push["tags"]["NOT"]), "push rules have numbers",
+          push)
+    is_equal(push["type_attributes"], {"NOT": ["comment"]}, "types by name")
+    is_equal((j["internal"], j["unpublish_event"]), (False, True), "internal only within an organisation")
+    d = ta.want(0, "peer", "show", "beta")
+    for text in ("only tlp:clear", "not tlp:red", "only x", "not Gamma", "6 h", "events arrive unpublished"):
+        check(text in d.out, "peer show says " + text, d)
+    ta.json(0, "peer", "show", "1")
+    j = ta.json(0, "peer", "edit", "beta", "--push-tag", "none", "--push-not-type", "none", "--pull-tag",
+                "none", "--pull-org", "none", "--pull-param", "none", "--unpublish", "off")["Server"]
+    is_equal(json.loads(j["push_rules"])["tags"], {"OR": [], "NOT": []}, "none empties a rule")
+    is_equal(json.loads(j["pull_rules"])["url_params"], "", "and the parameters")
+    ta.want(2, "peer", "edit", "beta")
+    j = ta.json(0, "peer", "test", "beta")
+    is_equal((j["status"], j["post"], j["mismatch"], j["uuid"] is not None), (1, 1, "proposal", True),
+             "peer test")
+    check("it works" in ta.want(0, "peer", "test", "beta").out, "in words")
+
+
+def pushes(ta, tb):
+    ta.want(2, "peer", "preview", "beta")
+    j = ta.json(0, "peer", "preview", "beta", "--push")
+    is_equal((j["events"]["added"], j["events"]["held"]), (2, 2), "preview of a push")
+    is_equal({i["uuid"]: i["error"] for i in j["items"]},
+             {UUID % 0: "held", UUID % 1: "held", UUID % 2: "added", UUID % 3: "added"}, "event by event")
+    check(all(i["text"] for i in j["items"] if i["error"] == "held"), "with the reason")
+    is_equal(stored(tb, UUID % 3), None, "a preview pushes nothing")
+    check("distribution" in ta.want(0, "peer", "preview", "beta", "--push").out, "the reason in words")
+    j = ta.json(1, "peer", "diff", "beta")
+    is_equal((j["only_here"], j["only_there"], j["same"]), (4, 0, 0), "diff before the push")
+    ta.want(0, "peer", "hold", "beta", UUID % 3, "--reason", "waits for counsel")
+    ta.want(1, "peer", "hold", "beta", "999999")
+    j = ta.json(0, "peer", "push", "beta")[0]["events"]
+    is_equal((j["added"], j["held"]), (1, 3), "what is held by hand stays")
+    s = ta.json(0, "peer", "status", "beta")[0]
+    is_equal([(n["uuid"], "waits for counsel" in n["text"]) for n in s["push"]["hold"]],
+             [(UUID % 3, True)], "status tells what is held")
+    is_equal(sum(w["count"] for w in s["push"]["why"] if w["what"] == "held"), 3, "and counts by reason")
+    check(s["push"]["last_success"] and s["push"]["requests"] and s["push"]["bytes_out"], "and the cost")
+    check("waits for counsel" in ta.want(0, "peer", "status").out, "in words")
+    ta.want(0, "peer", "release", "beta", UUID % 3)
+    j = ta.json(0, "peer", "push", "beta")[0]["events"]
+    is_equal((j["listed"], j["added"]), (1, 1), "what is released goes, and only that is looked at")
+    j = ta.json(1, "peer", "diff", "beta")
+    is_equal((j["only_here"], j["only_there"], j["same"]), (2, 0, 2), "diff after the push")
+    check(all(i.get("why") for i in j["items"]), "diff says why", j)
+
+
+def trouble(a, b, ta, tb):
+    ta.want(2, "peer", "suspend", "beta", "--until", "2001-01-01")
+    ta.want(0, "peer", "suspend", "beta", "--until", "3d", "--reason", "moving house")
+    check("moving house" in ta.want(1, "peer", "push", "beta").err, "a suspended peer is left alone")
+    check("moving house" in ta.want(0, "peer", "status", "beta").out, "status tells why")
+    ta.want(0, "peer", "resume", "beta")
+    # refused there: kept with the reason, not offered again, tried again when somebody wants it
+    block = {"uuids": [UUID % 9]}
+    is_equal(b.client().post("/eventBlocklists/add", block).status, 200, "b blocks an event")
+    ta.json(0, "import", "-", stdin=json.dumps({"Event": event(9, 3)}).encode())
+    ta.json(1, "peer", "push", "beta")
+    s = ta.json(0, "peer", "status", "beta")[0]["push"]
+    is_equal([n["uuid"] for n in s["refused"]], [UUID % 9], "status tells what the peer refused")
+    check(len(s["refused"][0]["text"]) > 5, "and why", s["refused"])
+    is_equal(ta.json(0, "peer", "push", "beta")[0]["events"]["refused"], 0, "it is not offered again")
+    ta.want(1, "peer", "retry", "beta", UUID % 0x77)
+    is_equal(ta.json(1, "peer", "retry", "beta", UUID % 9)[0]["events"]["refused"], 1, "peer retry")
+    b.stop()
+    ta.want(3, "peer", "flush", "beta")
+    s = ta.json(1, "peer", "status", "beta")[0]["push"]
+    check(s["failures"] == 1 and s["last_error"], "a failure and its text", s)
+    ta.want(3, "peer", "test", "beta")
+    b.start()
+    ta.want(0, "peer", "flush")
+    is_equal(ta.json(0, "peer", "status", "beta")[0]["push"]["failures"], 0, "and it is over")
+
+
 def recorded_misp():
     """The tape of a scripted MISP, as a real MISP pulled from it; what that stored is the measure."""
     seen = nodes.shared("wire", "sync", "client-role-seen-by-peer.jsonl")

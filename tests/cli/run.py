@@ -308,6 +308,7 @@ def main():
             peers.feeds(n, t)
     explain()
     peers.two_nodes()
+    peers.administration()
     peers.recorded_misp()
     all_used()
     return finish()
