@@ -216,7 +216,7 @@ class Comparer:
     def _same_text(self, r, g):
         """Equal but for our base URL, server-made UUIDs, clock readings and ids in their places."""
         g = g.replace(self.b.base, "<BASE>").replace(self.b.host, "<HOST>")
-        g = g.replace(self.b.feed, "<FEED>")
+        g = g.replace(self.b.feed, "<FEED>").replace(self.b.peer, "<PEER>")
         r = r.replace("httpS://", "https://")  # a fault of MISP's refanging
         r = r.replace("<HOST>", self.b.host).replace(self.b.host, "<HOST>")
         if r == g:

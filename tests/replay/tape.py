@@ -120,6 +120,7 @@ class Bindings:
         self.base = base
         self.host = base.split("//", 1)[1]
         self.feed = feed
+        self.peer = "http://127.0.0.1:9"
         self.keys = {"wrong": WRONG_KEY, "short": SHORT_KEY}
         self.keys.update(keys)
         self.vars = {}
@@ -156,7 +157,7 @@ class Bindings:
             if name not in self.keys:
                 raise Unbound("<KEY:%s>" % name)
             return self.keys[name]
-        return {"BASE": self.base, "HOST": self.host, "FEED": self.feed,
+        return {"BASE": self.base, "HOST": self.host, "FEED": self.feed, "PEER": self.peer,
                 "AUTHKEY": ANY_KEY}.get(kind, match.group(0))
 
     def fill(self, text):
