@@ -492,15 +492,16 @@ static enum err redirect(struct call *k, struct fail *f)
 /* ---- a call ---- */
 
 /*
- * A connection that was kept open may be closed by the peer while we begin to use it again. Nothing of
- * an answer came, so the peer has not begun to work on the request: once more, over a new one.
+ * A connection that was kept open may be closed by the peer while we begin to use it again, or hold
+ * bytes that came behind an earlier answer. No answer to this request came: once more, over a new one.
  */
 static bool broke_unused(const struct call *k)
 {
 	const struct transfer *t = k->c->transfer;
 	return !k->again && t->reused && t->status == 0 && t->head.n == 0 &&
 	       (t->code == CURLE_SEND_ERROR || t->code == CURLE_RECV_ERROR ||
-		t->code == CURLE_GOT_NOTHING) &&
+		t->code == CURLE_GOT_NOTHING || t->code == CURLE_UNSUPPORTED_PROTOCOL ||
+		t->code == CURLE_WEIRD_SERVER_REPLY) &&
 	       (!body_sent(k) || k->whole.p || !k->req->read || k->req->rewind);
 }
 
@@ -546,7 +547,7 @@ static enum err call_run(struct call *k, struct fail *f)
 	for (;;) {
 		TRY(url_text(k, f));
 		enum err e = exchange(k, f);
-		if (e == ERR_NET && broke_unused(k))
+		if ((e == ERR_NET || e == ERR_PEER) && broke_unused(k))
 			e = exchange_again(k, f);
 		if (e != ERR_OK)
 			return e;

@@ -87,12 +87,15 @@ enum err transfer_error(const struct transfer *t, struct fail *f)
 			    "the peer's public key is not the pinned one: it has a new certificate "
 			    "(then change the pin), or somebody is in between");
 	case CURLE_SSL_CACERT_BADFILE:
-		return fail(f, ERR_NET, "the CA file %s cannot be read, or holds no certificate in PEM form",
+		return fail(f, ERR_NET,
+			    "the CA file %s cannot be read (outside of /etc it has to be listed under "
+			    "readable), or holds no certificate in PEM form",
 			    o->ca_file ? o->ca_file : "of the system");
 	case CURLE_SSL_CERTPROBLEM:
 		return fail(f, ERR_NET,
-			    "our client certificate %s cannot be used: it has to hold certificate and "
-			    "key in PEM form (%s)",
+			    "our client certificate %s cannot be used: it has to be readable (outside of "
+			    "/etc: listed under readable) and to hold certificate and key in PEM form "
+			    "(%s)",
 			    o->cert_file ? o->cert_file : "", text);
 	case CURLE_OPERATION_TIMEDOUT:
 		return fail(f, ERR_TIMEOUT, "%s", text);

@@ -18,6 +18,7 @@ struct peer_index {
 	struct peer_index_row row;
 	unsigned depth; /* open containers */
 	unsigned row_depth; /* of a row's members: 2 in a list, 1 for an old server's single row */
+	bool has_members; /* of a single row */
 	bool in_orgc; /* "Orgc":{..} of a full row */
 	enum place place;
 	enum err err;
@@ -54,6 +55,7 @@ static void on_key(struct peer_index *x, struct str key)
 		       {"orgc_uuid", AT_ORGC},
 		       {"sighting_timestamp", AT_SIGHTING}};
 	x->place = AT_OTHER;
+	x->has_members = true;
 	if (x->depth == x->row_depth) {
 		x->in_orgc = str_is(key, "Orgc");
 		for (size_t i = 0; i < ARRAY_LEN(members); i++)
@@ -106,6 +108,8 @@ static enum err on_token(struct peer_index *x, enum json_tok t, struct fail *f)
 	case TOK_ARR_END:
 		if (x->depth-- == x->row_depth && t == TOK_OBJ_END && !uuid_is_nil(x->row.uuid))
 			return x->fn(x->user, &x->row, f);
+		if (x->depth == 0 && x->row_depth == 1 && x->has_members && uuid_is_nil(x->row.uuid))
+			return fail(f, ERR_PARSE, "the peer's answer is no index of events");
 		break;
 	case TOK_KEY:
 		on_key(x, x->scan.text);
