@@ -37,6 +37,8 @@ struct part_filter {
 	uint32_t n_orgs, n_not_orgs;
 	bool orgs_set;
 	struct str source; /* of sightings; absent: any */
+	const struct uuid *known; /* sightings that the receiver has, ascending */
+	size_t n_known;
 	uint64_t skip, limit; /* 0: all */
 	bool attribute, event, uuid; /* what is told beside a sighting */
 };

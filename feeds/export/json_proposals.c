@@ -129,9 +129,14 @@ static void saved_row(struct buf *b, const struct misp_proposal *p, bool ids)
 
 /* A peer's `old_id` is only a flag: the receiver finds the attribute by the UUID. No e-mail leaves. */
 static void push_row(struct buf *b, const struct misp_proposal *p, const struct misp_org *org,
-		     const struct rel_event *re, struct str data)
+		     const struct rel_event *re, bool of_attr, struct str data)
 {
-	head(b, p, re->ids);
+	LIT(b, "{\"old_id\":\"");
+	buf_u64(b, of_attr ? MAX(p->old_id, (uint64_t)1) : 0);
+	buf_putc(b, '"');
+	jp_num(b, "event_id", re->ids ? p->event_id : 0);
+	jp_str(b, "type", type_name(p->type));
+	jp_str(b, "category", category_name(p->category));
 	jp_bool(b, "to_ids", p->to_ids);
 	jp_uuid(b, "uuid", p->uuid);
 	jp_num(b, "org_id", re->ids ? p->org_id : 0);
@@ -161,7 +166,7 @@ static void row(struct export_run *r, const struct rel_event *re, const struct m
 	if (r->n++)
 		buf_putc(b, ',');
 	if (push) {
-		push_row(b, p, org, re, data);
+		push_row(b, p, org, re, of != NULL, data);
 		return;
 	}
 	LIT(b, "{\"ShadowAttribute\":");

@@ -87,6 +87,15 @@ static bool sees_event(struct since *s, uint64_t id)
 	return yes;
 }
 
+/* Were sightings published by this change of the event? Its time of sightings is the change's then. */
+static bool publishes_sightings(struct since *s, const struct change *c)
+{
+	struct misp_event e;
+	if (store_get(view_txn(s->v), T_EVENT, c->event_id, NULL, &e) != ERR_OK)
+		return false;
+	return e.sighting_count && e.sighting_timestamp >= c->time - 2 && sees_event(s, c->event_id);
+}
+
 static bool sees_cluster(struct since *s, uint64_t id)
 {
 	struct misp_cluster c;
@@ -127,10 +136,10 @@ static void take(struct since *s, const struct change *c)
 		s->proposals = s->proposals || sees_event(s, c->event_id);
 		return;
 	}
-	if (c->kind == CHANGE_EL(EL_SIGHTING)) {
-		s->sightings = s->sightings || sees_event(s, c->event_id);
-		return;
-	}
+	if (c->kind == CHANGE_EL(EL_SIGHTING))
+		return; /* they are told when they are published */
+	if (c->kind == CHANGE_TABLE(T_EVENT))
+		s->sightings = s->sightings || publishes_sightings(s, c);
 	if (s->n && s->ids[s->n - 1] == c->event_id)
 		return;
 	if (s->n == IDS_MAX)

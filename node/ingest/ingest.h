@@ -21,6 +21,7 @@ struct ingest_env {
 	struct pgp *pgp; /* for those who verify what they bring; not used here */
 	struct str base_url; /* of this node, as sharing groups name it */
 	uint64_t host_org_id;
+	bool sightings_realtime; /* added sightings are published at once */
 	uint8_t default_event_distribution; /* 1 */
 	uint8_t default_attr_distribution; /* 5 */
 	/* Is the UUID one under which we gave out a cut copy? NULL: not asked. */

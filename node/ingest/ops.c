@@ -310,7 +310,8 @@ static enum err run_sightings_publish(struct store_wtxn *w, void *arg, struct fa
 	struct op *op = arg;
 	struct misp_event e;
 	TRY(event_of(op, w, &e, f));
-	e.sighting_timestamp = clock_now();
+	/* peers remember at which one they fetched: it never stays */
+	e.sighting_timestamp = MAX(clock_now(), e.sighting_timestamp + 1);
 	TRY(store_event_put(w, op->adm, &e, f));
 	return note(op, w, CHANGE_EDIT, CHANGE_TABLE(T_EVENT), e.id, 0, e.uuid, f);
 }

@@ -42,7 +42,7 @@ static enum err leave_event(struct job *j, struct store_wtxn *w, struct fail *f)
 {
 	if (j->e.id && j->touched) {
 		if (j->bulk)
-			j->e.sighting_timestamp = clock_now();
+			j->e.sighting_timestamp = MAX(clock_now(), j->e.sighting_timestamp + 1);
 		TRY(store_event_put(w, j->adm, &j->e, f));
 		TRY(note(j, w, CHANGE_EDIT, CHANGE_TABLE(T_EVENT), j->e.id, 0, j->e.uuid, f));
 	}
@@ -178,7 +178,7 @@ enum err ingest_sightings_add(const struct ingest_env *env, struct ingest_sighti
 				.v = v + at,
 				.n = MIN(n - at, BATCH),
 				.replace_org = replace_org,
-				.bulk = o->kind == ORIGIN_PEER};
+				.bulk = o->kind == ORIGIN_PEER || env->sightings_realtime};
 		TRY(store_run(env->store, run, &j, f));
 		*added += j.added;
 	}

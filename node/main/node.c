@@ -307,6 +307,7 @@ static void fill_api(struct node *n)
 		.pgp = n->pgp,
 		.base_url = a->base_url,
 		.host_org_id = 1,
+		.sightings_realtime = n->conf->sightings_realtime,
 		.default_event_distribution = (uint8_t)n->conf->default_event_distribution,
 		.default_attr_distribution = (uint8_t)n->conf->default_attribute_distribution,
 		.own_derived = own_derived,

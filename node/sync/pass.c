@@ -233,6 +233,9 @@ static void step_failed(struct pass *p, const struct step *s, enum err e, const 
 		 s->name, err_name(e), log_val(str_c(text)));
 	struct pass_item item = {.kind = s->kind, .what = PASS_ITEM_FAILED, .text = text};
 	pass_tell(p, &item);
+	/* a tocsin says once what changed: this step has to hear it again */
+	if (p->o->direction == PASS_PULL)
+		p->state.remote_cursor = STR_NONE;
 }
 
 /* One step. What it fails with ends all, or is noted. */
@@ -342,6 +345,7 @@ static enum err run(const struct pass_opts *o, bool only_hello, struct pass_resu
 			state_write(&p, began, e, mine.text);
 	}
 	link_close(&p.link);
+	free(p.sighted);
 	pthread_mutex_destroy(&p.lock);
 	arena_free(p.a);
 	if (f)

@@ -106,6 +106,12 @@ struct pass {
 	/* a tocsin: it has said what changed since our cursor (3.2 of nobody but us); then only these
 	   kinds are asked for */
 	bool native;
+	/* and these events in its index have sightings, at that sighting_timestamp of its */
+	struct pass_sighted {
+		struct uuid uuid;
+		int64_t at;
+	} *sighted;
+	size_t n_sighted, cap_sighted;
 	unsigned changed; /* bits of enum pass_kind */
 	struct intake take; /* its progress is the pass's, for all steps */
 	pthread_mutex_t lock; /* of counts and items */

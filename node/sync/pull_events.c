@@ -119,6 +119,24 @@ static enum err is_done_with(struct index_job *j, const struct peer_index_row *r
 	return ERR_OK;
 }
 
+/* The step of the sightings need not ask a tocsin for the index again. */
+static enum err sighted(struct pass *p, const struct peer_index_row *row, struct fail *f)
+{
+	if (!p->native || row->sighting_timestamp <= 0 || p->n_sighted == WANTED_MAX)
+		return ERR_OK;
+	if (p->n_sighted == p->cap_sighted) {
+		size_t cap = p->cap_sighted ? p->cap_sighted * 2 : 64;
+		struct pass_sighted *v = reallocarray(p->sighted, cap, sizeof(*v));
+		if (!v)
+			return fail(f, ERR_NOMEM, "no memory for %zu events", cap);
+		p->sighted = v;
+		p->cap_sighted = cap;
+	}
+	p->sighted[p->n_sighted++] =
+		(struct pass_sighted){row->uuid, row->sighting_timestamp};
+	return ERR_OK;
+}
+
 static enum err on_row(void *user, const struct peer_index_row *row, struct fail *f)
 {
 	struct index_job *j = user;
@@ -128,6 +146,7 @@ static enum err on_row(void *user, const struct peer_index_row *row, struct fail
 	p->take.progress.listed = ++n->listed;
 	if (!row->published)
 		return ERR_OK;
+	TRY(sighted(p, row, f));
 	TRY(intake_snapshot_next(&p->take, &j->snap, f));
 	arena_reset(j->a);
 	enum err e = is_blocked(j->snap.t, 0, row->uuid, &blocked);

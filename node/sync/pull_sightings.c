@@ -128,6 +128,18 @@ static enum err index_get(struct pull *x, char *etag, size_t cap, struct fail *f
 	return peer_index_end(index, f);
 }
 
+/* A tocsin's index has been read by the step of the events, as far as it changed. */
+static enum err index_had(struct pull *x, struct fail *f)
+{
+	const struct pass *p = x->p;
+	for (size_t i = 0; i < p->n_sighted; i++) {
+		const struct peer_index_row row = {.uuid = p->sighted[i].uuid,
+						   .sighting_timestamp = p->sighted[i].at};
+		TRY(on_row(x, &row, f));
+	}
+	return ERR_OK;
+}
+
 /* ---- the sightings ---- */
 
 static void forget_batch(struct pull *x)
@@ -324,7 +336,7 @@ static bool is_due(const struct pass *p)
 	int64_t now = clock_now();
 	if (p->o->technique != PASS_FULL && p->o->technique != PASS_UPDATE)
 		return false;
-	return p->o->all || s->sightings_rows < LONG_INDEX || s->sightings_at > now ||
+	return p->o->all || p->native || s->sightings_rows < LONG_INDEX || s->sightings_at > now ||
 	       s->sightings_at + LONG_INDEX_EVERY_S <= now;
 }
 
@@ -333,14 +345,16 @@ static enum err pull(struct pull *x, struct fail *f)
 	struct pass *p = x->p;
 	char etag[256] = "";
 	bool all = true;
-	enum err e = index_get(x, etag, sizeof(etag), f);
+	enum err e = p->native ? index_had(x, f) : index_get(x, etag, sizeof(etag), f);
 	intake_snapshot_end(&x->snap);
 	TRY(e);
 	for (size_t at = 0; at < x->n; at += CHUNK) {
 		pass_progress(p, at, x->n);
 		TRY(chunk(x, at, MIN(CHUNK, x->n - at), &all, f));
 	}
-	if (p->o->technique != PASS_FULL || p->o->preview)
+	if (!all && p->native)
+		p->state.remote_cursor = STR_NONE; /* what failed must be named again */
+	if (p->o->technique != PASS_FULL || p->o->preview || p->native)
 		return ERR_OK;
 	/* an index that is as it was has nothing more to say only when all of it was fetched */
 	p->state.sightings_etag = all && !p->more ? arena_str(p->a, str_c(etag)) : STR_NONE;

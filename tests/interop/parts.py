@@ -53,6 +53,7 @@ class Site:
         made = must(self.admin.post("/admin/users/add", {
             "email": email, "org_id": org_id, "role_id": str(role),
             "password": "Lantern-%s-keel-Harbour" % role}), email)
+        self.sync_user = made["User"]["id"]
         return made["User"]["authkey"], org_id
 
     def org_id(self, org_uuid):
@@ -137,8 +138,8 @@ def policy(a, b):
         {"uuid": anonymous, "attribute_uuid": attrs[2]["uuid"], "type": "1", "source": "s",
          "date_sighting": "1750000000", "org_id": "0"}]), "bulkSave")
     must(a.admin.post("/events/publishSightings/" + e["id"]), "publishSightings")
-    ok("2 sightings pulled" in b.pull(), "two sightings arrive; that of a hidden attribute does not",
-       b.sightings(e["uuid"]))
+    text = b.pull()
+    ok("2 sightings pulled" in text, "two sightings arrive; that of a hidden attribute does not", text)
     got = b.sightings(e["uuid"])
     same(set(got), {one["uuid"], anonymous}, "they are those")
     same(got[one["uuid"]]["Organisation"]["uuid"], a.org_uuid, "with their organisation")
@@ -204,6 +205,52 @@ def reports(a, b):
     return e
 
 
+def pushed(a, b):
+    """The same by push; nothing goes back to where it came from."""
+    e = new_event(a)
+    attrs = sorted(e["Attribute"], key=lambda x: x["value"])
+    a.push()
+    here = {x["uuid"]: x for x in b.event(e["uuid"])["Attribute"]}
+    ok(attrs[0]["uuid"] not in here and attrs[1]["uuid"] in here, "the event arrives without its own")
+    # sightings
+    one = must(a.admin.post("/sightings/add/" + attrs[1]["id"], {"source": "honey"}), "add")["Sighting"]
+    must(a.admin.post("/sightings/add/" + attrs[0]["id"], {"source": "own"}), "add")
+    a.push()
+    same(list(b.sightings(e["uuid"])), [], "a sighting that is not published is not sent")
+    must(a.admin.post("/events/publishSightings/" + e["id"]), "publishSightings")
+    a.push()
+    got = b.sightings(e["uuid"])
+    same(list(got), [one["uuid"]], "once it is, it arrives; that of a hidden attribute does not")
+    same(got[one["uuid"]]["Organisation"]["uuid"], a.org_uuid, "with its organisation")
+    before = b.asked("/sightings/")
+    a.push()
+    same(b.asked("/sightings/"), before, "a second push asks nothing about sightings")
+    before = a.asked("/sightings/bulk")
+    b.push()
+    same(a.asked("/sightings/bulk"), before, "nothing goes back")
+    back = must(b.admin.post("/sightings/add/" + here[attrs[1]["uuid"]]["id"], {"source": "back"}),
+                "add")["Sighting"]
+    must(b.admin.post("/events/publishSightings/" + e["uuid"]), "publishSightings")
+    b.push()
+    same(set(a.sightings(e["uuid"])) >= {back["uuid"], one["uuid"]}, True, "what is new there comes back")
+    # proposals
+    new = must(b.admin.post("/shadow_attributes/add/" + e["uuid"], {
+        "type": "ip-dst", "category": "Network activity", "value": "192.0.2.77"}), "add")["ShadowAttribute"]
+    change = must(b.admin.post("/shadow_attributes/edit/" + here[attrs[1]["uuid"]]["id"],
+                               {"comment": "late"}), "edit")["ShadowAttribute"]
+    b.push()
+    got = a.proposals()
+    ok(new["uuid"] in got and change["uuid"] in got, "proposals are pushed to where the event is from")
+    same(got[new["uuid"]]["Org"]["uuid"], b.org_uuid, "and say who made them")
+    same(got[change["uuid"]]["old_id"], attrs[1]["id"], "the change is about the attribute there")
+    n = b.asked("/events/pushProposals")
+    a.push()
+    same(b.asked("/events/pushProposals"), n, "they do not go back")
+    must(a.admin.post("/shadow_attributes/discard/" + got[new["uuid"]]["id"]), "discard")
+    a.push()
+    same(b.proposals()[new["uuid"]]["deleted"], True, "but that they were discarded does")
+
+
 def main():
     if not nodelib.have_daemon():
         nodelib.skip("the daemon is not built")
@@ -214,6 +261,8 @@ def main():
         try:
             a.link_to(b)
             b.link_to(a)
+            for s in sites:  # whoever comes with this key is that peer
+                must(s.admin.post("/admin/users/edit/" + s.sync_user, {"server_id": s.link}), "bind")
             sighted(a, b)
             reports(a, b)
             proposals(a, b)
@@ -223,6 +272,7 @@ def main():
                 s.node.start()
                 s.admin = s.node.client()
             policy(a, b)
+            pushed(a, b)
         finally:
             for s in sites:
                 s.node.stop()
