@@ -37,6 +37,17 @@ static void count(struct http_call *c, int64_t n)
 	atomic_fetch_add(&c->srv->bodies, (uint64_t)n);
 }
 
+/*
+ * A worker may hold the call, and with it a buffered body, for an instant after it has answered; who
+ * reads the answer can count on the budget all the same.
+ */
+void body_answered(struct http_call *c)
+{
+	if (is_streamed(c) || !c->counted)
+		return;
+	count(c, -(int64_t)c->counted);
+}
+
 static bool refuse(struct http_call *c, int status, const char *text)
 {
 	if (!req_answered(&c->req))

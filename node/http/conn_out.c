@@ -94,6 +94,7 @@ static void finish(struct conn *c, struct http_call *call)
 	call->conn = NULL;
 	if (!call->body_done)
 		body_abandon(call);
+	body_answered(call);
 	stream_close(call);
 	if (c->io->srv->conf.done) {
 		struct http_done d = {

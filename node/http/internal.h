@@ -217,6 +217,7 @@ void body_end(struct http_call *c);
 void body_bad(struct http_call *c, int status); /* broken framing: refuse it */
 void body_abandon(struct http_call *c); /* it will never be complete */
 bool body_full(struct http_call *c);
+void body_answered(struct http_call *c); /* before the answer's last bytes are sent */
 /* Decode a buffered body. Worker. False: answered with an error. */
 bool body_decode(struct http_call *c);
 
