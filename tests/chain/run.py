@@ -14,7 +14,8 @@ import levels
 import links
 import node as nodelib
 
-WAYS = {"pull": ("pull", "pull")}
+WAYS = {"pull": ("pull", "pull"), "push": ("push", "push"), "relay": ("pull", "push"),
+        "fetch": ("push", "pull")}
 FILLERS = int(os.environ.get("TOCSIN_CHAIN_EVENTS", "120"))
 failures, checked = [], 0
 
@@ -191,6 +192,7 @@ def one_way(name, seed):
     with tempfile.TemporaryDirectory(prefix="tocsin-chain-") as folder, \
             Chain(folder, WAYS[name]) as chain:
         print("# %s: a -%s-> b -%s-> c" % ((name,) + chain.hops))
+        sys.stdout.flush()
         specs = specs_of(chain)
         first_time(chain, specs)
         quiet(chain)
