@@ -13,10 +13,12 @@ import content
 import levels
 import links
 import node as nodelib
+import others
 
 WAYS = {"pull": ("pull", "pull"), "push": ("push", "push"), "relay": ("pull", "push"),
         "fetch": ("push", "pull")}
-FILLERS = int(os.environ.get("TOCSIN_CHAIN_EVENTS", "120"))
+FILLERS = int(os.environ.get("TOCSIN_CHAIN_EVENTS", "60"))
+NOTES = False
 failures, checked = [], 0
 
 
@@ -37,7 +39,9 @@ class Chain:
 
     def __init__(self, folder, hops):
         self.hops = hops
-        self.nodes = [links.make(folder, x) for x in "abc"]
+        # everybody sees all sightings: otherwise they stay with who made them, as in MISP
+        extra = ["--set", "sightings.policy=2"]
+        self.nodes = [links.make(folder, x, extra=extra) for x in "abc"]
         self.links = []
 
     def __enter__(self):
@@ -148,6 +152,38 @@ def quiet(chain):
         check(not any(numbers), "%s: a %s with nothing to do" % (at.letter, way), [text])
 
 
+def same(got, want, what):
+    check(got == want, what, ["%s is %s, should be %s" % (k, got.get(k), want.get(k))
+                              for k in sorted(set(got) | set(want)) if got.get(k) != want.get(k)])
+
+
+def beside(chain):
+    """Sightings, proposals, notes and clusters made on the first node, hop by hop."""
+    a = chain.nodes[0]
+    spec = content.event("beside", (3, None), [(3, None), (5, None)])
+    e, attribute = spec["uuid"], spec["attributes"][0]["uuid"]
+    links.ok(a.client().post("/events/add", content.document(spec)), "event beside")
+    chain.run()
+    seen = {others.sight(a, e, attribute, "sensor"): (attribute, "sensor", links.ORGS["a"])}
+    proposed = {others.propose(a, "c", e, "proposed.example"): "proposed.example"}
+    noted = {others.annotate(a, e, x, "note %d" % x): ("note %d" % x, x) for x in range(4)}
+    known = {others.cluster(a, x, "cluster %d" % x): x for x in range(4)}
+    known = others.clusters(a, known)
+    for i, n in enumerate(chain.nodes):
+        if i:
+            at, way, link = chain.links[i - 1]
+            for _ in range(2):
+                print("# " + links.run(at, way, link))
+            noted, known = ({u: (v[0], others.after(way, v[1])) + v[2:] for u, v in x.items()
+                             if others.after(way, v[1]) is not None} for x in (noted, known))
+        same(others.sightings(n, e), seen, "sightings on " + n.letter)
+        same(others.proposals(n, e), proposed, "proposals on " + n.letter)
+        if NOTES:
+            same(others.notes(n, e), noted,
+                 "notes on " + n.letter)
+        same(others.clusters(n, set(known) | {k for k in known}), known, "clusters on " + n.letter)
+
+
 def filler(i):
     e = {"uuid": content.uid("filler", i), "info": "filler %d" % i, "level": (3, None),
          "timestamp": content.T0 + i, "tags": ["chain:event"], "objects": [], "reports": []}
@@ -197,6 +233,8 @@ def one_way(name, seed):
         first_time(chain, specs)
         quiet(chain)
         changes(chain, specs)
+        quiet(chain)
+        beside(chain)
         quiet(chain)
         killed(chain, seed)
         quiet(chain)
