@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "model/pack.h"
 
@@ -64,6 +65,7 @@ struct event_job {
 	struct json_read *j;
 	struct raw_event *raw; /* once the document has come */
 	struct intake_signed sig;
+	struct hash_ctx *digest; /* of the bytes as they came, for the origin */
 	uint64_t bytes;
 	struct ingest_result result;
 };
@@ -102,7 +104,9 @@ static enum err event_merge(struct event_job *ev, struct fail *f)
 	struct origin origin = i->origin;
 	const struct misp_event *h = raw_head(raw);
 	struct admit_facts facts = intake_facts(i);
+	struct sha256 digest = hash_end(MOVE(ev->digest));
 	origin.time = facts.now;
+	memcpy(origin.digest, digest.b, sizeof(origin.digest));
 	if (!a)
 		return fail(f, ERR_NOMEM, "no memory");
 	if (!ENTITY_HAS(h, EVENT_F_uuid) || !uuid_eq(h->uuid, ev->w->uuid))
@@ -143,6 +147,7 @@ static enum err event_data(void *user, const void *p, size_t n, struct fail *f)
 	if (intake_cancelled(ev->i))
 		return fail(f, ERR_CANCELLED, "cancelled");
 	spool_signed(ev, p, n);
+	hash_add(ev->digest, p, n);
 	return json_read_feed(ev->j, p, n, f);
 }
 
@@ -164,7 +169,9 @@ static enum err event_take(struct event_job *ev, struct client *c, struct fail *
 static enum err event_get(struct event_job *ev, struct client *c, struct fail *f)
 {
 	ev->sig.text = BUF(SIGNATURE_TEXT_MAX);
-	enum err e = event_take(ev, c, f);
+	ev->digest = hash_begin();
+	enum err e = ev->digest ? event_take(ev, c, f) : fail(f, ERR_NOMEM, "no memory");
+	hash_abort(ev->digest);
 	raw_free(ev->raw);
 	pgp_spool_free(ev->sig.bytes);
 	buf_free(&ev->sig.text);

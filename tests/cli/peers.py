@@ -1,9 +1,11 @@
 """Feeds from a web server, pulls between two nodes, and a pull from a recorded MISP."""
+import hashlib
 import http.server
 import json
 import os
 import tempfile
 import threading
+import time
 
 import node as nodes
 from tool import Tool, check, is_equal
@@ -158,6 +160,10 @@ def pulls(a, b, ta, tb):
         s = stored(tb, UUID % i)
         want = {"d%d-%d.example" % (i, x): lowered(x) for x in (1, 2, 3, 5)}
         is_equal(s, (lowered(i), True, want), "event of distribution %d is lowered" % i)
+    check("peer alpha" in tb.want(0, "event", "show", UUID % 2).out, "event show tells the peer")
+    h = tb.json(0, "event", "history", UUID % 2)
+    is_equal((h[0]["op"], h[0]["from"], h[0]["name"]), ("added", "peer", "alpha"), "and the history")
+    check("alpha" in tb.want(0, "event", "history", UUID % 2).out, "in words")
     key_is_sealed(b, key)
     j = tb.json(0, "peer", "pull")[0]["events"]
     is_equal((j["listed"], j["added"], j["updated"]), (0, 0, 0), "a second pull asks what changed: nothing")
@@ -205,6 +211,41 @@ def administration():
             setting_up(ta, b, key)
             pushes(ta, tb)
             trouble(a, b, ta, tb)
+
+
+def by_itself():
+    """A push soon after something is published, a pull by the interval, nobody asking."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-cli-") as d:
+        with nodes.Node(os.path.join(d, "a"), extra=["--org", "Alpha", "--set", "push_delay=300ms"]) as a, \
+                nodes.Node(os.path.join(d, "b"), extra=["--org", "Beta"]) as b:
+            ta, tb = Tool(a), Tool(b)
+            for t, org in ((ta, "Beta"), (tb, "Alpha")):
+                t.json(0, "org", "add", org, "--remote")
+            keys = [t.json(0, "user", "add", "s@x.example", "--org", org, "--role",
+                           "Sync user")["User"]["authkey"] for t, org in ((ta, "Beta"), (tb, "Alpha"))]
+            ta.json(0, "peer", "add", b.url, keys[1], "--name", "beta", "--pull", "off", "--push", "on")
+            ta.json(0, "import", "-", stdin=json.dumps({"Event": event(1, 3)}).encode())
+            check(until(lambda: stored(tb, UUID % 1)), "what is published goes by itself")
+            tb.json(0, "peer", "add", a.url, keys[0], "--name", "alpha", "--every", "1s")
+            tb.json(0, "peer", "pull", "alpha")
+            ta.json(0, "peer", "edit", "beta", "--push", "off")
+            ta.json(0, "import", "-", stdin=json.dumps({"Event": event(2, 3)}).encode())
+            check(until(lambda: stored(tb, UUID % 2)), "and is pulled by the interval")
+            a.stop()
+            check(until(lambda: tb.run("peer", "status", "alpha").code == 1), "a failure is noted")
+            s = tb.json(1, "peer", "status", "alpha")[0]["pull"]
+            check(s["next"]["why"] == "retry" and s["next"]["at"] - s["last_try"] >= 54,
+                  "and the next try is later than the interval", s["next"])
+            tb.want(0, "peer", "remove", "alpha")
+
+
+def until(what, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def setting_up(ta, b, key):
@@ -319,7 +360,7 @@ def recorded_misp():
     with tempfile.TemporaryDirectory(prefix="tocsin-cli-") as d, Server(answer) as s, \
             nodes.Node(os.path.join(d, "n"), extra=["--org-uuid",
                        "cccccccc-0000-4000-8000-00000000000c"]) as n:
-        from_tape(n, Tool(n), s, steps)
+        from_tape(n, Tool(n), s, steps, answers)
 
 
 def questions(s):
@@ -327,7 +368,7 @@ def questions(s):
     return [json.loads(b) for m, p, b, _ in s.seen if p == "/events/index"][::2]
 
 
-def from_tape(n, t, s, steps):
+def from_tape(n, t, s, steps, answers):
     t.json(0, "peer", "add", s.url, "a" * 40, "--name", "scripted")
     del s.seen[:]
     j = t.json(1, "peer", "pull")[0]["events"]
@@ -336,6 +377,7 @@ def from_tape(n, t, s, steps):
     is_equal(index, [{"minimal": 1, "published": 1}], "the question for the index is MISP's")
     agent = {h.get("User-Agent", "")[:5] for _, _, _, h in s.seen}
     is_equal(agent, {"MISP "}, "the User-Agent is one of MISP")
+    whole(t, answers)
     for name, step in sorted(steps.items()):
         if not name.startswith("stored 1"):
             continue
@@ -355,6 +397,20 @@ def from_tape(n, t, s, steps):
     t.json(1, "peer", "pull", "--all")
     index = questions(s)
     is_equal(index[2], {"minimal": 1, "published": 1}, "everything is asked for with --all")
+
+
+def whole(t, answers):
+    """The origin of what was pulled: peer and digest of the very bytes."""
+    n = 0
+    for (method, path), (status, body) in answers.items():
+        uuid = path.split("/")[3] if path.startswith("/events/view/") else None
+        d = t.run("event", "history", uuid, "--json") if uuid else None
+        if d and d.code == 0:
+            h = json.loads(d.out)[0]
+            n += 1
+            is_equal((h["name"], h["digest"]), ("scripted", hashlib.sha256(body).hexdigest()),
+                     "origin of " + uuid)
+    is_equal(n, 9, "each event that came has its origin")
 
 
 def brief(doc):

@@ -309,6 +309,7 @@ def main():
     explain()
     peers.two_nodes()
     peers.administration()
+    peers.by_itself()
     peers.recorded_misp()
     all_used()
     return finish()
