@@ -171,6 +171,8 @@ static enum err about_other(struct view *v, struct uuid u, struct arena *a,
 		TRY(store_get(v->txn, T_CLUSTER, id, a, c));
 		out->cluster = c;
 		out->cluster_orgc = view_org(v, c->orgc_id);
+		if (c->distribution == DIST_GROUP)
+			out->cluster_group = view_sg(v, c->sharing_group_id);
 		return ERR_OK;
 	}
 	if (e == ERR_NOENT)

@@ -21,6 +21,16 @@ static struct str uuid_key(const struct uuid *u)
 	return (struct str){(const char *)u->b, sizeof(u->b)};
 }
 
+static const struct misp_sg *sg_of(struct view *v, const struct misp_cluster *c)
+{
+	return c->distribution == DIST_GROUP ? view_sg(v, c->sharing_group_id) : NULL;
+}
+
+bool view_judge_cluster(struct view *v, const struct misp_cluster *c)
+{
+	return gate_judge_cluster(&v->gate, c, view_org(v, c->orgc_id), sg_of(v, c));
+}
+
 /* ---- one made ready ---- */
 
 /* Own copies of what the caches lend: they may renew while the answer is under way. */
@@ -63,7 +73,7 @@ static enum err relation_target(struct view *v, struct rel_relation *r)
 	if (e == ERR_NOENT)
 		return ERR_OK; /* not known here: nothing that could be told */
 	TRY(e);
-	r->hidden = !gate_judge_cluster(&v->gate, &target, view_org(v, target.orgc_id));
+	r->hidden = !view_judge_cluster(v, &target);
 	return ERR_OK;
 }
 
@@ -107,10 +117,10 @@ enum err view_rel_cluster(struct view *v, uint64_t id, struct arena *a, struct r
 
 static bool may_see(struct view *v, const struct misp_cluster *c, bool deleted_too)
 {
-	const struct misp_org *orgc = view_org(v, c->orgc_id);
-	if (c->deleted)
-		return deleted_too && gate_judge_deleted_cluster(&v->gate, c, orgc);
-	return gate_judge_cluster(&v->gate, c, orgc);
+	if (!c->deleted)
+		return view_judge_cluster(v, c);
+	return deleted_too && gate_judge_deleted_cluster(&v->gate, c, view_org(v, c->orgc_id),
+							 sg_of(v, c));
 }
 
 static enum err id_of(struct view *v, struct str s, enum store_index ix, uint64_t *id)

@@ -82,3 +82,5 @@ MUST_USE enum err view_rel_cluster(struct view *v, uint64_t id, struct arena *a,
 /* What analyst data is about, as far as it is here, for the gate; in `a`. */
 MUST_USE enum err view_analyst_about(struct view *v, const struct misp_analyst *row,
 				     struct arena *a, struct analyst_about *out);
+/* May the audience see this stored cluster? */
+bool view_judge_cluster(struct view *v, const struct misp_cluster *c);

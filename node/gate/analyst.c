@@ -129,7 +129,8 @@ static bool about_visible(const struct gate_ctx *c, const struct stance *st,
 		return false;
 	if (in_event && ab->report && judge_report(st, ab->report) != RULE_NONE)
 		return false;
-	if (ab->cluster && !gate_judge_cluster(c, ab->cluster, ab->cluster_orgc))
+	if (ab->cluster && !gate_judge_cluster(c, ab->cluster, ab->cluster_orgc,
+					       ab->cluster_group))
 		return false;
 	if (ab->sharing_group_id && !st->sees_all && !org_in_group(st->facts, ab->sharing_group_id))
 		return false;

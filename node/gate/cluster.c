@@ -9,14 +9,14 @@
 
 /* The cluster as the thing that rules are asked about. `as` must live as long as the subject. */
 static struct gate_subject subject_of(const struct misp_cluster *c, const struct misp_org *orgc,
-				      struct misp_event *as)
+				      const struct misp_sg *sg, struct misp_event *as)
 {
 	*as = (struct misp_event){.uuid = c->uuid,
 				  .org_id = c->org_id,
 				  .distribution = c->distribution,
 				  .sharing_group_id = c->sharing_group_id,
 				  .published = c->published || c->default_};
-	return (struct gate_subject){.event = as, .orgc = orgc};
+	return (struct gate_subject){.event = as, .orgc = orgc, .sharing_group = sg};
 }
 
 static bool can_answer(const struct gate_ctx *c, const struct misp_cluster *cluster)
@@ -50,7 +50,7 @@ static bool judge(struct stance *st, const struct misp_cluster *c)
 }
 
 bool gate_judge_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster,
-			const struct misp_org *orgc)
+			const struct misp_org *orgc, const struct misp_sg *sg)
 {
 	struct misp_event as;
 	struct gate_subject s;
@@ -58,13 +58,13 @@ bool gate_judge_cluster(const struct gate_ctx *c, const struct misp_cluster *clu
 
 	if (!can_answer(c, cluster) || cluster->deleted)
 		return false;
-	s = subject_of(cluster, orgc, &as);
+	s = subject_of(cluster, orgc, sg, &as);
 	st = stance_of(c, &s);
 	return judge(&st, cluster);
 }
 
 bool gate_judge_deleted_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster,
-				const struct misp_org *orgc)
+				const struct misp_org *orgc, const struct misp_sg *sg)
 {
 	struct misp_event as;
 	struct gate_subject s;
@@ -72,7 +72,7 @@ bool gate_judge_deleted_cluster(const struct gate_ctx *c, const struct misp_clus
 
 	if (!can_answer(c, cluster))
 		return false;
-	s = subject_of(cluster, orgc, &as);
+	s = subject_of(cluster, orgc, sg, &as);
 	st = stance_of(c, &s);
 	return (st.sees_all || (st.owner && st.local)) && judge(&st, cluster);
 }
@@ -169,10 +169,10 @@ const struct rel_cluster *gate_release_cluster(const struct gate_ctx *c,
 	struct released r = {.ctx = *c};
 
 	if (!(in->cluster && in->cluster->deleted ?
-		      gate_judge_deleted_cluster(c, in->cluster, in->orgc) :
-		      gate_judge_cluster(c, in->cluster, in->orgc)))
+		      gate_judge_deleted_cluster(c, in->cluster, in->orgc, in->sharing_group) :
+		      gate_judge_cluster(c, in->cluster, in->orgc, in->sharing_group)))
 		return NULL;
-	r.subject = subject_of(in->cluster, in->orgc, &as);
+	r.subject = subject_of(in->cluster, in->orgc, in->sharing_group, &as);
 	r.st = stance_of(&r.ctx, &r.subject);
 	release_plan(&r);
 	out = ARENA_NEW(a, struct rel_cluster);

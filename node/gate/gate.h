@@ -61,13 +61,14 @@ bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
    For filters: nobody may find out by a search what the answer leaves out. */
 bool gate_shows_tag(const struct gate_ctx *c, const struct gate_subject *s,
 		    const struct misp_tagref *t);
-/* May a galaxy cluster leave, alone or beside a tag that leaves? `orgc` made it (NULL: unknown). */
+/* May a galaxy cluster leave, alone or beside a tag that leaves? `orgc` made it, `sg` is the group of
+   distribution 4 (NULL: unknown). */
 bool gate_judge_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster,
-			const struct misp_org *orgc);
+			const struct misp_org *orgc, const struct misp_sg *sg);
 
 /* May a soft-deleted one be shown at all (administrators, the owner), and then this one? */
 bool gate_judge_deleted_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster,
-				const struct misp_org *orgc);
+				const struct misp_org *orgc, const struct misp_sg *sg);
 /*
  * A galaxy cluster cut, or NULL when it does not leave; relations are judged one by one. The answer
  * and its parts live in `a` or point to `in`.
@@ -99,6 +100,7 @@ struct analyst_about {
 	const struct misp_report *report;
 	const struct misp_cluster *cluster;
 	const struct misp_org *cluster_orgc;
+	const struct misp_sg *cluster_group; /* of distribution 4, or NULL */
 	uint64_t sharing_group_id; /* of a group that it is about; 0: none */
 	/* the analyst data that it is an answer to, nearest first */
 	const struct misp_analyst *const *chain;

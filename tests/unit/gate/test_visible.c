@@ -43,8 +43,12 @@ static void column(int c, uint8_t *distribution, uint64_t *group)
 	*group = c == 4 ? 13 : c == 5 ? 12 : 0;
 }
 
+/* A push takes a whole event of a group only to a link that the group names, or when it roams. */
+static const struct misp_sg roaming = {.name = {"a group", 7}, .roaming = true};
+
 static void events(struct fixture *x)
 {
+	x->s.sharing_group = &roaming;
 	for (int w = 0; w < WHO_COUNT; w++)
 		for (int c = 0; c < COLUMNS; c++) {
 			struct verdict v;
@@ -96,13 +100,49 @@ static void clusters(struct fixture *x)
 
 			be(x, (enum who)w);
 			column(c, &cl.distribution, &cl.sharing_group_id);
-			ok(gate_judge_cluster(&x->c, &cl, NULL) == (event_table[w][c] == 'y'),
+			ok(gate_judge_cluster(&x->c, &cl, NULL, &roaming) == (event_table[w][c] == 'y'),
 			   "cluster, column %d, %s", c, who_names[w]);
 			cl.default_ = true;
-			ok(gate_judge_cluster(&x->c, &cl, NULL), "of a public library");
+			ok(gate_judge_cluster(&x->c, &cl, NULL, &roaming), "of a public library");
 			cl.deleted = true;
-			ok(!gate_judge_cluster(&x->c, &cl, NULL), "deleted");
+			ok(!gate_judge_cluster(&x->c, &cl, NULL, &roaming), "deleted");
 		}
+}
+
+/* Relations have levels of their own, and are cut out one by one; one to what is hidden never goes. */
+static void relations(struct fixture *x)
+{
+	static const char *const table[WHO_COUNT] = {
+		[ADMIN] = "yyyyyy..",	[HOST] = ".yyyy...",	 [OWNER] = "yyyyyy..",
+		[CREATOR] = ".yyyy...", [STRANGER] = ".yyyy...", [SYNC_OWNER] = "yyyyyy..",
+		[SYNC] = ".yyyy...",	[PUSH] = "..yyy...",	 [PUSH_INTERNAL] = "yyyyyy..",
+	};
+	struct misp_cluster cl = {.org_id = 2, .published = true, .distribution = DIST_ALL};
+	struct misp_galaxy g = {.name = STR("g")};
+	struct arena *a = arena_new(1 << 20);
+
+	for (int w = 0; w < WHO_COUNT; w++)
+		for (int c = 0; c < COLUMNS; c++)
+			for (int hidden = 0; hidden < 2; hidden++) {
+				struct misp_clusterrel r = {.type = STR("similar"), .id = 9};
+				struct rel_relation in = {
+					.rel = &r, .sharing_group = &roaming, .hidden = hidden};
+				struct rel_cluster all = {
+					.cluster = &cl, .galaxy = &g, .relations = &in, .n_relations = 1};
+				const struct rel_cluster *out;
+				bool goes = table[w][c] == 'y' && !hidden;
+
+				be(x, (enum who)w);
+				column(c, &r.distribution, &r.sharing_group_id);
+				out = gate_release_cluster(&x->c, &all, a);
+				ok(out && out->n_relations == goes, "relation%s, column %d, %s",
+				   hidden ? " to what is hidden" : "", c, who_names[w]);
+				if (out && goes && w == PUSH && r.distribution == DIST_CONNECTED)
+					is_uint(out->relations[0].rel->distribution, DIST_COMMUNITY,
+						"a push lowers it");
+				arena_reset(a);
+			}
+	arena_free(a);
 }
 
 static void unpublished(struct fixture *x)
@@ -182,6 +222,7 @@ int main(void)
 	events(&x);
 	elements(&x);
 	clusters(&x);
+	relations(&x);
 	unpublished(&x);
 	deleted(&x);
 	all_pass(&x);
