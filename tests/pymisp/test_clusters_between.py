@@ -250,3 +250,42 @@ def test_deleted_ones_stay_there(sides):
     assert b.cluster(c.uuid)["deleted"] is False
     assert c.uuid not in [r["GalaxyCluster"]["uuid"]
                           for r in search(a.misp, published=1, minimal=1, custom=1)]
+
+
+def group(side, *orgs, roaming=True):
+    made = side.misp.direct_call("sharing_groups/add", {
+        "name": "Group " + str(uuid.uuid4())[:8], "releasability": "members", "roaming": roaming,
+        "description": "", "active": True})
+    sg = made["SharingGroup"]
+    for org in (ORGS[side.name],) + orgs:
+        org = side.misp.direct_call("organisations/view/" + org)["Organisation"]["id"]
+        side.misp.direct_call("sharing_groups/addOrg/%s/%s" % (sg["id"], org), {})
+    return sg
+
+
+def test_groups_travel_with_clusters(sides):
+    a, b = sides
+    both, alone = group(a, ORGS["b"]), group(a)
+    shared = a.add(4, sharing_group_id=both["id"])
+    hidden = a.add(4, sharing_group_id=alone["id"])
+    related = a.add(3)
+    r = MISPGalaxyClusterRelation()
+    r.galaxy_cluster_uuid, r.referenced_galaxy_cluster_uuid = related.uuid, shared.uuid
+    r.referenced_galaxy_cluster_type, r.distribution = "similar", 4
+    r.sharing_group_id = both["id"]
+    assert a.misp.add_galaxy_cluster_relation(r).get("saved") is True
+    a.publish(shared, hidden, related)
+    assert a.cluster(shared.uuid)["SharingGroup"]["uuid"] == both["uuid"]
+    for way, side in (("push", a), ("pull", b)):
+        side.run(way)
+        ours = b.cluster(shared.uuid)
+        assert ours["distribution"] == "4" and ours["SharingGroup"]["uuid"] == both["uuid"], way
+        (row,) = b.cluster(related.uuid)["GalaxyClusterRelation"]
+        assert row["distribution"] == "4" and row["SharingGroup"]["name"] == both["name"], way
+        assert not b.has(hidden.uuid), way
+        if way == "push":
+            for c in (shared, related):
+                b.misp.direct_call("galaxy_clusters/delete/" + c.uuid, {"hard": 1})
+                row = [x for x in b.misp.direct_call("galaxyClusterBlocklists/index")
+                       if x["cluster_uuid"] == c.uuid]
+                b.misp.direct_call("galaxyClusterBlocklists/delete/" + row[0]["id"], {})
