@@ -128,9 +128,10 @@ static enum err read_through(struct sealed *s, struct buf *kept, char tag[INDEX_
 			     struct fail *f)
 {
 	OWN(buf) struct buf chunk = BUF(KEEP_MAX);
-	struct hash_ctx *h = hash_begin();
+	struct hash_ctx *h = hash_sha1_begin();
 	bool end = false, keep = true;
 	enum err e = h ? ERR_OK : ERR_NOMEM;
+	uint8_t sha1[20] = {0};
 	char hex[41];
 	while (e == ERR_OK && !end) {
 		buf_clear(&chunk);
@@ -142,8 +143,8 @@ static enum err read_through(struct sealed *s, struct buf *kept, char tag[INDEX_
 		else
 			buf_free(kept);
 	}
-	struct sha256 sum = hash_end(h);
-	snprintf(tag, INDEX_TAG_LEN + 1, "\"%s\"", hash_hex(sum.b, 20, hex));
+	hash_sha1_end(h, sha1);
+	snprintf(tag, INDEX_TAG_LEN + 1, "\"%s\"", hash_hex(sha1, 20, hex));
 	return e;
 }
 

@@ -51,7 +51,7 @@ bool req_none_match(const struct http_req *r, struct str etag)
 /* MISP sends an ETag only to those who ask with If-None-Match, be it empty. */
 bool etag_wanted(const struct http_call *c)
 {
-	return c->reply.status == 200 && req_header(&c->req, "If-None-Match").p;
+	return c->reply.status == 200 && !c->reply.tagged && req_header(&c->req, "If-None-Match").p;
 }
 
 bool etag_add(struct http_call *c, const uint8_t sha1[20])

@@ -53,6 +53,7 @@ struct reply {
 	struct reply_source *src;
 	enum coding coding; /* of the stream */
 	bool no_length; /* 204 and 304 */
+	bool tagged;	/* the handler has set an ETag */
 };
 
 struct http_call {

@@ -51,6 +51,7 @@ void reply_header(struct http_req *r, const char *name, struct str value)
 	}
 	if (atomic_load(&c->answered))
 		return;
+	c->reply.tagged |= str_eq_nocase(str_c(name), STR("ETag"));
 	buf_puts(&c->reply.extra, name);
 	buf_puts(&c->reply.extra, ": ");
 	buf_str_add(&c->reply.extra, value);

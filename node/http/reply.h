@@ -58,8 +58,8 @@ void reply_header_u64(struct http_req *r, const char *name, uint64_t value);
 
 /*
  * JSON body. Takes the memory of `body` (left empty). Indents it for clients other than MISP and
- * PyMISP, adds the ETag (or answers 304) when the request has If-None-Match, compresses it when
- * the client can and it pays. A failed buffer becomes a 500.
+ * PyMISP, adds the ETag (or answers 304) when the request has If-None-Match and the handler has set
+ * none, compresses it when the client can and it pays. A failed buffer becomes a 500.
  */
 void reply_json(struct http_req *r, int status, struct buf *body);
 /* As reply_json with another media type and without indenting. */

@@ -138,6 +138,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.flood(200, int(path[7:]))
         elif path == "/flood-sent":
             self.answer(200, b"%d" % SENT["flood"])
+        elif path == "/tunnels":
+            self.answer(200, b"%d" % SENT.get("tunnels", 0))
         elif path == "/told":
             self.told()
         elif path == "/last":
@@ -182,8 +184,38 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_DELETE = do_POST
 
 
-def serve(context=None):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+class Proxy(Handler):
+    """A proxy of its own kind: says that it was asked, or tunnels for TLS."""
+
+    def do_GET(self):
+        self.answer(200, b"proxied %s %s" % (self.command.encode(), self.path.encode()),
+                    X_Authorization=self.headers.get("Proxy-Authorization", "none"))
+
+    def do_CONNECT(self):
+        host, _, port = self.path.rpartition(":")
+        there = socket.create_connection((host, int(port)))
+        SENT["tunnels"] = SENT.get("tunnels", 0) + 1
+        self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+        def pump(a, b):
+            try:
+                while True:
+                    data = a.recv(65536)
+                    if not data:
+                        break
+                    b.sendall(data)
+                b.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+        back = threading.Thread(target=pump, args=(there, self.connection), daemon=True)
+        back.start()
+        pump(self.connection, there)
+        back.join()
+        self.close_connection = True
+
+
+def serve(context=None, handler=Handler):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     server.handle_error = lambda *args: None
     if context:
@@ -257,6 +289,7 @@ def main():
             BOMBS[name] = bomb(name)
     PORTS["http"] = serve()
     PORTS["other"] = serve()
+    PORTS["proxy"] = serve(handler=Proxy)
     lines = []
     if len(sys.argv) > 1:
         certs = Certs(sys.argv[1])

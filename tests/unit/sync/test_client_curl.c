@@ -5,6 +5,7 @@
 #include "sync/client_curl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -29,12 +30,14 @@ static enum err refuse(void *user, const void *p, size_t n, struct fail *f)
 	return fail(f, ERR_PARSE, "not what we want");
 }
 
-static char seen_count[16];
+static char seen_count[16], seen_proxy[40];
 static void on_header(void *user, struct str name, struct str value)
 {
 	(void)user;
 	if (str_eq_nocase(name, STR("x-result-count")))
 		snprintf(seen_count, sizeof(seen_count), "%.*s", STR_ARG(value));
+	if (str_eq_nocase(name, STR("x-authorization")))
+		snprintf(seen_proxy, sizeof(seen_proxy), "%.*s", STR_ARG(value));
 }
 
 static enum err call_at(const char *listener, const struct client_opts *o, const char *path,
@@ -346,6 +349,28 @@ static void test_tls(void)
 	ok(strstr(last.text, "/nowhere/ca.pem cannot be read"), "says: %s", last.text);
 }
 
+static void test_proxy(void)
+{
+	char proxy[100], want[200];
+	struct client_opts o = {.proxy = proxy, .ca_file = world_cert("ca")};
+	snprintf(proxy, sizeof(proxy), "http://user:word@127.0.0.1:%u", world_port("proxy"));
+	is_err(call(&o, "/plain", REQ(.header = on_header)), ERR_OK, "over a proxy");
+	snprintf(want, sizeof(want), "proxied GET http://127.0.0.1:%u/plain", world_port("http"));
+	is_view(buf_str(&got), want, "which is asked");
+	is_str(seen_proxy, "Basic dXNlcjp3b3Jk", "with its password");
+	is_err(call_at("server", &o, "/told", REQ(.url = NULL)), ERR_OK, "TLS goes through it");
+	ok(str_find(buf_str(&got), STR("roxy")) < 0, "unseen");
+	is_err(call(&plain, "/tunnels", REQ(.url = NULL)), ERR_OK, "without a proxy");
+	is_view(buf_str(&got), "1", "it is not asked, and was once");
+	is_err(call_at("expired", &o, "/plain", REQ(.url = NULL)), ERR_NET, "who is trusted is the same");
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+	is_err(call(&plain, "/plain", REQ(.url = NULL)), ERR_OK, "the environment is not looked at");
+	snprintf(proxy, sizeof(proxy), "http://user:word@127.0.0.1:1");
+	is_err(call(&o, "/plain", REQ(.url = NULL)), ERR_NET, "a proxy that is not there");
+	ok(!strstr(last.text, "word"), "does not give its password away: %s", last.text);
+}
+
 /* Connections and sessions are shared, but not their trust. */
 static void test_trust(void)
 {
@@ -379,6 +404,7 @@ int main(void)
 	test_redirects();
 	test_tls();
 	test_trust();
+	test_proxy();
 	world_stop();
 	buf_free(&got);
 	return done_testing();
