@@ -114,11 +114,11 @@ class Pair:
         self.wires.append(Wire(to.port))
         return links.link(at, to, port=self.wires[-1].port, **flags), self.wires[-1]
 
-    def run(self, at, what, link):
+    def run(self, at, what, link, technique="full"):
         """Run a pull or push and wait; (seconds, text)."""
         c = at.client(timeout=3600)
         t0 = time.monotonic()
-        ans = c.post("/servers/%s/%s/full" % (what, link))
+        ans = c.post("/servers/%s/%s/%s" % (what, link, technique))
         took = time.monotonic() - t0
         if ans.status != 200:
             raise RuntimeError("%s: %d %s" % (what, ans.status, ans.text()[:300]))
@@ -165,7 +165,7 @@ def idle(p, link, wire_link, wire, n):
                     b_ms, times[len(times) // 2] * 1e3, times[-1] * 1e3))]
 
 
-def change(p, n, per_event):
+def change(p, n):
     """Edit that many events of a: one attribute more in each."""
     rows = p.a.client().post("/events/index", {"minimal": 1}).json()[:n]
     c = p.a.client()
@@ -182,7 +182,7 @@ def pull(b, n, per_event, with_idle):
     with Pair(b, "pull-%d" % n) as p:
         p.fill(n, per_event)
         link, _ = p.link(p.b, p.a, pull=True)
-        took, text, note, peak = cost(p, "pulling node", lambda: p.run(p.b, "pull", link))
+        took, text, note, peak = cost(p, "receiving node", lambda: p.run(p.b, "pull", link))
         got = first_number(text)
         if got != n:
             note = "ONLY %d EVENTS CAME; " % got + note
@@ -193,13 +193,45 @@ def pull(b, n, per_event, with_idle):
             wire_link, wire = p.link(p.b, p.a, wire=True, pull=True)
             out += idle(p, link, wire_link, wire, n)
             some = max(1, n // 100)
-            change(p, some, per_event)
+            change(p, some)
             wire.reset()
-            took, text, note, peak = cost(p, "pulling node", lambda: p.run(p.b, "pull", wire_link))
+            took, text, note, peak = cost(p, "receiving node", lambda: p.run(p.b, "pull", wire_link))
             out.append(row("pull of 1 %% changed of %d events" % n, took * 1e3, "ms", None, peak,
                            note="%d events came, %d requests, %.1f kB; %s" % (
                                first_number(text), wire.requests, (wire.up + wire.down) / 1e3,
                                note)))
+    return out
+
+
+def pushes(b):
+    """Events pushed into an empty node, then a push with nothing to do, then one of 1 %."""
+    n, per_event = b.count(1000), 40
+    with Pair(b, "push") as p:
+        p.fill(n, per_event)
+        link, wire = p.link(p.a, p.b, wire=True, push=True)
+        took, text, note, peak = cost(p, "receiving node", lambda: p.run(p.a, "push", link))
+        got = first_number(text)
+        if got != n:
+            note = "ONLY %d EVENTS WENT; " % got + note
+        out = [row("push of %d events of %d attributes" % (n, per_event), took, "s", None, peak,
+                   note="%.0f events/s, %d requests, %.1f MB sent, %.1f MB received, through a "
+                   "counting proxy; %s" % (n / took, wire.requests, wire.up / 1e6,
+                                           wire.down / 1e6, note))]
+        for what in ("full", "incremental"):
+            p.run(p.a, "push", link, what)
+            wire.reset()
+            took, _ = p.run(p.a, "push", link, what)
+            out.append(row("idle %s push of %d events: bytes on the wire" % (what, n),
+                           wire.up + wire.down, "bytes", None,
+                           note="%d requests, %.1f ms" % (wire.requests, took * 1e3)))
+        some = max(1, n // 100)
+        change(p, some)
+        wire.reset()
+        took, text, note, peak = cost(p, "receiving node",
+                                      lambda: p.run(p.a, "push", link, "incremental"))
+        out.append(row("push of 1 %% changed of %d events" % n, took * 1e3, "ms", None, peak,
+                       note="%d events went, %d requests, %.1f kB; %s" % (
+                           first_number(text), wire.requests, (wire.up + wire.down) / 1e3, note)))
     return out
 
 
@@ -208,24 +240,28 @@ def pulls(b):
     return (pull(b, 500, 40, True) + pull(b, 10000, 5, True) + pull(b, 100000, 5, True))
 
 
-def big_pull(b):
-    """One event of a million attributes."""
+def big(b):
+    """One event of a million attributes, pulled and pushed."""
     n = b.count(1000000)
     path = os.path.join(b.tmp, "big-sync.json")
     b.gen("-n", n, "-s", 1, "-r", 0, "event", to=path)
-    with Pair(b, "big") as p:
-        _, status, head = measure.send_file(p.a.port, p.a.key, "/events/add/metadata:1", path)
-        if status != 200:
-            raise RuntimeError("events/add: %d %r" % (status, head[:300]))
-        size = os.path.getsize(path)
-        os.unlink(path)
-        link, _ = p.link(p.b, p.a, pull=True)
-        took, text, note, peak = cost(p, "pulling node", lambda: p.run(p.b, "pull", link))
-        if first_number(text) != 1:
-            note = "NOTHING CAME (%s); " % text + note
-        return [row("pull of one event of %d attributes" % n, took, "s", None, peak,
-                    note="%.0f MB, %.0f attributes/s; memory target 64 MiB; %s" % (
-                        size / 1e6, n / took, note))]
+    size = os.path.getsize(path)
+    out = []
+    for what in ("pull", "push"):
+        with Pair(b, "big-" + what) as p:
+            _, status, head = measure.send_file(p.a.port, p.a.key, "/events/add/metadata:1", path)
+            if status != 200:
+                raise RuntimeError("events/add: %d %r" % (status, head[:300]))
+            at, to = (p.b, p.a) if what == "pull" else (p.a, p.b)
+            link, _ = p.link(at, to, **{what: True})
+            took, text, note, peak = cost(p, "receiving node", lambda: p.run(at, what, link))
+            if first_number(text) != 1:
+                note = "NOTHING CAME (%s); " % text + note
+            out.append(row("%s of one event of %d attributes" % (what, n), took, "s", None, peak,
+                           note="%.0f MB, %.0f attributes/s; memory target 64 MiB; %s" % (
+                               size / 1e6, n / took, note)))
+    os.unlink(path)
+    return out
 
 
-WORKLOADS = {"pull": pulls, "pull-big": big_pull}
+WORKLOADS = {"pull": pulls, "push": pushes, "sync-big": big}

@@ -19,7 +19,8 @@ WAYS = {"pull": ("pull", "pull"), "push": ("push", "push"), "relay": ("pull", "p
         "fetch": ("push", "pull")}
 FILLERS = int(os.environ.get("TOCSIN_CHAIN_EVENTS", "60"))
 # by which ways these travel already
-TRAVEL = {"sightings": {"pull"}, "proposals": {"pull"}, "notes": set(), "clusters": {"pull", "push"}}
+TRAVEL = {"sightings": {"pull", "push"}, "proposals": {"pull", "push"}, "notes": set(),
+          "clusters": {"pull", "push"}}
 failures, checked = [], 0
 
 
