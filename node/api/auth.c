@@ -160,6 +160,18 @@ static enum err find_key(struct http_req *r, const struct store_rtxn *t, struct 
 	return ERR_AUTH;
 }
 
+/* So that a peer's administrator hears of it in time (sync-protocol.md 2.3). */
+static void tell_expiration(struct http_req *r, int64_t at)
+{
+	struct clock_civil c = clock_to_civil(at);
+	char text[40];
+	if (!at)
+		return;
+	int n = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d+00:00", c.year, c.month,
+			 c.day, c.hour, c.minute, c.second);
+	reply_header(r, "X-Auth-Key-Expiration", (struct str){text, (size_t)n});
+}
+
 static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct api_user *u,
 		       struct fail *f)
 {
@@ -180,6 +192,7 @@ static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct ap
 		return refuse(r, f, "Authentication failed. Your user account has been disabled.");
 	if (!(u->perms & perm_auth))
 		return refuse(r, f, text_failed);
+	tell_expiration(r, row.expiration);
 	return ERR_OK;
 }
 

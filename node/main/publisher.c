@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "feeds/out/feedout.h"
+#include "metrics/metrics.h"
 
 /* An embargo opens within a second, a fifth of which is the opening itself. */
 #define TICK_MS 400
@@ -50,6 +51,7 @@ static enum err update_one(struct publisher *p, const struct policy *pol,
 				 .full = full,
 				 .cancelled = &p->stop};
 	enum err e = feedout_update(&o, &res, &f);
+	metric_add(M_FEED_WRITES, e, 0, 1);
 	if (e != ERR_OK) {
 		log_warn("feeds", "feed=%s err=%s detail=%s", log_val(str_c(aud->name)), err_name(e),
 			 log_val(str_c(f.text)));

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "feeds/in/manifest.h"
 #include "feeds/in/rules.h"
+#include "metrics/metrics.h"
 #include "model/pack.h"
 
 #define MANIFEST_MAX (UINT64_C(1) << 30)
@@ -394,6 +395,8 @@ enum err feed_fetch_run(const struct feed_fetch_opts *o, struct feed_fetch_resul
 	r.a = arena_new(1u << 20);
 	enum err e = r.a ? run_all(&r, &mine) : fail(&mine, ERR_NOMEM, "no memory");
 	intake_log(&r.take, "feed", o->feed_id, e);
+	metric_add(M_FEED_FETCHES, e, 0, 1);
+	metric_add(M_PEER_BYTES, METRIC_IN, 0, (int64_t)out->n.bytes);
 	struct row_note note = {&r, e, mine.text, out->n.failed == 0};
 	if (e != ERR_NOENT && store_run(o->in->store, row_write, &note, &ignored) != ERR_OK)
 		log_warn("sync", "feed=%llu state not written: %s",

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "metrics/metrics.h"
 
 #include "base/hash.h"
 #include "model/pack.h"
@@ -152,6 +153,9 @@ enum err link_call(struct link *l, const struct link_req *q, struct client_res *
 	atomic_fetch_add(&l->requests, 1);
 	atomic_fetch_add(&l->bytes_in, res->bytes_in);
 	atomic_fetch_add(&l->bytes_out, res->bytes_out);
+	metric_add(M_PEER_REQUESTS, e, 0, 1);
+	metric_add(M_PEER_BYTES, METRIC_IN, 0, (int64_t)res->bytes_in);
+	metric_add(M_PEER_BYTES, METRIC_OUT, 0, (int64_t)res->bytes_out);
 	return e;
 }
 

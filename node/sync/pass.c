@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "metrics/metrics.h"
 #include "model/pack.h"
 
 static const struct step {
@@ -302,6 +303,18 @@ static void cost(struct pass *p)
 	p->res->bytes_out = atomic_load(&p->link.bytes_out);
 }
 
+static void measure(const struct pass *p, enum err e)
+{
+	const struct pass_count *n = &p->res->n[PASS_EVENT];
+	bool pull = p->o->direction == PASS_PULL;
+	unsigned d = pull ? METRIC_IN : METRIC_OUT;
+	metric_add(pull ? M_PEER_PULLS : M_PEER_PUSHES, e, 0, 1);
+	metric_add(M_PEER_EVENTS, d, METRIC_ADDED, (int64_t)n->added);
+	metric_add(M_PEER_EVENTS, d, METRIC_UPDATED, (int64_t)n->updated);
+	metric_add(M_PEER_EVENTS, d, METRIC_UNCHANGED, (int64_t)n->current);
+	metric_add(M_PEER_EVENTS, d, METRIC_REFUSED, (int64_t)(n->refused + n->failed + n->held));
+}
+
 static void log_end(const struct pass *p, enum err e)
 {
 	const struct pass_count *n = &p->res->n[PASS_EVENT];
@@ -341,8 +354,10 @@ static enum err run(const struct pass_opts *o, bool only_hello, struct pass_resu
 	cost(&p);
 	if (known && !only_hello) {
 		log_end(&p, e);
-		if (!o->preview)
+		if (!o->preview) {
 			state_write(&p, began, e, mine.text);
+			measure(&p, e);
+		}
 	}
 	link_close(&p.link);
 	free(p.sighted);

@@ -174,6 +174,11 @@ def pulls(a, b, ta, tb):
     j = tb.json(0, "peer", "pull", "1")[0]["events"]
     is_equal((j["added"], j["updated"]), (0, 1), "a change comes over")
     check("new.example" in stored(tb, UUID % 3)[2], "with its new value", stored(tb, UUID % 3))
+    m = b.client().get("/metrics").text()
+    for text in ('tocsin_peer_pulls_total{result="ok"} 3', 'tocsin_peer_events_total{direction="in",'
+                 'outcome="added"} 3', 'tocsin_peer_requests_total{result="ok"}',
+                 'tocsin_peer_bytes_total{direction="in"}'):
+        check(text in m, "metrics have " + text, [x for x in m.split("\n") if "peer" in x])
     # back: a does not take its own events from b, but b's
     tb.json(0, "import", "-", stdin=json.dumps({"Event": event(9, 2)}).encode())
     back = tb.json(0, "user", "add", "sync@alpha.example", "--role", "Sync user")["User"]["authkey"]
@@ -237,6 +242,27 @@ def by_itself():
             check(s["next"]["why"] == "retry" and s["next"]["at"] - s["last_try"] >= 54,
                   "and the next try is later than the interval", s["next"])
             tb.want(0, "peer", "remove", "alpha")
+
+
+def warnings():
+    """What an administrator should look at is told by the status."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-cli-") as d:
+        with nodes.Node(os.path.join(d, "a"), extra=["--org", "Alpha"]) as a:
+            t = Tool(a)
+            t.json(0, "user", "add", "s@x.example", "--role", "Sync user")
+            day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 5 * 86400))
+            key = t.json(0, "key", "add", "s@x.example", "--expires", day)["AuthKey"]["authkey_raw"]
+            t.json(0, "peer", "add", a.url, key, "--name", "self")
+            check(day in t.want(0, "peer", "test", "self").out, "peer test tells when the key ends")
+            t.json(0, "peer", "pull", "self")
+            w = t.json(0, "peer", "status", "self")[0]["warnings"]
+            check(any("our API key there expires on " + day in x for x in w), "status warns of it", w)
+            check(any("not encrypted" in x for x in w), "and of http", w)
+            t.json(3, "peer", "edit", "self", "--new-url", "https://127.0.0.1:1", "--verify", "off",
+                   "--client-cert", "/nonexistent.pem")
+            w = t.json(0, "peer", "status", "self")[0]["warnings"]
+            check(any("verify off" in x for x in w), "and of verify off", w)
+            check(any("cannot be read" in x for x in w), "and of a certificate that is not there", w)
 
 
 def until(what, seconds=20):

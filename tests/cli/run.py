@@ -310,6 +310,7 @@ def main():
     peers.two_nodes()
     peers.administration()
     peers.by_itself()
+    peers.warnings()
     peers.recorded_misp()
     all_used()
     return finish()
