@@ -404,6 +404,25 @@ def test_others(w):
         t.join(120)
 
 
+# ---- the proxy of the configuration
+
+def test_proxy(w):
+    u = new_uuid()
+    script = {"/events/index": lambda h: h.json([row(u)]), "/events/view": lambda h: h.json(event(u))}
+    proxy = "proxy=http://127.0.0.1:%d" % w.peer.ports["proxy"]
+    with nodelib.Node(extra=["--set", proxy]) as n:
+        for name, skip in (("proxied", False), ("not-proxied", True)):
+            w.peer.scripts[name] = script
+            link = must(n.client().post("/servers/add", {
+                "name": name, "url": w.peer.url(name), "authkey": "k" * 40, "remote_org_id": "1", "pull": True,
+                "skip_proxy": skip}), "servers/add")["Server"]["id"]
+            a = n.client().post("/servers/pull/%s/full" % link)
+            ok("Pull completed" in a.text(), "%s: is pulled from" % name, a.text())
+            by_proxy, direct = w.peer.requests(name, "proxy"), w.peer.requests(name, "http")
+            ok((by_proxy and not direct) if not skip else (direct and not by_proxy),
+               "%s: as its row says" % name, (len(by_proxy), len(direct)))
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="tocsin-hostile-") as folder:
         w = World(folder)
@@ -412,7 +431,8 @@ def main():
         watch.start()
         only = sys.argv[1:]
         try:
-            for test in (test_hello, test_tls, test_index, test_events, test_push, test_others, test_million_rows):
+            for test in (test_hello, test_tls, test_index, test_events, test_push, test_others, test_proxy,
+                         test_million_rows):
                 if not only or test.__name__ in only:
                     test(w)
                     ok(w.node.alive(), "%s: the node lives" % test.__name__, w.node.log_tail())

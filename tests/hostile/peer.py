@@ -138,7 +138,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do(self):
         peer = self.server.peer
-        scenario, _, path = self.path.lstrip("/").partition("/")
+        path = self.path
+        if path.startswith("http://"):  # as a proxy is asked
+            path = "/" + path[7:].partition("/")[2]
+        scenario, _, path = path.lstrip("/").partition("/")
         script = peer.scripts.get(scenario, {})
         chosen = None
         for name, what in script.items():
@@ -202,7 +205,7 @@ class Peer:
 
     def __init__(self, certs=None):
         self.scripts, self.seen, self.lock = {}, [], threading.Lock()
-        self.ports = {"http": self._serve(), "other": self._serve()}
+        self.ports = {"http": self._serve(), "other": self._serve(), "proxy": self._serve()}
         self.mute = socket.create_server(("127.0.0.1", 0))
         self.ports["mute"] = self.mute.getsockname()[1]
         if certs:
