@@ -411,18 +411,20 @@ enum err egress_clusters_find(struct view *v, const struct cluster_query *q, str
 	TRY(candidates_of(v, q, a, &c, f));
 	if (c.n)
 		qsort(c.v, c.n, sizeof(*c.v), by_id);
+	/* elements are read only where they are asked about: most clusters are a library's, and long */
+	struct arena *lists = q->text.n || q->element_key.n || q->element_value.n ? v->scratch : NULL;
 	struct arena_mark m = arena_mark(v->scratch);
 	for (;;) {
 		enum err e;
 		if (c.all) {
-			e = store_next(v->txn, T_CLUSTER, &id, v->scratch, &row);
+			e = store_next(v->txn, T_CLUSTER, &id, lists, &row);
 		} else {
 			if (at == c.n)
 				break;
 			id = c.v[at++];
 			if (last++ && at > 1 && c.v[at - 2] == id)
 				continue;
-			e = store_get(v->txn, T_CLUSTER, id, v->scratch, &row);
+			e = store_get(v->txn, T_CLUSTER, id, lists, &row);
 			if (e == ERR_NOENT)
 				continue;
 		}

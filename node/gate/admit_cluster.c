@@ -5,6 +5,7 @@
  * The answer tells why in plain words, not as a map of fields: peers count and show the reasons.
  */
 #include "gate/admit_impl.h"
+#include "model/clustermeta.h"
 #include "model/misp.h"
 
 /* What MISP's columns hold, and what no real cluster comes near to. */
@@ -138,12 +139,26 @@ static void galaxy_check(struct misp_galaxy *g)
 	g->id = g->org_id = g->orgc_id = 0;
 }
 
-enum err admit_cluster(const struct admit_facts *facts, struct element *e, struct fail *f)
+void admit_cluster_meta(struct misp_cluster *c, struct arena *a)
+{
+	struct entity_list elements;
+
+	if (c->elements.n || !c->meta.n || c->meta.n > RECORD_MAX ||
+	    !clustermeta_parse(c->meta, ELEMENTS_MAX, a, &elements) || !elements.n)
+		return;
+	c->elements = elements;
+	ENTITY_SET_HAS(c, CLUSTER_F_elements);
+}
+
+enum err admit_cluster(const struct admit_facts *facts, struct arena *a, struct element *e,
+		       struct fail *f)
 {
 	struct misp_cluster *c = &e->cluster;
 	bool foreign = from_elsewhere(facts) || facts->pull || facts->push;
-	const char *wrong = cluster_wrong(c, !facts->is_edit, foreign);
+	const char *wrong;
 
+	admit_cluster_meta(c, a);
+	wrong = cluster_wrong(c, !facts->is_edit, foreign);
 	if (wrong)
 		return fail(f, ERR_INVAL, "%s", wrong);
 	if (!facts->is_edit && !ENTITY_HAS(c, CLUSTER_F_distribution))

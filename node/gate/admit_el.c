@@ -339,19 +339,20 @@ static enum err admit_sighting(const struct admit_facts *facts, struct element *
 
 /* In an event a cluster explains a tag: what is not fit to be kept is passed over. */
 static enum err admit_named_cluster(const struct admitted *adm, const struct admit_facts *facts,
-				    struct element *e, struct fail *f)
+				    struct arena *a, struct element *e, struct fail *f)
 {
 	struct fail why = {0};
 
 	if (raw_root(admitted_raw(adm)) == RAW_CLUSTERS)
-		return admit_cluster(facts, e, f);
+		return admit_cluster(facts, a, e, f);
 	e->cluster.id = e->cluster.galaxy_id = e->galaxy.id = 0;
 	e->cluster.org_id = e->cluster.orgc_id = 0;
 	if (e->cluster.default_) {
 		e->cluster.org = e->cluster.orgc = (struct entity_list){NULL, 0};
+		admit_cluster_meta(&e->cluster, a);
 		return ERR_OK;
 	}
-	if (admit_cluster(facts, e, &why) != ERR_OK)
+	if (admit_cluster(facts, a, e, &why) != ERR_OK)
 		e->cluster.uuid = UUID_NIL;
 	return ERR_OK;
 }
@@ -377,7 +378,7 @@ enum err gate_admit_element(const struct admitted *adm, const struct admit_facts
 	case EL_ANALYST:
 		return admit_analyst(adm, facts, a, &e->analyst, f);
 	case EL_CLUSTER:
-		return admit_named_cluster(adm, facts, e, f);
+		return admit_named_cluster(adm, facts, a, e, f);
 	case EL_COUNT:
 	default:
 		return fail(f, ERR_INVAL, "\"Unknown kind of element.\"");

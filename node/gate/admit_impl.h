@@ -32,5 +32,7 @@ MUST_USE enum err admit_analyst(const struct admitted *adm, const struct admit_f
 void cut_incoming_tags(const struct admit_facts *facts, struct entity_list *tags);
 
 /* admit_cluster.c: a galaxy cluster that somebody made. ERR_INVAL with a plain text. */
-MUST_USE enum err admit_cluster(const struct admit_facts *facts, struct element *e,
-				struct fail *f);
+MUST_USE enum err admit_cluster(const struct admit_facts *facts, struct arena *a,
+				struct element *e, struct fail *f);
+/* Elements that came as `meta`. */
+void admit_cluster_meta(struct misp_cluster *c, struct arena *a);

@@ -404,9 +404,10 @@ static void named_by_events(void)
 	event_with(PULL, "11111111-1111-4111-8111-000000000001",
 		   "{\"uuid\":\"5c0a1e3a-71aa-4b0d-9e2f-000000004001\",\"type\":\"threat-actor\","
 		   "\"value\":\"TERN\",\"tag_name\":\"misp-galaxy:threat-actor=\\\"TERN\\\"\","
-		   "\"default\":true,\"distribution\":\"3\"}");
+		   "\"default\":true,\"distribution\":\"3\",\"meta\":{\"synonyms\":[\"a\",\"b\"]}}");
 	ok(stored("5c0a1e3a-71aa-4b0d-9e2f-000000004001", &c) && c.default_,
 	   "a library's cluster is learnt from an event");
+	is_uint(c.elements.n, 2, "with what events call its meta");
 	event_with(PULL, "11111111-1111-4111-8111-000000000002",
 		   "{\"uuid\":\"5c0a1e3a-71aa-4b0d-9e2f-000000004002\",\"type\":\"threat-actor\","
 		   "\"value\":\"AUK\",\"tag_name\":\"misp-galaxy:threat-actor=\\\"x\\\"\","
