@@ -128,6 +128,7 @@ static enum err load(struct http_req *r, const struct store_rtxn *t, uint64_t us
 		.site_admin = admin,
 		.perm_sync = sync,
 		.perm_audit = u->role.perms & perm_audit,
+		.bound_id = u->user.server_id,
 	};
 	return ERR_OK;
 }

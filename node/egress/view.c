@@ -13,6 +13,7 @@
 
 #define ARENA_MAX (32u << 20)
 #define ARENA_RENEW (24u << 20)
+#define RULES_ARENA (1u << 20)
 
 /* ---- caches ---- */
 
@@ -187,6 +188,26 @@ static enum err view_finish(struct view **v, enum err e, struct view **out, stru
 	return e;
 }
 
+/* The push rules of a link hold for a push over it, and for who reads with an account that is bound to
+   it. A link that is gone has none. */
+static enum err rules_find(struct view *v, uint64_t link_id, struct fail *f)
+{
+	struct misp_peer p;
+	if (!link_id)
+		return ERR_OK;
+	v->rules_arena = arena_new(RULES_ARENA);
+	if (!v->rules_arena)
+		return fail(f, ERR_NOMEM, "no memory for the rules of a link");
+	enum err e = store_get(v->txn, T_PEER, link_id, v->rules_arena, &p);
+	if (e == ERR_NOENT)
+		return ERR_OK;
+	if (e != ERR_OK)
+		return fail(f, e, "reading a link");
+	TRY(link_rules_parse(p.push_rules, v->rules_arena, &v->rules, f));
+	v->facts.link_rules = &v->rules;
+	return ERR_OK;
+}
+
 enum err view_open(const struct egress_env *env, const struct caller *c, struct view **out,
 		   struct fail *f)
 {
@@ -195,6 +216,7 @@ enum err view_open(const struct egress_env *env, const struct caller *c, struct 
 	if (e == ERR_OK) {
 		policy_audience(v->policy, c, &v->audience);
 		v->facts.link_id = c->peer_id;
+		e = rules_find(v, c->push ? c->peer_id : c->site_admin ? 0 : c->bound_id, f);
 	}
 	return view_finish(&v, e, out, f);
 }
@@ -218,6 +240,7 @@ void view_close(struct view *v)
 		policy_unref(v->policy);
 	arena_free(v->arena);
 	arena_free(v->scratch);
+	arena_free(v->rules_arena);
 	free(v->sg_ids);
 	free(v);
 }

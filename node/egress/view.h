@@ -30,6 +30,8 @@ struct view {
 	struct arena *scratch; /* of one question */
 	struct row_cache orgs, tags, groups, users;
 	uint64_t *sg_ids;
+	struct arena *rules_arena; /* of `rules`; NULL: there are none */
+	struct link_rules rules;
 	bool (*shows_protected)(void *user, const struct entity_list *keys); /* likewise */
 	void *shows_user;
 	bool filled_only; /* for the search callback */

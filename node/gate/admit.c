@@ -108,6 +108,8 @@ static enum err head_blocked(const struct policy *p, const struct admit_facts *f
 	if (facts->event_blocked || facts->own_derived ||
 	    in_uuids(p->blocked_events, p->n_blocked_events, h->uuid))
 		return fail(f, ERR_BLOCKED, "Event blocked by event blocklist.");
+	if (facts->tag_blocked && !facts->is_edit)
+		return fail(f, ERR_BLOCKED, "Blocked by event block rules.");
 	if (facts->org_blocked ||
 	    (orgc && in_uuids(p->blocked_orgs, p->n_blocked_orgs, orgc->uuid)))
 		return fail(f, ERR_BLOCKED, "Event blocked by organisation blocklist.");

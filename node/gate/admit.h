@@ -18,7 +18,7 @@ struct admit_facts {
 	bool internal_link;
 	bool is_edit; /* a partial document: no defaults are filled in */
 	bool existing_local; /* an edit: the stored event is not locked (made here) */
-	bool event_blocked, org_blocked; /* looked up by ingest */
+	bool event_blocked, org_blocked, tag_blocked; /* looked up by ingest */
 	bool elements_inherit; /* a feed's row decides how far an event reaches: elements follow it */
 	/*
 	 * Protected events (sync-protocol.md 3.6, 4.5). `wants_signature`: who sends it may not change

@@ -36,6 +36,8 @@ enum gate_rule judge_container(const struct stance *st, const struct misp_object
 		return RULE_element_deleted;
 	if (!level_reaches(st, o->distribution, o->sharing_group_id, false))
 		return RULE_element_distribution;
+	if (st->facts->link_rules && !link_rules_object(st->facts->link_rules, o))
+		return RULE_element_link;
 	if (st->misp)
 		return RULE_NONE;
 	if (is_vuln_detail(NULL, o) && vuln_shut(st))
@@ -85,6 +87,8 @@ enum gate_rule judge_attr(const struct stance *st, const struct misp_object *obj
 		return RULE_element_deleted;
 	if (!level_reaches(st, a->distribution, a->sharing_group_id, false))
 		return RULE_element_distribution;
+	if (st->facts->link_rules && !link_rules_attr(st->facts->link_rules, a))
+		return RULE_element_link;
 	if (st->misp)
 		return RULE_NONE;
 	r = marking_rule(st, &a->tags);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/link_rules.h"
 #include "model/misp.h"
 
 struct gate_facts {
@@ -25,6 +26,8 @@ struct gate_facts {
 	const uint64_t *groups;
 	uint32_t n_groups;
 	uint64_t link_id; /* of a push: row of the peer, as sharing groups name it */
+	/* push rules of the link that is pushed over, or that the reader is bound to; NULL: none */
+	const struct link_rules *link_rules;
 };
 
 /* One stored event with what its ids stand for. All borrowed. */

@@ -274,6 +274,18 @@ static struct answer ask_protected(const struct stance *st, struct buf *why)
 			      copies ? "nothing is cut" : "the audience gets no copy to pass on");
 }
 
+/* Who reads with a key that is bound to a link is read to as if we pushed (sync-protocol.md 1.3). */
+static struct answer ask_link(const struct stance *st, struct buf *why)
+{
+	const char *text;
+
+	if (!st->facts->link_rules)
+		return answer_because(ANSWER_PASS, why, "no link whose rules hold");
+	if (!link_rules_event(st->facts->link_rules, st->s->event, &text))
+		return answer_because(ANSWER_DENY, why, "%s", text);
+	return answer_because(ANSWER_PASS, why, "the rules of the link let it through");
+}
+
 typedef struct answer (*ask_fn)(const struct stance *st, struct buf *why);
 
 /* Rules about elements are asked in element.c. */

@@ -33,6 +33,7 @@ struct caller {
 	bool internal; /* both ends run by the same host organisation */
 	bool push; /* we send to this peer, unasked */
 	uint64_t peer_id; /* row of the peer that we send to */
+	uint64_t bound_id; /* row of the peer that the reader's account is bound to */
 };
 /* The audience of a caller: its row in the policy, or the default of its kind. */
 void policy_audience(const struct policy *p, const struct caller *c, struct audience *out);

@@ -26,6 +26,15 @@ enum err ingest_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u,
 	return e == ERR_NOENT ? ERR_OK : e;
 }
 
+static bool has_blocked_tag(const struct ingest_env *env, const struct misp_event *h)
+{
+	LIST_EACH(t, h->tags, struct misp_tagref)
+		for (size_t i = 0; i < env->n_block_tags; i++)
+			if (str_eq_nocase(t->name, str_c(env->block_tags[i])))
+				return true;
+	return false;
+}
+
 /* Facts that gate_admit wants about block lists. */
 static enum err look_up_blocks(const struct ingest_env *env, struct raw_event *raw,
 			       struct admit_facts *facts, struct fail *f)
@@ -34,6 +43,7 @@ static enum err look_up_blocks(const struct ingest_env *env, struct raw_event *r
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	TRY(store_read(env->store, &t, f));
 	TRY(ingest_blocked(t, BLOCK_EVENT, h->uuid, &facts->event_blocked));
+	facts->tag_blocked = has_blocked_tag(env, h);
 	facts->own_derived = env->own_derived && env->own_derived(env->user, t, h->uuid);
 	if (h->orgc.n)
 		TRY(ingest_blocked(t, BLOCK_ORG, LIST_AT(h->orgc, struct misp_org, 0)->uuid,

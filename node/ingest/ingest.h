@@ -20,6 +20,8 @@ struct ingest_env {
 	const char *spool_dir;
 	struct pgp *pgp; /* for those who verify what they bring; not used here */
 	struct str base_url; /* of this node, as sharing groups name it */
+	const char *const *block_tags; /* new events with one of these tags are refused */
+	size_t n_block_tags;
 	uint64_t host_org_id;
 	bool sightings_realtime; /* added sightings are published at once */
 	uint8_t default_event_distribution; /* 1 */

@@ -306,6 +306,8 @@ static void fill_api(struct node *n)
 		.spool_dir = n->spool_dir,
 		.pgp = n->pgp,
 		.base_url = a->base_url,
+		.block_tags = n->conf->block_tags.v,
+		.n_block_tags = n->conf->block_tags.n,
 		.host_org_id = 1,
 		.sightings_realtime = n->conf->sightings_realtime,
 		.default_event_distribution = (uint8_t)n->conf->default_event_distribution,

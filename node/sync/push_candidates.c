@@ -100,13 +100,14 @@ static enum err consider(struct push *x, struct view *v, uint64_t id, struct are
 	if (err != ERR_OK)
 		return err == ERR_NOENT ? ERR_OK : err; /* deleted meanwhile */
 	p->take.progress.listed = ++p->res->n[PASS_EVENT].listed;
+	/* the gate asks these rules too, but does not say which of them it was */
+	if (!link_rules_event(&x->rules, &e, &why)) {
+		held(x, &e, why);
+		return ERR_OK;
+	}
 	if (verdict.outcome != GATE_RELEASE) {
 		view_why(&verdict, text, sizeof(text));
 		held(x, &e, text);
-		return ERR_OK;
-	}
-	if (!link_rules_event(&x->rules, &e, &why)) {
-		held(x, &e, why);
 		return ERR_OK;
 	}
 	struct push_candidate c = {.event_id = id,

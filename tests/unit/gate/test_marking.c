@@ -314,7 +314,7 @@ static void explain(struct fixture *x)
 	fixture_tag(x, "embargo:until=\"" FUTURE "\"");
 	be(x, AUD_PEER, 4, TLP_UPTO_GREEN, -1);
 	n = gate_explain(&x->c, &x->s, a, &steps, &v);
-	is_uint(n, RULE_protected, "one step for each rule about events");
+	is_uint(n, RULE_element_distribution - 1, "one step for each rule about events");
 	for (size_t i = 0; i < n; i++) {
 		is_int(steps[i].rule, RULE_NONE + 1 + (int)i, "in the order of the rules");
 		ok(steps[i].text.n > 5, "%s: %.*s", gate_rule_name(steps[i].rule),

@@ -192,6 +192,38 @@ static void all_pass(struct fixture *x)
 	ok(!gate_passes_attrs(&x->c), "nobody");
 }
 
+/* Who reads with an account that is bound to a link gets what its push rules let through. */
+static void bound(struct fixture *x)
+{
+	uint64_t red = 7, org = 9;
+	struct misp_tagref tag = {.tag_id = 7, .name = STR("reef:no")};
+	struct link_rules none = {0}, not_red = {.tags_not = {&red, 1}}, only_red = {.tags_or = {&red, 1}},
+			  not_org = {.orgs_not = {&org, 1}};
+	struct misp_attr a;
+
+	be(x, SYNC);
+	misp_attr_init(&a);
+	a.distribution = DIST_INHERIT;
+	x->facts.link_rules = &none;
+	ok(gate_judge(&x->c, &x->s).outcome == GATE_RELEASE, "no rules");
+	x->facts.link_rules = &only_red;
+	ok(gate_judge(&x->c, &x->s).rule == RULE_link, "a tag is wanted");
+	x->facts.link_rules = &not_red;
+	ok(gate_judge_attr(&x->c, &x->s, NULL, &a), "an attribute without the tag");
+	a.tags = (struct entity_list){&tag, 1};
+	ok(!gate_judge_attr(&x->c, &x->s, NULL, &a), "and with it");
+	struct entity_list had = x->e.tags;
+	x->e.tags = a.tags;
+	ok(gate_judge(&x->c, &x->s).rule == RULE_link, "an event with it");
+	x->facts.link_rules = &only_red;
+	ok(gate_judge(&x->c, &x->s).outcome == GATE_RELEASE, "as wanted");
+	x->e.tags = had;
+	x->facts.link_rules = &not_org;
+	x->e.orgc_id = org;
+	ok(gate_judge(&x->c, &x->s).rule == RULE_link, "by its creator");
+	x->facts.link_rules = NULL;
+}
+
 /* Published things by class: rows public, sector, partner, own; columns distribution 0 to 3. */
 static void published(struct fixture *x)
 {
@@ -226,6 +258,7 @@ int main(void)
 	unpublished(&x);
 	deleted(&x);
 	all_pass(&x);
+	bound(&x);
 	published(&x);
 	x.aud = (struct audience){0};
 	x.aud.site_admin = x.aud.perm_sync = true;
