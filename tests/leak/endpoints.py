@@ -34,6 +34,11 @@ CANARIES = {
     "zq111zq": ("report", "mr"),
     "zq112zq": ("tag that no profile but full keeps", "mr"),
     "zq113zq": ("source of a sighting", ""),
+    "zq114zq": ("proposal", "mr"),
+    "zq115zq": ("proposal about an attribute of the own organisation", ""),
+    "zq116zq": ("proposal that was discarded", ""),
+    "zq117zq": ("report that was deleted", ""),
+    "zq118zq": ("sighting of an attribute of the own organisation", ""),
     "zq120zq": ("event of the own organisation", ""),
     "zq121zq": ("event under embargo", ""),
     "zq122zq": ("tlp:red event", "mr"),
@@ -86,7 +91,8 @@ def visible_event():
                       attribute("zq109zq", type="target-org", category="Targeting data", to_ids=False)]
     e["EventReport"] = [{"name": "zq111zq", "content": "zq111zq", "uuid": str(uuid.uuid4())},
                         {"name": "zq106zq", "content": "zq106zq", "distribution": "0",
-                         "uuid": str(uuid.uuid4())}]
+                         "uuid": str(uuid.uuid4())},
+                        {"name": "zq117zq", "content": "zq117zq", "uuid": str(uuid.uuid4())}]
     e["Object"] = [{"uuid": str(uuid.uuid4()), "name": "file", "meta-category": "file",
                     "template_uuid": "688c46fb-5edb-40a3-8273-1af7923e2215", "template_version": "24",
                     "description": "d", "distribution": "0", "comment": "zq105zq",
@@ -146,7 +152,15 @@ class World:
         self.hidden["object"] = [(inner["id"], inner["uuid"])]
         self.hidden["attribute"].append((inner["Attribute"][0]["id"], inner["Attribute"][0]["uuid"]))
         must(self.owner.post("/attributes/delete/" + by_value["zq107zq.example"]["id"]), "delete")
-        self.owner.post("/sightings/add/" + first["id"], {"source": "zq113zq"})
+        seen = must(self.owner.post("/sightings/add/" + first["id"], {"source": "zq113zq"}), "sighting")
+        own_seen = must(self.owner.post("/sightings/add/" + own["id"], {"source": "zq118zq"}), "sighting")
+        for s in (seen, own_seen):
+            self.hidden.setdefault("sighting", []).append((s["Sighting"]["id"], s["Sighting"]["uuid"]))
+        self.add_proposals(made, first, own)
+        reports = {x["name"]: x for x in made["EventReport"]}
+        self.shown["report"] = [(reports["zq111zq"]["id"], reports["zq111zq"]["uuid"])]
+        self.hidden["report"] = [(reports["zq106zq"]["id"], reports["zq106zq"]["uuid"])]
+        must(self.owner.post("/event_reports/delete/" + reports["zq117zq"]["id"]), "delete")
         must(self.admin.post("/tags/add", {"name": "zq:zq108zq", "colour": "#000000",
                                            "exportable": True}), "tags/add")
         self.admin.post("/tags/attachTagToObject",
@@ -158,6 +172,17 @@ class World:
         self.red = self.add(event("zq122zq", "3", ["tlp:red"]))
         self.draft = self.add(event("zq123zq", "3", ["tlp:clear"], False), False)
         self.add_clusters()
+
+    def add_proposals(self, made, first, own):
+        def propose(action, target, token):
+            p = must(self.owner.post("/shadow_attributes/%s/%s" % (action, target), {
+                "type": "domain", "category": "Network activity", "value": token + ".example",
+                "comment": token}), "propose")["ShadowAttribute"]
+            return p["id"]
+        self.shown["proposal"] = [(propose("add", made["id"], "zq114zq"),)]
+        self.hidden["proposal"] = [(propose("edit", own["id"], "zq115zq"),)]
+        must(self.owner.post("/shadow_attributes/discard/" + propose("edit", first["id"], "zq116zq")),
+             "discard")
 
     def add_clusters(self):
         galaxy = {"uuid": str(uuid.uuid4()), "name": "zq134zq", "type": "lairs", "version": "1"}
@@ -193,8 +218,11 @@ def kind_of(path, name):
         return name
     if name == "galaxy":
         return "any"
+    if name == "attribute":
+        return name
     return {"events": "event", "attributes": "attribute", "objects": "object",
-            "galaxy_clusters": "cluster"}.get(first, "any")
+            "galaxy_clusters": "cluster", "shadow_attributes": "proposal", "event_reports": "report",
+            "sightings": "any"}.get(first, "any")
 
 
 def fill_in(path, kind, ident):
@@ -239,6 +267,11 @@ def searches():
     yield "/events/index", {"minimal": 1}
     yield "/events/index", {}
     yield "/values/lookup", ["shared.example"]
+    for f in ("json", "csv", "xml"):
+        yield "/sightings/restSearch", {"returnFormat": f, "last": 0, "includeAttribute": 1,
+                                        "includeEvent": 1, "includeUuid": 1}
+    yield "/shadow_attributes/index/all:1/deleted[]:0/deleted[]:1.json", {}
+    yield "/event_reports/index", {"deleted": 2}
     for more in ({}, {"minimal": 1}, {"deleted": 1}, {"custom": 1}):
         yield "/galaxy_clusters/restSearch", more
     yield "/galaxies/index", {}
@@ -292,13 +325,16 @@ def plain(answer, ident):
     return answer.status, headers, answer.text().replace(ident, "X")
 
 
+CONTROLLER = {"cluster": "galaxy_cluster", "proposal": "shadow_attribute", "report": "event_report"}
+
+
 def nobodys(world, kind, ident):
     """An identity like this one that nothing has; numbers leap, so any of them may be in use."""
     if "-" in ident:
         return str(uuid.uuid4())
     for n in range(10 ** len(ident) - 1, 0, -1):
         if len(str(n)) == len(ident) and world.admin.get(
-                "/%ss/view/%d" % (kind.replace("cluster", "galaxy_cluster"), n)).status != 200:
+                "/%ss/view/%d" % (CONTROLLER.get(kind, kind), n)).status != 200:
             return str(n)
     raise AssertionError("every number of %d digits is in use" % len(ident))
 

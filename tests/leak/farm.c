@@ -112,6 +112,7 @@ static const struct part objects[] = {
 static const struct part reports[] = {
 	{ALL, "{" U(30001) T "\"name\":\"zq028zq\",\"content\":\"zq029zq\"}"},
 	{OWN_ONLY, "{" U(30002) T "\"name\":\"r\",\"content\":\"zq030zq\",\"distribution\":\"0\"}"},
+	{ALL, "{" U(30003) T "\"name\":\"zq046zq\",\"content\":\"zq046zq\"}"},
 };
 
 static const struct part keys[] = {
@@ -304,7 +305,18 @@ static enum err local_tag(struct store_wtxn *w, void *arg, struct fail *f)
 }
 
 struct proposing {
-	uint64_t event, attr;
+	uint64_t event, attr, hidden; /* hidden: an attribute that only the owner sees; 0 in the twin */
+};
+
+static const struct {
+	enum { ABOUT_NOTHING, ABOUT_FIRST, ABOUT_HIDDEN } about;
+	bool deleted;
+	const char *value, *comment;
+} proposals[] = {
+	{ABOUT_NOTHING, false, "zq033zq.example", "zq034zq"},
+	{ABOUT_FIRST, false, "zq033zq.example", "zq034zq"},
+	{ABOUT_NOTHING, true, "zq043zq.example", "zq043zq"},
+	{ABOUT_HIDDEN, false, "zq044zq.example", "zq044zq"},
 };
 
 static enum err put_proposals(struct store_wtxn *w, void *arg, struct fail *f)
@@ -316,13 +328,18 @@ static enum err put_proposals(struct store_wtxn *w, void *arg, struct fail *f)
 	struct misp_event copy;
 	TRY(entity_copy(a, &desc_misp_event, &e, &copy));
 	OWN(admitted) struct admitted *adm = admitted_make(NULL, &copy, &by_alpha);
-	for (unsigned i = 0; i < 2; i++) {
+	copy.proposal_count = 0;
+	for (unsigned i = 0; i < ARRAY_LEN(proposals); i++) {
+		const uint64_t about[] = {0, to->attr, to->hidden};
+		if (proposals[i].about == ABOUT_HIDDEN && !to->hidden)
+			continue;
 		struct misp_proposal p = {.event_id = to->event,
-					  .old_id = i ? to->attr : 0,
+					  .old_id = about[proposals[i].about],
+					  .deleted = proposals[i].deleted,
 					  .type = ATTR_DOMAIN,
 					  .category = CAT_NETWORK,
-					  .value = STR("zq033zq.example"),
-					  .comment = STR("zq034zq"),
+					  .value = str_c(proposals[i].value),
+					  .comment = str_c(proposals[i].comment),
 					  .email = STR("zq035zq@beta.example"),
 					  .to_ids = true,
 					  .org_id = BETA,
@@ -337,9 +354,22 @@ static enum err put_proposals(struct store_wtxn *w, void *arg, struct fail *f)
 		p.id = store_new_el_id(w, EL_PROPOSAL);
 		TRY(store_el_put(w, adm, EL_PROPOSAL,
 				 (struct el_key){copy.body, p.old_id, p.id}, &p, f));
+		copy.proposal_count++;
 	}
-	copy.proposal_count = 2;
 	return store_event_put(w, adm, &copy, f);
+}
+
+static void see(struct farm *f, uint64_t attr, uint64_t org, const char *source)
+{
+	struct fail why = {0};
+	uint64_t id;
+	struct misp_sighting s = {.org_id = org,
+				  .date_sighting = 1600000000,
+				  .source = str_c(source)};
+	char uuid[] = "5f000000-0000-4000-8000-00000005000x";
+	uuid[sizeof(uuid) - 2] = (char)('0' + org);
+	uuid_parse(str_c(uuid), &s.uuid);
+	must(ingest_sighting_add(&f->w.in, attr, &s, &by_alpha, &id, &why), &why, "sighting");
 }
 
 static void add_others(struct farm *f, uint64_t event, bool twin)
@@ -351,6 +381,7 @@ static void add_others(struct farm *f, uint64_t event, bool twin)
 	struct index_uuid first = element(f, "5f000000-0000-4000-8000-000000010001");
 	delete(f, EL_ATTR, "5f000000-0000-4000-8000-000000010007");
 	delete(f, EL_OBJECT, "5f000000-0000-4000-8000-000000020007");
+	delete(f, EL_REPORT, "5f000000-0000-4000-8000-000000030003");
 	must(store_run(s, local_tag, &tag, &why), &why, "local tag");
 	must(ingest_tag_attach(&f->w.in, EL_COUNT, event, tag, true, STR(""), &by_alpha, &already,
 			       &why),
@@ -362,7 +393,13 @@ static void add_others(struct farm *f, uint64_t event, bool twin)
 		must(ingest_sighting_add(&f->w.in, first.id, &sight, &by_alpha, &id, &why), &why,
 		     "sighting");
 	}
-	struct proposing to = {event, first.id};
+	struct proposing to = {event, first.id, 0};
+	if (!twin) {
+		to.hidden = element(f, "5f000000-0000-4000-8000-000000010004").id;
+		see(f, to.hidden, 5, "zq045zq");
+	}
+	see(f, first.id, BETA, "zq047zq");
+	see(f, first.id, 1, "zq048zq");
 	must(store_run(s, put_proposals, &to, &why), &why, "proposals");
 	must(ingest_publish(&f->w.in, event, true, &by_alpha, &why), &why, "publishing");
 }
@@ -378,6 +415,9 @@ static void note_elements(struct farm *f, const struct store_rtxn *t, const stru
 	union {
 		struct misp_attr attr;
 		struct misp_object object;
+		struct misp_proposal proposal;
+		struct misp_sighting sighting;
+		struct misp_report report;
 	} row;
 	if (store_el_iter_new(t, k, (struct el_key){.body = e->body}, false, &it) != ERR_OK)
 		bail_out("no iterator");
@@ -385,6 +425,8 @@ static void note_elements(struct farm *f, const struct store_rtxn *t, const stru
 		if (k == EL_OBJECT && f->n_objects < ARRAY_LEN(f->objects))
 			f->objects[f->n_objects++] =
 				(struct search_hit){e->id, key.id, 0, key.id};
+		if (k != EL_OBJECT && k != EL_ATTR && f->n_parts < ARRAY_LEN(f->parts))
+			f->parts[f->n_parts++] = (struct search_hit){e->id, 0, key.parent, key.id};
 		if (k == EL_ATTR && f->n_attrs < ARRAY_LEN(f->attrs))
 			f->attrs[f->n_attrs++] = (struct search_hit){e->id, key.parent, key.id, 0};
 	}
@@ -408,6 +450,9 @@ static void note_all(struct farm *f)
 		f->events[f->n_events++] = (struct search_hit){.event_id = id};
 		note_elements(f, t, &e, EL_ATTR);
 		note_elements(f, t, &e, EL_OBJECT);
+		note_elements(f, t, &e, EL_PROPOSAL);
+		note_elements(f, t, &e, EL_SIGHTING);
+		note_elements(f, t, &e, EL_REPORT);
 	}
 }
 

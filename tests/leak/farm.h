@@ -29,7 +29,8 @@ extern const char *const policy_names[POLICY_COUNT];
 struct farm {
 	struct world w;
 	struct search_hit events[32], attrs[96], objects[16];
-	unsigned n_events, n_attrs, n_objects;
+	struct search_hit parts[64]; /* proposals, sightings, reports */
+	unsigned n_events, n_attrs, n_objects, n_parts;
 	uint64_t clusters[16], galaxies[4];
 	unsigned n_clusters, n_galaxies;
 };

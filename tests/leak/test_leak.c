@@ -106,6 +106,39 @@ static uint64_t ask_clusters(struct farm *f, enum who w, const struct exporter *
 	return total;
 }
 
+/* ---- asking for proposals, sightings and reports on their own ---- */
+
+static void ask_parts(struct farm *f, const struct question *q, const struct search_hit *hits,
+		      uint64_t n, struct buf *out)
+{
+	static const char *const part_forms[] = {"index", "view", "saved", "push"};
+	const struct part_filter filter = {.live = true,
+					   .deleted = q->deleted,
+					   .attribute = true,
+					   .event = true,
+					   .uuid = true};
+	struct audience aud = farm_audience(f, q->who);
+	struct query query = {.scope = SCOPE_EVENTS, .with_attachments = true};
+	struct fail why = {0};
+	for (size_t i = 0; i < ARRAY_LEN(part_forms); i++) {
+		OWN(view) struct view *v = NULL;
+		OWN(sealed) struct sealed *s = NULL;
+		struct egress_query eq = {.query = &query,
+					  .exporter = q->x,
+					  .hits = hits,
+					  .n_hits = n,
+					  .opts = {.scope = EXPORT_PARTS,
+						   .parts = &filter,
+						   .param = form_param,
+						   .param_user =
+							   (void *)(uintptr_t)part_forms[i]}};
+		if (view_open_as(&f->w.out, &aud, &v, &why) != ERR_OK ||
+		    egress_search(&v, &eq, NULL, NULL, &s, &why) != ERR_OK)
+			bail_out("no export of parts: %s", why.text);
+		append_all(s, out);
+	}
+}
+
 /* One export into `out`; the count of what was found. */
 static uint64_t ask(struct farm *f, const struct question *q, const struct search_hit *hits,
 		    uint64_t n_hits, struct buf *out)
@@ -127,6 +160,10 @@ static uint64_t ask(struct farm *f, const struct question *q, const struct searc
 	if (q->scope == EXPORT_CLUSTERS) {
 		struct cluster_query all = {.deleted_too = q->deleted};
 		return ask_clusters(f, q->who, q->x, &all, NULL, 0, out);
+	}
+	if (q->scope == EXPORT_PARTS) {
+		ask_parts(f, q, hits ? hits : f->events, hits ? n_hits : f->n_events, out);
+		return 0;
 	}
 	query.with_attachments = query.include_all_tags = query.include_sightings = true;
 	query.include_correlations = query.include_event_tags = query.include_context = true;
@@ -168,6 +205,9 @@ static void ask_ids(struct farm *f, const struct question *q, struct buf *out)
 	} else if (q->scope == EXPORT_OBJECTS) {
 		hits = f->objects;
 		n = f->n_objects;
+	} else if (q->scope == EXPORT_PARTS) {
+		hits = f->parts;
+		n = f->n_parts;
 	} else if (q->scope == EXPORT_CLUSTERS) {
 		for (unsigned i = 0; i < f->n_clusters; i++)
 			ask_clusters(f, q->who, q->x, NULL, &f->clusters[i], 1, out);
@@ -181,11 +221,11 @@ static void ask_ids(struct farm *f, const struct question *q, struct buf *out)
 static void each_question(enum who w, void (*then)(const struct question *, void *), void *arg)
 {
 	for (size_t i = 0; export_rows[i]; i++)
-		for (unsigned scope = 1; scope <= EXPORT_CLUSTERS; scope <<= 1) {
+		for (unsigned scope = 1; scope <= EXPORT_PARTS; scope <<= 1) {
 			if (!(export_rows[i]->scopes & scope))
 				continue;
 			bool searched = scope == EXPORT_EVENTS || scope == EXPORT_ATTRIBUTES ||
-					scope == EXPORT_CLUSTERS;
+					scope == EXPORT_CLUSTERS || scope == EXPORT_PARTS;
 			for (int by = searched ? BY_SEARCH : BY_ID; by <= BY_ID; by++)
 				for (int deleted = 0; deleted < 2; deleted++) {
 					struct question q = {w, export_rows[i], scope,
@@ -263,6 +303,64 @@ static void canaries_stay(struct farm *f)
 			   policy_names[p]);
 		}
 	}
+}
+
+/* ---- the policy of sightings (sync-protocol.md 6.7) ---- */
+
+/* Sources of sightings by an organisation that is nobody's here, one of a hidden attribute, one by
+   OTHER's organisation and one by the host's: who sees them under policy 0, 1, 2, 3. */
+static const struct {
+	const char *token;
+	const char *may[4];
+} sighted[] = {
+	{"zq031zq", {"..........yy", "........yyyy", ".....yyyyyyy", "..........yy"}},
+	{"zq045zq", {"..........yy", "..........yy", "..........yy", "..........yy"}},
+	{"zq047zq", {"........y.yy", "........yyyy", ".....yyyyyyy", "........y.yy"}},
+	{"zq048zq", {".........yyy", "........yyyy", ".....yyyyyyy", ".....yyyyyyy"}},
+};
+
+/* In every exporter that tells sightings, under MISP's rules, where nothing else keeps them. */
+static void sightings_by_policy(struct farm *f)
+{
+	farm_policy(f, POLICY_MISP);
+	for (unsigned p = 0; p < 4; p++)
+		for (unsigned w = 0; w < WHO_COUNT; w++) {
+			OWN(buf) struct buf out = BUF(OUT_MAX);
+			unsigned wrong = 0;
+			f->w.out.sightings_policy = (uint8_t)p;
+			for (size_t i = 0; export_rows[i]; i++) {
+				struct question q = {(enum who)w, export_rows[i], EXPORT_PARTS,
+						     BY_SEARCH, true, NULL, SCOPE_EVENTS};
+				if (export_rows[i]->scopes & EXPORT_PARTS)
+					ask(f, &q, NULL, 0, &out);
+				q.scope = EXPORT_EVENTS;
+				if (export_rows[i]->scopes & EXPORT_EVENTS)
+					ask(f, &q, NULL, 0, &out);
+			}
+			for (size_t t = 0; t < ARRAY_LEN(sighted); t++) {
+				char want = sighted[t].may[p][w];
+				bool there = holds(&out, sighted[t].token);
+				/* what is published is no reader's: at most what the table says */
+				bool published = w == FEED || w == EXPORT || w == STREAM || w == SENSOR;
+				if (there != (want == 'y') && !(published && p >= 2)) {
+					wrong++;
+					diag("%s, sightings policy %u: %s is %s", who_names[w], p,
+					     sighted[t].token, there ? "there" : "missing");
+				}
+			}
+			is_uint(wrong, 0, "%s, sightings policy %u: sees those and no others",
+				who_names[w], p);
+		}
+	f->w.out.sightings_policy = 2;
+	f->w.out.sightings_anonymise = true;
+	OWN(buf) struct buf out = BUF(OUT_MAX);
+	struct question q = {OTHER, &export_sightings_json, EXPORT_PARTS, BY_SEARCH, false, NULL,
+			     SCOPE_EVENTS};
+	ask(f, &q, NULL, 0, &out);
+	ok(holds(&out, "zq031zq") && !holds(&out, "zq032zq"),
+	   "with names kept back, what was seen is told and not by whom");
+	f->w.out.sightings_policy = 0;
+	f->w.out.sightings_anonymise = false;
 }
 
 /* ---- what a search tells ---- */
@@ -373,7 +471,7 @@ static void searches_are_silent(struct farm *f)
 /* ---- the twin ---- */
 
 /* Local numbers are masked: what stands behind one of these. Times of this run likewise. */
-static const char *const id_keys[] = {"\"id\":\"", "\"id\":", "_id\":\"", "_id\":", "sid:", "MISP e",
+static const char *const id_keys[] = {"\"id\":\"", "\"id\":", "_id\":\"", "_id\":", "sid:", "MISP e", "<id>", "_id>",
 				      "events\\/view\\/", "events/view/",
 				      "publish_timestamp\":\""};
 
@@ -494,6 +592,7 @@ int main(void)
 	farm_open(&full, false);
 	farm_open(&twin, true);
 	canaries_stay(&full);
+	sightings_by_policy(&full);
 	searches_are_silent(&full);
 	hidden_changes_nothing(&full, &twin);
 	farm_close(&full);
