@@ -74,6 +74,7 @@ static bool index_key(struct http_req *r, const struct view *v, const char *form
 	buf_printf(&b, "%u|%u|%u|%u|%u|%u|%d%d%d%d%d%d|%s|%s|", a->tlp, a->pap, a->release_class,
 		   a->profile, a->domestic, a->internal, a->push, a->site_admin, a->perm_sync,
 		   a->misp_rules_only, a->suspended_until > now, trusted, a->vendor_of, form);
+	buf_printf(&b, "%llu|", (unsigned long long)pgp_generation(api_of(r)->pgp));
 	buf_str_add(&b, req_header(r, "MISP-version"));
 	buf_puts(&b, text);
 	policy_unref(p);

@@ -147,7 +147,7 @@ static enum err events_edit(struct http_req *r, struct fail *f)
 	OWN(raw) struct raw_event *raw = upload_take(r);
 	if (!raw)
 		return ERR_OK;
-	if (!rest_may_modify(r, &e) && !may(r, perm_sync)) {
+	if (!rest_is_editor(r, &e) && !may(r, perm_sync)) {
 		reply_error(r, 403, "You are not authorised to do that.");
 		return ERR_OK;
 	}
@@ -162,7 +162,7 @@ static enum err events_edit(struct http_req *r, struct fail *f)
 			       STR("\"Event could not be saved: Could not find the local event.\""));
 		return ERR_OK;
 	}
-	if (!rest_may_modify(r, &e) && !e.locked) {
+	if (!rest_is_editor(r, &e) && !e.locked) {
 		rest_not_saved(r, "edit", "Event", id,
 			       STR("\"Event could not be saved: The user used to edit the event is not "
 				   "authorised to do so. This can be caused by the user not being of "

@@ -54,6 +54,8 @@ static bool may_tag(struct http_req *r, const struct target *t, bool local)
 {
 	if (may(r, perm_site_admin))
 		return true;
+	if (t->e.is_protected && !local && rest_facts(r).wants_signature)
+		return false;
 	return local ? is_host_user(r) : t->e.orgc_id == me(r)->user.org_id;
 }
 

@@ -414,6 +414,11 @@ enum err rest_send_or(struct http_req *r, const struct rest_export *x, int statu
 
 bool rest_may_modify(struct http_req *r, const struct misp_event *e)
 {
+	return rest_is_editor(r, e) && !(e->is_protected && rest_facts(r).wants_signature);
+}
+
+bool rest_is_editor(struct http_req *r, const struct misp_event *e)
+{
 	const struct api_user *u = me(r);
 	if (u->perms & perm_site_admin)
 		return true;

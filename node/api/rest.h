@@ -99,6 +99,8 @@ MUST_USE enum err rest_row_del(struct http_req *r, enum store_table tab, uint64_
 			       struct uuid uuid, struct fail *f);
 
 /* May the caller change this event (sync-protocol.md 4.5.2, 2)? */
+bool rest_is_editor(struct http_req *r, const struct misp_event *e);
+/* The same without a signature: not for peers where the event is protected. */
 bool rest_may_modify(struct http_req *r, const struct misp_event *e);
 /* A number as text, in the request's arena. */
 struct str rest_id(struct http_req *r, uint64_t id);

@@ -42,7 +42,10 @@ static enum err begin(struct job *j, struct store_wtxn *w, struct fail *f)
 	c->out->event_id = j->event_id;
 	c->out->event_uuid = c->event.uuid;
 	c->out->outcome = INGEST_UPDATED;
-	return e == ERR_NOENT ? fail(f, e, "Invalid event") : e;
+	if (e != ERR_OK)
+		return e == ERR_NOENT ? fail(f, e, "Invalid event") : e;
+	return c->event.is_protected ? gate_admit_protected(c->facts, &c->event.crypto_keys, f) :
+				       ERR_OK;
 }
 
 static const unsigned passes[] = {KIND(EL_OBJECT) | KIND(EL_CLUSTER), KIND(EL_ATTR),

@@ -36,6 +36,7 @@ struct pgp {
 	struct fail why;
 	struct pgp_identity id; /* texts in `arena` */
 	struct arena *arena;
+	atomic_uint_fast64_t generation;
 };
 
 /* ---- start and stop ---- */
@@ -224,6 +225,7 @@ static enum err identity_ask(struct pgp *p, struct fail *f)
 	p->id.user_id = arena_str(p->arena, pgp_part(&fr, 2));
 	p->id.armored = arena_str(p->arena, pgp_part(&fr, 3));
 	p->known = p->id.user_id.p && p->id.armored.p;
+	atomic_fetch_add(&p->generation, 1);
 	return p->known ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }
 
@@ -250,6 +252,11 @@ enum err pgp_identity(struct pgp *p, struct arena *a, struct pgp_identity *out, 
 		e = identity_copy(&p->id, a, out, f);
 	pthread_mutex_unlock(&p->lock);
 	return e;
+}
+
+uint64_t pgp_generation(struct pgp *p)
+{
+	return p ? atomic_load(&p->generation) : 0;
 }
 
 bool pgp_is_ours(struct pgp *p, const struct entity_list *keys)

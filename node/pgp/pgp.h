@@ -38,6 +38,8 @@ struct pgp_identity {
 /* Texts are allocated from `a`. Kept after the first time. ERR_NOENT: there is no key yet. */
 MUST_USE enum err pgp_identity(struct pgp *p, struct arena *a, struct pgp_identity *out,
 			       struct fail *f);
+/* Changes when another key may be the node's: for whoever remembers what was told of events. */
+uint64_t pgp_generation(struct pgp *p);
 /* Is one of these keys the node's own, and not revoked? False also when there is none. */
 bool pgp_is_ours(struct pgp *p, const struct entity_list *keys);
 /* A new key pair for "Name <mail@host>". ERR_EXISTS: there is one. */

@@ -403,7 +403,7 @@ static void event_note(void *run, const struct intake_want *w, enum err e,
 		n.tries += tries_of(x->p, w->uuid);
 	snprintf(n.text, sizeof(n.text), "%.*s", NOTE_TEXT_MAX - 1,
 		 why->text[0] ? why->text : err_text(e));
-	struct note_change v[] = {{NOTE_refused, refused && w->timestamp ? &n : NULL},
+	struct note_change v[] = {{NOTE_refused, refused ? &n : NULL},
 				  {NOTE_again, again ? &n : NULL}};
 	notes_write(x->p->o->in->store, x->p->o->peer_id, w->uuid, v, ARRAY_LEN(v));
 }

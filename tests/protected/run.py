@@ -217,6 +217,7 @@ def pushed(folder, ring):
             doc = document(2, name, [k], 1767600000)
             a = send(s, add, body_of(doc), key, sig(body_of(doc)))
             same((a.status, a.json()["message"]), (405, BAD), "add with a key that is " + name)
+        by_element(s, ring)
         # a plain event does not get keys by an unsigned edit
         doc = document(3, "plain", [], 1767600000, protected=None)
         same(send(s, add, body_of(doc), key).status, 200, "a plain event")
@@ -229,6 +230,34 @@ def pushed(folder, ring):
         hostile_keys(s, key, ring)
     finally:
         same(s.close(), 0, "the receiver ends well")
+
+
+def by_element(s, ring):
+    """A peer of the creator's own organisation does not get round the signature by single elements."""
+    org = s.post("/admin/organisations/add", {"name": "Maker", "local": True}).json()["Organisation"]
+    keys = {}
+    for role, name in (("3", "user"), ("5", "sync")):
+        u = s.post("/admin/users/add", {"email": name + "@maker.test", "role_id": role, "org_id": org["id"]})
+        keys[name] = u.json()["User"]["authkey"]
+    doc = document(6, "made here", [ring.public("one")], 1767600000, locked=False)
+    del doc["Event"]["Orgc"]
+    e = s.post("/events/add", doc, key=keys["user"]).json()["Event"]
+    attr = e["Attribute"][0]["id"]
+    body = {"type": "domain", "category": "Network activity", "value": "more.example"}
+    calls = [("/attributes/add/" + e["id"], body), ("/attributes/edit/" + attr, {"comment": "changed"}),
+             ("/attributes/delete/" + attr, {}), ("/events/delete/" + e["id"], {}),
+             ("/events/unprotect/" + e["id"], {}),
+             ("/tags/attachTagToObject", {"uuid": e["uuid"], "tag": "tlp:green"}),
+             ("/cryptographicKeys/add/Event/" + e["id"], {"key_data": ring.public("two")}),
+             ("/cryptographicKeys/delete/" + e["CryptographicKey"][0]["id"], {})]
+    for path, body in calls:
+        a = s.post(path, body, key=keys["sync"])
+        check(a.status in (403, 404, 405), "a sync user without a signature: " + path, a.status, a.text())
+    now = s.event(e["uuid"])
+    same((now["timestamp"], now["protected"], len(now["Attribute"]), now.get("Tag"),
+          fingerprints(now)), (e["timestamp"], True, 1, None, [ring.fingerprint("one")]),
+         "the event is as it was")
+    same(s.post(calls[0][0], calls[0][1], key=keys["user"]).status, 200, "its users work on it as ever")
 
 
 def hostile_keys(s, key, ring):
