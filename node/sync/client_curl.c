@@ -19,6 +19,7 @@
 #define REDIRECTS_DEFAULT 10u
 #define REFUSED_MAX 65536u /* of the body of a redirect or an error that is read to keep the connection */
 #define STALL_DEFAULT 60000u
+#define ANSWER_DEFAULT 300000u
 #define STALL_RATE 64u /* bytes a second, or the peer counts as silent */
 #define POLL_MS 50u
 
@@ -87,6 +88,7 @@ struct client_opts client_opts_of(const struct conf *c)
 {
 	return (struct client_opts){.proxy = c->proxy,
 				    .stall_ms = (unsigned)c->limit_peer_stall,
+				    .answer_ms = (unsigned)c->limit_peer_answer,
 				    .total_ms = (unsigned)c->limit_peer_request};
 }
 
@@ -219,6 +221,7 @@ static enum err head_take(struct call *k, struct fail *f)
 {
 	struct transfer *t = k->c->transfer;
 	k->head_seen = true;
+	k->since_ms = clock_boot_ms();
 	k->res->status = t->status;
 	for (int pass = 0; pass < 2 && !(pass && (!k->req->header || is_redirect(k))); pass++) {
 		struct str rest = buf_str(&t->head), line, name, value;
@@ -305,7 +308,10 @@ static enum err data_take(struct call *k, bool *enough, struct fail *f)
 
 static enum err silence_check(struct call *k, struct fail *f)
 {
-	unsigned stall = k->c->opts.stall_ms ? k->c->opts.stall_ms : STALL_DEFAULT;
+	const struct client_opts *o = &k->c->opts;
+	/* a peer that got much to do may think about it; one that answers goes on */
+	unsigned stall = k->head_seen ? (o->stall_ms ? o->stall_ms : STALL_DEFAULT)
+				      : (o->answer_ms ? o->answer_ms : ANSWER_DEFAULT);
 	int64_t now = clock_boot_ms();
 	bool ours;
 	uint64_t moved = transfer_moved(k->c->transfer, &ours);

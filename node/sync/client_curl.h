@@ -40,6 +40,7 @@ struct client_opts {
 	const char *user_agent; /* [tocsin] */
 	unsigned connect_ms; /* [15 000] */
 	unsigned stall_ms; /* less than 64 bytes a second for so long: ERR_TIMEOUT [60 000] */
+	unsigned answer_ms; /* likewise, before the answer begins [300 000] */
 	unsigned total_ms; /* for a call that has no limit of its own [none but the stall] */
 	unsigned redirects; /* followed at most, http and https only [10] */
 };

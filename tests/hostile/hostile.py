@@ -80,7 +80,7 @@ class World:
         self.certs = certlib.Certs(folder)
         self.peer = peerlib.Peer(self.certs)
         env = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=16"}
-        sets = ("limits.peer_stall=%ds" % STALL_S, "limits.peer_request=60s", "limits.event=4MiB",
+        sets = ("limits.peer_stall=%ds" % STALL_S, "limits.peer_answer=%ds" % STALL_S, "limits.peer_request=60s", "limits.event=4MiB",
                 "readable=%s" % folder, "log.level=debug")
         self.node = nodelib.Node(folder=os.path.join(folder, "node"), env=env,
                                  extra=[x for s in sets for x in ("--set", s)])

@@ -62,7 +62,7 @@ static enum err call(const struct client_opts *o, const char *path, struct clien
 	return call_at("http", o, path, r);
 }
 
-static const struct client_opts plain = {.redirects = 3}, hasty = {.stall_ms = 1000};
+static const struct client_opts plain = {.redirects = 3}, hasty = {.stall_ms = 1000, .answer_ms = 1500};
 #define REQ(...) ((struct client_req){__VA_ARGS__})
 
 static void test_basics(void)
@@ -269,7 +269,7 @@ static void test_limits(void)
 	is_err(call(&hasty, "/stall", REQ(.url = NULL)), ERR_TIMEOUT, "a server that goes silent");
 	ok(clock_boot_ms() - t < 8000, "is given up");
 	is_err(call(&hasty, "/silent", REQ(.url = NULL)), ERR_TIMEOUT, "one that never answers");
-	is_str(last.text, "the peer was silent for 1 s", "which is said");
+	is_str(last.text, "the peer was silent for 2 s", "which is said");
 	is_err(call(&hasty, "/drip", REQ(.url = NULL)), ERR_TIMEOUT, "one that drips");
 	is_str(last.text, "the peer was slower than 64 bytes a second for 1 s", "likewise");
 	is_err(call(&hasty, "/stall", REQ(.total_ms = 300)), ERR_TIMEOUT, "time for all of it");

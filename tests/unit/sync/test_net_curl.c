@@ -13,7 +13,8 @@
 #include "tests/tap/tap.h"
 #include "tests/unit/sync/client_world.h"
 
-static const struct client_opts plain = {.stall_ms = 2000, .insecure = true}, patient = {.insecure = true};
+static const struct client_opts plain = {.stall_ms = 2000, .answer_ms = 2000, .insecure = true},
+				patient = {.insecure = true};
 
 struct got {
 	char text[4000];
