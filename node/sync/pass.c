@@ -237,6 +237,9 @@ static void step_failed(struct pass *p, const struct step *s, enum err e, const 
 	/* a tocsin says once what changed: this step has to hear it again */
 	if (p->o->direction == PASS_PULL)
 		p->state.remote_cursor = STR_NONE;
+	/* clusters and events are told by one cursor, which the events would move */
+	else if (s->kind == PASS_CLUSTER)
+		p->more = true;
 }
 
 /* One step. What it fails with ends all, or is noted. */

@@ -59,16 +59,15 @@ static enum err all_events(struct parts_push *x, const struct store_rtxn *t, str
 	return err == ERR_NOENT ? ERR_OK : fail(f, err, "reading events");
 }
 
-/* Sightings go when they are published, which changes the event's head. What came from the peer does
-   not go back there. */
+/* Sightings go when they are published, which changes the event's head; what an event had before it was
+   published goes with its publication. What came from the peer does not go back there. */
 static bool tells(const struct parts_push *x, const struct change *c)
 {
 	if (!c->event_id || (c->op == CHANGE_DELETE && c->kind == CHANGE_TABLE(T_EVENT)))
 		return false;
 	if (c->origin.kind == ORIGIN_PEER && c->origin.id == x->p->o->peer_id)
 		return false;
-	return c->kind == CHANGE_EL(x->kind) ||
-	       (x->kind == EL_SIGHTING && c->kind == CHANGE_TABLE(T_EVENT));
+	return c->kind == CHANGE_EL(x->kind) || c->kind == CHANGE_TABLE(T_EVENT);
 }
 
 static enum err changed(struct parts_push *x, const struct store_rtxn *t, uint64_t seq,
@@ -126,6 +125,16 @@ enum err parts_push_head(const struct parts_push *x, uint64_t event_id, struct a
 		return ERR_NOENT;
 	*as = egress_uuid(x->p->o->out, view_audience(v), e->uuid);
 	return ERR_OK;
+}
+
+bool parts_push_waits(const struct parts_push *x, struct uuid own)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	const struct pass_opts *o = x->p->o;
+	struct note n;
+	struct fail why = {0};
+	return store_read(o->in->store, &t, &why) == ERR_OK &&
+	       note_get(t, o->peer_id, NOTE_push_again, own, &n) == ERR_OK;
 }
 
 enum err parts_push_body(const struct parts_push *x, const char *exporter, const char *form,

@@ -27,6 +27,8 @@ void parts_push_free(struct parts_push *x);
 /* The head of an event that the link and its rules let through. ERR_NOENT: they do not. */
 MUST_USE enum err parts_push_head(const struct parts_push *x, uint64_t event_id, struct arena *a,
 				  struct misp_event *e, struct uuid *as, struct fail *f);
+/* The peer does not have it because sending it failed: its parts are to go when it has gone. */
+bool parts_push_waits(const struct parts_push *x, struct uuid own);
 /* Its parts through the gate, in the form of the exporter, as a text. */
 MUST_USE enum err parts_push_body(const struct parts_push *x, const char *exporter, const char *form,
 				  uint64_t event_id, const struct part_filter *filter,

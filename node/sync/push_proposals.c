@@ -36,10 +36,12 @@ static void count(struct push *x, struct uuid u, const json_t *answer, uint64_t 
 	uint64_t added = got > 0 ? MIN((uint64_t)got, sent) : 0;
 	for (uint64_t i = 0; i < added; i++)
 		tell(x, u, PASS_ITEM_ADDED, "proposed here");
-	if (!added && text && strstr(text, "not found"))
+	if (!added && text && strstr(text, "not found")) {
 		n->held += sent; /* it does not have the event */
-	else
+		x->all_went &= !parts_push_waits(&x->parts, u);
+	} else {
 		n->current += sent - added;
+	}
 }
 
 /* One page. *sent: how many it held, 0 at the end. */

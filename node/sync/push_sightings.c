@@ -159,7 +159,9 @@ static enum err one_event(struct push *x, uint64_t event_id, struct fail *f)
 	} while (err == ERR_OK && n == PAGE);
 	if (err == ERR_OK)
 		sent(x, own, stamp);
-	if (err == ERR_OK || err == ERR_NOENT) /* it does not have the event */
+	if (err == ERR_NOENT) /* it does not have the event */
+		x->all_went &= !parts_push_waits(&x->parts, own);
+	if (err == ERR_OK || err == ERR_NOENT)
 		return ERR_OK;
 	if (ends_all(err)) {
 		*f = why;

@@ -8,12 +8,6 @@
 
 #include "tests/sim/sim.h"
 
-/* The links of the scenario as ways that data takes. */
-struct ways {
-	struct m_link l[2 * LINKS_MAX];
-	unsigned n;
-};
-
 static struct ways ways_of(const struct sim *s)
 {
 	struct ways w = {.n = 0};
@@ -186,4 +180,5 @@ void look_all(struct sim *s)
 			json_decref(all);
 		}
 	}
+	look_things(s, &w);
 }

@@ -13,6 +13,7 @@
 #define EVENTS_MAX 6
 #define ELS_MAX 6
 #define VERSIONS_MAX 40
+#define THINGS_MAX 10
 
 struct version {
 	int64_t ts;
@@ -42,9 +43,21 @@ struct m_event {
 	unsigned n;
 };
 
+/* What travels beside events; made once, never changed. */
+enum m_thing_kind { THING_SIGHTING, THING_PROPOSAL, THING_CLUSTER, THING_NOTE, THING_KINDS };
+struct m_thing {
+	enum m_thing_kind kind;
+	char uuid[40];
+	unsigned author; /* host */
+	unsigned event; /* that it belongs to; not of clusters */
+	uint8_t level; /* of clusters and notes */
+};
+
 struct model {
 	struct m_event ev[EVENTS_MAX + 3]; /* and those of crashed hosts */
 	unsigned n;
+	struct m_thing things[THINGS_MAX];
+	unsigned n_things;
 	int64_t last_ts; /* the newest that was ever given out */
 	unsigned last_serial;
 };

@@ -47,13 +47,34 @@ static void admit(struct setup *u, struct host *h, unsigned who)
 	get(h, path, "{}", "AuthKey", "authkey_raw", u->key[who][h->nr], KEY_LEN + 1);
 }
 
+/* By a cluster that nobody may have from us. */
+static void give_galaxy(struct host *h)
+{
+	OWN(buf) struct buf b = BUF(8192);
+	char uuid[] = "99999999-0000-4000-8000-00000000001x";
+	uuid[sizeof(uuid) - 2] = (char)('0' + h->nr);
+	buf_printf(&b,
+		   "[{\"GalaxyCluster\":{\"uuid\":\"%s\",\"type\":\"sim\",\"value\":\"first\","
+		   "\"tag_name\":\"\",\"description\":\"d\",\"distribution\":\"0\","
+		   "\"version\":\"1750000000\",\"default\":false,\"published\":false,"
+		   "\"source\":\"sim\",\"authors\":[\"sim\"],\"Orgc\":{\"name\":\"Sim\","
+		   "\"uuid\":\"99999999-0000-4000-8000-00000000000f\"},\"GalaxyElement\":[],"
+		   "\"GalaxyClusterRelation\":[],\"Galaxy\":{\"uuid\":\"" SETUP_GALAXY
+		   "\",\"name\":\"Sim\",\"type\":\"sim\",\"description\":\"d\",\"version\":\"1\","
+		   "\"icon\":\"link\",\"namespace\":\"sim\"}}}]",
+		   uuid);
+	get(h, "/galaxies/pushCluster", buf_cstr(&b), "", "", NULL, 0);
+}
+
 /* In the order of the others' numbers, so that setup_peer_id() knows the rows. */
 static void link_to(const struct setup *u, struct host *h, unsigned to)
 {
 	char body[900], id[24];
 	snprintf(body, sizeof(body),
 		 "{\"url\":\"http://node-%u.sim\",\"name\":\"Org %c\",\"authkey\":\"%s\","
-		 "\"pull\":true,\"push\":true,\"remote_org_id\":\"1\","
+		 "\"pull\":true,\"push\":true,\"push_sightings\":true,\"pull_galaxy_clusters\":true,"
+		 "\"push_galaxy_clusters\":true,\"pull_analyst_data\":true,"
+		 "\"push_analyst_data\":true,\"remote_org_id\":\"1\","
 		 "\"json\":\"{\\\"id\\\": 2, \\\"name\\\": \\\"Org %c\\\", \\\"uuid\\\": \\\"%s\\\"}\"}",
 		 to, host_letter(to), u->key[h->nr][to], host_letter(to), host_org_uuid(to));
 	get(h, "/servers/add", body, "Server", "id", id, sizeof(id));
@@ -81,6 +102,7 @@ void setup_make(struct setup *u)
 		dir_of(u, "first", i, dir);
 		host_init(&host[i], i, dir);
 		host_start(&host[i]);
+		give_galaxy(&host[i]);
 	}
 	for (unsigned i = 0; i < HOSTS_MAX; i++)
 		for (unsigned k = 0; k < HOSTS_MAX; k++)

@@ -6,6 +6,9 @@
 
 #include "tests/sim/sim.h"
 
+/* A galaxy that every node has. */
+#define SETUP_GALAXY "99999999-0000-4000-8000-000000000009"
+
 struct setup {
 	char dir[100];
 	char key[HOSTS_MAX][HOSTS_MAX][KEY_LEN + 1]; /* of [whose] sync user [on which node] */

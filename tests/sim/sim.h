@@ -111,5 +111,21 @@ int act_run(struct sim *s, const struct link_row *l, enum pass_direction d);
 /* Hosts that crashed come up again. */
 void act_recover(struct sim *s);
 
+/* ---- things.c: sightings, proposals, clusters, notes ---- */
+void act_thing(struct sim *s);
+/* The links of the scenario as ways that data takes. */
+struct ways {
+	struct m_link l[2 * LINKS_MAX];
+	unsigned n;
+};
+static inline bool ways_push(const struct ways *w)
+{
+	bool yes = false;
+	for (unsigned i = 0; i < w->n; i++)
+		yes |= w->l[i].push;
+	return yes;
+}
+void look_things(struct sim *s, const struct ways *w);
+
 /* ---- look.c: what the nodes show against what the model says ---- */
 void look_all(struct sim *s);

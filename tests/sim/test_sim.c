@@ -23,6 +23,7 @@
 #define START_US INT64_C(1790000000000000)
 #define TRACE_MAX ((size_t)8 << 20)
 #define ROUNDS_MAX 12
+#define BACK_OFF_S (7 * 3600) /* longer than anything waits */
 
 /* ---- trace and clock ---- */
 
@@ -137,8 +138,10 @@ static void turbulent(struct sim *s)
 			unsigned a = rng_below(&s->rng, s->n), b = rng_below(&s->rng, s->n);
 			s->partition[a][b] = s->partition[b][a] = !s->partition[a][b];
 		}
-		if (rng_chance(&s->rng, 450))
+		if (rng_chance(&s->rng, 400))
 			act_edit(s);
+		else if (rng_chance(&s->rng, 150))
+			act_thing(s);
 		else
 			(void)run_one(s, &s->link[rng_below(&s->rng, s->n_links)]);
 		if (rng_chance(&s->rng, 700))
@@ -146,16 +149,11 @@ static void turbulent(struct sim *s)
 	}
 }
 
-/* Faults have stopped: runs in turn until a round brings nothing new. */
-static void converge(struct sim *s)
+/* Runs in turn until a round brings nothing new. */
+static void rounds(struct sim *s)
 {
 	bool news = true;
 	unsigned round = 0;
-	s->calm = true;
-	memset(s->partition, 0, sizeof(s->partition));
-	act_recover(s);
-	sim_note(s, "calm");
-	act_settle(s);
 	while (news && round++ < ROUNDS_MAX) {
 		news = false;
 		for (unsigned i = 0; i < s->n_links; i++) {
@@ -170,12 +168,27 @@ static void converge(struct sim *s)
 		sim_wrong(s, "runs bring something new for ever");
 }
 
+/* Faults have stopped. What failed before waits for its time, so it gets some. */
+static void converge(struct sim *s)
+{
+	s->calm = true;
+	memset(s->partition, 0, sizeof(s->partition));
+	act_recover(s);
+	sim_note(s, "calm");
+	act_settle(s);
+	rounds(s);
+	sim_pass(s, INT64_C(1000000) * BACK_OFF_S);
+	sim_note(s, "calm for hours");
+	rounds(s);
+}
+
 /* Requests of a run that finds nothing to do. */
 static unsigned idle_limit(const struct sim *s, const struct link_row *l)
 {
-	/* getVersion, events/index, proposals, sightings */
-	unsigned pull = l->pull ? 4 : 0;
-	unsigned push = l->push ? 1 + (s->push_technique == PASS_FULL) : 0; /* and which are wanted */
+	/* getVersion, events/index, proposals, index for sightings, clusters, analyst data */
+	unsigned pull = l->pull ? 6 : 0;
+	/* getVersion; in a full one also which clusters and events are wanted */
+	unsigned push = l->push ? s->push_technique == PASS_FULL ? 3 : 1 : 0;
 	return pull + push;
 }
 
