@@ -227,6 +227,21 @@ static void warn_state(struct status *x, struct jsonw *w)
 			     d == PASS_PULL ? "pulls" : "pushes");
 }
 
+/* Push rules name tags and organisations by number (sync-protocol.md 4.2); a name matches nothing. */
+static bool has_names(struct str rules, const char *rule)
+{
+	static const char *const sides[] = {"OR", "NOT"};
+	json_t *j = rules.n ? json_loadb(rules.p, rules.n, 0, NULL) : NULL, *item;
+	size_t i;
+	uint64_t n;
+	bool yes = false;
+	for (size_t k = 0; k < ARRAY_LEN(sides); k++)
+		json_array_foreach(json_object_get(json_object_get(j, rule), sides[k]), i, item)
+			yes |= json_is_string(item) && !str_u64(str_c(json_string_value(item)), &n);
+	json_decref(j);
+	return yes;
+}
+
 static void put_warnings(struct status *x, struct jsonw *w)
 {
 	const struct misp_peer *p = x->p;
@@ -237,6 +252,9 @@ static void put_warnings(struct status *x, struct jsonw *w)
 	if (p->internal && p->org_id != api_of(x->r)->ingest.host_org_id &&
 	    p->remote_org_id != api_of(x->r)->ingest.host_org_id)
 		warn(w, "internal has no effect: neither side is of this node's own organisation");
+	if (has_names(p->push_rules, "tags") || has_names(p->push_rules, "orgs"))
+		warn(w, "a push rule has a name where MISP wants a number: it matches nothing (set it with "
+			"peer edit --push-tag or --push-org)");
 	if (!p->pull && !p->push)
 		warn(w, "it is switched off: neither pull nor push is on");
 	jsonw_arr_end(w);

@@ -215,6 +215,7 @@ def administration():
                           "--role", "Sync user")["User"]["authkey"]
             setting_up(ta, b, key)
             pushes(ta, tb)
+            reading(b, ta, tb)
             trouble(a, b, ta, tb)
 
 
@@ -333,6 +334,44 @@ def pushes(ta, tb):
     j = ta.json(1, "peer", "diff", "beta")
     is_equal((j["only_here"], j["only_there"], j["same"]), (2, 0, 2), "diff after the push")
     check(all(i.get("why") for i in j["items"]), "diff says why", j)
+
+
+def reading(b, ta, tb):
+    """A user who stands for a peer reads what a push to it would bring, and no more."""
+    tb.json(0, "user", "add", "reader@alpha.example", "--org", "Alpha", "--role", "Sync user")
+    key = tb.json(0, "key", "add", "reader@alpha.example")["AuthKey"]["authkey_raw"]
+    tb.json(3, "peer", "add", "http://127.0.0.1:1", "k" * 40, "--name", "alpha", "--org", "Alpha", "--pull",
+            "off", "--push-tag", "!tlp:red", "--push-not-type", "comment")
+    red = [{"name": "tlp:red"}]
+
+    def one(n, **more):
+        e = event(n, 3, **more)
+        e["Attribute"] = [{"type": "domain", "category": "Network activity", "value": "ok%d.example" % n},
+                          {"type": "domain", "category": "Network activity", "value": "red%d.example" % n,
+                           "Tag": red},
+                          {"type": "comment", "category": "Other", "value": "remark %d" % n}]
+        return json.dumps({"Event": e}) + "\n"
+    tb.json(0, "import", "-", stdin=(one(0x21) + one(0x22, Tag=red)).encode())
+    c = b.client(key)
+
+    def seen():
+        got = {}
+        for n in (0x21, 0x22):
+            a = c.get("/events/view/" + UUID % n)
+            got[n] = {x["value"] for x in a.json()["Event"]["Attribute"]} if a.status == 200 else None
+        index = c.post("/events/index", {"minimal": 1, "published": 1}).json()
+        found = c.post("/attributes/restSearch", {"value": ["red33.example", "red34.example"]}).json()["response"]["Attribute"]
+        return got, {r["uuid"] for r in index} & {UUID % 0x21, UUID % 0x22}, len(found)
+    everything = {n: {"ok%d.example" % n, "red%d.example" % n, "remark %d" % n} for n in (0x21, 0x22)}
+    is_equal(seen(), (everything, {UUID % 0x21, UUID % 0x22}, 2), "a user who is not bound reads all of it")
+    tb.json(0, "user", "edit", "reader@alpha.example", "--peer", "alpha")
+    is_equal(seen(), ({0x21: {"ok33.example"}, 0x22: None}, {UUID % 0x21}, 0), "one who is bound does not")
+    names = json.dumps({"tags": {"OR": [], "NOT": ["tlp:red"]}})
+    tb.json(3, "peer", "edit", "alpha", "--push-rules", names)
+    w = tb.json(0, "peer", "status", "alpha")[0]["warnings"]
+    check(any("matches nothing" in x for x in w), "a rule that cannot work is told", w)
+    tb.json(0, "user", "edit", "reader@alpha.example", "--peer", "none")
+    tb.want(0, "peer", "remove", "alpha")
 
 
 def trouble(a, b, ta, tb):
