@@ -85,11 +85,27 @@ class Run:
         """The steps that fall between two recorded exchanges."""
         if before < 5 <= n:
             self.add_users()
+        if any(r["group"] == "galaxies" and before < r["n"] <= n and r["path"] == "/galaxies/index"
+               for r in self.records):
+            self.library("/galaxy_clusters/add/")
         if self.tape == "search" and before < 46 <= n:
             self.load_corpus(0, 24)
         if self.tape == "search" and before < 56 <= n:
             for row in self.load_order["load_order"][5:5 + FEW]:
                 self.quiet("POST", "/events/publish/" + self.bind.ids["event"].get(row["id"], "0"))
+
+    def library(self, told_by="/galaxy_clusters/view/"):
+        """A MISP has the public galaxies; ours learns the one of the recorded clusters."""
+        for rec in self.records:
+            if told_by in rec["path"] and rec["status"] == 200:
+                galaxy = json.loads(rec["resp_body"])["GalaxyCluster"]["Galaxy"]
+                made = {"uuid": "5d0a1e30-71aa-4b0d-9e2f-000000000001", "type": galaxy["type"],
+                        "value": "none", "version": "1", "Galaxy": galaxy}
+                self.quiet("POST", "/galaxies/pushCluster", [{"GalaxyCluster": made}])
+                self.quiet("POST", "/galaxy_clusters/delete/" + made["uuid"], {"hard": 1})
+                gone = self.client.get("/galaxyClusterBlocklists/index").json()[0]["id"]
+                self.quiet("POST", "/galaxyClusterBlocklists/delete/" + gone, {})
+                return
 
     def quiet(self, method, path, body=None, key=None):
         """A step nobody compares; a failure is kept as a problem of the run."""

@@ -37,17 +37,6 @@ class SyncRun(runs.Run):
         self.folder = here
         self.library()
 
-    def library(self):
-        """A MISP has the public galaxies; ours learns the one of the recorded clusters."""
-        for rec in self.records:
-            if "/galaxy_clusters/view/" in rec["path"] and rec["status"] == 200:
-                galaxy = json.loads(rec["resp_body"])["GalaxyCluster"]["Galaxy"]
-                made = {"uuid": "5d0a1e30-71aa-4b0d-9e2f-000000000001", "type": galaxy["type"],
-                        "value": "none", "version": "1", "Galaxy": galaxy}
-                self.quiet("POST", "/galaxies/pushCluster", [{"GalaxyCluster": made}])
-                self.quiet("POST", "/galaxy_clusters/delete/" + made["uuid"], {"hard": 1})
-                return
-
     @staticmethod
     def wire(rec, body):
         data = runs.Run.wire(rec, body)
