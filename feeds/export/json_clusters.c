@@ -15,6 +15,7 @@ enum part {
 	PART_INBOUND = 32,
 	PART_MINIMAL = 64, /* nothing but uuid and version */
 	PART_BARE = 128, /* no wrapper */
+	PART_OWNERS = 256, /* numbers of the organisations, without the others */
 };
 #define PART_ALL (PART_GALAXY | PART_ELEMENTS | PART_RELATIONS | PART_ORGS)
 
@@ -28,7 +29,7 @@ static const struct form {
 	{"index", PART_NUMBERS, "[", "]"},
 	{"view", PART_NUMBERS | PART_ALL | PART_INBOUND, "", ""},
 	{"saved", PART_NUMBERS | PART_ALL, "", ""},
-	{"export", PART_ALL, "[", "]"},
+	{"export", PART_ALL | PART_OWNERS, "[", "]"},
 	/* to a peer (5.2): no numbers of ours */
 	{"push", PART_ALL, "[", "]"},
 	/* behind their galaxy: the exporter begins with that */
@@ -92,6 +93,10 @@ static void whole(struct buf *b, const struct rel_cluster *c, unsigned parts)
 	bool ids = c->ids && parts & PART_NUMBERS;
 	size_t at = jp_open(b);
 	jp_cluster(b, c->cluster, ids);
+	if (parts & PART_OWNERS && c->ids) {
+		jp_num(b, "org_id", c->cluster->org_id);
+		jp_num(b, "orgc_id", c->cluster->orgc_id);
+	}
 	if (parts & PART_GALAXY) {
 		LIT(b, ",\"Galaxy\":");
 		size_t inner = jp_open(b);
