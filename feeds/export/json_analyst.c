@@ -1,7 +1,7 @@
 /*
  * json_analyst.c - MISP's forms of notes, opinions and relationships (sync-protocol.md 8.16, as
  * recorded), and what the calls of analyst_data answer (parameter `form`: index, minimal, saved,
- * view, view_id, push).
+ * view, view_id, push, push_list).
  */
 #include "base/jsonw.h"
 #include "feeds/export/json_parts.h"
@@ -217,7 +217,7 @@ static bool is_form(struct export_run *r, const char *form)
 
 static enum err begin(struct export_run *r)
 {
-	if (is_form(r, "index"))
+	if (is_form(r, "index") || is_form(r, "push_list"))
 		buf_putc(seal_buf(r->out), '[');
 	return ERR_OK;
 }
@@ -270,9 +270,10 @@ static enum err element(struct export_run *r, const struct rel_event *re,
 	else if (is_form(r, "push"))
 		wrapped(r, el->analyst, ANALYST_PUSH);
 	else {
-		if (r->n && is_form(r, "index"))
+		bool push = is_form(r, "push_list");
+		if (r->n && (push || is_form(r, "index")))
 			buf_putc(seal_buf(r->out), ',');
-		wrapped(r, el->analyst, ANALYST_ALONE);
+		wrapped(r, el->analyst, push ? ANALYST_PUSH : ANALYST_ALONE);
 	}
 	r->n++;
 	return buf_err(seal_buf(r->out));
@@ -283,7 +284,7 @@ static enum err end(struct export_run *r)
 	const struct state *st = r->state;
 	struct buf *b = seal_buf(r->out);
 
-	if (is_form(r, "index"))
+	if (is_form(r, "index") || is_form(r, "push_list"))
 		buf_putc(b, ']');
 	else if (is_form(r, "minimal"))
 		buf_puts(b, st->open ? "}}" : "[]");

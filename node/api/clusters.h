@@ -11,7 +11,8 @@ struct clusters_answer {
 	const char *form;
 	const uint64_t *galaxies, *clusters;
 	uint64_t n_galaxies, n_clusters;
-	struct str tag_id, tag_count; /* of form "view": how the cluster's tag is used; absent: it is not */
+	/* of form "view": how the cluster's tag is used; absent: it is not */
+	struct str tag_id, tag_count;
 };
 MUST_USE enum err clusters_send(struct http_req *r, const struct clusters_answer *x,
 				struct fail *f);

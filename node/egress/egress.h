@@ -120,6 +120,33 @@ struct analyst_query {
 	size_t n_not_orgc;
 	bool answers; /* with what is said about each */
 };
+/* One that may go to a link, as far as the gate and the organisations of its rules are asked. */
+struct analyst_push_row {
+	uint64_t id;
+	struct uuid uuid;
+	uint8_t kind; /* enum analyst_kind */
+	int64_t modified; /* seconds */
+};
+/* Which rows are looked at: all, or those with one of `ids`, or about something in one of `events`
+   (event ids); both ascending. */
+struct analyst_push {
+	struct caller caller;
+	const struct link_rules *rules; /* NULL: none */
+	bool all;
+	const uint64_t *ids, *events;
+	size_t n_ids, n_events;
+	/* Called with each; `why` says what keeps it here, NULL: nothing. */
+	enum err (*row)(void *user, const struct analyst_push_row *row, const char *why,
+			struct fail *f);
+	void *user;
+};
+MUST_USE enum err egress_push_analyst(const struct egress_env *env, const struct analyst_push *p,
+				      struct fail *f);
+/* These rows, as a peer takes them: one as {"Note":{..}}, several (`list`) as [{"Note":{..}},..]. */
+MUST_USE enum err egress_analyst_documents(const struct egress_env *env, const struct caller *c,
+					   const uint64_t *ids, size_t n, bool list,
+					   struct sealed **out, struct fail *f);
+
 /* Analyst data on its own as a sealed stream; all that the query points to must live as long. The
    view is consumed. */
 MUST_USE enum err egress_analyst(struct view **v, const struct analyst_query *q,

@@ -158,6 +158,28 @@ static struct stance stance_about(const struct gate_ctx *c, const struct analyst
 	return stance_of(c, &room->subject);
 }
 
+/*
+ * Pushed is what the receiver could read of what it is about: levels are lowered on the way, so an
+ * answer could never go back if all of it had to be pushed too. Drafts stay.
+ */
+static bool about_reaches(const struct gate_ctx *c, const struct stance *st,
+			  const struct analyst_about *ab, const struct misp_analyst *n)
+{
+	struct audience reader = *c->audience;
+	struct gate_ctx reading = *c;
+	struct stance reads;
+	struct loose room;
+
+	if (!c->audience->push)
+		return about_visible(c, st, ab);
+	if (ab->event && !ab->event->event->published)
+		return false;
+	reader.push = false;
+	reading.audience = &reader;
+	reads = stance_about(&reading, ab, n, &room);
+	return about_visible(&reading, &reads, ab);
+}
+
 bool gate_judge_analyst(const struct gate_ctx *c, const struct analyst_about *ab,
 			const struct misp_analyst *n)
 {
@@ -172,7 +194,8 @@ bool gate_judge_analyst(const struct gate_ctx *c, const struct analyst_about *ab
 	/* a suspension shuts everything; an event asks for itself */
 	if (!ab->event && ask_rule(&st, RULE_suspended, NULL).outcome != GATE_RELEASE)
 		return false;
-	return about_visible(c, &st, ab) && judge_analyst(&st, n, ab->event != NULL) == RULE_NONE;
+	return about_reaches(c, &st, ab, n) &&
+	       judge_analyst(&st, n, ab->event != NULL) == RULE_NONE;
 }
 
 /* ---- cutting ---- */

@@ -112,18 +112,23 @@ static bool has_tag(const struct link_ids *ids, const struct entity_list *tags)
 	return false;
 }
 
+bool link_rules_org(const struct link_rules *r, uint64_t orgc_id, const char **why)
+{
+	*why = has(&r->orgs_not, orgc_id) ? "a rule of the link leaves out its creator" :
+	       r->orgs_or.n && !has(&r->orgs_or, orgc_id) ?
+					    "a rule of the link wants other creators" :
+					    NULL;
+	return *why == NULL;
+}
+
 bool link_rules_event(const struct link_rules *r, const struct misp_event *e, const char **why)
 {
 	*why = has_tag(&r->tags_not, &e->tags) ?
 		       "a rule of the link leaves out events with one of its tags" :
 	       r->tags_or.n && !has_tag(&r->tags_or, &e->tags) ?
 		       "a rule of the link wants a tag that it does not carry" :
-	       has(&r->orgs_not, e->orgc_id) ?
-		       "a rule of the link leaves out its creator" :
-	       r->orgs_or.n && !has(&r->orgs_or, e->orgc_id) ?
-		       "a rule of the link wants other creators" :
 		       NULL;
-	return *why == NULL;
+	return *why == NULL && link_rules_org(r, e->orgc_id, why);
 }
 
 bool link_rules_attr(const struct link_rules *r, const struct misp_attr *a)

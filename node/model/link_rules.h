@@ -32,5 +32,7 @@ MUST_USE enum err link_rules_parse(struct str json, struct arena *a, struct link
 				   struct fail *f);
 /* Does the event pass? If not, *why says in plain words why. */
 bool link_rules_event(const struct link_rules *r, const struct misp_event *e, const char **why);
+/* Likewise its creator alone, for what has no tags. */
+bool link_rules_org(const struct link_rules *r, uint64_t orgc_id, const char **why);
 bool link_rules_attr(const struct link_rules *r, const struct misp_attr *a);
 bool link_rules_object(const struct link_rules *r, const struct misp_object *o);

@@ -59,6 +59,8 @@ enum err peer_state_rewind(struct store_wtxn *w, uint64_t peer_id, enum pass_dir
 		mine.covered = 0;
 		mine.remote_cursor = STR_NONE;
 		mine.index_etag = STR_NONE;
+		mine.analyst_etag = STR_NONE;
+		mine.analyst_covered = 0;
 		mine.policy = STR_NONE;
 		mine.proposals_at = mine.proposals_whole_at = 0;
 		mine.sightings_etag = STR_NONE;

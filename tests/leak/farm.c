@@ -51,13 +51,16 @@ struct part {
 static const struct part attrs[] = {
 	{ALL, "{" U(10001) T "\"type\":\"domain\",\"category\":\"Network activity\",\"to_ids\":true,"
 		"\"value\":\"zq001zq.example\",\"comment\":\"zq003zq\","
+		"\"Opinion\":[{" U(60011) "\"opinion\":\"7\",\"comment\":\"zq106zq\","
+		"\"distribution\":\"3\"}],"
 		"\"Tag\":[{\"name\":\"zq:zq041zq\"}]}"},
 	{ALL, "{" U(10002) T "\"type\":\"domain\",\"category\":\"Network activity\",\"to_ids\":true,"
 		"\"value\":\"shared.example\",\"comment\":\"[internal] zq004zq\"}"},
 	{ALL, "{" U(10003) T "\"type\":\"hostname\",\"category\":\"Network activity\","
 		"\"to_ids\":false,\"value\":\"zq005zq.example\"}"},
 	{OWN_ONLY, "{" U(10004) T "\"type\":\"domain\",\"category\":\"Network activity\","
-		"\"to_ids\":true,\"value\":\"zq006zq.example\",\"distribution\":\"0\"}"},
+		"\"to_ids\":true,\"value\":\"zq006zq.example\",\"distribution\":\"0\","
+		"\"Note\":[{" U(60012) "\"note\":\"zq107zq\",\"distribution\":\"3\"}]}"},
 	{ALL, "{" U(10005) T "\"type\":\"domain\",\"category\":\"Network activity\",\"to_ids\":true,"
 		"\"value\":\"zq007zq.example\",\"distribution\":\"4\",\"sharing_group_id\":\"1\"}"},
 	{OWN_ONLY, "{" U(10006) T "\"type\":\"domain\",\"category\":\"Network activity\","
@@ -89,7 +92,9 @@ static const struct part attrs[] = {
 static const struct part objects[] = {
 	{ALL, "{" U(20001) T "\"name\":\"file\",\"meta-category\":\"file\",\"template_uuid\":"
 		"\"688c46fb-5edb-40a3-8273-1af7923e2215\",\"template_version\":\"24\","
-		"\"description\":\"d\",\"distribution\":\"5\",\"comment\":\"zq022zq\",\"Attribute\":[{" U(20002) T
+		"\"description\":\"d\",\"distribution\":\"5\",\"comment\":\"zq022zq\","
+		"\"Note\":[{" U(60013) "\"note\":\"zq108zq\",\"distribution\":\"3\"}],"
+		"\"Attribute\":[{" U(20002) T
 		"\"type\":\"text\",\"category\":\"Other\",\"object_relation\":\"state\","
 		"\"value\":\"zq023zq\"},{" U(20003) T "\"type\":\"filename\","
 		"\"category\":\"Payload delivery\",\"object_relation\":\"filename\","
@@ -110,7 +115,8 @@ static const struct part objects[] = {
 };
 
 static const struct part reports[] = {
-	{ALL, "{" U(30001) T "\"name\":\"zq028zq\",\"content\":\"zq029zq\"}"},
+	{ALL, "{" U(30001) T "\"name\":\"zq028zq\",\"content\":\"zq029zq\",\"Note\":[{" U(60014)
+		"\"note\":\"zq109zq\",\"distribution\":\"3\"}]}"},
 	{OWN_ONLY, "{" U(30002) T "\"name\":\"r\",\"content\":\"zq030zq\",\"distribution\":\"0\"}"},
 	{ALL, "{" U(30003) T "\"name\":\"zq046zq\",\"content\":\"zq046zq\"}"},
 };
@@ -119,6 +125,18 @@ static const struct part keys[] = {
 	{ALL, "{\"type\":\"pgp\",\"key_data\":\"-----BEGIN PGP PUBLIC KEY BLOCK-----\\n"
 		"Comment: zq064zq\\n\\nxjMEawOAbhYJKwYBBAHaRw8BAQdA6uN7/FknDIYXe9pluOrRPNUh88RD"
 		"eoACpSeDHdMUDyg=\\n-----END PGP PUBLIC KEY BLOCK-----\"}"},
+};
+
+static const struct part notes[] = {
+	{ALL, "{" U(60001) "\"note\":\"zq100zq\",\"distribution\":\"3\","
+		"\"authors\":\"zq110zq@alpha.example\",\"Note\":[{" U(60002)
+		"\"note\":\"zq104zq\",\"distribution\":\"3\"}]}"},
+	{OWN_ONLY, "{" U(60003) "\"note\":\"zq101zq\",\"distribution\":\"0\",\"Note\":[{" U(60004)
+		"\"note\":\"zq112zq\",\"distribution\":\"3\"}]}"},
+	{ALL, "{" U(60005) "\"note\":\"this is TLP: RED zq102zq\",\"distribution\":\"3\"}"},
+	{ALL, "{" U(60006) "\"note\":\"[internal] zq103zq\",\"distribution\":\"3\"}"},
+	{ALL, "{" U(60007) "\"note\":\"zq105zq\",\"distribution\":\"4\","
+		"\"sharing_group_id\":\"1\"}"},
 };
 
 /* Whole events: the canary, its level and tags. */
@@ -252,6 +270,7 @@ static uint64_t add_first(struct farm *f, bool twin)
 	add_parts(&b, "Attribute", attrs, ARRAY_LEN(attrs), twin);
 	add_parts(&b, "Object", objects, ARRAY_LEN(objects), twin);
 	add_parts(&b, "EventReport", reports, ARRAY_LEN(reports), twin);
+	add_parts(&b, "Note", notes, ARRAY_LEN(notes), twin);
 	add_parts(&b, "CryptographicKey", keys, ARRAY_LEN(keys), twin);
 	buf_puts(&b, "}}");
 	return add(f, &b);
@@ -272,9 +291,11 @@ static void add_plain(struct farm *f, const struct plain *p, unsigned i)
 		   "\"type\":\"domain\",\"category\":\"Network activity\",\"to_ids\":true,"
 		   "\"value\":\"shared.example\"}],\"EventReport\":["
 		   "{\"uuid\":\"5f000000-0000-4000-8000-0000000004%02u\"," T
-		   "\"name\":\"%s\",\"content\":\"%s\"}]}}",
+		   "\"name\":\"%s\",\"content\":\"%s\"}],\"Note\":["
+		   "{\"uuid\":\"5f000000-0000-4000-8000-0000000006%02u\","
+		   "\"note\":\"%s\",\"distribution\":\"3\"}]}}",
 		   i, p->token, p->unpublished ? "false" : "true", p->level, p->tags, p->token, i,
-		   p->token, p->token, i, i, p->token, p->token);
+		   p->token, p->token, i, i, p->token, p->token, i, p->token);
 	add(f, &b);
 }
 
@@ -372,6 +393,33 @@ static void see(struct farm *f, uint64_t attr, uint64_t org, const char *source)
 	must(ingest_sighting_add(&f->w.in, attr, &s, &by_alpha, &id, &why), &why, "sighting");
 }
 
+/* A note about something that is not here. */
+static void about_nothing(struct farm *f)
+{
+	struct fail why = {0};
+	struct ingest_result res;
+	struct element el = {.kind = EL_ANALYST};
+	struct admit_facts facts = {.kind = AUD_MEMBER,
+				    .org_id = ALPHA,
+				    .user_id = 2,
+				    .perm_analyst = true,
+				    .now = 1600000000};
+	OWN(arena) struct arena *a = arena_new(1u << 20);
+	OWN(raw) struct raw_event *raw = raw_new(RAW_ELEMENTS, NULL, NULL);
+	struct misp_analyst *n = &el.analyst;
+	uuid_parse(STR("5f000000-0000-4000-8000-000000060020"), &n->uuid);
+	uuid_parse(STR("5f000000-0000-4000-8000-000000060021"), &n->object_uuid);
+	n->object_type = STR("Event");
+	n->note = STR("zq111zq");
+	n->distribution = DIST_ALL;
+	n->head.has = ~UINT64_C(0);
+	must(raw_add(raw, &el, &why), &why, "a note");
+	must(ingest_analyst(&f->w.in, &raw, ANALYST_ADD, &by_alpha, &facts, a, &res, &why), &why,
+	     "a note about nothing");
+	if (res.added != 1)
+		bail_out("the note about nothing is not taken in");
+}
+
 static void add_others(struct farm *f, uint64_t event, bool twin)
 {
 	struct fail why = {0};
@@ -393,6 +441,7 @@ static void add_others(struct farm *f, uint64_t event, bool twin)
 		must(ingest_sighting_add(&f->w.in, first.id, &sight, &by_alpha, &id, &why), &why,
 		     "sighting");
 	}
+	about_nothing(f);
 	struct proposing to = {event, first.id, 0};
 	if (!twin) {
 		to.hidden = element(f, "5f000000-0000-4000-8000-000000010004").id;

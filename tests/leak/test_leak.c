@@ -184,6 +184,7 @@ static uint64_t ask(struct farm *f, const struct question *q, const struct searc
 					   .include_event_tags = true,
 					   .include_correlations = true,
 					   .include_sightings = true,
+					   .include_analyst = true,
 					   .full_tags = true,
 					   .now = 1700000000,
 					   .param = no_param}};
@@ -258,16 +259,10 @@ static bool holds(const struct buf *b, const char *token)
 	return str_find(all, (struct str){hex, 32}) >= 0;
 }
 
-static void look(const struct question *q, void *arg)
+static void look_through(struct looking *l, const struct question *q, const struct buf *out)
 {
-	struct looking *l = arg;
-	OWN(buf) struct buf out = BUF(OUT_MAX);
-	if (q->by == BY_SEARCH)
-		ask(l->f, q, NULL, 0, &out);
-	else
-		ask_ids(l->f, q, &out);
 	for (unsigned c = 0; c < CANARIES; c++) {
-		if (!holds(&out, canaries[c].token))
+		if (!holds(out, canaries[c].token))
 			continue;
 		bool again = l->seen[c];
 		l->seen[c] = true;
@@ -283,6 +278,49 @@ static void look(const struct question *q, void *arg)
 	}
 }
 
+static void look(const struct question *q, void *arg)
+{
+	struct looking *l = arg;
+	OWN(buf) struct buf out = BUF(OUT_MAX);
+	if (q->by == BY_SEARCH)
+		ask(l->f, q, NULL, 0, &out);
+	else
+		ask_ids(l->f, q, &out);
+	look_through(l, q, &out);
+}
+
+/* Analyst data on its own, in the forms of its calls. */
+static const char *const analyst_forms[] = {"index", "minimal", "view", "view_id", "saved", "push",
+					  "push_list"};
+
+static void ask_analyst(struct farm *f, enum who w, const char *form, struct buf *out)
+{
+	struct fail why = {0};
+	OWN(view) struct view *v = NULL;
+	OWN(sealed) struct sealed *s = NULL;
+	struct audience aud = farm_audience(f, w);
+	struct analyst_query q = {.exporter = &export_analyst,
+				  .opts = {.scope = EXPORT_ANALYST,
+					   .param = form_param,
+					   .param_user = (void *)(uintptr_t)form},
+				  .kinds = 7,
+				  .answers = true};
+	if (view_open_as(&f->w.out, &aud, &v, &why) != ERR_OK ||
+	    egress_analyst(&v, &q, &s, &why) != ERR_OK)
+		bail_out("no analyst data: %s", why.text);
+	append_all(s, out);
+}
+
+static void look_analyst(struct looking *l, enum who w)
+{
+	struct question q = {.who = w, .x = &export_analyst, .scope = EXPORT_ANALYST};
+	for (size_t i = 0; i < ARRAY_LEN(analyst_forms); i++) {
+		OWN(buf) struct buf out = BUF(OUT_MAX);
+		ask_analyst(l->f, w, analyst_forms[i], &out);
+		look_through(l, &q, &out);
+	}
+}
+
 static void canaries_stay(struct farm *f)
 {
 	for (unsigned p = 0; p < POLICY_COUNT; p++) {
@@ -291,6 +329,7 @@ static void canaries_stay(struct farm *f)
 			struct looking l = {.f = f, .policy = (enum farm_policy)p};
 			unsigned missing = 0;
 			each_question((enum who)w, look, &l);
+			look_analyst(&l, (enum who)w);
 			for (unsigned c = 0; c < CANARIES; c++)
 				if (may(c, l.policy, (enum who)w) == 'y' && !l.seen[c]) {
 					missing++;
@@ -501,12 +540,27 @@ static size_t uuid_at(const struct buf *in, size_t i)
 		       : 0;
 }
 
+/* "2026-11-23 01:16:07": analyst data tells when it was taken in. */
+static size_t time_at(const struct buf *in, size_t i)
+{
+	static const char form[] = "20dd-dd-dd dd:dd:dd";
+	size_t n = sizeof(form) - 1;
+	if (in->n - i < n)
+		return 0;
+	for (size_t k = 0; k < n; k++)
+		if (form[k] == 'd' ? !isdigit((unsigned char)in->p[i + k]) : form[k] != in->p[i + k])
+			return 0;
+	return n;
+}
+
 static void masked(const struct buf *in, const char *format, struct buf *out)
 {
 	bool csv = strstr(format, "csv") != NULL, random = !strcmp(format, "openioc");
 	size_t i = 0;
 	while (i < in->n) {
 		size_t n = random ? uuid_at(in, i) : 0;
+		if (!n)
+			n = time_at(in, i);
 		if (n) {
 			buf_putc(out, '#');
 			i += n;
@@ -540,6 +594,22 @@ static void tell_difference(const struct question *q, const struct buf *a, const
 	diag("%s, policy %s, %s, scope %u%s: differs at %zu: ...%.*s | ...%.*s", who_names[q->who],
 	     policy, q->x->name, q->scope, q->deleted ? ", deleted too" : "", i,
 	     (int)MIN(a->n - from, 120), a->p + from, (int)MIN(b->n - from, 120), b->p + from);
+}
+
+static void compare_analyst(struct twins *t, enum who w)
+{
+	struct question q = {.who = w, .x = &export_analyst, .scope = EXPORT_ANALYST};
+	for (size_t i = 0; i < ARRAY_LEN(analyst_forms); i++) {
+		OWN(buf) struct buf a = BUF(OUT_MAX), b = BUF(OUT_MAX), ra = BUF(OUT_MAX), rb = BUF(OUT_MAX);
+		ask_analyst(t->full, w, analyst_forms[i], &a);
+		ask_analyst(t->twin, w, analyst_forms[i], &b);
+		masked(&a, q.x->name, &ra);
+		masked(&b, q.x->name, &rb);
+		if (ra.n == rb.n && (!ra.n || !memcmp(ra.p, rb.p, ra.n)))
+			continue;
+		t->differ++;
+		tell_difference(&q, &ra, &rb, policy_names[t->policy]);
+	}
 }
 
 static void compare(const struct question *q, void *arg)
@@ -576,6 +646,7 @@ static void hidden_changes_nothing(struct farm *full, struct farm *twin)
 		for (unsigned w = 0; w < OWN; w++) {
 			t.differ = 0;
 			each_question((enum who)w, compare, &t);
+			compare_analyst(&t, (enum who)w);
 			is_uint(t.differ, 0, "%s, policy %s: the same bytes and counts without it",
 				who_names[w], policy_names[p]);
 		}
