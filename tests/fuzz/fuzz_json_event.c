@@ -37,9 +37,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *p = (const char *)data + 1;
 	size_t n = size - 1, step = data[0] >> 3;
 	bool many = data[0] & 4;
+	enum raw_root root = roots[data[0] & 3];
 
+	if (root == RAW_ELEMENTS && step & 1)
+		root = RAW_CLUSTERS;
 	if (!check_scan(p, n, step, n, &why) ||
-	    !check_pieces(p, n, roots[data[0] & 3], many, step, n, &why)) {
+	    !check_pieces(p, n, root, many, step, n, &why)) {
 		fprintf(stderr, "%s\n", why.text);
 		abort();
 	}

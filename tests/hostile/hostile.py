@@ -334,6 +334,84 @@ def problems_of(w, link):
     return found
 
 
+# ---- galaxy clusters
+
+def cluster(u, value="REEF EEL", **more):
+    c = {"uuid": u, "type": "lairs", "value": value, "version": "100", "distribution": "3",
+         "published": True, "default": False, "Orgc": dict(peerlib.ORG),
+         "Galaxy": {"uuid": "5c0a1e30-71aa-4b0d-9e2f-000000000777", "name": "Lairs", "type": "lairs"},
+         "GalaxyElement": [{"key": "synonyms", "value": value}]}
+    c.update(more)
+    return {"GalaxyCluster": c}
+
+
+def listing(uuids, version="100"):
+    return lambda h: h.json({"response": [{"GalaxyCluster": {"uuid": u, "version": version}} for u in uuids]})
+
+
+def test_clusters(w):
+    first, last, stolen, event_uuid = new_uuid(), new_uuid(), new_uuid(), new_uuid()
+    good = json.dumps(cluster(new_uuid())).encode()
+    bad = {
+        "not-asked-for": (lambda h: h.json(cluster(stolen)), "something else"),
+        "endless": (lambda h: h.endless(b'{"GalaxyCluster":{"value":"'), "large|long"),
+        "endless-elements": (lambda h: h.endless(
+            good[:-3] + b",", b'{"key":"k","value":"%s"},' % (b"v" * 1000)), "large|long|limit"),
+        "cut": (lambda h: h.plain(good[:-20]), "."),
+        "text": (lambda h: h.plain(b"Fatal error"), "."),
+        "list": (lambda h: h.plain(b"[]"), "something else"),
+        "error": (lambda h: h.plain(b"oops", 500), "500"),
+        "no-galaxy": (lambda h: h.json(cluster(uuids["no-galaxy"], Galaxy=None)), "galaxy"),
+        "default": (lambda h: h.json(cluster(uuids["default"], default=True)), "non-default"),
+        "nameless": (lambda h: h.json(cluster(uuids["nameless"], " ")), "value"),
+        "many": (lambda h: h.json(cluster(uuids["many"], GalaxyElement=[
+            {"key": "k", "value": "v"}] * 12000)), "too many elements"),
+        "type": (lambda h: h.json(cluster(uuids["type"], type='x"="')), "name"),
+    }
+    uuids = {name: new_uuid() for name in bad}
+    ours = must(w.admin.post("/galaxies/import", [cluster(new_uuid(), "MADE HERE")]), "import")
+    mine = must(w.admin.post("/galaxy_clusters/restSearch", {"value": "MADE HERE"}),
+                "search")["response"][0]["GalaxyCluster"]["uuid"]
+    ok(ours["saved"], "a cluster of our own")
+    script = {"/events/index": lambda h: h.json([row(event_uuid)]),
+              "/events/view/" + event_uuid: lambda h: h.json(event(event_uuid)),
+              "/galaxy_clusters/restSearch": listing([first] + list(uuids.values()) + [mine, last]),
+              "/galaxy_clusters/view/" + first: lambda h: h.json(cluster(first)),
+              "/galaxy_clusters/view/" + last: lambda h: h.json(cluster(last)),
+              "/galaxy_clusters/view/" + mine: lambda h: h.json(cluster(mine, "TAKEN OVER", version="999"))}
+    for name, (answer, _) in bad.items():
+        script["/galaxy_clusters/view/" + uuids[name]] = answer
+    link = w.link("clusters", script, pull_galaxy_clusters=True, push=False)
+    a, state = w.run(link)
+    there = {u: w.admin.get("/galaxy_clusters/view/" + u).status == 200
+             for u in (first, last, stolen, mine) + tuple(uuids.values())}
+    ok(there[first] and there[last], "bad clusters do not hold up good ones", a.text())
+    ok(not there[stolen] and not any(there[u] for u in uuids.values()), "and none of them came", there)
+    ok(w.has(event_uuid), "nor do they hold up events")
+    now = must(w.admin.get("/galaxy_clusters/view/" + mine), "own")["GalaxyCluster"]
+    ok(now["value"] == "MADE HERE", "one that was made here is not overwritten", now["value"])
+    said = " | ".join(x["text"] for x in state["why"] if x["kind"] == "clusters")
+    for name, (_, words) in bad.items():
+        ok(re.search(words, said) is not None, "%s: why it did not come" % name, said)
+    lists = {
+        "endless-list": (lambda h: h.endless(b'{"response":[', b'{"GalaxyCluster":{"uuid":"x"}},' * 1000),
+                         "more than"),
+        "html-list": (lambda h: h.plain(b"<html>"), "JSON"),
+        "cut-list": (lambda h: h.plain(b'{"response":[{"GalaxyCluster"'), "JSON|end"),
+        "error-list": (lambda h: h.plain(b"oops", 500), "500"),
+    }
+    for name, (answer, words) in lists.items():
+        u = new_uuid()
+        link = w.link(name, {"/galaxy_clusters/restSearch": answer,
+                             "/events/index": lambda h, u=u: h.json([row(u)]),
+                             "/events/view/" + u: lambda h, u=u: h.json(event(u))},
+                      pull_galaxy_clusters=True, push=False)
+        a, state = w.run(link)
+        said = " | ".join(x["text"] for x in state["why"] if x["kind"] == "clusters")
+        ok(re.search(words, said) is not None, "%s: why" % name, said)
+        ok(w.has(u), "%s: events come all the same" % name, a.text())
+
+
 # ---- pushing
 
 def test_push(w):
@@ -431,8 +509,8 @@ def main():
         watch.start()
         only = sys.argv[1:]
         try:
-            for test in (test_hello, test_tls, test_index, test_events, test_push, test_others, test_proxy,
-                         test_million_rows):
+            for test in (test_hello, test_tls, test_index, test_events, test_clusters, test_push, test_others,
+                         test_proxy, test_million_rows):
                 if not only or test.__name__ in only:
                     test(w)
                     ok(w.node.alive(), "%s: the node lives" % test.__name__, w.node.log_tail())

@@ -135,7 +135,8 @@ static void damage(struct buf *b, uint64_t *seed)
 
 static void check_generated(unsigned rounds)
 {
-	static const enum raw_root roots[] = {RAW_EVENT, RAW_ATTRS, RAW_OBJECT, RAW_ELEMENTS};
+	static const enum raw_root roots[] = {RAW_EVENT, RAW_ATTRS, RAW_OBJECT, RAW_ELEMENTS,
+					      RAW_CLUSTERS};
 	OWN(buf) struct buf b = BUF(1 << 20);
 	struct check_why why;
 	uint64_t seed = 2024;
@@ -149,7 +150,7 @@ static void check_generated(unsigned rounds)
 			damage(&b, &seed);
 		for (unsigned k = 0; k < 3; k++) {
 			if (check_scan(b.p, b.n, k ? 0 : SIZE_MAX, seed + k, &why) &&
-			    check_pieces(b.p, b.n, roots[i % 4], k == 2, 0, seed + k, &why))
+			    check_pieces(b.p, b.n, roots[i % ARRAY_LEN(roots)], k == 2, 0, seed + k, &why))
 				continue;
 			ok(false, "document %u (seed %llu): %s", i, (unsigned long long)here,
 			   why.text);
