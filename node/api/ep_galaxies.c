@@ -218,7 +218,9 @@ static bool find_target(struct http_req *r, struct target *t, struct fail *f)
 static bool may_attach(struct http_req *r, const struct target *t, bool local)
 {
 	bool host = me(r)->user.org_id == api_of(r)->egress.host_org_id;
-	if (may(r, perm_site_admin) || (local ? host : t->e.orgc_id == me(r)->user.org_id))
+	bool creator = t->e.orgc_id == me(r)->user.org_id &&
+		       !(t->e.is_protected && rest_facts(r).wants_signature);
+	if (may(r, perm_site_admin) || (local ? host : creator))
 		return true;
 	reply_error(r, 403, "No permission to attach this cluster to given target.");
 	return false;

@@ -210,6 +210,27 @@ static enum err do_make(const struct pgp_work *w, const struct pgp_frame *in,
 	return ERR_OK;
 }
 
+/* A key that cannot sign by itself is of no use here, and stood in the way of one that can. */
+static enum err try_key(gpgme_ctx_t c, const char *fpr, bool is_new, struct fail *f)
+{
+	OWN_KEY gpgme_key_t k = NULL;
+	OWN_DATA gpgme_data_t data = NULL, sig = NULL;
+
+	GPG(gpgme_get_key(c, fpr, &k, 1), "the key");
+	GPG(gpgme_data_new_from_mem(&data, "x", 1, 0), "data");
+	GPG(gpgme_data_new(&sig), "data");
+	GPG(gpgme_signers_add(c, k), "signing");
+	gpgme_error_t e = gpgme_op_sign(c, data, sig, GPGME_SIG_MODE_DETACH);
+	gpgme_signers_clear(c);
+	if (!e)
+		return ERR_OK;
+	if (is_new)
+		(void)gpgme_op_delete_ext(c, k, GPGME_DELETE_ALLOW_SECRET | GPGME_DELETE_FORCE);
+	struct fail why = {0};
+	enum err code = gpg_fail(&why, e, "the key cannot sign");
+	return fail(f, code == ERR_IO || code == ERR_CONFIG ? ERR_INVAL : code, "%s", why.text);
+}
+
 static enum err do_import(const struct pgp_work *w, const struct pgp_frame *in,
 			  struct pgp_answer *out, struct fail *f)
 {
@@ -227,6 +248,7 @@ static enum err do_import(const struct pgp_work *w, const struct pgp_frame *in,
 	if (r->secret_imported + r->secret_unchanged != 1)
 		return fail(f, ERR_IO, "gpg does not take the secret key");
 	buf_puts(&out->part[0], r->imports->fpr);
+	TRY(try_key(c, buf_cstr(&out->part[0]), r->secret_imported == 1, f));
 	out->n = 1;
 	return ERR_OK;
 }

@@ -74,10 +74,10 @@ enum err signed_check(const struct ingest_env *in, struct raw_event *raw,
 		return ERR_OK;
 	if (!sig->text.n)
 		return fail(f, ERR_PERM, "a protected event without a signature");
-	enum err e = verify(in, sig, &keys, f);
-	if (e == ERR_UNSUPPORTED)
-		return fail(f, ERR_BLOCKED, "%s", f ? f->text : "");
-	TRY(e);
+	struct fail why = {0};
+	enum err e = verify(in, sig, &keys, &why);
+	if (e != ERR_OK) /* a node that cannot verify at all need not try again and again */
+		return fail(f, e == ERR_UNSUPPORTED ? ERR_BLOCKED : e, "%s", why.text);
 	facts->has_signature = true;
 	facts->signed_by = cryptokeys_digest(&keys);
 	return ERR_OK;

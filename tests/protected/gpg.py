@@ -19,10 +19,10 @@ class Ring:
             raise RuntimeError("gpg %s: %s" % (" ".join(args), p.stderr.decode()))
         return p.stdout
 
-    def make(self, name, expires="never", at=None):
+    def make(self, name, expires="never", at=None, kind="ed25519"):
         """A key pair; its armored public key."""
         when = ["--faked-system-time", at] if at else []
-        self.run(*when, "--quick-gen-key", "Test <%s@example.test>" % name, "ed25519", "sign", expires)
+        self.run(*when, "--quick-gen-key", "Test <%s@example.test>" % name, kind, "sign", expires)
         return self.public(name)
 
     def public(self, name):

@@ -206,6 +206,10 @@ def pushed(folder, ring):
         revoked = {k["fingerprint"]: k["revoked"] for k in s.event(UUID % 1)["CryptographicKey"]}
         same((a.status, revoked[ring.fingerprint("two")]), (200, True), "nobody takes a revocation back")
 
+        doc = document(7, "by RSA", [ring.public("rsa")], 1767600000)
+        a = send(s, add, body_of(doc), key, ring.sign("rsa", body_of(doc)))
+        same((a.status, fingerprints(s.event(UUID % 7))), (200, [ring.fingerprint("rsa")]), "an RSA key")
+
         # an administrator here may do without
         a = s.post(edit, document(1, "by hand", [], 1767601000))
         same((a.status, s.event(UUID % 1)["info"]), (200, "by hand"), "an administrator edits without")
@@ -659,7 +663,16 @@ def killed(a, b, link, edit, ring):
 
 def switched_off(folder, ring):
     s = Site(folder, "without", extra=["--set", "pgp.enabled=false"])
+    other = Site(folder, "with")
     try:
+        public, _, _ = other.make_key()
+        link = s.add_server(other.node.url, other.sync_user("sync@without.test", "without link"), "with remote")
+        doc = document(1, "protected", [public], int(time.time()) - 100, locked=False)
+        del doc["Event"]["Orgc"]
+        other.post("/events/add", doc)
+        r, lines = s.pull(link)
+        same((r["events"]["added"], r["events"]["refused"]), (0, 1), "a pull refuses it")
+        check("switched off" in json.dumps(lines), "with the reason", lines)
         key = s.sync_user("sync@reef.test", "Reef link")
         body = body_of(document(1, "first", [ring.public("one")], 1767600000))
         a = send(s, "/events/add/metadata:1", body, key, ring.sign("one", body))
@@ -669,7 +682,7 @@ def switched_off(folder, ring):
         check("switched off" in s.get("/tocsin/pgp").json()["reason"], "status")
         same(helper_of(s.node), None, "and no helper")
     finally:
-        same(s.close(), 0, "ends well")
+        same((s.close(), other.close()), (0, 0), "both end well")
 
 
 PARTS = [pushed, own_key, pulled, switched_off]
@@ -695,6 +708,7 @@ def main():
         try:
             ring.make("one")
             ring.make("two")
+            ring.make("rsa", kind="rsa2048")  # what most MISPs have
             ring.make("gone")
             ring.make("old", "2020-01-05", at="20200101T000000")
             secret = ring.secret("gone")

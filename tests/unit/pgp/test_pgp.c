@@ -49,7 +49,8 @@ static struct str file(const char *name)
 	return arena_str(a, (struct str){room, (size_t)n});
 }
 
-#define GPG "gpg --homedir %s/hand --batch --quiet --no-tty --pinentry-mode loopback --passphrase '' "
+#define GPG_BARE "gpg --homedir %s/hand --batch --quiet --no-tty --pinentry-mode loopback "
+#define GPG GPG_BARE "--passphrase '' "
 
 /* A key pair in the folder `hand`: NAME.pub, and NAME.sec. */
 static void hand_key(const char *name, const char *expires, const char *extra)
@@ -247,6 +248,18 @@ static void import(struct pgp *p)
 	struct fail f = {0};
 	is_err(pgp_import(p, file("two.pub"), &id, a, &f), ERR_INVAL, "a public key is none to sign with");
 	is_err(pgp_import(p, STR("words"), &id, a, &f), ERR_INVAL, "words neither");
+	if (sh(GPG_BARE "--passphrase secret --quick-gen-key 'T <shut@example.test>' ed25519 sign never "
+			"2>/dev/null",
+	       dir) ||
+	    sh(GPG_BARE "--passphrase secret --armor --export-secret-keys shut@example.test > %s/shut.sec",
+	       dir, dir))
+		bail_out("gpg makes no key");
+	is_err(pgp_import(p, file("shut.sec"), &id, a, &f), ERR_INVAL, "a key with a passphrase");
+	ok(strstr(f.text, "passphrase") != NULL, "and that is the reason: %s", f.text);
+	is_ok(pgp_identity(p, a, &id, &f), "the node's own is still there");
+	is_view(id.user_id, "Node <node@example.test>", "and in use");
+	int listed = sh("gpg --homedir %s/home --batch -K 2>/dev/null | grep -q shut@", dir);
+	ok(listed != 0, "the other one is not kept");
 	is_ok(pgp_import(p, file("two.sec"), &id, a, &f), "a key pair: %s", f.text);
 }
 
