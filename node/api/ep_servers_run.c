@@ -4,6 +4,7 @@
  */
 #include "api/intake_lines.h"
 #include "api/long_job.h"
+#include "api/peer_ask.h"
 #include "api/peer_rows.h"
 #include "base/clock.h"
 
@@ -132,9 +133,31 @@ static bool pull_technique(struct http_req *r, struct pass_opts *o)
 	return o->technique != PASS_FULL || !t.n || str_is(t, "full");
 }
 
+/* An event of the peer by its number there: asked for its UUID, by which all else goes. */
+static enum err numbered(struct http_req *r, struct pass_opts *o, struct fail *f)
+{
+	struct ask a;
+	struct ask_heads heads;
+	OWN(json_ref) json_t *j = NULL;
+	char path[100];
+	snprintf(path, sizeof(path), "/events/view/%.*s/metadata:1/excludeGalaxy:1",
+		 STR_ARG(req_arg(r, "technique")));
+	enum err e = ask_open(r, &a, 0, f);
+	if (e == ERR_OK)
+		e = ask_json(&a.link, path, NULL, &heads, &j, f);
+	ask_close(&a);
+	TRY(e);
+	o->technique = PASS_ONE;
+	return uuid_parse(rest_text(r, json_object_get(j, "Event"), "uuid"), &o->only)
+		       ? ERR_OK
+		       : fail(f, ERR_PEER, "the peer's event has no UUID");
+}
+
 static enum err servers_pull(struct http_req *r, struct fail *f)
 {
 	struct misp_peer p;
+	struct fail why = {0};
+	uint64_t number;
 	if (!peer_of_path(r, &p, f) || is_suspended(r, &p))
 		return ERR_OK;
 	struct run *x = calloc(1, sizeof(*x));
@@ -142,6 +165,16 @@ static enum err servers_pull(struct http_req *r, struct fail *f)
 		return fail(f, ERR_NOMEM, "no memory");
 	x->o = peer_run_opts(r, &p);
 	bool known = pull_technique(r, &x->o);
+	if (!known && p.pull && str_u64(req_arg(r, "technique"), &number)) {
+		known = true;
+		if (numbered(r, &x->o, &why) != ERR_OK) {
+			free(x);
+			me(r)->url = arena_printf(r->arena, "/servers/pull/%llu",
+						  (unsigned long long)p.id);
+			refused(r, "pull", p.id, why.text);
+			return ERR_OK;
+		}
+	}
 	if (p.pull && known)
 		return run(r, x, "pull", answer_pulled, f);
 	free(x);

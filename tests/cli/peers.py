@@ -1,4 +1,5 @@
 """Feeds from a web server, pulls between two nodes, and a pull from a recorded MISP."""
+import gzip
 import hashlib
 import http.server
 import json
@@ -399,6 +400,104 @@ def trouble(a, b, ta, tb):
     b.start()
     ta.want(0, "peer", "flush")
     is_equal(ta.json(0, "peer", "status", "beta")[0]["push"]["failures"], 0, "and it is over")
+
+
+HELLO = {"version": "2.5.1", "perm_sync": True, "perm_sighting": True, "perm_galaxy_editor": True,
+         "perm_analyst_data": True, "uuid": UUID % 0xaa, "request_encoding": ["gzip"]}
+MISP_ROW = {"id": "1", "uuid": UUID % 1, "timestamp": "1750000000", "published": True,
+            "orgc_uuid": UUID % 2, "sighting_timestamp": "0"}
+
+
+def asked_of_peers():
+    """servers/* that ask a peer, as a MISP administrator does by REST."""
+    how = {"hello": (200, HELLO), "post": None}
+
+    def answer(method, path, body):
+        if path == "/servers/getVersion":
+            status, doc = how["hello"]
+        elif path == "/servers/postTest":
+            text = json.loads(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)["testString"]
+            status, doc = 200, {"body": {"testString": text}, "headers": {
+                "Content-type": "application/json", "Accept": "application/json", "Authorization": "OK"}}
+            if how["post"]:
+                how["post"](doc)
+        elif path == "/users/view/me.json":
+            status, doc = 200, {"User": {"email": "us@peer.example"},
+                                "Role": {"name": "Sync user", "perm_sync": True}}
+        elif path == "/users/resetauthkey/me":
+            status, doc = 200, {"message": "Authkey updated: " + "n" * 40}
+        elif path == "/servers/getAvailableSyncFilteringRules":
+            status, doc = 200, {"organisations": ["A"], "tags": ["t"]}
+        elif path.startswith("/events/index"):
+            status, doc = 200, [MISP_ROW]
+        elif path == "/events/view/7/metadata:1/excludeGalaxy:1":
+            status, doc = 200, {"Event": {"uuid": UUID % 1}}
+        elif path.startswith("/events/" + UUID % 1) or path.startswith("/events/view/" + UUID % 1):
+            status, doc = 200, {"Event": event(1, 3)}
+        else:
+            status, doc = 404, {"message": "Invalid event"}
+        return status, doc if isinstance(doc, bytes) else json.dumps(doc).encode()
+
+    with tempfile.TemporaryDirectory(prefix="tocsin-cli-") as d, Server(answer) as s, \
+            nodes.Node(os.path.join(d, "n")) as n:
+        t, c = Tool(n), n.client()
+        t.json(0, "peer", "add", s.url, "a" * 40, "--name", "scripted")
+        statuses(c, how)
+        is_equal(c.get("/servers/getRemoteUser/1").json(),
+                 {"User": "us@peer.example", "Role name": "Sync user", "Sync flag": "Yes"}, "remote user")
+        is_equal(c.get("/servers/queryAvailableSyncFilteringRules/1").json(),
+                 {"error": "", "data": {"organisations": ["A"], "tags": ["t"]}}, "filtering rules")
+        is_equal(c.get("/servers/previewIndex/1").json(), [{"Event": dict(
+            MISP_ROW, Orgc={"name": None}, Org={"name": None}, EventTag=[])}], "preview of the index")
+        check("/events/index/sort:timestamp/direction:desc/page:1/limit:60" in [p for _, p, _, _ in s.seen],
+              "asked as MISP asks")
+        j = c.get("/servers/previewEvent/1/" + UUID % 1).json()["Event"]
+        is_equal((j["uuid"], j["EventTag"]), (UUID % 1, []), "preview of an event")
+        is_equal(stored(t, UUID % 1), None, "which is not taken in")
+        j = c.get("/servers/compareServers").json()
+        is_equal((j["servers"], j["overlap"]), ([{"id": "1", "name": "scripted", "events": 1}], {"1": {}}),
+                 "compareServers")
+        a = c.get("/servers/pull/1/7")
+        is_equal(a.json()["message"].split(",")[0], "Pull completed. 1 events pulled",
+                 "an event by its number there")
+        a = c.get("/servers/pull/1/incremental")
+        is_equal((a.status, a.json()["errors"], a.json()["id"]),
+                 (403, "Invalid pull technique `incremental`.", "1"), "a technique that is none")
+        is_equal(c.get("/servers/push/1/full").status, 405, "a push that is off")
+        is_equal(c.get("/servers/cache/1").json()["saved"], False, "nothing is cached, and that is said")
+        is_equal(c.post("/servers/resetRemoteAuthKey/1").json()["message"], "API key updated.", "a new key")
+        c.get("/servers/getRemoteUser/1")
+        is_equal(s.seen[-1][3]["Authorization"], "n" * 40, "is used from then on")
+
+
+def statuses(c, how):
+    def test():
+        return c.post("/servers/testConnection/1").json()
+    j = test()
+    is_equal(sorted(j), ["client_certificate", "local_version", "mismatch", "newer", "post",
+                         "request_encoding", "response_encoding", "status", "uuid", "version"],
+             "members of testConnection")
+    is_equal((j["status"], j["post"], j["request_encoding"], j["uuid"]), (1, 1, ["gzip"], UUID % 0xaa),
+             "a peer that is fine")
+    for version, want in (("2.4.190", ("minor", "local")), ("2.6.0", ("minor", "remote")),
+                          ("3.0.0", ("major", "remote")), ("2.5.9", ("hotfix", "remote"))):
+        how["hello"] = 200, dict(HELLO, version=version)
+        j = test()
+        is_equal((j["status"], j["mismatch"], j["newer"]), (1,) + want, "version " + version)
+    for status, answer in ((4, (403, {"message": "no"})), (5, (405, {"message": "change your password"})),
+                           (6, (405, {"message": "accept the terms"})), (3, (500, {"message": "oh"})),
+                           (3, (200, b"<html>")), (3, (200, {"not": "a MISP"})),
+                           (7, (200, dict(HELLO, perm_sync=False, perm_sighting=False))),
+                           (8, (200, dict(HELLO, perm_sync=False)))):
+        how["hello"] = answer
+        is_equal(test()["status"], status, "status %d for %s" % (status, str(answer)[:50]))
+    how["hello"] = 200, HELLO
+    for post, spoil in ((9, lambda d: d["body"].update(testString="other")),
+                        (10, lambda d: d["headers"].update(Accept="*/*")),
+                        (8, lambda d: d.pop("headers"))):
+        how["post"] = spoil
+        is_equal(test()["post"], post, "POST test: %d" % post)
+    how["post"] = None
 
 
 def recorded_misp():

@@ -309,6 +309,7 @@ def main():
     explain()
     peers.two_nodes()
     peers.administration()
+    peers.asked_of_peers()
     peers.by_itself()
     peers.warnings()
     peers.recorded_misp()
