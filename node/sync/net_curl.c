@@ -209,6 +209,8 @@ static CURLcode setup(struct transfer *t)
 	SET(CURLOPT_SHARE, t->engine->share);
 	SET(CURLOPT_ERRORBUFFER, t->error);
 	SET(CURLOPT_NOSIGNAL, 1L);
+	/* else the loop waits for getaddrinfo() when an exchange is given up while a name is looked up */
+	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);

@@ -4,6 +4,8 @@
  */
 #include "sync/net_curl.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -255,6 +257,61 @@ static void test_cancel(void)
 	}
 }
 
+/* ---- a name that is not found soon ---- */
+
+/* Stands before the C library's, for libcurl's threads too. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+		struct addrinfo **out)
+{
+	typedef int gai_fn(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+	gai_fn *real;
+	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+	if (name && strcmp(name, "slow.invalid") == 0) {
+		sleep(4);
+		return EAI_AGAIN;
+	}
+	return real(name, service, hints, out);
+}
+
+static void *lost_main(void *arg)
+{
+	static const struct client_opts hasty = {.connect_ms = 300};
+	OWN(client) struct client *c = NULL;
+	struct client_res res;
+	struct fail f = {0};
+	struct client_req r = {.url = "http://slow.invalid/"};
+	enum err *e = arg;
+	*e = client_new(&hasty, &c, &f);
+	if (*e == ERR_OK)
+		*e = client_call(c, &r, &res, &f);
+	return NULL;
+}
+
+/* libcurl would have the loop wait for the look-up that it gives up. */
+static void test_slow_name(void)
+{
+	OWN(client) struct client *c = NULL;
+	struct got g;
+	struct fail f = {0};
+	pthread_t t;
+	enum err lost = ERR_OK;
+	int64_t most = 0;
+	is_err(client_new(&plain, &c, &f), ERR_OK, "a client");
+	pthread_create(&t, NULL, lost_main, &lost);
+	for (int i = 0; i < 50; i++) {
+		int64_t begin = clock_boot_ms();
+		if (get(c, "/plain", &g, &f) != ERR_OK)
+			most = 1000000;
+		most = MAX(most, clock_boot_ms() - begin);
+		usleep(20000);
+	}
+	int64_t begin = clock_boot_ms();
+	pthread_join(t, NULL);
+	is_err(lost, ERR_TIMEOUT, "a name that is not found soon");
+	ok(clock_boot_ms() - begin < 1000, "is given up when it is time to");
+	ok(most < 1000, "and holds up nobody (%lld ms at most)", (long long)most);
+}
+
 /* ---- a connection that the server closes when nobody looks ---- */
 
 struct letters {
@@ -330,6 +387,7 @@ int main(void)
 	test_nested();
 	test_many();
 	test_cancel();
+	test_slow_name();
 	test_dead_connection();
 	test_http2();
 	world_stop();
