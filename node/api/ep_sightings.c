@@ -1,6 +1,6 @@
 /*
- * ep_sightings.c - /sightings: add by id, UUID or value; lists; delete; what peers send in bulk.
- * Texts as recorded (wire/client, sightings); sync-protocol.md 4.9. Sightings leave through the gate.
+ * ep_sightings.c - /sightings: add by id, UUID or value; lists; delete. Texts as recorded
+ * (wire/client, sightings). Sightings leave through the gate.
  */
 #include "api/rest.h"
 #include "base/clock.h"
@@ -11,7 +11,6 @@
 
 #define TARGETS_MAX 10000u
 #define VALUES_MAX 1000u
-#define BULK_MAX 250000u
 #define HITS_MAX 1000000u
 #define LIST_ARENA (256u << 20) /* of lists, which may be larger than a request's own memory */
 #define SOURCE_MAX 255
@@ -413,141 +412,6 @@ static enum err quick_delete(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
-/* ---- bulk, from peers ---- */
-
-/* The organisation of a pushed sighting: named by a sync user, nobody, or the caller's. */
-static bool bulk_org(struct http_req *r, const json_t *item, struct arena *a,
-		     struct ingest_sighting *out)
-{
-	const json_t *named = json_object_get(item, "Organisation");
-	struct str org_id = rest_text(r, item, "org_id");
-	out->s.org_id = me(r)->user.org_id;
-	/* without org_id it is the caller's, whoever is named (recorded, sightings 2028) */
-	if (!may(r, perm_sync) || !org_id.p)
-		return true;
-	out->s.org_id = 0;
-	if (!json_is_object(named) || str_is(org_id, "0"))
-		return true;
-	struct misp_org *org = ARENA_NEW(a, struct misp_org);
-	if (!org)
-		return false;
-	org->name = arena_str(a, rest_text(r, named, "name"));
-	(void)!uuid_parse(rest_text(r, named, "uuid"), &org->uuid);
-	if (org->name.n || !uuid_is_nil(org->uuid))
-		out->org = org;
-	return true;
-}
-
-static bool bulk_item(struct http_req *r, struct view *v, const json_t *item, struct arena *a,
-		      struct ingest_sighting *out)
-{
-	struct misp_event e;
-	struct misp_attr attr;
-	struct fail why = {0};
-	uint64_t type = 3;
-	*out = (struct ingest_sighting){0};
-	if (!uuid_parse(rest_text(r, item, "uuid"), &out->s.uuid) ||
-	    !rest_take_u64(r, item, "type", &type) || type > 2 ||
-	    !str_i64(rest_text(r, item, "date_sighting"), &out->s.date_sighting) ||
-	    view_attr(v, rest_text(r, item, "attribute_uuid"), r->arena, &e, &attr,
-		      &why) != ERR_OK)
-		return false;
-	out->attr_id = attr.id;
-	out->s.type = (uint8_t)type;
-	out->s.source = arena_str(a, rest_text(r, item, "source"));
-	if (!out->s.source.p)
-		out->s.source = STR("");
-	return out->s.source.n <= SOURCE_MAX && bulk_org(r, item, a, out);
-}
-
-static bool bulk_event(struct http_req *r, struct view *v, struct misp_event *e)
-{
-	struct fail why = {0};
-	return view_event(v, req_arg(r, "event"), r->arena, e, &why) == ERR_OK;
-}
-
-static enum err bulk_save(struct http_req *r, struct fail *f)
-{
-	OWN(view) struct view *v = NULL;
-	struct misp_event e;
-	json_t *body, *item;
-	uint64_t added = 0;
-	size_t i, n = 0;
-	if (rest_json(r, NULL, &body, f) != ERR_OK)
-		return ERR_OK;
-	if (!may(r, perm_sync) && !may(r, perm_sighting)) {
-		reply_error(r, 403, "You do not have permission to use this functionality.");
-		return ERR_OK;
-	}
-	TRY(rest_view(r, &v, f));
-	if (!bulk_event(r, v, &e)) {
-		reply_error(r, 405, "Event not found or not accessible by this user.");
-		return ERR_OK;
-	}
-	if (json_is_array(json_object_get(body, "Sighting")))
-		body = json_object_get(body, "Sighting");
-	size_t max = json_is_array(body) ? MIN(json_array_size(body), BULK_MAX) : 0;
-	OWN(arena) struct arena *a = arena_new(LIST_ARENA);
-	struct ingest_sighting *list =
-		a ? ARENA_ARRAY(a, struct ingest_sighting, max + 1) : NULL;
-	if (!list)
-		return fail(f, ERR_NOMEM, "no memory");
-	json_array_foreach(body, i, item) {
-		struct arena_mark m = arena_mark(r->arena);
-		if (i < max)
-			n += bulk_item(r, v, item, a, &list[n]);
-		arena_rewind(r->arena, m);
-	}
-	view_close(MOVE(v));
-	struct origin o = rest_origin(r);
-	if (n)
-		TRY(ingest_sightings_add(&api_of(r)->ingest, list, n, me(r)->user.org_id, &o, &added,
-					 f));
-	struct buf b = BUF(1 << 16);
-	struct jsonw w = jsonw_on(&b);
-	jsonw_obj(&w);
-	JSONW_KV(&w, jsonw_bool, "saved", added > 0);
-	JSONW_KV(&w, jsonw_str, "success",
-		 added ? arena_printf(r->arena, "%llu sightings added.", (unsigned long long)added)
-		       : STR("No sightings added."));
-	jsonw_obj_end(&w);
-	rest_answer(r, 200, &b);
-	return ERR_OK;
-}
-
-/* Which of these are there already? */
-static enum err filter_uuids(struct http_req *r, struct fail *f)
-{
-	OWN(view) struct view *v = NULL;
-	struct misp_event e;
-	struct index_uuid at;
-	struct uuid u;
-	json_t *body, *item;
-	size_t i;
-	if (rest_json(r, NULL, &body, f) != ERR_OK)
-		return ERR_OK;
-	TRY(rest_view(r, &v, f));
-	if (!bulk_event(r, v, &e)) {
-		reply_error(r, 404, "Event not found");
-		return ERR_OK;
-	}
-	struct buf b = BUF(ANSWER_MAX);
-	struct jsonw w = jsonw_on(&b);
-	jsonw_arr(&w);
-	json_array_foreach(body, i, item) {
-		const char *s = json_string_value(item);
-		if (s && uuid_parse(str_c(s), &u) &&
-		    index_uuid_find(api_of(r)->index, u, &at) == ERR_OK &&
-		    at.kind == CHANGE_EL(EL_SIGHTING) && at.event_id == e.id)
-			jsonw_uuid(&w, u);
-	}
-	jsonw_arr_end(&w);
-	rest_answer(r, 200, &b);
-	return ERR_OK;
-}
-
-#define BULK_BODY_MAX (256u << 20)
-
 const struct endpoint ep_sightings_add = {
 	.methods = HTTP_POST | HTTP_PUT,
 	.path = "/sightings/add/:id",
@@ -592,21 +456,4 @@ const struct endpoint ep_sightings_quick_delete = {
 	.run = quick_delete,
 	.shape = "Saved",
 	.doc = "The same with a short answer",
-};
-const struct endpoint ep_sightings_bulk_save = {
-	.methods = HTTP_POST,
-	.path = "/sightings/bulkSaveSightings/:event",
-	.body_cap = BULK_BODY_MAX,
-	.run = bulk_save,
-	.shape = "SightingsAdded",
-	.doc = "Sightings pushed by a peer",
-};
-const struct endpoint ep_sightings_filter_uuids = {
-	.methods = HTTP_POST,
-	.path = "/sightings/filterSightingUuidsForPush/:event",
-	.auth = perm_sync,
-	.body_cap = BULK_BODY_MAX,
-	.run = filter_uuids,
-	.shape = "Uuids",
-	.doc = "Which of these sightings the event has already",
 };

@@ -1,6 +1,7 @@
 /*
- * sighting_stream.c - sightings by the push tokenizer. A sighting is any object that is the member
- * "Sighting" of another one, or stands in such a list; what else stands around it does not matter.
+ * sighting_stream.c - sightings by the push tokenizer. A sighting is an object that is the member
+ * "Sighting" of another one, or one in a list that does not hold such a member; what else stands around
+ * it does not matter.
  */
 #include "sync/sighting_stream.h"
 
@@ -25,6 +26,8 @@ struct sighting_stream {
 	unsigned depth; /* open containers */
 	unsigned at; /* depth inside the sighting that is read; 0: in none */
 	bool next; /* the next object is one */
+	bool listed; /* it stands in a list: a member "Sighting" would say that it only holds one */
+	unsigned list; /* depth of the list at hand; 0: none */
 	bool in_org, org_next;
 	enum place place;
 	enum { ORG_OTHER, ORG_UUID, ORG_NAME } org_place;
@@ -63,6 +66,8 @@ static void on_key(struct sighting_stream *x, struct str key)
 	x->place = AT_OTHER;
 	x->org_place = ORG_OTHER;
 	x->org_next = false;
+	if (x->at && x->listed && x->depth == x->at && str_is(key, "Sighting"))
+		x->at = 0;
 	if (!x->at) {
 		x->next = str_is(key, "Sighting");
 	} else if (x->depth == x->at) {
@@ -118,6 +123,7 @@ static void on_value(struct sighting_stream *x, struct str v)
 		x->row.source = keep(x->source, sizeof(x->source), v);
 		break;
 	case AT_ORG_ID:
+		x->row.has_org_id = true;
 		x->row.no_org = str_is(v, "0");
 		break;
 	case AT_OTHER:
@@ -130,8 +136,11 @@ static void opened(struct sighting_stream *x, bool object)
 {
 	x->depth++;
 	x->place = AT_OTHER;
-	if (!x->at && x->next && object) {
+	if (!x->at && !object)
+		x->list = x->depth;
+	if (!x->at && object && (x->next || (x->list && x->depth == x->list + 1))) {
 		x->at = x->depth;
+		x->listed = !x->next;
 		x->next = false;
 		x->row = (struct sighting_row){.type = UINT64_MAX, .source = STR("")};
 	} else if (x->at && x->org_next && object) {
@@ -143,8 +152,12 @@ static void opened(struct sighting_stream *x, bool object)
 static enum err closed(struct sighting_stream *x, struct fail *f)
 {
 	unsigned was = x->depth--;
-	if (!x->at)
+	if (!x->at) {
+		x->next = false;
+		if (was == x->list)
+			x->list = 0;
 		return ERR_OK;
+	}
 	if (x->in_org && was == x->at + 1)
 		x->in_org = false;
 	if (was != x->at)

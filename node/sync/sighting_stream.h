@@ -1,6 +1,7 @@
 /*
- * sighting_stream.h - a peer's answer to sightings/restSearch, read as it arrives: memory for one
- * sighting, whatever the length of the answer. Trusts nothing, stores nothing.
+ * sighting_stream.h - sightings as MISP writes them, answers to sightings/restSearch and bodies of
+ * bulkSaveSightings, read as they arrive: memory for one sighting, whatever the length of the list.
+ * Trusts nothing, stores nothing.
  */
 #pragma once
 
@@ -17,6 +18,7 @@ struct sighting_row {
 	int64_t date;
 	uint64_t type; /* UINT64_MAX: not given */
 	struct str source;
+	bool has_org_id;
 	bool no_org; /* "org_id":"0": nobody, whoever is named */
 	struct uuid org_uuid;
 	struct str org_name; /* absent: nobody is named */

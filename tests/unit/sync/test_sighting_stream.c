@@ -86,8 +86,19 @@ static void odd(void)
 	is_ok(read_all("[]", 1, &g), "an empty list");
 	is_ok(read_all("{\"response\":[]}", 1, &g), "an empty answer");
 	is_uint(g.n, 0, "hold none");
-	is_ok(read_all("{\"Sighting\":[{\"uuid\":\"" U1 "\"}]}", 3, &g), "a list under the name");
-	is_uint(g.n, 1, "holds its first");
+	is_ok(read_all("{\"Sighting\":[{\"uuid\":\"" U1 "\"},{\"uuid\":\"" U2 "\"}]}", 3, &g),
+	      "a list under the name");
+	is_uint(g.n, 2, "holds two");
+	g.n = 0;
+	is_ok(read_all("[{\"uuid\":\"" U1 "\",\"org_id\":\"4\",\"x\":[{\"uuid\":\"" U3 "\"}]},"
+		       "{\"uuid\":\"" U2 "\"},{\"Sighting\":{\"uuid\":\"" U3 "\"}}]",
+		       2, &g),
+	      "a bare list, as peers push it");
+	is_uint(g.n, 3, "holds three, wrapped or not, and none of what stands inside");
+	ok(g.rows[0].has_org_id && !g.rows[0].no_org && !g.rows[1].has_org_id,
+	   "whether an organisation was given is seen");
+	struct uuid u3;
+	ok(uuid_parse(STR(U3), &u3) && uuid_eq(g.rows[2].uuid, u3), "the last is the wrapped one");
 	g.n = 0;
 	is_err(read_all("{\"response\":[{\"Sighting\":{\"uuid\":\"" U1 "\"", 5, &g), ERR_PARSE,
 	       "one that ends in the middle");
