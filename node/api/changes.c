@@ -108,6 +108,18 @@ static bool sees_cluster(struct since *s, uint64_t id)
 	return yes;
 }
 
+static bool sees_analyst(struct since *s, const struct change *c)
+{
+	struct misp_analyst n;
+	struct fail f = {0};
+	char text[UUID_TEXT_LEN + 1];
+	struct arena_mark m = arena_mark(s->a);
+	bool yes = view_analyst(s->v, ANALYST_KINDS, str_c(uuid_format(c->uuid, text)), s->a, &n,
+				&f) == ERR_OK;
+	arena_rewind(s->a, m);
+	return yes;
+}
+
 static void table_row(struct since *s, const struct change *c)
 {
 	switch (c->kind) {
@@ -119,7 +131,7 @@ static void table_row(struct since *s, const struct change *c)
 		s->clusters = s->clusters || sees_cluster(s, c->id);
 		break;
 	case CHANGE_TABLE(T_ANALYST):
-		s->analyst = true;
+		s->analyst = s->analyst || sees_analyst(s, c);
 		break;
 	default:
 		break;

@@ -134,17 +134,20 @@ static enum err analyst_add(struct http_req *r, struct fail *f)
 	return save(r, &n, ANALYST_ADD, "add", f);
 }
 
-/* One that the caller sees, by the path; false: answered. */
+/* One that the caller sees, by the path (of type "all" by its UUID); false: answered. */
 static bool row_of_path(struct http_req *r, enum analyst_kind *k, struct misp_analyst *n,
 			struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
 	struct fail why = {0};
-	if (!kind_of_path(r, k))
+	*k = ANALYST_KINDS;
+	if (!str_is(req_arg(r, "type"), "all") && !kind_of_path(r, k))
 		return false;
 	enum err e = rest_view(r, &v, f);
 	if (e == ERR_OK)
 		e = view_analyst(v, *k, req_arg(r, "id"), r->arena, n, &why);
+	if (e == ERR_OK)
+		*k = (enum analyst_kind)n->kind;
 	if (e == ERR_NOENT)
 		reply_error(r, 404, "%s", why.text);
 	else if (e != ERR_OK)

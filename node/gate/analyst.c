@@ -85,20 +85,25 @@ static bool is_own(const struct stance *st, struct uuid org)
 	return !uuid_is_nil(org) && uuid_eq(st->aud->org, org);
 }
 
+/* Does its level reach the audience? It is a level like an event's (6.1), with an owner of its own. */
+static bool reaches(const struct stance *st, const struct misp_analyst *n, bool in_event)
+{
+	if (n->distribution == DIST_INHERIT) /* from something, or there is nothing to inherit */
+		return in_event || st->sees_all || (st->owner && !st->aud->push);
+	if (n->distribution == DIST_GROUP && st->aud->push && !st->sees_all)
+		return org_in_group(st->facts, n->sharing_group_id); /* the link is in it (4.10) */
+	return level_reaches(st, n->distribution, n->sharing_group_id, true);
+}
+
 enum gate_rule judge_analyst(const struct stance *event_st, const struct misp_analyst *n,
 			     bool in_event)
 {
 	struct stance st = *event_st;
-	bool reaches;
 
 	st.owner = is_own(&st, n->org_uuid);
 	if (st.aud->kind == AUD_NOBODY)
 		return RULE_element_distribution;
-	/* a level of its own is an event's (6.1); "inherit" has something to inherit from, or not */
-	reaches = n->distribution == DIST_INHERIT ?
-			  in_event || st.sees_all || (st.owner && !st.aud->push) :
-			  level_reaches(&st, n->distribution, n->sharing_group_id, true);
-	if (!reaches)
+	if (!reaches(&st, n, in_event))
 		return RULE_element_distribution;
 	if (st.misp)
 		return RULE_NONE;
