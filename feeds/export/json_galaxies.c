@@ -232,7 +232,8 @@ static void cluster(struct buf *b, const struct rel_cluster *r, bool of_event, b
 		jp_cluster_orgs(b, r);
 	cluster_meta(b, r->cluster);
 	if (ids) {
-		jp_num(b, "tag_id", r->tag_id);
+		LIT(b, ",\"tag_id\":"); /* a number here, as recorded */
+		buf_u64(b, r->tag_id);
 		jp_num(b, of_event ? "event_tag_id" : "attribute_tag_id", r->tag_id);
 	}
 	jp_bool(b, "local", r->local);

@@ -208,6 +208,7 @@ static enum err events_index(struct http_req *r, struct fail *f)
 	}
 	TRY(e);
 	asked.query = q;
+	q->exclude_galaxy |= q->minimal; /* such rows do not show them */
 	asked.eq = (struct egress_query){.query = q,
 					 .exporter = export_find(str_c(row_form(r, q))),
 					 .opts = rest_export_opts(r, EXPORT_EVENTS),

@@ -242,8 +242,14 @@ static enum err events_view(struct http_req *r, struct fail *f)
 		.no_local_tags = asked(r, body, "excludeLocalTags", false),
 		.no_reports = asked(r, body, "noEventReports", false),
 		.no_proposals = asked(r, body, "noShadowAttributes", false),
+		.public_only = asked(r, body, "public", false),
+		.no_galaxies = asked(r, body, "excludeGalaxy", false),
 		.no_analyst = !asked(r, body, "includeAnalystData", true),
 	};
+	if (o.public_only && e.distribution != DIST_ALL) {
+		reply_error(r, 404, "Invalid event");
+		return ERR_OK;
+	}
 	o.no_related = !o.correlations;
 	o.related_inbound = true;
 	o.to_ids = str_is(rest_param(r, body, "toIDS"), "1") ? 2 : 0;

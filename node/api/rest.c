@@ -311,7 +311,9 @@ enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 			  .with_attachments = o->attachments,
 			  .include_all_tags = o->all_tags,
 			  .exclude_local_tags = o->no_local_tags,
+			  .exclude_galaxy = o->no_galaxies,
 			  .to_ids = o->to_ids,
+			  .to_ids_output = o->to_ids,
 			  .to_ids_given = o->to_ids != 0};
 	struct egress_query eq = {.query = &q,
 				  .exporter = export_find(STR("json")),
@@ -319,7 +321,8 @@ enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 				  .hits = &hit,
 				  .n_hits = 1,
 				  .deleted_too = o->deleted_too,
-				  .deleted_only = o->deleted_only};
+				  .deleted_only = o->deleted_only,
+				  .public_only = o->public_only};
 	eq.opts.metadata = o->metadata;
 	eq.opts.include_correlations = o->correlations;
 	eq.opts.include_sightings = !o->no_sightings;

@@ -32,10 +32,17 @@ static bool left_out(const struct run *r, const struct misp_attr *a)
 	return false;
 }
 
+/* `public`: nothing but what goes to everybody. */
+static bool level_wanted(const struct run *r, uint8_t distribution)
+{
+	return !r->public_only || distribution == DIST_ALL || distribution == DIST_INHERIT;
+}
+
 bool run_attr_passes(struct run *r, const struct misp_object *o, const struct misp_attr *attr)
 {
 	struct misp_attr copy = *attr;
-	if (!run_deleted_wanted(r, attr->deleted))
+	if (!run_deleted_wanted(r, attr->deleted) || !level_wanted(r, attr->distribution) ||
+	    (o && !level_wanted(r, o->distribution)))
 		return false;
 	if (r->to_ids && !(r->to_ids & (1u << attr->to_ids)))
 		return false;
@@ -161,6 +168,8 @@ enum err run_clusters(struct run *r, struct arena *a, const struct entity_list *
 	struct rel_cluster *v = NULL;
 	*n = 0;
 	*out = NULL;
+	if (r->no_galaxies)
+		return ERR_OK;
 	LIST_EACH(t, *tags, struct misp_tagref) {
 		uint64_t id;
 		if (!t->is_galaxy ||
@@ -235,7 +244,8 @@ enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fai
 {
 	struct rel_element el = {.kind = EL_ATTR, .attr = attr};
 	*shown = false;
-	if (!run_deleted_wanted(r, attr->deleted) ||
+	if (!run_deleted_wanted(r, attr->deleted) || !level_wanted(r, attr->distribution) ||
+	    (attr->object_id && !level_wanted(r, r->object.distribution)) ||
 	    (r->to_ids && !(r->to_ids & (1u << attr->to_ids))))
 		return ERR_OK;
 	enum err e = view_resolve_tags(r->view, r->element_arena, &attr->tags);
@@ -349,7 +359,8 @@ enum err run_report(struct run *r, struct misp_report *rep, struct fail *f)
 	struct rel_element el = {.kind = EL_REPORT, .report = rep};
 	bool shown;
 	/* `deleted:2` asks for deleted attributes; live reports stay (recorded) */
-	if (rep->deleted && !r->deleted_too && !r->deleted_only)
+	if ((rep->deleted && !r->deleted_too && !r->deleted_only) ||
+	    !level_wanted(r, rep->distribution))
 		return ERR_OK;
 	el.sharing_group = group_of(r, rep->distribution, rep->sharing_group_id);
 	enum err e = analyst_of(r, rep->uuid, &el);

@@ -507,6 +507,7 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 	r->out.opts = &r->opts;
 	r->deleted_too = q->deleted_too;
 	r->deleted_only = q->deleted_only;
+	r->public_only = q->public_only;
 	r->view->filled_only = q->filled_only;
 	r->rules = q->rules;
 	r->view->shows_protected = q->shows_protected;
@@ -518,6 +519,7 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 	r->analyst = q->opts.include_analyst && !gate_rewrites(&r->view->audience);
 	if (q->query) {
 		r->with_attachments = q->query->with_attachments;
+		r->no_galaxies = q->query->exclude_galaxy;
 		if (q->query->scope == SCOPE_EVENTS) {
 			r->to_ids = q->query->to_ids_output;
 			r->not_tags = q->query->tags.none;

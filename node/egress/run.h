@@ -31,7 +31,8 @@ struct run {
 	struct export_run out;
 	bool deleted_too, deleted_only;
 	uint8_t to_ids; /* query_flag */
-	bool with_attachments, sightings, proposals, reports, correlations, analyst;
+	bool with_attachments, sightings, proposals, reports, correlations, analyst,
+		no_galaxies, public_only;
 	struct query_terms not_tags; /* attributes carrying one of these are left out */
 	const struct link_rules *rules; /* of the link, NULL: none */
 

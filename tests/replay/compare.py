@@ -22,8 +22,8 @@ FIXED_IDS = {"threat_level_id", "role_id"}
 IGNORED = {"authkey", "last_api_access", "last_login", "current_login"}
 # where a document was cut or malformed: ours say it, MISP does not
 EXTRA = {"detail", "line", "column", "offset"}
-# made from the cluster library that the recorded server had loaded, which is on no tape: only
-# that there is a list is compared
+# made from the cluster library that the recorded server had loaded, which is on no tape: where such
+# clusters stand in it, only that there is a list is compared
 LIBRARY = {"Galaxy"}
 # likewise in rows of the event index, where such clusters stand beside custom ones
 LIBRARY_ROWS = {"GalaxyCluster"}
@@ -154,7 +154,8 @@ class Comparer:
         return key.isdigit() and any(k.isdigit() for k in other)
 
     def _list(self, path, key, r, g, out):
-        if key in LIBRARY:
+        if key in LIBRARY and any(c.get("default") is not False for gal in r if isinstance(gal, dict)
+                                  for c in gal.get("GalaxyCluster", [{}])):
             return
         if key in UNORDERED:
             r, g = sorted(r, key=_sort_key), sorted(g, key=_sort_key)

@@ -269,6 +269,40 @@ def bound(w):
     ok(plain["uuid"] not in rows and tagged["uuid"] in rows, "a changed rule holds at once", rows)
 
 
+def views(w):
+    """Named parameters of events/view (3.4)."""
+    e = event(Tag=[{"name": "reef:plain"}])
+    e["Attribute"] = [attribute("all.example", distribution="3"), attribute("inherit.example"),
+                      attribute("near.example", distribution="1"),
+                      attribute("note.example", to_ids=False), attribute("gone.example", deleted=True)]
+    e["EventReport"] = [{"uuid": new(), "name": "r", "content": "c", "distribution": "1",
+                         "timestamp": "1000"}]
+    w.push(e)
+
+    def values(*named, client=None):
+        ans = (client or w.sync).get("/events/view/%s%s" % (e["uuid"], "".join("/" + n for n in named)))
+        return sorted(a["value"].split(".")[0] for a in ans.json()["Event"]["Attribute"])
+
+    live = ["all", "inherit", "near", "note"]
+    same(values(), live, "live ones")
+    same(values("deleted[]:0", "deleted[]:1"), sorted(live + ["gone"]), "both")
+    same(values("deleted%5B%5D:0", "deleted%5B%5D:1"), sorted(live + ["gone"]), "brackets encoded")
+    same(values("deleted:1"), sorted(live + ["gone"]), "deleted:1: both")
+    same(values("deleted[]:1"), ["gone"], "only the deleted")
+    same(values("public:1"), ["all", "inherit", "note"], "public: levels 3 and 5")
+    same(values("toIDS:1"), ["all", "inherit", "near"], "toIDS")
+    doc = w.sync.get("/events/view/%s/public:1/noEventReports:0" % e["uuid"]).json()["Event"]
+    same(doc["EventReport"], [], "public: reports too")
+    doc = w.sync.get("/events/view/%s/noEventReports:1/includeEventCorrelations:0" % e["uuid"]).json()
+    same(("EventReport" in doc["Event"], "RelatedEvent" in doc["Event"]), (False, False),
+         "no reports, no correlations")
+    low = event(distribution="1")
+    w.push(low)
+    same(w.sync.get("/events/view/%s/public:1" % low["uuid"]).status, 404, "public: not of level 1")
+    same([w.sync.get("/events/checkuuid/" + u).json() for u in (low["uuid"], new())],
+         [True, False], "checkuuid: is it here?")
+
+
 def etags(w):
     head = {"If-None-Match": '""'}
     ask = {"minimal": 1, "published": 1}
@@ -297,7 +331,7 @@ def main():
         nodelib.skip("the daemon is not built")
     w = World()
     try:
-        for area in (attributes, objects, sharing_groups, organisations, tags, bound, etags):
+        for area in (attributes, objects, sharing_groups, organisations, tags, bound, views, etags):
             print("# " + area.__name__)
             area(w)
         ok(w.node.alive(), "the node lives")
