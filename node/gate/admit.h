@@ -5,6 +5,7 @@
 
 #include "gate/policy.h"
 #include "model/cryptokey.h"
+#include "model/link_rules.h"
 #include "trust/admitted.h"
 
 struct admit_facts {
@@ -34,6 +35,8 @@ struct admit_facts {
 	uint32_t n_groups;
 	uint8_t default_event_distribution, default_attr_distribution;
 	struct str base_url; /* ours: by it a sharing group's list of servers names this node */
+	/* of a pull: types and templates that are not taken (sync-protocol.md 3.5); NULL: none */
+	const struct link_rules *rules;
 	int64_t now;
 };
 

@@ -357,11 +357,23 @@ static enum err admit_named_cluster(const struct admitted *adm, const struct adm
 	return ERR_OK;
 }
 
+/* Not over an internal link, where MISP applies none of this (3.5). */
+static bool rules_take(const struct admit_facts *facts, const struct element *e)
+{
+	if (!facts->rules || facts->internal_link)
+		return true;
+	return e->kind == EL_ATTR   ? link_rules_attr(facts->rules, &e->attr) :
+	       e->kind == EL_OBJECT ? link_rules_object(facts->rules, &e->object) :
+				      true;
+}
+
 enum err gate_admit_element(const struct admitted *adm, const struct admit_facts *facts,
 			    struct arena *a, struct element *e, struct fail *f)
 {
 	if (facts->kind == AUD_NOBODY)
 		return fail(f, ERR_PERM, "nobody may bring in anything");
+	if (!rules_take(facts, e))
+		return fail(f, ERR_INVAL, "\"A rule of the link leaves it out.\"");
 	switch (e->kind) {
 	case EL_ATTR:
 		return admit_attr(adm, facts, a, e, f);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "model/link_rules.h"
 #include "sync/pass.h"
 #include "sync/peer_index.h"
 #include "sync/peer_rules.h"
@@ -26,6 +27,7 @@
 
 struct pull {
 	struct pass *p;
+	struct link_rules rules; /* types and templates that are not taken */
 	struct intake_result got;
 	int64_t asked_at; /* the peer's clock at the index, else ours */
 	uint64_t resting; /* failed before, not yet due again */
@@ -327,6 +329,7 @@ static enum err prepare(void *run, struct raw_event *raw, struct intake_signed *
 	if (!raw_head(raw)->published)
 		TRY(not_published(x, raw_head(raw), f));
 	*facts = pass_facts(x->p);
+	facts->rules = &x->rules;
 	return signed_check(x->p->o->in, raw, sig, facts, f);
 }
 
@@ -519,9 +522,10 @@ enum err pull_events(struct pass *p, struct fail *f)
 		return fail(f, ERR_NOMEM, "no memory");
 	x->p = p;
 	take_init(x);
-	if (p->o->technique == PASS_ONE)
+	e = link_rules_parse(p->link.row.pull_rules, p->a, &x->rules, f);
+	if (e == ERR_OK && p->o->technique == PASS_ONE)
 		e = want(x, p->o->only, 0, true, f);
-	else if (p->o->technique != PASS_CLUSTERS)
+	else if (e == ERR_OK && p->o->technique != PASS_CLUSTERS)
 		e = index_get(x, f);
 	if (e == ERR_OK && p->o->preview)
 		e = tell_wanted(p, f);

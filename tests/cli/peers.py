@@ -180,6 +180,16 @@ def pulls(a, b, ta, tb):
                  'outcome="added"} 3', 'tocsin_peer_requests_total{result="ok"}',
                  'tocsin_peer_bytes_total{direction="in"}'):
         check(text in m, "metrics have " + text, [x for x in m.split("\n") if "peer" in x])
+    # types that the link does not bring
+    tb.json(0, "peer", "edit", "alpha", "--pull-not-type", "domain")
+    doc = event(10, 3)
+    doc["Attribute"].append({"type": "md5", "category": "Payload delivery", "distribution": "5",
+                             "value": "d41d8cd98f00b204e9800998ecf8427e"})
+    ta.json(0, "import", "-", stdin=json.dumps({"Event": doc}).encode())
+    tb.json(0, "peer", "pull", "alpha")
+    is_equal(list(stored(tb, UUID % 10)[2]), ["d41d8cd98f00b204e9800998ecf8427e"],
+             "a rule of the link leaves out a type")
+    tb.json(0, "peer", "edit", "alpha", "--pull-rules", "{}")
     # back: a does not take its own events from b, but b's
     tb.json(0, "import", "-", stdin=json.dumps({"Event": event(9, 2)}).encode())
     back = tb.json(0, "user", "add", "sync@alpha.example", "--role", "Sync user")["User"]["authkey"]
