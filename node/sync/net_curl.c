@@ -70,15 +70,17 @@ static size_t on_header(char *p, size_t size, size_t n, void *user)
 {
 	struct transfer *t = user;
 	struct str line = {p, n * size};
-	if (t->head_done)
-		return line.n; /* trailers: nobody asked for any */
-	if (str_has_prefix(line, STR("HTTP/")))
+	t->lines += line.n;
+	if (!t->head_done && str_has_prefix(line, STR("HTTP/")))
 		buf_clear(&t->head);
-	buf_str_add(&t->head, line);
-	if (buf_err(&t->head) != ERR_OK) {
+	if (!t->head_done) /* else trailers: nobody asked for any */
+		buf_str_add(&t->head, line);
+	if (buf_err(&t->head) != ERR_OK || t->lines > TRANSFER_LINES_MAX) {
 		t->err = ERR_LIMIT;
 		return 0;
 	}
+	if (t->head_done)
+		return line.n;
 	pthread_mutex_lock(&t->lock);
 	t->moved += line.n;
 	pthread_mutex_unlock(&t->lock);
@@ -172,6 +174,8 @@ static CURLcode set_tls(CURL *curl, const struct client_opts *o)
 		SET(CURLOPT_PINNEDPUBLICKEY, o->pinned);
 	if (o->cert_file)
 		SET(CURLOPT_SSLCERT, o->cert_file);
+	/* else OpenSSL would ask at the terminal for the password of a key that has one, and wait */
+	SET(CURLOPT_KEYPASSWD, "");
 	if (o->key_file)
 		SET(CURLOPT_SSLKEY, o->key_file);
 	return CURLE_OK;

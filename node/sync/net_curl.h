@@ -16,6 +16,7 @@
 #include "sync/ring.h"
 
 #define TRANSFER_HEAD_MAX ((size_t)64 * 1024) /* all header lines of an answer */
+#define TRANSFER_LINES_MAX (4 * TRANSFER_HEAD_MAX) /* and with 1xx answers and trailers */
 
 /* What goes out. All of it is borrowed until the exchange has ended. */
 struct transfer_req {
@@ -57,6 +58,7 @@ struct transfer {
 	uint64_t moved; /* bytes, either way */
 	/* written by the loop before head_done or done, then read by the waiting thread */
 	struct buf head; /* header lines of the last answer, each with CRLF */
+	size_t lines; /* bytes of header lines so far, with those of 1xx answers and trailers */
 	long status, verify;
 	CURLcode code;
 	bool reused; /* the connection had been used before */

@@ -75,6 +75,7 @@ void transfer_start(struct transfer *t, const struct transfer_req *r)
 	t->done = t->head_done = t->recv_paused = t->send_paused = t->rewind = t->up_end = false;
 	t->down.at = t->down.n = t->up.at = t->up.n = 0;
 	t->moved = 0;
+	t->lines = 0;
 	buf_clear(&t->head);
 	t->status = t->verify = 0;
 	t->err = ERR_OK;

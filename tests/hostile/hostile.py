@@ -137,6 +137,8 @@ def hello_scenarios(w):
         "elsewhere": (lambda h: h.redirect(other + "/servers/getVersion.json"), "another host"),
         "bomb": (lambda h: h.bomb(), "larger than"),
         "huge-head": (lambda h: h.huge_head(), "head of the answer"),
+        "endless-1xx": (lambda h: h.endless_1xx(), "head of the answer"),
+        "endless-trailers": (lambda h: h.endless_trailers(), "head of the answer"),
         "foam": (lambda h: h.plain(b"{}", Content_Encoding="foam"), "Content-Encoding"),
         "no-gzip": (lambda h: h.plain(b"{}", Content_Encoding="gzip"), "gzip|compressed"),
     }

@@ -121,6 +121,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.flush_headers()
         self.end_headers()
 
+    def endless_1xx(self):
+        while True:
+            self.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 100)
+
+    def endless_trailers(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n")
+        while True:
+            self.wfile.write(b"X-More: and more\r\n" * 100)
+
     # ---- who asks for what
 
     def body(self):
