@@ -26,6 +26,27 @@ enum err egress_push_clusters(const struct egress_env *env, const struct caller 
 	return egress_clusters_find(v, &q, a, ids, n, &total, f);
 }
 
+enum err egress_push_clusters_held(const struct egress_env *env, const struct caller *c,
+				   egress_held_fn held, void *user, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	struct misp_cluster row;
+	uint64_t id = 0;
+	char why[256];
+	enum err e;
+	TRY(view_open(env, c, &v, f));
+	while ((e = store_next(v->txn, T_CLUSTER, &id, NULL, &row)) == ERR_OK) {
+		if (row.default_ || !row.published || row.deleted)
+			continue;
+		struct verdict verdict = view_cluster_verdict(v, &row);
+		if (verdict.outcome == GATE_RELEASE)
+			continue;
+		view_why(&verdict, why, sizeof(why));
+		held(user, row.uuid, why);
+	}
+	return e == ERR_NOENT ? ERR_OK : fail(f, e, "reading galaxy clusters");
+}
+
 enum err egress_push_cluster(const struct egress_env *env, const struct caller *c, uint64_t id,
 			     struct sealed **out, struct fail *f)
 {

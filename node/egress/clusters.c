@@ -26,9 +26,14 @@ static const struct misp_sg *sg_of(struct view *v, const struct misp_cluster *c)
 	return c->distribution == DIST_GROUP ? view_sg(v, c->sharing_group_id) : NULL;
 }
 
+struct verdict view_cluster_verdict(struct view *v, const struct misp_cluster *c)
+{
+	return gate_cluster_verdict(&v->gate, c, view_org(v, c->orgc_id), sg_of(v, c));
+}
+
 bool view_judge_cluster(struct view *v, const struct misp_cluster *c)
 {
-	return gate_judge_cluster(&v->gate, c, view_org(v, c->orgc_id), sg_of(v, c));
+	return view_cluster_verdict(v, c).outcome == GATE_RELEASE;
 }
 
 /* ---- one made ready ---- */

@@ -229,6 +229,10 @@ MUST_USE enum err egress_push_parts(const struct egress_env *env, const struct c
 MUST_USE enum err egress_push_clusters(const struct egress_env *env, const struct caller *c,
 				       struct str event, struct arena *a, uint64_t **ids,
 				       uint64_t *n, struct fail *f);
+/* Those that may not, with the reason in plain words. */
+typedef void (*egress_held_fn)(void *user, struct uuid u, const char *why);
+MUST_USE enum err egress_push_clusters_held(const struct egress_env *env, const struct caller *c,
+					    egress_held_fn held, void *user, struct fail *f);
 /* One of them as [{"GalaxyCluster":..}]; an empty list when it may not leave any more. */
 MUST_USE enum err egress_push_cluster(const struct egress_env *env, const struct caller *c,
 				      uint64_t id, struct sealed **out, struct fail *f);

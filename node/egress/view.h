@@ -86,3 +86,4 @@ MUST_USE enum err view_analyst_about(struct view *v, const struct misp_analyst *
 				     struct arena *a, struct analyst_about *out);
 /* May the audience see this stored cluster? */
 bool view_judge_cluster(struct view *v, const struct misp_cluster *c);
+struct verdict view_cluster_verdict(struct view *v, const struct misp_cluster *c);

@@ -31,36 +31,44 @@ static bool profile_keeps(const struct stance *st)
 	return st->misp || st->aud->profile == PROFILE_FULL || st->aud->profile == PROFILE_PARTNER;
 }
 
-static bool judge(struct stance *st, const struct misp_cluster *c)
+static struct verdict judge(struct stance *st, const struct misp_cluster *c)
 {
+	struct verdict v = {GATE_RELEASE, RULE_NONE, 0};
 	struct marks m;
-	bool yes;
 
+	if (c->default_ && ask_rule(st, RULE_suspended, NULL).outcome != GATE_RELEASE)
+		return (struct verdict){GATE_DENY, RULE_suspended, 0};
 	if (c->default_)
-		return ask_rule(st, RULE_suspended, NULL).outcome == GATE_RELEASE;
+		return v;
 	if (!profile_keeps(st))
-		return false;
+		return (struct verdict){GATE_DENY, RULE_strip, 0};
 	if (!st->misp) {
 		m = marks_of(st, &st->s->event->tags);
 		st->marks = &m;
 	}
-	yes = judge_event(st).outcome == GATE_RELEASE;
+	v = judge_event(st);
 	st->marks = NULL;
-	return yes;
+	return v;
 }
 
-bool gate_judge_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster,
-			const struct misp_org *orgc, const struct misp_sg *sg)
+struct verdict gate_cluster_verdict(const struct gate_ctx *c, const struct misp_cluster *cluster,
+				    const struct misp_org *orgc, const struct misp_sg *sg)
 {
 	struct misp_event as;
 	struct gate_subject s;
 	struct stance st;
 
 	if (!can_answer(c, cluster) || cluster->deleted)
-		return false;
+		return (struct verdict){GATE_DENY, RULE_NONE, 0};
 	s = subject_of(cluster, orgc, sg, &as);
 	st = stance_of(c, &s);
 	return judge(&st, cluster);
+}
+
+bool gate_judge_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster,
+			const struct misp_org *orgc, const struct misp_sg *sg)
+{
+	return gate_cluster_verdict(c, cluster, orgc, sg).outcome == GATE_RELEASE;
 }
 
 bool gate_judge_deleted_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster,
@@ -74,7 +82,8 @@ bool gate_judge_deleted_cluster(const struct gate_ctx *c, const struct misp_clus
 		return false;
 	s = subject_of(cluster, orgc, sg, &as);
 	st = stance_of(c, &s);
-	return (st.sees_all || (st.owner && st.local)) && judge(&st, cluster);
+	return (st.sees_all || (st.owner && st.local)) &&
+	       judge(&st, cluster).outcome == GATE_RELEASE;
 }
 
 /* ---- relations --------------------------------------------------------------------------- */

@@ -66,6 +66,9 @@ bool gate_shows_tag(const struct gate_ctx *c, const struct gate_subject *s,
 bool gate_judge_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster,
 			const struct misp_org *orgc, const struct misp_sg *sg);
 
+/* The same, and which rule decided (RULE_strip: the profile has none of them). */
+struct verdict gate_cluster_verdict(const struct gate_ctx *c, const struct misp_cluster *cluster,
+				    const struct misp_org *orgc, const struct misp_sg *sg);
 /* May a soft-deleted one be shown at all (administrators, the owner), and then this one? */
 bool gate_judge_deleted_cluster(const struct gate_ctx *c, const struct misp_cluster *cluster,
 				const struct misp_org *orgc, const struct misp_sg *sg);

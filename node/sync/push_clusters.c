@@ -206,19 +206,9 @@ static enum err fill(struct pushing *x, const struct ids *only, struct fail *f)
 	return ERR_OK;
 }
 
-/* Published custom ones that must stay here. */
-static enum err tell_held(struct pushing *x, struct fail *f)
+static void held(void *user, struct uuid u, const char *why)
 {
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	struct misp_cluster c;
-	uint64_t id = 0;
-	enum err e;
-	TRY(store_read(x->p->o->in->store, &t, f));
-	while ((e = store_next(t, T_CLUSTER, &id, NULL, &c)) == ERR_OK)
-		if (!c.default_ && c.published && !c.deleted && !is_in(x->may, x->n_may, id))
-			tell(x, c.uuid, PASS_ITEM_HELD, 0,
-			     "its distribution, its sharing group or the policy keeps it here");
-	return e == ERR_NOENT ? ERR_OK : fail(f, e, "reading galaxy clusters");
+	tell(user, u, PASS_ITEM_HELD, 0, why);
 }
 
 static enum err choose(struct pushing *x, struct fail *f)
@@ -231,7 +221,7 @@ static enum err choose(struct pushing *x, struct fail *f)
 	if (p->o->technique == PASS_ONE)
 		all = false;
 	if (e == ERR_OK && all)
-		e = tell_held(x, f);
+		e = egress_push_clusters_held(p->o->out, &x->to, held, x, f);
 	/* nothing to be sent: no need to look who names it */
 	if (e != ERR_OK || !x->n_may)
 		return e;

@@ -289,3 +289,20 @@ def test_groups_travel_with_clusters(sides):
                 row = [x for x in b.misp.direct_call("galaxyClusterBlocklists/index")
                        if x["cluster_uuid"] == c.uuid]
                 b.misp.direct_call("galaxyClusterBlocklists/delete/" + row[0]["id"], {})
+
+
+def preview(side, direction):
+    text = side.misp.direct_call("tocsin/peers/preview/%s/%s" % (side.link, direction))
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_preview_says_and_moves_nothing(sides):
+    a, b = sides
+    new, stays = a.add(3), a.add(1)
+    a.publish(new, stays)
+    said = {list(line.values())[0].get("uuid"): list(line.values())[0] for line in preview(a, "push")}
+    assert said[new.uuid]["error"] == "added" and said[new.uuid]["bytes"] > 100
+    assert said[stays.uuid]["error"] == "held" and "distribution" in said[stays.uuid]["text"]
+    assert not b.has(new.uuid)
+    said = {list(line.values())[0].get("uuid"): list(line.values())[0] for line in preview(b, "pull")}
+    assert said[new.uuid]["error"] == "added" and not b.has(new.uuid)
