@@ -35,7 +35,7 @@ const char *gate_rule_text(enum gate_rule r)
 }
 
 /* Apart, so that who does not want to know pays for no buffer: rules are asked for each event. */
-__attribute__((noinline)) static void tell(struct buf *why, const char *fmt, va_list ap)
+__attribute__((noinline, format(printf, 2, 0))) static void tell(struct buf *why, const char *fmt, va_list ap)
 {
 	char text[400];
 

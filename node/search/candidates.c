@@ -307,9 +307,15 @@ static enum err by_text(struct gather *g, const struct terms *t)
 	return ERR_OK;
 }
 
+#ifdef __clang__
+#define VECTORS /* at O2 already */
+#else
+#define VECTORS __attribute__((optimize("O3")))
+#endif
+
 /* Columns of a slice of rows that can be compared without branches: 1 for those that pass. */
-__attribute__((optimize("O3"))) static void mask_slice(const struct plan *p, uint64_t filters,
-						       uint32_t from, uint32_t n, uint8_t *mask)
+VECTORS static void mask_slice(const struct plan *p, uint64_t filters, uint32_t from, uint32_t n,
+			       uint8_t *mask)
 {
 	const uint32_t *time = p->v.time + from;
 	const uint16_t *type = p->v.type + from;

@@ -389,6 +389,60 @@ static void owners(void)
 	}
 }
 
+/* A protected event comes in when it is signed under the keys that it has to be signed under. */
+static void protection(void)
+{
+	static const char armored[] =
+		"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxjMEawOAbhYJKwYBBAHaRw8BAQdA6uN7/FknDIYXe9pl"
+		"uOrRPNUh88RDeoACpSeDHdMUDyg=\n-----END PGP PUBLIC KEY BLOCK-----";
+	static const char none[] =
+		"Protected event failed signature validation as no key was provided.";
+	static const char bad[] = "Protected event failed signature validation.";
+	OWN(arena) struct arena *a = arena_new(1 << 20);
+	struct misp_cryptokey k = {.key_data = str_c(armored)};
+	struct entity_list keys = {&k, 1}, empty = {NULL, 0};
+	struct fail f = {0};
+
+	ok(cryptokeys_regular(&keys, a) && keys.n == 1, "a key");
+	for (enum sender s = ADMIN; s < SENDERS; s++) {
+		struct admit_facts facts = facts_of(s);
+
+		is_ok(gate_admit_protected(&facts, &keys, &f), "sender %d, not asked for one", (int)s);
+		facts.wants_signature = true;
+		is_err(gate_admit_protected(&facts, &keys, &f), ERR_PERM, "none");
+		is_str(f.text, none, "its text");
+		facts.has_signature = true;
+		is_err(gate_admit_protected(&facts, &keys, &f), ERR_PERM, "a bad one");
+		is_str(f.text, bad, "its text");
+		facts.signed_by = cryptokeys_digest(&empty);
+		is_err(gate_admit_protected(&facts, &empty, &f), ERR_PERM, "no key at all");
+		facts.signed_by = cryptokeys_digest(&keys);
+		is_ok(gate_admit_protected(&facts, &keys, &f), "a good one");
+		k.revoked = true; /* changed since it was verified */
+		is_err(gate_admit_protected(&facts, &keys, &f), ERR_PERM, "under other keys");
+		k.revoked = false;
+	}
+	/* a new event, through the whole head */
+	for (unsigned i = 0; i < 4; i++) {
+		struct admit_facts facts = facts_of(i == 3 ? FEED : SYNC_PUSH);
+		struct doc d = doc_new(RAW_EVENT);
+		OWN(admitted) struct admitted *adm = NULL;
+
+		add_attr(&d);
+		d.h->is_protected = i != 2;
+		d.h->crypto_keys = keys;
+		facts.wants_signature = true;
+		facts.has_signature = i == 1;
+		facts.signed_by = cryptokeys_digest(&keys);
+		is_err(gate_admit(policy, &d.raw, &origin, &facts, &adm, &f), i ? ERR_OK : ERR_PERM,
+		       "%s",
+		       i == 0	? "protected, not signed" :
+		       i == 1	? "protected and signed" :
+		       i == 2	? "not protected" :
+				  "of a feed");
+	}
+}
+
 int main(void)
 {
 	policy = policy_shipped("misp-compat");
@@ -398,6 +452,7 @@ int main(void)
 	attr_errors();
 	head_errors();
 	owners();
+	protection();
 	policy_unref(policy);
 	return done_testing();
 }
