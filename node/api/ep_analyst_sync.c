@@ -3,6 +3,9 @@
  * (sync-protocol.md 3.10, 4.10; corrections 10 and 14).
  */
 #include "api/rest.h"
+
+#include <stdio.h>
+
 #include "model/datetime.h"
 #include "model/json_read.h"
 
@@ -146,6 +149,25 @@ static enum err keep(void *user, struct raw_event *raw, struct fail *f)
 	return ERR_OK;
 }
 
+/* MISP's sentences (recorded, server-role 114 and 115). */
+static void say_taken(struct http_req *r, const struct ingest_result *res)
+{
+	uint64_t imported = res->added + res->updated;
+	char text[512];
+	snprintf(text, sizeof(text), "%s %llu imported, %llu ignored, %llu failed. %s",
+		 imported ? "Analyst Data imported." : "Could not import analyst data.",
+		 (unsigned long long)imported, (unsigned long long)res->ignored,
+		 (unsigned long long)(res->refused + res->local),
+		 res->local ? "Blocked an edit to an analyst data that was created locally. This can "
+			      "happen if a synchronised analyst data that was created on this "
+			      "instance was modified by an administrator on the remote side." :
+			      "");
+	if (imported)
+		rest_saved(r, STR_NONE, "%s", text);
+	else
+		rest_not_saved(r, "pushAnalystData", "AnalystData", STR_NONE, rest_quoted(r, text));
+}
+
 static enum err push(struct http_req *r, struct fail *f)
 {
 	OWN(raw) struct raw_event *raw = NULL;
@@ -173,19 +195,7 @@ static enum err push(struct http_req *r, struct fail *f)
 			   &why);
 	if (e != ERR_OK)
 		return fail(f, e, "%s", why.text);
-	const char *text =
-		arena_cstr(r->arena, arena_printf(r->arena,
-						  "Analyst Data imported. %llu imported, %llu ignored, "
-						  "%llu failed. ",
-						  (unsigned long long)(res.added + res.updated),
-						  (unsigned long long)res.ignored,
-						  (unsigned long long)res.refused));
-	if (!text)
-		return fail(f, ERR_NOMEM, "no memory");
-	if (res.added + res.updated)
-		rest_saved(r, STR_NONE, "%s", text);
-	else
-		rest_not_saved(r, "pushAnalystData", "AnalystData", STR_NONE, rest_quoted(r, text));
+	say_taken(r, &res);
 	return ERR_OK;
 }
 

@@ -59,6 +59,7 @@ static enum err events(struct http_req *r, struct fail *f)
 				  .n_hits = w.n,
 				  .deleted_too = true};
 	eq.opts.include_sightings = true;
+	eq.opts.include_analyst = true;
 	eq.opts.no_related = true;
 	eq.opts.no_proposals = true;
 	TRY(egress_search(&v, &eq, NULL, NULL, &s, f));

@@ -147,7 +147,8 @@ static enum err put_known(struct ingest_ctx *c, struct store_wtxn *w, uint64_t i
 		return ERR_OK;
 	}
 	if (!replaces(c, &row, n)) {
-		c->out->ignored++;
+		bool local = !row.locked && !c->facts->internal_link;
+		++*(local ? &c->out->local : &c->out->ignored);
 		return ERR_OK;
 	}
 	/* what a job reads is lent until its next write */

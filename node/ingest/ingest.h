@@ -46,7 +46,8 @@ struct ingest_result {
 	uint64_t event_id;
 	struct uuid event_uuid;
 	uint64_t added, updated, refused;
-	uint64_t ignored; /* analyst data that is blocked, of this node, or not newer */
+	uint64_t ignored; /* analyst data that is blocked or not newer */
+	uint64_t local; /* analyst data that was made here, which no link changes */
 	/* ids of what was added or updated, in order, at most 1,000; none for whole events. Of
 	   analyst data that comes inside of something else: none */
 	struct search_id {

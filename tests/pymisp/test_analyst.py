@@ -101,3 +101,18 @@ def test_known_uuid(admin):
         r = admin._prepare_request("POST", "analyst_data/add/Note/%s/Event" % ev.uuid,
                                    data={"uuid": u, "note": "x"})
         assert r.status_code == status, r.text[:200]
+
+
+def test_big_event(admin):
+    """A document that is staged: notes below its attributes are kept as well."""
+    u = uid()
+    doc = {"Event": {"uuid": u, "info": "big", "distribution": "1", "Attribute": [
+        dict({"type": "text", "category": "Other", "value": "v%d" % i},
+             **({"Note": [{"note": "n%d" % i, "distribution": "1"}]} if i % 1000 == 0 else {}))
+        for i in range(21000)]}}
+    r = admin._prepare_request("POST", "events/add/metadata:1", data=doc)
+    assert r.status_code == 200, r.text[:200]
+    attrs = admin.get_event(u)["Event"]["Attribute"]
+    assert len(attrs) == 21000
+    notes = {a["value"]: a["Note"][0]["note"] for a in attrs if "Note" in a}
+    assert notes == {"v%d" % i: "n%d" % i for i in range(0, 21000, 1000)}

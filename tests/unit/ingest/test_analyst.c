@@ -175,7 +175,7 @@ static void merging(void)
 	ok(!n.locked, "is not locked");
 	is_str(org_text(n.orgc_uuid), HOME_ORG, "and made by his organisation, whatever he says");
 	res = put(PUSH, ANALYST_MERGE, NOTE(NOTE_B, "2026-06-16 00:00:00", "theirs", ""));
-	is_uint(res.ignored, 1, "nobody pushes into what was made here");
+	is_uint(res.local, 1, "nobody pushes into what was made here");
 	res = put(PULL_INTERNAL, ANALYST_MERGE, NOTE(NOTE_B, "2026-06-16 00:00:00", "theirs", ""));
 	is_uint(res.updated, 1, "but an internal link may");
 	res = put(USER, ANALYST_ADD, NOTE(NOTE_B, "2027-06-16 00:00:00", "again", ""));
