@@ -127,6 +127,13 @@ int cmd_peer_test(struct cli *c)
 	if (json_object_get(j, "request_encoding"))
 		term_pair(c, "compression", TERM_PLAIN,
 			  words(c, json_object_get(j, "request_encoding")));
+	const json_t *cert = json_object_get(j, "client_certificate");
+	struct str until = cli_text(c, cert, "valid_to"), fault = cli_text(c, cert, "error");
+	if (until.n)
+		term_pair(c, "our cert", TERM_PLAIN,
+			  arena_printf(c->arena, "%.*s, until %.*s UTC",
+				       STR_ARG(cli_text(c, cert, "subject")), STR_ARG(until)));
+	term_pair(c, "our cert", TERM_BAD, fault);
 	remarks(c, j, is_plain(c, p));
 	return code;
 }

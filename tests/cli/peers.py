@@ -275,6 +275,8 @@ def warnings():
             w = t.json(0, "peer", "status", "self")[0]["warnings"]
             check(any("verify off" in x for x in w), "and of verify off", w)
             check(any("cannot be read" in x for x in w), "and of a certificate that is not there", w)
+            d = t.want(3, "peer", "test", "self")
+            check("our cert" in d.out and "/nonexistent.pem" in d.out, "peer test tells it too", d)
 
 
 def until(what, seconds=20):
