@@ -430,7 +430,8 @@ static void protection(void)
 
 		add_attr(&d);
 		d.h->is_protected = i != 2;
-		d.h->crypto_keys = keys;
+		struct misp_cryptokey own = k; /* made regular in place, with the document's memory */
+		d.h->crypto_keys = (struct entity_list){&own, 1};
 		facts.wants_signature = true;
 		facts.has_signature = i == 1;
 		facts.signed_by = cryptokeys_digest(&keys);
