@@ -144,6 +144,7 @@ class World:
         made = self.add(e)
         self.note(made, self.shown, False)
         by_value = {a["value"]: a for a in made["Attribute"]}
+        self.taken = {a["id"] for a in made["Attribute"]}  # deleted ones as well
         first = by_value["zq101zq.example"]
         self.shown["attribute"] = [(first["id"], first["uuid"])]
         own = by_value["zq104zq.example"]
@@ -333,7 +334,7 @@ def nobodys(world, kind, ident):
     if "-" in ident:
         return str(uuid.uuid4())
     for n in range(10 ** len(ident) - 1, 0, -1):
-        if len(str(n)) == len(ident) and world.admin.get(
+        if str(n) not in world.taken and len(str(n)) == len(ident) and world.admin.get(
                 "/%ss/view/%d" % (CONTROLLER.get(kind, kind), n)).status != 200:
             return str(n)
     raise AssertionError("every number of %d digits is in use" % len(ident))

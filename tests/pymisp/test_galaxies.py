@@ -12,7 +12,7 @@ GALAXY = {"uuid": "698774c7-8022-42c4-917f-8d6e4f06ada3", "name": "Threat Actor"
           "type": "threat-actor", "description": "Who does it.", "version": "3",
           "icon": "user-secret", "namespace": "misp",
           "kill_chain_order": {"phases": ["first", "second"]}}
-REEF = {"name": "Remote Reef", "uuid": "7d3f0b10-2a64-4c39-8e55-a1b2c3d40003"}
+REEF = {"name": "Gull Rock", "uuid": "7d3f0b10-2a64-4c39-8e55-a1b2c3d4a003"}
 
 
 def new_uuid():
