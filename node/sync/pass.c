@@ -234,11 +234,8 @@ static void step_failed(struct pass *p, const struct step *s, enum err e, const 
 		 s->name, err_name(e), log_val(str_c(text)));
 	struct pass_item item = {.kind = s->kind, .what = PASS_ITEM_FAILED, .text = text};
 	pass_tell(p, &item);
-	/* a tocsin says once what changed: this step has to hear it again */
-	if (p->o->direction == PASS_PULL)
-		p->state.remote_cursor = STR_NONE;
 	/* clusters and events are told by one cursor, which the events would move */
-	else if (s->kind == PASS_CLUSTER)
+	if (p->o->direction == PASS_PUSH && s->kind == PASS_CLUSTER)
 		p->more = true;
 }
 
@@ -333,6 +330,21 @@ static void log_end(const struct pass *p, enum err e)
 		 (unsigned long long)p->res->bytes_out);
 }
 
+/*
+ * A tocsin says once what changed. A step that failed, or did not get its turn, or a thing that failed
+ * and has no note of its own as events have: it has to be said again. Whatever step moved the cursor.
+ */
+static void hear_again(struct pass *p, struct str had, enum err e)
+{
+	bool missed = e != ERR_OK;
+	if (p->o->direction != PASS_PULL)
+		return;
+	for (unsigned k = 0; k < PASS_KIND_COUNT; k++)
+		missed |= k != PASS_EVENT && p->res->n[k].failed;
+	if (missed && p->state.remote_cursor.n)
+		p->state.remote_cursor = had;
+}
+
 static enum err run(const struct pass_opts *o, bool only_hello, struct pass_result *out,
 		    struct fail *f)
 {
@@ -352,8 +364,10 @@ static enum err run(const struct pass_opts *o, bool only_hello, struct pass_resu
 	bool known = e == ERR_OK;
 	if (e == ERR_OK)
 		e = state_read(&p, &mine);
+	const struct str had = p.state.remote_cursor;
 	if (e == ERR_OK)
 		e = only_hello ? link_hello(&p.link, &mine) : steps_run(&p, &mine);
+	hear_again(&p, had, e);
 	cost(&p);
 	if (known && !only_hello) {
 		log_end(&p, e);

@@ -150,12 +150,13 @@ static enum err page_take(struct pull *x, const json_t *page, struct fail *f)
 	return ERR_OK;
 }
 
-/* Everything of the last 90 days, or what is newer than the last answer? */
+/* Everything of the last 90 days, or what is newer than the last answer? Proposals keep their time when
+   they are passed on: a tocsin says that there are others, which may be old. */
 static int64_t cursor(const struct pass *p, bool *whole)
 {
 	const struct misp_peerstate *s = &p->state;
 	int64_t now = clock_now();
-	*whole = p->o->all || !s->proposals_at || !s->proposals_whole_at ||
+	*whole = p->o->all || p->native || !s->proposals_at || !s->proposals_whole_at ||
 		 s->proposals_whole_at + WHOLE_EVERY_S < now || s->proposals_whole_at > now;
 	return *whole ? now - BACK_S : s->proposals_at - OVERLAP_S;
 }

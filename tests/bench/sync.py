@@ -26,6 +26,16 @@ def cpu_s(node):
     return (int(t[11]) + int(t[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def settle(node, at_most_s=120):
+    """Wait until the node rests: it writes its feeds some time after events came in."""
+    end = time.monotonic() + at_most_s
+    quiet = 0
+    while quiet < 4 and time.monotonic() < end:
+        used = cpu_s(node)
+        time.sleep(0.5)
+        quiet = quiet + 1 if cpu_s(node) - used < 0.03 else 0
+
+
 class Wire:
     """A proxy that counts: requests, bytes each way (heads too)."""
 
@@ -106,6 +116,7 @@ class Pair:
     def fill(self, n, per_event, first=0):
         measure.tool(self.bench.load(self.a, self.a.key, "-c", 32, "-t", 3600, "-n", n, "-s", 7,
                                      "-a", per_event, "-f", first, "events"))
+        settle(self.a)
 
     def link(self, at, to, wire=False, **flags):
         """A row on node `at` for the other; its id (and the wire)."""

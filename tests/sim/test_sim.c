@@ -185,10 +185,10 @@ static void converge(struct sim *s)
 /* Requests of a run that finds nothing to do. */
 static unsigned idle_limit(const struct sim *s, const struct link_row *l)
 {
-	/* getVersion, events/index, proposals, index for sightings, clusters, analyst data */
-	unsigned pull = l->pull ? 6 : 0;
-	/* getVersion; in a full one also which clusters and events are wanted */
-	unsigned push = l->push ? s->push_technique == PASS_FULL ? 3 : 1 : 0;
+	/* between tocsins: what has changed since my cursor? */
+	unsigned pull = l->pull ? 1 : 0;
+	/* getVersion; in a full one also which clusters, events and notes are wanted */
+	unsigned push = l->push ? s->push_technique == PASS_FULL ? 4 : 1 : 0;
 	return pull + push;
 }
 

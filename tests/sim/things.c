@@ -95,7 +95,7 @@ static bool make(struct sim *s, struct host *h, struct m_thing *t, const struct 
 void act_thing(struct sim *s)
 {
 	struct model *m = &s->model;
-	struct m_thing t = {.kind = (enum m_thing_kind)rng_below(&s->rng, THING_KINDS - 1),
+	struct m_thing t = {.kind = (enum m_thing_kind)rng_below(&s->rng, THING_KINDS),
 			    .level = (uint8_t)rng_below(&s->rng, 4),
 			    .event = rng_below(&s->rng, MAX(m->n, 1u))};
 	const struct m_event *e = m->n ? &m->ev[t.event] : NULL;
@@ -177,16 +177,20 @@ static void look_thing(struct sim *s, struct host *h, const struct m_thing *t,
 	const struct m_event *e = &s->model.ev[t->event];
 	bool has_level = t->kind == THING_CLUSTER || t->kind == THING_NOTE;
 	struct m_event alone = {.owner = t->author, .level = t->level};
-	/* sightings and proposals go where the event goes; a note too, by its own level */
+	/* sightings and proposals go where the event goes, and so does a note, by its own level */
 	const struct m_el as_el = {.level = t->kind == THING_NOTE ? t->level : 5};
-	struct m_reach r = t->kind == THING_CLUSTER
-				   ? model_reach(&alone, NULL, h->nr, 0, w->l, w->n)
-				   : model_reach(e, &as_el, h->nr, 0, w->l, w->n);
+	struct m_reach own = model_reach(&alone, NULL, h->nr, 0, w->l, w->n), r = own;
+	if (t->kind != THING_CLUSTER)
+		r = model_reach(e, &as_el, h->nr, 0, w->l, w->n);
 	unsigned level = 0, ignored;
 	bool is_there = shown(h, NULL, t, e, &level);
 	bool is_due = t->kind == THING_CLUSTER ? r.paths != 0 : r.with != 0;
+	/* a note may be pushed to whoever could read its event, and goes on from there alone */
+	bool may_be = is_due || (t->kind == THING_NOTE && own.paths);
 	char x = host_letter(h->nr);
-	if (is_there != is_due)
+	if (t->kind == THING_NOTE)
+		r.levels |= own.levels;
+	if (is_there ? !may_be : is_due)
 		sim_wrong(s, "%c %s %s %.8s of %c", x, is_there ? "has" : "lacks", kinds[t->kind],
 			  t->uuid, host_letter(t->author));
 	else if (is_there && has_level && !(r.levels >> level & 1))
