@@ -55,7 +55,8 @@ def ordered(doc):
     if isinstance(doc, list):
         rows = [ordered(v) for v in doc]
         if rows and all(isinstance(r, dict) and uuid_in(r) for r in rows):
-            rows.sort(key=uuid_in)
+            # UUIDs that a server made differ: values first
+            rows.sort(key=lambda r: (str(r.get("value", "")), str(r.get("type", "")), uuid_in(r)))
         return rows
     return doc
 
