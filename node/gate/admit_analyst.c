@@ -127,7 +127,8 @@ enum err admit_analyst(const struct admitted *adm, const struct admit_facts *fac
 		problem_add(&p, "uuid", STR("Please provide a valid RFC 4122 UUID"));
 	else if (uuid_is_nil(n->uuid))
 		n->uuid = uuid_random();
-	if (uuid_is_nil(n->object_uuid))
+	/* inside of something it may leave out what it is about: ingest knows */
+	if (uuid_is_nil(n->object_uuid) && raw_root(admitted_raw(adm)) == RAW_ELEMENTS)
 		problem_add(&p, "object_uuid", STR("Please provide a valid RFC 4122 UUID"));
 	if (!n->object_type.n)
 		problem_add(&p, "object_type", STR("This field cannot be left blank"));

@@ -162,20 +162,37 @@ static enum err put_known(struct ingest_ctx *c, struct store_wtxn *w, uint64_t i
 	return put_row(c, w, &row, CHANGE_EDIT, f);
 }
 
-enum err ingest_put_analyst(struct ingest_ctx *c, struct store_wtxn *w, struct misp_analyst *n,
+/* What stands around it got its UUID here. */
+static struct uuid about(struct ingest_ctx *c, const struct element *e)
+{
+	struct ordmap_slot *o, *a;
+	if (!uuid_is_nil(e->analyst.object_uuid) || !e->parent)
+		return uuid_is_nil(e->analyst.object_uuid) ? c->event.uuid : e->analyst.object_uuid;
+	o = ingest_ordmap_at(&c->objects, e->parent, false);
+	a = ingest_ordmap_at(&c->attrs, e->parent, false);
+	return o ? o->uuid : a ? a->uuid : UUID_NIL;
+}
+
+enum err ingest_put_analyst(struct ingest_ctx *c, struct store_wtxn *w, struct element *e,
 			    uint32_t index, struct fail *f)
 {
+	struct misp_analyst *n = &e->analyst;
 	bool blocked;
 	uint64_t id;
+	n->object_uuid = about(c, e);
+	if (uuid_is_nil(n->object_uuid)) {
+		c->out->refused++;
+		return ERR_OK;
+	}
 	TRY(is_blocked(c, w, n, &blocked));
 	if (blocked) {
 		c->out->ignored++;
 		return ERR_OK;
 	}
-	enum err e = store_find(store_view(w), IX_ANALYST_UUID, uuid_key(&n->uuid), &id);
-	if (e == ERR_NOENT)
+	enum err err = store_find(store_view(w), IX_ANALYST_UUID, uuid_key(&n->uuid), &id);
+	if (err == ERR_NOENT)
 		return put_new(c, w, n, f);
-	return e == ERR_OK ? put_known(c, w, id, n, index, f) : e;
+	return err == ERR_OK ? put_known(c, w, id, n, index, f) : err;
 }
 
 /* ---- documents of nothing else ---- */

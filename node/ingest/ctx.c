@@ -105,7 +105,8 @@ void ingest_seen_free(struct seen *s)
 const unsigned ingest_passes[INGEST_PASSES] = {
 	KIND(EL_CLUSTER) | KIND(EL_OBJECT),
 	KIND(EL_ATTR),
-	KIND(EL_REF) | KIND(EL_REPORT) | KIND(EL_SIGHTING) | KIND(EL_ANALYST),
+	KIND(EL_REF) | KIND(EL_REPORT) | KIND(EL_SIGHTING),
+	KIND(EL_ANALYST),
 };
 
 uint64_t ingest_elements_of(struct raw_event *r)

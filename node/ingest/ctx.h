@@ -95,7 +95,7 @@ MUST_USE enum err ingest_blocked(const struct store_rtxn *t, uint8_t kind, struc
 				 bool *blocked);
 /* analyst.c: one note, opinion or relationship, inside a job. */
 MUST_USE enum err ingest_put_analyst(struct ingest_ctx *c, struct store_wtxn *w,
-				     struct misp_analyst *n, uint32_t index, struct fail *f);
+				     struct element *e, uint32_t index, struct fail *f);
 
 /* capture.c: names in documents to local ids, inside a job */
 MUST_USE enum err ingest_capture_tags(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
@@ -130,8 +130,8 @@ MUST_USE enum err ingest_step(struct ingest_ctx *c, struct ingest_job *j, store_
 			      struct fail *f);
 
 /* The passes over a document: objects first (their ids are wanted by attributes and references),
-   references and what hangs below attributes last. */
-#define INGEST_PASSES 3
+   references and what hangs below attributes last, then what is said about all of them. */
+#define INGEST_PASSES 4
 extern const unsigned ingest_passes[INGEST_PASSES];
 /* Put the prepared elements of these kinds. */
 MUST_USE enum err ingest_pass_put(struct ingest_ctx *c, struct store_wtxn *w, unsigned kinds,

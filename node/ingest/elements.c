@@ -49,8 +49,8 @@ static enum err begin(struct job *j, struct store_wtxn *w, struct fail *f)
 }
 
 static const unsigned passes[] = {KIND(EL_OBJECT) | KIND(EL_CLUSTER), KIND(EL_ATTR),
-				  KIND(EL_REF) | KIND(EL_REPORT) | KIND(EL_SIGHTING) |
-					  KIND(EL_ANALYST)};
+				  KIND(EL_REF) | KIND(EL_REPORT) | KIND(EL_SIGHTING),
+				  KIND(EL_ANALYST)};
 
 /* An object that is known cannot be added again, not even in parts. */
 static enum err object_unknown(struct ingest_ctx *c, struct fail *f)

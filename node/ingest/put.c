@@ -304,6 +304,12 @@ static enum err attr_known(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	return store_again(c, w, EL_ATTR, key, row.uuid, &row, f);
 }
 
+/* It got its UUID here, and something in the document may be said about it. */
+static bool is_nameless(const struct ingest_ctx *c, bool has_uuid)
+{
+	return !has_uuid && raw_count(admitted_raw(c->adm), EL_ANALYST);
+}
+
 static enum err put_attr(struct ingest_ctx *c, struct store_wtxn *w, struct element *e,
 			 uint32_t index, struct fail *f)
 {
@@ -331,7 +337,8 @@ static enum err put_attr(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 		ingest_ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
 	struct ordmap_slot *s =
 		e->ordinal && (raw_count(admitted_raw(c->adm), EL_SIGHTING) ||
-			       raw_count(admitted_raw(c->adm), EL_PROPOSAL))
+			       raw_count(admitted_raw(c->adm), EL_PROPOSAL) ||
+			       is_nameless(c, ENTITY_HAS(&e->attr, ATTR_F_uuid)))
 			? ingest_ordmap_at(&c->attrs, e->ordinal, true)
 			: NULL;
 	if (s) {
@@ -413,6 +420,7 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 		}
 		struct el_key key = {c->event.body, 0, store_new_el_id(w, EL_OBJECT)};
 		o->id = slot->id = key.id;
+		slot->uuid = o->uuid;
 		o->event_id = c->event.id;
 		slot->deleted = o->deleted;
 		c->content_changed = true;
@@ -508,6 +516,11 @@ static enum err put_report(struct ingest_ctx *c, struct store_wtxn *w, struct el
 		r->id = key.id;
 		r->event_id = c->event.id;
 		c->content_changed = true;
+		struct ordmap_slot *slot = is_nameless(c, ENTITY_HAS(r, REPORT_F_uuid))
+						   ? ingest_ordmap_at(&c->attrs, e->ordinal, true)
+						   : NULL;
+		if (slot)
+			slot->uuid = r->uuid;
 		return store_new(c, w, EL_REPORT, key, r->uuid, r, f);
 	}
 	TRY(err);
@@ -577,7 +590,7 @@ enum err ingest_put_element(struct ingest_ctx *c, struct store_wtxn *w, struct e
 	case EL_CLUSTER:
 		return ingest_capture_cluster(c, w, &e->cluster, &e->galaxy, f);
 	case EL_ANALYST:
-		return ingest_put_analyst(c, w, &e->analyst, index, f);
+		return ingest_put_analyst(c, w, e, index, f);
 	case EL_PROPOSAL: /* in a document they are not taken: sync-protocol.md 12.2, 14 */
 	case EL_COUNT:
 		break;
