@@ -307,6 +307,7 @@ _Noreturn void pgp_helper_main(int control, const struct pgp_opts *o)
 		_exit(1);
 	}
 	sweep(o);
+	pgp_work_begin();
 	serve(&h);
 	end_all(&h);
 	pgp_work_end(o->home);

@@ -28,5 +28,7 @@ MUST_USE enum err pgp_work_do(const struct pgp_work *w, const struct pgp_frame *
 			      struct pgp_answer *out, struct fail *f);
 /* Is there a gpg that can be worked with? Before the helper is forked. */
 MUST_USE enum err pgp_work_able(struct fail *f);
+/* What GPGME finds out once about gpg (versions, folders), for all children to inherit. */
+void pgp_work_begin(void);
 /* End the key agent of a folder. */
 void pgp_work_end(const char *home);

@@ -388,6 +388,13 @@ enum err pgp_work_able(struct fail *f)
 	return ERR_OK;
 }
 
+void pgp_work_begin(void)
+{
+	gpgme_check_version(NULL);
+	gpgme_set_locale(NULL, LC_CTYPE, "C");
+	(void)gpgme_engine_check_version(GPGME_PROTOCOL_OpenPGP); /* children say what is wrong */
+}
+
 void pgp_work_end(const char *home)
 {
 	OWN_CTX gpgme_ctx_t c = NULL;

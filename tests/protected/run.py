@@ -367,6 +367,7 @@ def own_key(folder, ring):
         a = s.admin.raw("POST", "/cryptographicKeys/serverSign",
                         {"Authorization": s.node.key}, b"some bytes")
         check(ring.verifies(public, b"some bytes", a.text()), "bytes signed for an administrator", a.text())
+        many_at_once(s, ring, public, sync)
         big_answer(s, ring, public, sync)
         taken_over(s, ring)
     finally:
@@ -375,6 +376,27 @@ def own_key(folder, ring):
           "no key agent is left behind")
     mode = os.stat(os.path.join(s.node.folder, "pgp")).st_mode & 0o777
     same(mode, 0o700, "the folder of keys is closed")
+
+
+def many_at_once(s, ring, public, sync):
+    """More than the helper does at a time: the others wait their turn."""
+    answers = []
+
+    def ask():
+        c = s.node.client()
+        for _ in range(4):
+            answers.append(c.get("/events/view/" + UUID % 1, key=sync, headers=MISP))
+        c.close()
+    began = time.monotonic()
+    threads = [threading.Thread(target=ask) for _ in range(24)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    same({a.status for a in answers}, {200}, "%d answers at once, %.1f s" % (
+        len(answers), time.monotonic() - began))
+    signatures = {a.headers["x-pgp-signature"] for a in answers}
+    check(all(ring.verifies(public, answers[0].body, x) for x in list(signatures)[:5]), "all signed")
 
 
 def big_answer(s, ring, public, sync):
