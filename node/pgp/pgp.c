@@ -128,7 +128,11 @@ void pgp_stop(struct pgp *p)
 
 bool pgp_lives(const struct pgp *p)
 {
-	return p && p->pid > 0 && !atomic_load(&p->dead) && kill(p->pid, 0) == 0;
+	siginfo_t si = {.si_pid = 0};
+
+	/* a dead child is there until it is waited for, which pgp_stop() does */
+	return p && p->pid > 0 && !atomic_load(&p->dead) &&
+	       waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && !si.si_pid;
 }
 
 int pgp_pid(const struct pgp *p)

@@ -295,7 +295,21 @@ static void nothing_left(void)
 	ok(!left, "no folder is left behind");
 }
 
-/* Processes of the helper's children that run now. */
+/* Kill a child of the helper, if it has one now. */
+static bool kill_child(int helper)
+{
+	char path[64], room[32] = "";
+	uint64_t child;
+	struct str first;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", helper, helper);
+	OWN(fd) int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, room, sizeof(room) - 1);
+	if (n <= 0)
+		return false;
+	str_split((struct str){room, (size_t)n}, ' ', &first);
+	return str_u64(first, &child) && kill((pid_t)child, SIGKILL) == 0;
+}
+
 static void killed(void)
 {
 	char home[300];
@@ -310,8 +324,8 @@ static void killed(void)
 	/* children killed as they come: the request fails, the next one does not */
 	pid_t killer = fork();
 	if (killer == 0) {
-		for (unsigned i = 0; i < 300; i++) {
-			if (sh("pkill -9 -P %d 2>/dev/null", pgp_pid(p)) == 0)
+		for (unsigned i = 0; i < 20000; i++) {
+			if (kill_child(pgp_pid(p)))
 				_exit(0);
 			usleep(1000);
 		}
@@ -319,7 +333,7 @@ static void killed(void)
 	}
 	unsigned failed = 0;
 	int status = -1;
-	for (unsigned i = 0; i < 50 && waitpid(killer, &status, WNOHANG) == 0; i++)
+	for (unsigned i = 0; i < 500 && waitpid(killer, &status, WNOHANG) == 0; i++)
 		failed += verify(p, event, sig, two, &f) == ERR_AGAIN;
 	if (status == -1)
 		waitpid(killer, &status, 0);
