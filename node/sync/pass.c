@@ -275,6 +275,21 @@ static bool asks_changes_first(const struct pass *p)
 	       p->state.remote_cursor.n;
 }
 
+/* Nothing of the kind has changed there, but something failed and is to be tried again now. */
+static bool left_over(const struct pass *p, enum pass_kind k)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct uuid u = UUID_NIL;
+	struct note n;
+	struct fail f = {0};
+	if (k != PASS_CLUSTER || store_read(p->o->in->store, &t, &f) != ERR_OK)
+		return false;
+	while (note_next(t, p->o->peer_id, NOTE_cluster_again, &u, &n) == ERR_OK)
+		if (note_due(&n, clock_now()))
+			return true;
+	return false;
+}
+
 static enum err steps_run(struct pass *p, struct fail *f)
 {
 	enum err first = ERR_OK;
@@ -287,7 +302,7 @@ static enum err steps_run(struct pass *p, struct fail *f)
 	for (size_t i = 0; i < ARRAY_LEN(steps) && first == ERR_OK; i++) {
 		const struct step *s = &steps[i];
 		if (s->direction != p->o->direction || (changes && s->run == pull_events) ||
-		    (p->native && !(p->changed & 1u << s->kind)))
+		    (p->native && !(p->changed & 1u << s->kind) && !left_over(p, s->kind)))
 			continue;
 		TRY(greet(p, f));
 		TRY(step_run(p, s, &first, f));

@@ -10,6 +10,7 @@
 
 #define LIST_ARENA (128u << 20)
 #define ONE_ARENA (8u << 20)
+#define FORGET_MAX 1000
 
 struct pull {
 	struct pass *p;
@@ -147,12 +148,55 @@ static void tell(struct pull *x, struct uuid u, int what, uint64_t bytes, const 
 	pass_tell(x->p, &item);
 }
 
-static void remember(struct pull *x, const struct cluster_row *row, const char *why)
+/* What became of one: said, and remembered where the next pull must know. */
+static void outcome(struct pull *x, const struct cluster_row *row, int what, uint64_t bytes,
+		    const char *text)
 {
-	struct note n = {.timestamp = (int64_t)row->version, .time = clock_now()};
-	snprintf(n.text, sizeof(n.text), "%s", why);
-	struct note_change v = {NOTE_cluster_refused, &n};
-	notes_write(x->p->o->in->store, x->p->o->peer_id, row->uuid, &v, 1);
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct store *s = x->p->o->in->store;
+	bool refused = what == PASS_ITEM_REFUSED, again = what == PASS_ITEM_FAILED, noted;
+	struct note n = {.timestamp = (int64_t)row->version, .time = clock_now(), .tries = 1}, was;
+	struct fail f = {0};
+	tell(x, row->uuid, what, bytes, text);
+	if (x->p->o->preview || store_read(s, &t, &f) != ERR_OK)
+		return;
+	noted = note_get(t, x->p->o->peer_id, NOTE_cluster_again, row->uuid, &was) == ERR_OK;
+	store_read_end(MOVE(t));
+	if (!refused && !again && !noted)
+		return;
+	if (again && noted)
+		n.tries += was.tries;
+	snprintf(n.text, sizeof(n.text), "%s", text);
+	struct note_change v[] = {{NOTE_cluster_refused, refused ? &n : NULL},
+				  {NOTE_cluster_again, again ? &n : NULL}};
+	notes_write(s, x->p->o->peer_id, row->uuid, v, ARRAY_LEN(v));
+}
+
+static void forget(struct pull *x, struct uuid u)
+{
+	struct note_change v = {NOTE_cluster_again, NULL};
+	notes_write(x->p->o->in->store, x->p->o->peer_id, u, &v, 1);
+}
+
+/* What failed before and is listed no more needs no second try. */
+static void forget_gone(struct pull *x)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct uuid u = UUID_NIL;
+	struct note n;
+	struct fail f = {0};
+	if (x->p->o->preview || x->p->o->technique != PASS_FULL)
+		return;
+	for (unsigned i = 0; i < FORGET_MAX; i++) {
+		if (store_read(x->p->o->in->store, &t, &f) != ERR_OK)
+			return;
+		enum err e = note_next(t, x->p->o->peer_id, NOTE_cluster_again, &u, &n);
+		store_read_end(MOVE(t));
+		if (e != ERR_OK)
+			return;
+		if (!cluster_list_find(&x->list, u))
+			forget(x, u);
+	}
 }
 
 static enum err take(struct pull *x, const struct cluster_row *row, bool known, struct arena *a,
@@ -168,18 +212,18 @@ static enum err take(struct pull *x, const struct cluster_row *row, bool known, 
 	enum err e = cluster_get(x->p, row->uuid, &raw, &bytes, f);
 	if (e == ERR_NOENT) { /* gone since, or no longer for us */
 		x->n->current++;
+		forget(x, row->uuid);
 		return ERR_OK;
 	}
 	TRY(e);
 	TRY(ingest_clusters(x->p->o->in, &raw, &o, &facts, a, &got, f));
 	if (got.imported) {
-		tell(x, row->uuid, known ? PASS_ITEM_UPDATED : PASS_ITEM_ADDED, bytes, "");
+		outcome(x, row, known ? PASS_ITEM_UPDATED : PASS_ITEM_ADDED, bytes, "");
 		return ERR_OK;
 	}
 	snprintf(why, sizeof(why), "%.*s", (int)MIN(got.errors.n, sizeof(why) - 1),
 		 got.errors.n ? got.errors.p : "not taken");
-	tell(x, row->uuid, PASS_ITEM_REFUSED, bytes, why);
-	remember(x, row, why);
+	outcome(x, row, PASS_ITEM_REFUSED, bytes, why);
 	return ERR_OK;
 }
 
@@ -210,8 +254,8 @@ static enum err take_all(struct pull *x, struct fail *f)
 			return e;
 		}
 		if (e != ERR_OK)
-			tell(x, x->list.v[i].uuid, PASS_ITEM_FAILED, 0,
-			     why.text[0] ? why.text : err_text(e));
+			outcome(x, &x->list.v[i], PASS_ITEM_FAILED, 0,
+				why.text[0] ? why.text : err_text(e));
 		pass_progress(x->p, i + 1, x->list.n);
 	}
 	return ERR_OK;
@@ -227,6 +271,7 @@ enum err pull_clusters(struct pass *p, struct fail *f)
 	if (!a)
 		return fail(f, ERR_NOMEM, "no memory");
 	TRY(ask(&x, f));
+	forget_gone(&x);
 	TRY(choose(&x, f));
 	return take_all(&x, f);
 }
