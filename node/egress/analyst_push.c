@@ -50,6 +50,8 @@ static enum err one(struct view *v, const struct analyst_push *p, uint64_t id,
 	if (!p->all && !is_in(p->ids, p->n_ids, id) &&
 	    !(about.event && is_in(p->events, p->n_events, about.event->event->id)))
 		return ERR_OK;
+	if (about.event)
+		row.event = about.event->event->uuid;
 	if (datetime_read(n->modified, &us, &east))
 		row.modified = us / 1000000;
 	if (!gate_judge_analyst(&v->gate, &about, n))

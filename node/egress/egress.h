@@ -125,6 +125,7 @@ struct analyst_query {
 struct analyst_push_row {
 	uint64_t id;
 	struct uuid uuid;
+	struct uuid event; /* that it is about, or stands in what it is about; nil: none here */
 	uint8_t kind; /* enum analyst_kind */
 	int64_t modified; /* seconds */
 };

@@ -103,15 +103,21 @@ static enum err changed(struct pushing *x, struct fail *f)
 	return e == ERR_NOENT ? ERR_OK : fail(f, e, "reading the change log");
 }
 
-static enum err was_refused(const struct pushing *x, const struct analyst_push_row *row, bool *yes,
-			    struct fail *f)
+/* What is remembered: of what the operator holds back, also about what (`why`), or the peer refused. */
+static enum err noted(struct pushing *x, const struct analyst_push_row *row, bool *yes,
+		      char why[NOTE_TEXT_MAX], struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct note n;
 	*yes = false;
-	if (x->p->o->all)
-		return ERR_OK;
+	why[0] = '\0';
 	TRY(store_read(x->p->o->in->store, &t, f));
+	if (note_get(t, x->p->o->peer_id, NOTE_hold, row->event, &n) == ERR_OK ||
+	    note_get(t, x->p->o->peer_id, NOTE_hold, row->uuid, &n) == ERR_OK)
+		snprintf(why, NOTE_TEXT_MAX, "%s",
+			 n.text[0] ? n.text : "held back by the operator");
+	if (x->p->o->all || why[0])
+		return ERR_OK;
 	enum err e = note_get(t, x->p->o->peer_id, NOTE_push_analyst_refused, row->uuid, &n);
 	*yes = e == ERR_OK && n.timestamp == row->modified;
 	return e == ERR_NOENT ? ERR_OK : e;
@@ -123,6 +129,7 @@ static enum err on_row(void *user, const struct analyst_push_row *row, const cha
 	struct pushing *x = user;
 	struct analyst_row r = {
 		.uuid = row->uuid, .kind = row->kind, .modified = row->modified, .id = row->id};
+	char hold[NOTE_TEXT_MAX];
 	bool refused;
 	if (pass_cancelled(x->p))
 		return fail(f, ERR_CANCELLED, "cancelled");
@@ -131,7 +138,11 @@ static enum err on_row(void *user, const struct analyst_push_row *row, const cha
 		tell(x, row->uuid, PASS_ITEM_HELD, 0, why);
 		return ERR_OK;
 	}
-	TRY(was_refused(x, row, &refused, f));
+	TRY(noted(x, row, &refused, hold, f));
+	if (hold[0]) {
+		tell(x, row->uuid, PASS_ITEM_HELD, 0, hold);
+		return ERR_OK;
+	}
 	x->n->current += refused;
 	return refused ? ERR_OK : analyst_rows_add(&x->rows, &r, f);
 }

@@ -134,6 +134,26 @@ def published_later(a, b):
     ok(b.get("Note", note["uuid"]), "but when the event is published")
 
 
+def looked_at_first(a, b):
+    """A preview says what would travel and changes nothing; what the operator holds stays."""
+    e = new_event(a)
+    a.push("incremental")
+    note = a.add("Note", e["uuid"], "Event", note="held", distribution="3")
+
+    def lines(site, direction):
+        text = site.admin.get("/tocsin/peers/preview/%s/%s" % (site.link, direction)).text()
+        return [x for x in text.split("\n") if note["uuid"] in x]
+    ok(any("added" in x for x in lines(a, "push")), "a preview of a push names it", lines(a, "push"))
+    ok(any("added" in x for x in lines(b, "pull")), "so does one of a pull", lines(b, "pull"))
+    same(b.get("Note", note["uuid"]), None, "neither moves it")
+    must(a.admin.post("/tocsin/peers/hold/" + a.link, {"events": [e["uuid"]], "reason": "wait"}), "hold")
+    a.push("full")
+    same(b.get("Note", note["uuid"]), None, "a note about an event that is held stays")
+    must(a.admin.post("/tocsin/peers/release/" + a.link, {"events": [e["uuid"]]}), "release")
+    a.push("full")
+    ok(b.get("Note", note["uuid"]), "until it is released")
+
+
 def round_trip(a, b):
     """Out with the event of one node, into the other by hand: nothing is lost."""
     e = new_event(a)
@@ -169,6 +189,7 @@ def main():
             by_pull(a, b)
             by_push(a, b)
             published_later(a, b)
+            looked_at_first(a, b)
             round_trip(a, b)
         finally:
             for s in (a, b):
