@@ -218,12 +218,12 @@ struct egress_push {
 MUST_USE enum err egress_push(const struct egress_env *env, const struct egress_push *p,
 			      struct sealed **out, struct fail *f);
 
-/* Parts of one event for a link, in a form of an exporter of parts. `form` and `filter` must outlive the
-   stream. */
+/* Parts (hits as in EXPORT_PARTS) for a link, in a form of an exporter of parts. `form` and `filter`
+   must outlive the stream. */
 MUST_USE enum err egress_push_parts(const struct egress_env *env, const struct caller *c,
-				    uint64_t event_id, const char *exporter, const char *form,
-				    const struct part_filter *filter, struct sealed **out,
-				    struct fail *f);
+				    const struct search_hit *hits, size_t n, const char *exporter,
+				    const char *form, const struct part_filter *filter,
+				    struct sealed **out, struct fail *f);
 
 /* Custom clusters that are published and may go over a link, ascending; with `event` (id or UUID)
    those that its tags name. */

@@ -174,12 +174,12 @@ static struct str param(void *user, const char *name)
 	return strcmp(name, "form") == 0 ? str_c(user) : STR_NONE;
 }
 
-enum err egress_push_parts(const struct egress_env *env, const struct caller *c, uint64_t event_id,
-			   const char *exporter, const char *form, const struct part_filter *filter,
-			   struct sealed **out, struct fail *f)
+enum err egress_push_parts(const struct egress_env *env, const struct caller *c,
+			   const struct search_hit *hits, size_t n, const char *exporter,
+			   const char *form, const struct part_filter *filter, struct sealed **out,
+			   struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
-	const struct search_hit hit = {.event_id = event_id};
 	const struct query q = {.scope = SCOPE_EVENTS, .with_attachments = true};
 	struct egress_query eq = {.query = &q,
 				  .exporter = export_find(str_c(exporter)),
@@ -187,8 +187,8 @@ enum err egress_push_parts(const struct egress_env *env, const struct caller *c,
 					   .parts = filter,
 					   .param = param,
 					   .param_user = (void *)(uintptr_t)form},
-				  .hits = &hit,
-				  .n_hits = 1};
+				  .hits = hits,
+				  .n_hits = n};
 	*out = NULL;
 	if (BUG(!eq.exporter))
 		return fail(f, ERR_NOENT, "no exporter %s", exporter);

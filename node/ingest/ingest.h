@@ -112,6 +112,8 @@ struct ingest_taken {
 MUST_USE enum err ingest_proposals_take(const struct ingest_env *env, struct raw_event **raw,
 					const struct origin *o, struct admit_facts *facts,
 					struct ingest_taken *out, struct fail *f);
+/* Is an equal one here that is as new? */
+bool ingest_proposal_known(const struct ingest_env *env, const struct misp_proposal *p);
 /* What the event's owner does with a proposal: it becomes the attribute, or the change or deletion
    of one; or nothing comes of it. ERR_NOENT: none that is open. `of_attr`: it was about one. */
 MUST_USE enum err ingest_proposal_accept(const struct ingest_env *env, uint64_t id,

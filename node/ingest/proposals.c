@@ -202,6 +202,34 @@ enum err ingest_proposals_take(const struct ingest_env *env, struct raw_event **
 	return e;
 }
 
+static bool is_equal(const struct misp_proposal *a, const struct misp_proposal *b)
+{
+	return uuid_eq(a->uuid, b->uuid) && a->type == b->type && a->category == b->category &&
+	       a->to_ids == b->to_ids && str_eq(a->value, b->value) &&
+	       str_eq(a->comment.p ? a->comment : STR(""), b->comment.p ? b->comment : STR(""));
+}
+
+bool ingest_proposal_known(const struct ingest_env *env, const struct misp_proposal *p)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(store_el_iter) struct store_el_iter *it = NULL;
+	struct misp_proposal row;
+	struct misp_event e;
+	struct el_key key;
+	struct fail why = {0};
+	uint64_t id;
+	if (store_read(env->store, &t, &why) != ERR_OK ||
+	    store_find(t, IX_EVENT_UUID, (struct str){(const char *)p->event_uuid.b, 16}, &id) !=
+		    ERR_OK ||
+	    store_get(t, T_EVENT, id, NULL, &e) != ERR_OK || !e.proposal_count ||
+	    store_el_iter_new(t, EL_PROPOSAL, (struct el_key){.body = e.body}, false, &it) != ERR_OK)
+		return false;
+	while (store_el_iter_next(it, NULL, &key, &row) == ERR_OK)
+		if (row.timestamp >= p->timestamp && is_equal(&row, p))
+			return true;
+	return false;
+}
+
 /* ---- the owner's answer ---- */
 
 struct answer {

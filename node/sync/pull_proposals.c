@@ -77,7 +77,7 @@ static bool is_here(const struct store_rtxn *t, struct uuid event)
 	return store_find(t, IX_EVENT_UUID, (struct str){(const char *)event.b, 16}, &id) == ERR_OK;
 }
 
-/* What of a page is for events that are here; `about` (may be NULL) is told each of them. */
+/* What of a page is for events that are here. */
 static enum err page_read(struct pull *x, const json_t *page, struct raw_event *raw,
 			  struct fail *f)
 {
@@ -114,7 +114,7 @@ static void say(struct pass *p, const struct misp_proposal *pr)
 	pass_tell(p, &item);
 }
 
-/* Preview: each is told, none taken. Whether it is known is for the merge to find out. */
+/* Preview: what is not known is told, none taken. */
 static enum err page_tell(struct pass *p, struct raw_event *raw, struct fail *f)
 {
 	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(raw);
@@ -122,7 +122,10 @@ static enum err page_tell(struct pass *p, struct raw_event *raw, struct fail *f)
 	struct element el;
 	enum err e = cur && a ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 	while (e == ERR_OK && (e = raw_next(cur, a, &el, f)) == ERR_OK) {
-		say(p, &el.proposal);
+		if (ingest_proposal_known(p->o->in, &el.proposal))
+			p->res->n[PASS_PROPOSAL].current++;
+		else
+			say(p, &el.proposal);
 		arena_reset(a);
 	}
 	return e == ERR_NOENT ? ERR_OK : e;

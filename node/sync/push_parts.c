@@ -25,6 +25,61 @@ static enum err add(struct parts_push *x, uint64_t id, struct fail *f)
 	return ERR_OK;
 }
 
+static enum err add_some(struct parts_push *x, const struct change *c, struct fail *f)
+{
+	if (x->kind != EL_PROPOSAL || c->op == CHANGE_DELETE)
+		return ERR_OK;
+	if (x->n_some == x->cap_some) {
+		size_t cap = x->cap_some ? x->cap_some * 2 : 64;
+		struct search_hit *v = reallocarray(x->some, cap, sizeof(*v));
+		if (!v)
+			return fail(f, ERR_NOMEM, "no memory for %zu proposals", cap);
+		x->some = v;
+		x->cap_some = cap;
+	}
+	x->some[x->n_some++] =
+		(struct search_hit){.event_id = c->event_id, .attr_id = c->parent, .id = c->id};
+	return ERR_OK;
+}
+
+static int by_hit(const void *a, const void *b)
+{
+	const struct search_hit *x = a, *y = b;
+	if (x->event_id != y->event_id)
+		return x->event_id < y->event_id ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void some_unique(struct parts_push *x)
+{
+	size_t n = 0;
+	if (x->n_some)
+		qsort(x->some, x->n_some, sizeof(*x->some), by_hit);
+	for (size_t i = 0; i < x->n_some; i++)
+		if (!i || by_hit(&x->some[i], &x->some[n - 1]) != 0)
+			x->some[n++] = x->some[i];
+	x->n_some = n;
+}
+
+/* Those of one event; NULL: none. */
+static const struct search_hit *some_of(const struct parts_push *x, uint64_t event_id, size_t *n)
+{
+	size_t from = 0;
+	*n = 0;
+	while (from < x->n_some && x->some[from].event_id < event_id)
+		from++;
+	while (from + *n < x->n_some && x->some[from + *n].event_id == event_id)
+		++*n;
+	return *n ? &x->some[from] : NULL;
+}
+
+size_t parts_push_some(const struct parts_push *x, uint64_t event_id)
+{
+	size_t n;
+	some_of(x, event_id, &n);
+	return n;
+}
+
 static int by_number(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -78,11 +133,14 @@ static enum err changed(struct parts_push *x, const struct store_rtxn *t, uint64
 	size_t n = 0;
 	enum err err;
 	while ((err = store_change_next(t, &seq, &c)) == ERR_OK)
-		if (tells(x, &c))
+		if (tells(x, &c)) {
 			TRY(add(x, c.event_id, f));
+			TRY(add_some(x, &c, f));
+		}
 	if (err != ERR_NOENT)
 		return fail(f, err, "reading the change log");
 	unique(x);
+	some_unique(x);
 	for (size_t i = 0; i < x->n; i++)
 		if (store_get(t, T_EVENT, x->ids[i], NULL, &e) == ERR_OK && has_any(&e, x->kind))
 			x->ids[n++] = x->ids[i];
@@ -109,7 +167,9 @@ enum err parts_push_choose(struct parts_push *x, uint64_t covered, struct fail *
 void parts_push_free(struct parts_push *x)
 {
 	free(x->ids);
+	free(x->some);
 	x->ids = NULL;
+	x->some = NULL;
 }
 
 enum err parts_push_head(const struct parts_push *x, uint64_t event_id, struct arena *a,
@@ -143,8 +203,21 @@ enum err parts_push_body(const struct parts_push *x, const char *exporter, const
 {
 	OWN(sealed) struct sealed *s = NULL;
 	const struct caller caller = push_caller(x->p);
+	const struct search_hit all = {.event_id = event_id}, *hits;
+	struct part_filter page = *filter;
 	bool end = false;
-	TRY(egress_push_parts(x->p->o->out, &caller, event_id, exporter, form, filter, &s, f));
+	size_t n;
+	hits = some_of(x, event_id, &n);
+	if (hits) { /* the page is cut here */
+		size_t skip = MIN((size_t)page.skip, n);
+		hits += skip;
+		n = page.limit ? MIN(n - skip, (size_t)page.limit) : n - skip;
+		page.skip = page.limit = 0;
+	} else {
+		hits = &all;
+		n = 1;
+	}
+	TRY(egress_push_parts(x->p->o->out, &caller, hits, n, exporter, form, &page, &s, f));
 	buf_clear(out);
 	while (!end) {
 		TRY(sealed_pull(s, out, ONCE, &end, f));

@@ -88,7 +88,8 @@ static enum err one_event(struct push *x, uint64_t event_id, struct fail *f)
 	struct misp_event e;
 	struct uuid as;
 	struct fail why = {0};
-	uint64_t at = 0, sent;
+	uint64_t at = 0, sent = 0;
+	size_t some = parts_push_some(&x->parts, event_id);
 	arena_reset(x->a);
 	enum err err = parts_push_head(&x->parts, event_id, x->a, &e, &as, &why);
 	if (err == ERR_NOENT)
@@ -98,7 +99,7 @@ static enum err one_event(struct push *x, uint64_t event_id, struct fail *f)
 		if (err == ERR_OK)
 			err = page(x, event_id, own, as, at, &sent, &why);
 		at += PAGE;
-	} while (err == ERR_OK && sent == PAGE);
+	} while (err == ERR_OK && (some ? at < some : sent == PAGE));
 	if (err == ERR_OK)
 		return ERR_OK;
 	if (ends_all(err)) {

@@ -243,12 +243,15 @@ def pushed(a, b):
     ok(new["uuid"] in got and change["uuid"] in got, "proposals are pushed to where the event is from")
     same(got[new["uuid"]]["Org"]["uuid"], b.org_uuid, "and say who made them")
     same(got[change["uuid"]]["old_id"], attrs[1]["id"], "the change is about the attribute there")
+    at = b.proposals()[new["uuid"]]["timestamp"]
     n = b.asked("/events/pushProposals")
     a.push()
     same(b.asked("/events/pushProposals"), n, "they do not go back")
     must(a.admin.post("/shadow_attributes/discard/" + got[new["uuid"]]["id"]), "discard")
     a.push()
-    same(b.proposals()[new["uuid"]]["deleted"], True, "but that they were discarded does")
+    got = b.proposals()
+    same(got[new["uuid"]]["deleted"], True, "but that one was discarded does")
+    ok(int(got[new["uuid"]]["timestamp"]) > int(at), "newer than it was made", got[new["uuid"]])
 
 
 def main():
