@@ -32,7 +32,7 @@ static int64_t new_ts(struct sim *s, const struct host *h, int64_t above)
 	return ts;
 }
 
-static void new_uuid(struct sim *s, char out[37])
+void act_uuid(struct sim *s, char out[37])
 {
 	uint64_t a = rng_next(&s->rng), b = rng_next(&s->rng);
 	snprintf(out, 37, "%08x-%04x-4%03x-8%03x-%012llx", (unsigned)a, (unsigned)(a >> 32 & 0xffff),
@@ -98,7 +98,7 @@ static void change(struct sim *s, struct m_event *next, unsigned author, int64_t
 		if (el >= &next->el[next->n]) {
 			el = &next->el[next->n++];
 			*el = (struct m_el){.level = el_levels[rng_below(&s->rng, sizeof(el_levels))]};
-			new_uuid(s, el->uuid);
+			act_uuid(s, el->uuid);
 		} else if (el->v[el->n - 1].ts == ts) {
 			continue; /* once in an edit */
 		}
@@ -111,7 +111,7 @@ static void anchor(struct sim *s, struct m_event *next, int64_t ts)
 {
 	struct m_el *el = &next->el[next->n++];
 	*el = (struct m_el){.level = 5, .stays = true};
-	new_uuid(s, el->uuid);
+	act_uuid(s, el->uuid);
 	(void)add_version(s, el, next->owner, ts);
 }
 
@@ -237,7 +237,7 @@ static void edit(struct sim *s, struct host *h, unsigned i, int64_t above)
 		next = (struct m_event){.owner = h->nr,
 					.level = event_levels[rng_below(&s->rng,
 									sizeof(event_levels))]};
-		new_uuid(s, next.uuid);
+		act_uuid(s, next.uuid);
 	} else {
 		next = m->ev[i];
 	}

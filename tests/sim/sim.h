@@ -108,6 +108,8 @@ void act_edit(struct sim *s);
 void act_settle(struct sim *s);
 /* A run of a link; number of things that came or went, -1 when it failed. */
 int act_run(struct sim *s, const struct link_row *l, enum pass_direction d);
+/* A UUID by the seed. */
+void act_uuid(struct sim *s, char out[37]);
 /* Hosts that crashed come up again. */
 void act_recover(struct sim *s);
 

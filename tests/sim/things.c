@@ -33,10 +33,10 @@ static bool take(const struct buf *b, const char *outer, const char *inner, char
 static long make_sighting(struct host *h, const struct m_thing *t, const struct m_event *e,
 			  struct buf *b)
 {
-	char path[200];
-	(void)t;
+	char path[200], body[200];
 	snprintf(path, sizeof(path), "/sightings/add/%s", e->el[0].uuid);
-	return host_call(h, NULL, "POST", path, "{\"type\":\"0\",\"source\":\"sim\"}", b);
+	snprintf(body, sizeof(body), "{\"uuid\":\"%s\",\"type\":\"0\",\"source\":\"sim\"}", t->uuid);
+	return host_call(h, NULL, "POST", path, body, b);
 }
 
 /* By somebody of another organisation, who may see the event. */
@@ -46,8 +46,9 @@ static long make_proposal(struct sim *s, struct host *h, const struct m_thing *t
 	char path[200], body[200];
 	snprintf(path, sizeof(path), "/shadow_attributes/add/%s", e->uuid);
 	snprintf(body, sizeof(body),
-		 "{\"type\":\"domain\",\"category\":\"Network activity\",\"value\":\"p%u.example\"}",
-		 ++s->model.last_serial);
+		 "{\"uuid\":\"%s\",\"type\":\"domain\",\"category\":\"Network activity\","
+		 "\"value\":\"p%u.example\"}",
+		 t->uuid, ++s->model.last_serial);
 	return host_call(h, s->key[(t->author + 1) % s->n][t->author], "POST", path, body, b);
 }
 
@@ -55,9 +56,9 @@ static long make_cluster(struct sim *s, struct host *h, const struct m_thing *t,
 {
 	char body[400], path[100], id[40];
 	snprintf(body, sizeof(body),
-		 "{\"GalaxyCluster\":{\"value\":\"c%u\",\"description\":\"d\",\"distribution\":\"%u\","
+		 "{\"GalaxyCluster\":{\"uuid\":\"%s\",\"value\":\"c%u\",\"description\":\"d\",\"distribution\":\"%u\","
 		 "\"source\":\"sim\",\"authors\":[\"sim\"],\"GalaxyElement\":[]}}",
-		 ++s->model.last_serial, t->level);
+		 t->uuid, ++s->model.last_serial, t->level);
 	long st = host_call(h, NULL, "POST", "/galaxy_clusters/add/" SETUP_GALAXY, body, b);
 	if (st != 200 || !take(b, "GalaxyCluster", "id", id))
 		return st;
@@ -71,7 +72,8 @@ static long make_note(struct host *h, const struct m_thing *t, const struct m_ev
 {
 	char path[200], body[200];
 	snprintf(path, sizeof(path), "/analyst_data/add/Note/%s/Event", e->uuid);
-	snprintf(body, sizeof(body), "{\"note\":\"n\",\"distribution\":\"%u\"}", t->level);
+	snprintf(body, sizeof(body), "{\"uuid\":\"%s\",\"note\":\"n\",\"distribution\":\"%u\"}", t->uuid,
+		 t->level);
 	return host_call(h, NULL, "POST", path, body, b);
 }
 
@@ -105,6 +107,7 @@ void act_thing(struct sim *s)
 	if (m->n_things == THINGS_MAX || atomic_load(&h->dead) || (!e && t.kind != THING_CLUSTER) ||
 	    (t.kind == THING_PROPOSAL && (!e->level || !e->published)))
 		return;
+	act_uuid(s, t.uuid);
 	sim_clock_of(s, h);
 	sim_note(s, "  %c makes a %s%s%.8s", host_letter(t.author), kinds[t.kind],
 		 t.kind == THING_CLUSTER ? "" : " for ", t.kind == THING_CLUSTER ? "" : e->uuid);
