@@ -1,8 +1,8 @@
 /*
  * push_analyst.c - notes, opinions and relationships on their way to a peer (sync-protocol.md 4.10):
  * what changed since the last push, and what is about events that changed (they may only now be
- * seen there); all in a full push. One question which are wanted, then one by one as MISP takes
- * them; a tocsin takes a hundred at once.
+ * seen there); all in a full push, with one event what is about it. One question which are wanted,
+ * then one by one as MISP takes them; a tocsin takes a hundred at once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +79,18 @@ static bool came_from_there(const struct pushing *x, const struct change *c)
 	return c->origin.kind == ORIGIN_PEER && c->origin.id == x->p->o->peer_id;
 }
 
+/* One event is one event: what is about it, whether it changed or not. */
+static enum err about_one(struct pushing *x, const struct store_rtxn *t, struct fail *f)
+{
+	struct str key = {(const char *)x->p->o->only.b, sizeof(x->p->o->only.b)};
+	uint64_t id;
+	enum err e = store_find(t, IX_EVENT_UUID, key, &id);
+	x->all = false;
+	if (e != ERR_OK)
+		return e == ERR_NOENT ? ERR_OK : fail(f, e, "looking up the event");
+	return add(&x->events, &x->n_events, &x->cap_events, id, f);
+}
+
 static enum err changed(struct pushing *x, struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
@@ -88,6 +100,8 @@ static enum err changed(struct pushing *x, struct fail *f)
 	TRY(store_read(x->p->o->in->store, &t, f));
 	x->seq = store_seq(t);
 	x->all = x->p->o->all || x->p->o->technique == PASS_FULL || x->p->res->whole || !seq;
+	if (x->p->o->technique == PASS_ONE)
+		return about_one(x, t, f);
 	if (!store_count(t, T_ANALYST) || x->all)
 		return ERR_OK;
 	while ((e = store_change_next(t, &seq, &c)) == ERR_OK) {
@@ -394,7 +408,7 @@ static enum err run(struct pushing *x, struct fail *f)
 	if (x->rows.n)
 		TRY(keep_wanted(x, f));
 	TRY(send_all(x, f));
-	if (!x->failed)
+	if (!x->failed && x->p->o->technique != PASS_ONE)
 		x->p->state.analyst_covered = x->seq;
 	return ERR_OK;
 }
