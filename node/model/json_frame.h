@@ -81,6 +81,8 @@ struct frame {
 
 struct json_read {
 	struct json_scan scan;
+	uint64_t event_from, event_to; /* where the event at hand stands; to: 0 before its end */
+	bool event_open;
 	struct raw_limits lim;
 	enum raw_root root;
 	bool many;

@@ -156,6 +156,8 @@ enum err json_item_begin(struct json_read *j, struct fail *f)
 	fr->shape = SHAPE_ITEM;
 	switch (fr->place.item) {
 	case ITEM_EVENT:
+		j->event_from = json_scan_offset(&j->scan) - 1;
+		j->event_open = true;
 		return json_event_begin(j, fr, f);
 	case ITEM_ELEMENT:
 		return begin_element(j, fr, f);
@@ -329,8 +331,15 @@ static enum err close_event(struct json_read *j, struct frame *fr, struct fail *
 		return ERR_OK;
 	if (fr->cluster_tags)
 		TRY(attach_cluster_tags(fr, &raw_head(j->raw)->tags, EVENT_F_tags, f));
-	if (j->many)
-		return j->fn(j->user, MOVE(j->raw), f);
+	if (j->many) {
+		/* the scanner may have taken the comma behind it */
+		bool comma = j->scan.p > j->scan.chunk && j->scan.p[-1] == ',';
+		j->event_to = json_scan_offset(&j->scan) - comma;
+		enum err e = j->fn(j->user, MOVE(j->raw), f);
+		j->event_open = false;
+		j->event_to = 0;
+		return e;
+	}
 	j->done = MOVE(j->raw);
 	return ERR_OK;
 }

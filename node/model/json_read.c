@@ -284,6 +284,13 @@ enum err json_read_feed(struct json_read *j, const void *p, size_t n, struct fai
 	return failed(j, read_tokens(j, &j->why), f);
 }
 
+bool json_read_place(const struct json_read *j, uint64_t *from, uint64_t *to)
+{
+	*from = j->event_from;
+	*to = j->event_to ? j->event_to : json_scan_offset(&j->scan);
+	return j->event_open;
+}
+
 enum err json_read_end(struct json_read *j, struct fail *f)
 {
 	if (j->failed != ERR_OK)

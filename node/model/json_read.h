@@ -34,6 +34,11 @@ struct json_read;
 struct json_read *json_read_new(const struct json_read_opts *o, json_read_fn fn, void *user);
 /* Feed bytes. Errors carry line, column and byte offset; after one, the reader stays failed. */
 MUST_USE enum err json_read_feed(struct json_read *j, const void *p, size_t n, struct fail *f);
+/*
+ * Where the event at hand stands in the input: from its "{" up to (not including) *to, which inside the
+ * callback is its end, else how far the input has been read. False: between events.
+ */
+bool json_read_place(const struct json_read *j, uint64_t *from, uint64_t *to);
 /* The input ends: ERR_PARSE when the document is not complete. */
 MUST_USE enum err json_read_end(struct json_read *j, struct fail *f);
 /* Abandon or finish; an incomplete document is dropped. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "sync/intake.h"
 
@@ -23,6 +24,11 @@ struct many {
 	struct intake_want *fifo[MANY];
 	size_t head, tail;
 	uint64_t bytes, told; /* read, and booked to events */
+	/* the digest of the event at hand, for its origin */
+	struct hash_ctx *digest;
+	const uint8_t *chunk; /* that is being read */
+	uint64_t chunk_at; /* its place in the answer */
+	uint64_t hashed; /* of the answer, up to here */
 };
 
 static int by_uuid(const void *a, const void *b)
@@ -45,6 +51,20 @@ static void on_done(void *user, enum err e, const struct ingest_result *res, con
 	account(m, m->fifo[m->head++ % MANY], e, res, why);
 }
 
+/* Hash what of the event at hand stands in this chunk. */
+static void hash_event(struct many *m)
+{
+	uint64_t from, to;
+	if (!json_read_place(m->reader, &from, &to))
+		return;
+	from = MAX(from, MAX(m->hashed, m->chunk_at));
+	if (!m->digest)
+		m->digest = hash_begin();
+	if (to > from)
+		hash_add(m->digest, m->chunk + (from - m->chunk_at), to - from);
+	m->hashed = MAX(to, m->hashed);
+}
+
 static enum err on_event(void *user, struct raw_event *doc, struct fail *f)
 {
 	struct many *m = user;
@@ -55,6 +75,9 @@ static enum err on_event(void *user, struct raw_event *doc, struct fail *f)
 	struct ingest_result none = {0};
 	struct fail why = {0};
 	struct intake_want key = {.uuid = raw_head(raw)->uuid}, *w;
+	hash_event(m);
+	struct sha256 digest = hash_end(MOVE(m->digest));
+	memcpy(origin.digest, digest.b, sizeof(origin.digest));
 	origin.time = facts.now;
 	w = bsearch(&key, m->first, m->n, sizeof(key), by_uuid);
 	if (!w || w->done)
@@ -74,10 +97,14 @@ static enum err on_event(void *user, struct raw_event *doc, struct fail *f)
 static enum err on_data(void *user, const void *p, size_t n, struct fail *f)
 {
 	struct many *m = user;
+	m->chunk = p;
+	m->chunk_at = m->bytes;
 	m->bytes += n;
 	if (intake_cancelled(m->i))
 		return fail(f, ERR_CANCELLED, "cancelled");
-	return json_read_feed(m->reader, p, n, f);
+	enum err e = json_read_feed(m->reader, p, n, f);
+	hash_event(m);
+	return e;
 }
 
 static enum err answer(struct many *m, struct client *c, struct fail *f)
@@ -91,6 +118,7 @@ static enum err answer(struct many *m, struct client *c, struct fail *f)
 	if (e == ERR_OK)
 		e = json_read_end(m->reader, f);
 	json_read_free(m->reader);
+	hash_abort(MOVE(m->digest));
 	ingest_stream_end(m->stream);
 	return e;
 }

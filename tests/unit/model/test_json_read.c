@@ -150,7 +150,8 @@ static void check_event(size_t step)
 	el = nth(r, 1, a);
 	is_uint(el.kind, EL_PROPOSAL, "proposal");
 	is_uint(el.parent, 1, "of the first attribute");
-	ok(!uuid_is_nil(el.proposal.org_uuid), "UUID of its organisation");
+	ok(el.proposal.org.n == 1 && !uuid_is_nil(LIST_AT(el.proposal.org, struct misp_org, 0)->uuid),
+	   "its organisation");
 	el = nth(r, 2, a);
 	is_uint(el.kind, EL_CLUSTER, "cluster");
 	is_view(el.cluster.meta, "{\"k\" : [\"v\"]}", "meta as JSON text");
@@ -223,6 +224,45 @@ static void check_attrs(void)
 	ok(el.attr.value_is_number, "is a number");
 	is_uint(el.ordinal, 3, "and has its number");
 	is_view(el.attr.comment, "c", "what came after the list holds for all");
+}
+
+struct places {
+	struct json_read *j;
+	const char *text;
+	char found[400];
+};
+
+static enum err on_place(void *user, struct raw_event *doc, struct fail *f)
+{
+	struct places *x = user;
+	uint64_t from, to;
+	size_t n = strlen(x->found);
+	(void)f;
+	raw_free(doc);
+	if (json_read_place(x->j, &from, &to))
+		snprintf(x->found + n, sizeof(x->found) - n, "%.*s|", (int)(to - from),
+			 x->text + from);
+	return ERR_OK;
+}
+
+/* Where each of several events stands, however the bytes come. */
+static void check_places(void)
+{
+	struct places x = {.text = "{\"response\": [{\"Event\":{\"info\":\"}\"}} ,\n"
+				   "{\"info\":\"b\"},{\"Event\":{\"info\":\"c\"}}]}"};
+	for (size_t step = 1; step < 40; step += 6) {
+		struct json_read_opts o = {.root = RAW_EVENT, .many = true};
+		struct fail f = {0};
+		size_t n = strlen(x.text);
+		x.found[0] = 0;
+		x.j = json_read_new(&o, on_place, &x);
+		for (size_t at = 0; at < n; at += step)
+			is_ok(json_read_feed(x.j, x.text + at, MIN(step, n - at), &f), "fed");
+		is_ok(json_read_end(x.j, &f), "ended");
+		is_str(x.found, "{\"Event\":{\"info\":\"}\"}}|{\"info\":\"b\"}|"
+				"{\"Event\":{\"info\":\"c\"}}|", "%zu bytes at a time", step);
+		json_read_free(x.j);
+	}
 }
 
 static void check_many(void)
@@ -408,6 +448,7 @@ int main(void)
 	check_analyst_depth();
 	check_attrs();
 	check_many();
+	check_places();
 	check_errors();
 	check_entity();
 	check_spool();
