@@ -402,7 +402,8 @@ static void event_note(void *run, const struct intake_want *w, enum err e,
 	if (!refused && !again && !w->again)
 		return;
 	struct note n = {.timestamp = w->timestamp, .time = clock_now(), .tries = 1};
-	if (again && w->again)
+	/* a line that breaks says nothing of the event */
+	if (again && w->again && e != ERR_NET)
 		n.tries += tries_of(x->p, w->uuid);
 	snprintf(n.text, sizeof(n.text), "%.*s", NOTE_TEXT_MAX - 1,
 		 why->text[0] ? why->text : err_text(e));

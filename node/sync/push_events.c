@@ -266,7 +266,8 @@ static void say_refused(const struct client_res *res, char *text, size_t n)
 	json_decref(j);
 }
 
-static void note_outcome(struct sending *s, const struct push_candidate *c, int what,
+/* A line that breaks says nothing of the event: only what fails otherwise waits longer each time. */
+static void note_outcome(struct sending *s, const struct push_candidate *c, int what, enum err e,
 			 const char *text)
 {
 	const struct pass *p = s->push->p;
@@ -276,7 +277,7 @@ static void note_outcome(struct sending *s, const struct push_candidate *c, int 
 	struct note n = {.timestamp = c->timestamp, .time = clock_now(), .tries = 1}, was;
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct fail f = {0};
-	if (again && c->noted && store_read(p->o->in->store, &t, &f) == ERR_OK &&
+	if (again && e != ERR_NET && c->noted && store_read(p->o->in->store, &t, &f) == ERR_OK &&
 	    note_get(t, p->o->peer_id, NOTE_push_again, c->own, &was) == ERR_OK)
 		n.tries += was.tries;
 	if (t)
@@ -287,14 +288,14 @@ static void note_outcome(struct sending *s, const struct push_candidate *c, int 
 	notes_write(p->o->in->store, p->o->peer_id, c->own, v, ARRAY_LEN(v));
 }
 
-static void tell(struct sending *s, const struct push_candidate *c, int what, uint64_t bytes,
-		 const char *text)
+static void tell(struct sending *s, const struct push_candidate *c, int what, enum err e,
+		 uint64_t bytes, const char *text)
 {
 	struct pass_item item = {.kind = PASS_EVENT, .uuid = c->own, .bytes = bytes, .text = text};
 	item.what = what;
 	pass_tell(s->push->p, &item);
 	if (!s->push->p->o->preview)
-		note_outcome(s, c, what, text);
+		note_outcome(s, c, what, e, text);
 }
 
 /* ERR_OK: the next one. */
@@ -309,22 +310,22 @@ static enum err judge(struct sending *s, const struct push_candidate *c, const s
 	bool gone = s->in_a_row >= GONE_AFTER;
 	pthread_mutex_unlock(&s->lock);
 	if (e == ERR_OK) {
-		tell(s, c, edited ? PASS_ITEM_UPDATED : PASS_ITEM_ADDED, u->d->size, "");
+		tell(s, c, edited ? PASS_ITEM_UPDATED : PASS_ITEM_ADDED, e, u->d->size, "");
 	} else if (e == ERR_WITHHELD) {
-		tell(s, c, PASS_ITEM_HELD, 0, why->text);
+		tell(s, c, PASS_ITEM_HELD, e, 0, why->text);
 	} else if (strstr(res->error_body, NOT_NEWER)) {
 		pthread_mutex_lock(&s->lock);
 		s->push->p->res->n[PASS_EVENT].current++;
 		pthread_mutex_unlock(&s->lock);
-		note_outcome(s, c, PASS_ITEM_UPDATED, "");
+		note_outcome(s, c, PASS_ITEM_UPDATED, ERR_OK, "");
 	} else if (res->status == 403 || res->status == 405 || res->status == 404) {
 		say_refused(res, text, sizeof(text));
-		tell(s, c, PASS_ITEM_REFUSED, 0, text);
+		tell(s, c, PASS_ITEM_REFUSED, e, 0, text);
 	} else if (intake_stops_all(e)) {
 		*f = *why;
 		return e;
 	} else {
-		tell(s, c, PASS_ITEM_FAILED, 0, why->text[0] ? why->text : err_text(e));
+		tell(s, c, PASS_ITEM_FAILED, e, 0, why->text[0] ? why->text : err_text(e));
 	}
 	if (!gone)
 		return ERR_OK;
