@@ -2,13 +2,8 @@
  * test_clusters.c - galaxy clusters on their way in: the rules of capture as a table
  * (sync-protocol.md 5.3, 12.3), those made here, relations, clusters named by events.
  */
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "ingest/ingest.h"
 #include "model/pack.h"
-#include "tests/tap/tap.h"
+#include "tests/unit/ingest/fixture.h"
 
 #define HOME_ORG "0a1a0000-0000-4000-8000-000000000001"
 #define REEF_ORG "0a1a0000-0000-4000-8000-000000000002"
@@ -25,24 +20,6 @@
 #define GOOD "\"type\":\"threat-actor\",\"value\":\"EEL\",\"distribution\":\"3\",\"version\":\"100\"," \
 	     "\"published\":true,\"description\":\"d\"," REEF "," EL "," G
 
-static char dir[] = "/tmp/tocsin-clusters-XXXXXX";
-static struct store *store;
-static struct index *ix;
-static struct ingest_env env;
-static struct arena *arena;
-
-static struct policy *compat(void *user)
-{
-	(void)user;
-	return policy_shipped("misp-compat");
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *w)
-{
-	(void)st, (void)flag, (void)w;
-	return remove(path);
-}
-
 static enum err run_rows(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	struct misp_org o = {.id = store_new_row_id(w, T_ORG), .name = STR("HOME"), .local = true};
@@ -56,43 +33,6 @@ static enum err run_rows(struct store_wtxn *w, void *arg, struct fail *f)
 	TRY(store_put(w, T_BLOCK, b.id, &b, f));
 	ob.id = store_new_row_id(w, T_BLOCK);
 	return store_put(w, T_BLOCK, ob.id, &ob, f);
-}
-
-static void setup(void)
-{
-	struct fail f = {0};
-	struct store_opts o = {.dir = dir, .create = true};
-	if (!mkdtemp(dir))
-		bail_out("mkdtemp");
-	if (store_open(&o, &store, &f) != ERR_OK || store_run(store, run_rows, NULL, &f) != ERR_OK ||
-	    index_open(store, NULL, NULL, &ix, &f) != ERR_OK)
-		bail_out("%s", f.text);
-	arena = arena_new(64 << 20);
-	env = (struct ingest_env){.store = store,
-				  .index = ix,
-				  .policy = compat,
-				  .spool_dir = dir,
-				  .host_org_id = 1,
-				  .default_event_distribution = 1,
-				  .default_attr_distribution = 5};
-}
-
-static enum err take(void *user, struct raw_event *r, struct fail *f)
-{
-	(void)f;
-	*(struct raw_event **)user = r;
-	return ERR_OK;
-}
-
-static struct raw_event *parse(enum raw_root root, const char *json)
-{
-	struct raw_event *raw = NULL;
-	struct fail f = {0};
-	struct json_read_opts o = {.root = root};
-	OWN(json_read) struct json_read *j = json_read_new(&o, take, &raw);
-	if (json_read_feed(j, json, strlen(json), &f) != ERR_OK || json_read_end(j, &f) != ERR_OK)
-		bail_out("%s: %s", f.text, json);
-	return raw;
 }
 
 /* By a user of the node, pushed by a sync user with or without the right to make galaxies, pulled. */
@@ -118,7 +58,7 @@ static struct admit_facts facts(enum way w)
 
 static struct ingest_clusters put(enum way w, const char *json)
 {
-	OWN(raw) struct raw_event *raw = parse(RAW_CLUSTERS, json);
+	OWN(raw) struct raw_event *raw = fix_parse(RAW_CLUSTERS, json);
 	struct admit_facts fa = facts(w);
 	struct origin o = {.kind = w == USER ? ORIGIN_LOCAL : ORIGIN_PEER, .id = 7};
 	struct ingest_clusters got;
@@ -321,7 +261,7 @@ static void relations(void)
 
 static enum err save(uint64_t galaxy, uint64_t *id, const char *json, struct fail *f)
 {
-	OWN(raw) struct raw_event *raw = parse(RAW_CLUSTERS, json);
+	OWN(raw) struct raw_event *raw = fix_parse(RAW_CLUSTERS, json);
 	struct admit_facts fa = facts(USER);
 	struct origin o = {.kind = ORIGIN_LOCAL};
 	return ingest_cluster_save(&env, galaxy, &raw, &o, &fa, id, f);
@@ -394,7 +334,7 @@ static void event_with(enum way w, const char *uuid, const char *cluster)
 		   "\"Galaxy\":[{\"uuid\":\"" GALAXY "\",\"name\":\"Threat Actor\",\"type\":"
 		   "\"threat-actor\",\"GalaxyCluster\":[%s]}]}}",
 		   uuid, uuid, cluster);
-	OWN(raw) struct raw_event *raw = parse(RAW_EVENT, buf_cstr(&b));
+	OWN(raw) struct raw_event *raw = fix_parse(RAW_EVENT, buf_cstr(&b));
 	is_ok(ingest_event_add(&env, &raw, &o, &fa, arena, &res, &f), "an event: %s", f.text);
 }
 
@@ -425,7 +365,7 @@ static void named_by_events(void)
 
 int main(void)
 {
-	setup();
+	fix_begin(run_rows);
 	put(PUSH, "[{\"GalaxyCluster\":{\"uuid\":\"5c0a1e3a-71aa-4b0d-9e2f-000000000099\"," GOOD "}}]");
 	the_rules();
 	what_is_kept();
@@ -433,9 +373,5 @@ int main(void)
 	relations();
 	made_here();
 	named_by_events();
-	index_close(ix);
-	store_close(store);
-	arena_free(arena);
-	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	return done_testing();
+	return fix_end();
 }

@@ -2,12 +2,7 @@
  * test_merge.c - what an edit changes and what it leaves: the merge rules of sync-protocol.md 4.6
  * and its appendix C, on a real store and index.
  */
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "ingest/ingest.h"
-#include "tests/tap/tap.h"
+#include "tests/unit/ingest/fixture.h"
 
 #define EVENT "11111111-1111-4111-8111-111111111111"
 #define ATTR_A "aaaaaaaa-0000-4000-8000-000000000001"
@@ -15,67 +10,12 @@
 #define OBJECT "bbbbbbbb-0000-4000-8000-000000000001"
 #define IN_OBJECT "bbbbbbbb-0000-4000-8000-000000000002"
 
-static char dir[] = "/tmp/tocsin-merge-XXXXXX";
-static struct store *store;
-static struct index *ix;
-static struct ingest_env env;
-static struct arena *arena;
-
-static struct policy *compat(void *user)
-{
-	(void)user;
-	return policy_shipped("misp-compat");
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *w)
-{
-	(void)st, (void)flag, (void)w;
-	return remove(path);
-}
-
 static enum err run_org(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	struct misp_org o = {.id = store_new_row_id(w, T_ORG), .name = STR("HOME"), .local = true};
 	(void)arg;
 	o.uuid = uuid_random();
 	return store_put(w, T_ORG, o.id, &o, f);
-}
-
-static void setup(void)
-{
-	struct fail f = {0};
-	if (!mkdtemp(dir))
-		bail_out("mkdtemp");
-	struct store_opts o = {.dir = dir, .create = true};
-	if (store_open(&o, &store, &f) != ERR_OK || store_run(store, run_org, NULL, &f) != ERR_OK ||
-	    index_open(store, NULL, NULL, &ix, &f) != ERR_OK)
-		bail_out("%s", f.text);
-	arena = arena_new(64 << 20);
-	env = (struct ingest_env){.store = store,
-				  .index = ix,
-				  .policy = compat,
-				  .spool_dir = dir,
-				  .host_org_id = 1,
-				  .default_event_distribution = 1,
-				  .default_attr_distribution = 5};
-}
-
-static enum err take(void *user, struct raw_event *r, struct fail *f)
-{
-	(void)f;
-	*(struct raw_event **)user = r;
-	return ERR_OK;
-}
-
-static struct raw_event *parse(const char *json)
-{
-	struct raw_event *raw = NULL;
-	struct fail f = {0};
-	struct json_read_opts o = {.root = RAW_EVENT};
-	OWN(json_read) struct json_read *j = json_read_new(&o, take, &raw);
-	if (json_read_feed(j, json, strlen(json), &f) != ERR_OK || json_read_end(j, &f) != ERR_OK)
-		bail_out("%s", f.text);
-	return raw;
 }
 
 static struct admit_facts facts(void)
@@ -96,7 +36,7 @@ static struct admit_facts facts(void)
 
 static enum err merge(const char *json, struct ingest_result *res)
 {
-	OWN(raw) struct raw_event *raw = parse(json);
+	OWN(raw) struct raw_event *raw = fix_parse(RAW_EVENT, json);
 	struct admit_facts fa = facts();
 	struct origin o = {.kind = ORIGIN_LOCAL, .id = 1};
 	struct fail f = {0};
@@ -216,7 +156,7 @@ int main(void)
 	struct fail f = {0};
 	struct store_report rep;
 	unsigned problems = 0;
-	setup();
+	fix_begin(run_org);
 	add();
 	edit();
 	delete_object();
@@ -224,9 +164,5 @@ int main(void)
 	is_ok(store_check(store, NULL, tell, &problems, &rep, &f), "the store is sound");
 	is_ok(index_check(ix, tell, &problems, &f), "and the index agrees");
 	is_uint(problems, 0, "no problems");
-	arena_free(arena);
-	index_close(ix);
-	store_close(store);
-	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	return done_testing();
+	return fix_end();
 }

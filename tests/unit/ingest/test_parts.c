@@ -2,13 +2,8 @@
  * test_parts.c - proposals of other nodes, what their owner does with them, sightings and reports
  * inside documents: the rules of sync-protocol.md 3.7, 4.6, 4.11, 12.2 and 12.3 on a real store.
  */
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "ingest/ingest.h"
 #include "model/types.h"
-#include "tests/tap/tap.h"
+#include "tests/unit/ingest/fixture.h"
 
 #define EVENT "11111111-1111-4111-8111-111111111111"
 #define ATTR_A "aaaaaaaa-0000-4000-8000-000000000001"
@@ -17,24 +12,6 @@
 #define REPORT "dddddddd-0000-4000-8000-000000000001"
 #define GROUP "eeeeeeee-0000-4000-8000-000000000001"
 #define REEF "7d3f0b10-2a64-4c39-8e55-a1b2c3d40003"
-
-static char dir[] = "/tmp/tocsin-parts-XXXXXX";
-static struct store *store;
-static struct index *ix;
-static struct ingest_env env;
-static struct arena *arena;
-
-static struct policy *compat(void *user)
-{
-	(void)user;
-	return policy_shipped("misp-compat");
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *w)
-{
-	(void)st, (void)flag, (void)w;
-	return remove(path);
-}
 
 static enum err run_orgs(struct store_wtxn *w, void *arg, struct fail *f)
 {
@@ -48,43 +25,6 @@ static enum err run_orgs(struct store_wtxn *w, void *arg, struct fail *f)
 		TRY(store_put(w, T_ORG, o.id, &o, f));
 	}
 	return ERR_OK;
-}
-
-static void setup(void)
-{
-	struct fail f = {0};
-	struct store_opts o = {.dir = dir, .create = true};
-	if (!mkdtemp(dir))
-		bail_out("mkdtemp");
-	if (store_open(&o, &store, &f) != ERR_OK || store_run(store, run_orgs, NULL, &f) != ERR_OK ||
-	    index_open(store, NULL, NULL, &ix, &f) != ERR_OK)
-		bail_out("%s", f.text);
-	arena = arena_new(64 << 20);
-	env = (struct ingest_env){.store = store,
-				  .index = ix,
-				  .policy = compat,
-				  .spool_dir = dir,
-				  .host_org_id = 1,
-				  .default_event_distribution = 1,
-				  .default_attr_distribution = 5};
-}
-
-static enum err take(void *user, struct raw_event *r, struct fail *f)
-{
-	(void)f;
-	*(struct raw_event **)user = r;
-	return ERR_OK;
-}
-
-static struct raw_event *parse(const char *json)
-{
-	struct raw_event *raw = NULL;
-	struct fail f = {0};
-	struct json_read_opts o = {.root = RAW_EVENT};
-	OWN(json_read) struct json_read *j = json_read_new(&o, take, &raw);
-	if (json_read_feed(j, json, strlen(json), &f) != ERR_OK || json_read_end(j, &f) != ERR_OK)
-		bail_out("%s", f.text);
-	return raw;
 }
 
 /* Over a link from PEER, or of our own administrator. */
@@ -107,7 +47,7 @@ static struct admit_facts facts(bool link)
 
 static enum err merge(const char *json, bool link, struct ingest_result *res)
 {
-	OWN(raw) struct raw_event *raw = parse(json);
+	OWN(raw) struct raw_event *raw = fix_parse(RAW_EVENT, json);
 	struct admit_facts fa = facts(link);
 	struct origin o = {.kind = link ? ORIGIN_PEER : ORIGIN_LOCAL, .id = 1};
 	struct fail f = {0};
@@ -168,7 +108,7 @@ struct sent {
 
 static struct ingest_taken send(const struct sent *v, size_t n)
 {
-	OWN(raw) struct raw_event *raw = raw_new(RAW_ELEMENTS, NULL, dir);
+	OWN(raw) struct raw_event *raw = raw_new(RAW_ELEMENTS, NULL, fix_dir);
 	struct admit_facts fa = facts(true);
 	struct origin o = {.kind = ORIGIN_PEER, .id = 1};
 	struct ingest_taken out;
@@ -407,7 +347,7 @@ int main(void)
 	struct fail f = {0};
 	struct store_report rep;
 	unsigned problems = 0;
-	setup();
+	fix_begin(run_orgs);
 	add_event();
 	proposals_of_others();
 	proposals_about_attributes();
@@ -417,9 +357,5 @@ int main(void)
 	is_ok(store_check(store, NULL, tell, &problems, &rep, &f), "the store is sound");
 	is_ok(index_check(ix, tell, &problems, &f), "and the index agrees");
 	is_uint(problems, 0, "no problems");
-	arena_free(arena);
-	index_close(ix);
-	store_close(store);
-	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	return done_testing();
+	return fix_end();
 }
