@@ -263,15 +263,68 @@ MUST_USE enum err store_blob_put(struct store *s, struct str bytes, uint8_t dige
 MUST_USE enum err store_blob_get(struct store *s, struct str digest, struct buf *out,
 				 struct fail *f);
 
-/* ---- small values --------------------------------------------------------------------------- */
+/* ---- books ----------------------------------------------------------------------------------- */
+
+/*
+ * Keys and values whose meaning their owners alone know. Keys have 1 to 511 bytes and stand in the
+ * order of their bytes; ascending ones go in fastest. X(BOOK, name, since format, key, value)
+ */
+#define STORE_BOOKS(X)                                                                             \
+	X(KV, "kv", 1, "name", "bytes of whoever owns the name")                                   \
+	X(LEDGER, "ledger", 2, "sequence number", "leaf (audit/ledger)")                           \
+	X(LEDGER_NODE, "ledger/node", 2, "level, index", "hash of a complete subtree")             \
+	X(LEDGER_EVENT, "ledger/event", 2, "event UUID, ...", "leaves that name it")               \
+	X(LEDGER_AUDIENCE, "ledger/audience", 2, "audience, ...", "leaves for it")                 \
+	X(AUDIT, "audit", 2, "sequence number", "record of the audit log (audit/log)")             \
+	X(AUDIT_INDEX, "audit/index", 2, "kind, key, sequence number", "for searches")             \
+	X(QUARANTINE, "quarantine", 2, "number", "what came, from whom, and why it waits")         \
+	X(APPROVALS, "approvals", 2, "number", "what waits for a second person")                   \
+	X(RETRACTIONS, "retractions", 2, "audience, event UUID, ...", "what is to be taken back")  \
+	X(TOMBSTONES, "tombstones", 2, "UUID", "what was deleted here, and when")
+
+enum store_book {
+#define X(b, n, since, key, value) BOOK_##b,
+	STORE_BOOKS(X)
+#undef X
+	STORE_BOOK_COUNT
+};
+
+MUST_USE enum err store_book_get(const struct store_rtxn *t, enum store_book b, struct str key,
+				 struct str *value);
+MUST_USE enum err store_book_put(struct store_wtxn *w, enum store_book b, struct str key,
+				 struct str value, struct fail *f);
+/* ERR_NOENT when there is no such key. */
+MUST_USE enum err store_book_del(struct store_wtxn *w, enum store_book b, struct str key,
+				 struct fail *f);
+/* The entry after the one in `key` (empty: the first) among those that begin with `prefix`; its key
+   is put there. ERR_NOENT: no more. What is lent dies with the transaction, or the next write. */
+MUST_USE enum err store_book_next(const struct store_rtxn *t, enum store_book b, struct str prefix,
+				  struct buf *key, struct str *value);
+/* The same backwards: the entry before, or the last one. */
+MUST_USE enum err store_book_prev(const struct store_rtxn *t, enum store_book b, struct str prefix,
+				  struct buf *key, struct str *value);
+uint64_t store_book_count(const struct store_rtxn *t, enum store_book b);
 
 /* Named bytes for whoever needs a cursor or state on disk ("sync/3/cursor"). */
-MUST_USE enum err store_kv_get(const struct store_rtxn *t, struct str key, struct str *value);
-MUST_USE enum err store_kv_put(struct store_wtxn *w, struct str key, struct str value,
-			       struct fail *f);
-MUST_USE enum err store_kv_del(struct store_wtxn *w, struct str key, struct fail *f);
-MUST_USE enum err store_kv_next(const struct store_rtxn *t, struct str prefix, struct buf *key,
-				struct str *value);
+static inline MUST_USE enum err store_kv_get(const struct store_rtxn *t, struct str key,
+					     struct str *value)
+{
+	return store_book_get(t, BOOK_KV, key, value);
+}
+static inline MUST_USE enum err store_kv_put(struct store_wtxn *w, struct str key,
+					     struct str value, struct fail *f)
+{
+	return store_book_put(w, BOOK_KV, key, value, f);
+}
+static inline MUST_USE enum err store_kv_del(struct store_wtxn *w, struct str key, struct fail *f)
+{
+	return store_book_del(w, BOOK_KV, key, f);
+}
+static inline MUST_USE enum err store_kv_next(const struct store_rtxn *t, struct str prefix,
+					      struct buf *key, struct str *value)
+{
+	return store_book_next(t, BOOK_KV, prefix, key, value);
+}
 
 /* UUID of this node, made at creation. Seed of the derived indexes' hashes. */
 struct uuid store_node_uuid(const struct store *s);

@@ -184,7 +184,7 @@ static void rot(void)
 
 int main(void)
 {
-	uint8_t uuid[16], future[4] = {2};
+	uint8_t uuid[16], future[4] = {3}, past[4] = {1};
 	struct store *s;
 
 	fix_begin();
@@ -228,6 +228,9 @@ int main(void)
 	harm("future", "meta", "format", 6, future, 4);
 	is_err(fix_try_open("future", (struct store_opts){0}, &s), ERR_VERSION,
 	       "a newer format is refused");
-	ok(strstr(fix_fail.text, "format 2"), "and says so: %s", fix_fail.text);
+	ok(strstr(fix_fail.text, "format 3"), "and says so: %s", fix_fail.text);
+	make("past");
+	harm("past", "meta", "format", 6, past, 4);
+	expect("past", NULL);
 	return fix_end();
 }

@@ -187,6 +187,17 @@ static void small_values(struct store *s)
 	is_ok(store_kv_next(t, STR("sync/"), &key, &v), "second");
 	is_uint(v.n, 0, "empty value");
 	is_err(store_kv_next(t, STR("sync/"), &key, &v), ERR_NOENT, "no third");
+	buf_clear(&key);
+	is_ok(store_book_prev(t, BOOK_KV, STR("sync/"), &key, &v), "last of a prefix");
+	is_str(buf_cstr(&key), "sync/2/cursor", "its name");
+	is_ok(store_book_prev(t, BOOK_KV, STR("sync/"), &key, &v), "the one before");
+	is_view(v, "one", "its bytes");
+	is_err(store_book_prev(t, BOOK_KV, STR("sync/"), &key, &v), ERR_NOENT, "none before it");
+	buf_clear(&key);
+	is_ok(store_book_prev(t, BOOK_KV, STR(""), &key, &v), "last of all");
+	is_str(buf_cstr(&key), "sync0", "its name");
+	is_uint(store_book_count(t, BOOK_KV), 3, "three in all");
+	is_uint(store_book_count(t, BOOK_LEDGER), 0, "none in another book");
 	store_read_end(t);
 }
 
