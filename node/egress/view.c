@@ -137,9 +137,12 @@ static enum err groups_find(struct view *v, struct fail *f)
 	enum err e;
 	free(v->sg_ids);
 	v->sg_ids = calloc(n + 1, sizeof(*v->sg_ids));
-	v->facts.n_groups = 0;
+	free(v->sg_all);
+	v->sg_all = calloc(n + 1, sizeof(*v->sg_all));
+	v->facts.n_groups = v->facts.n_all_groups = 0;
 	v->facts.groups = v->sg_ids;
-	if (!v->sg_ids)
+	v->facts.all_groups = v->sg_all;
+	if (!v->sg_ids || !v->sg_all)
 		return fail(f, ERR_NOMEM, "no memory for %llu sharing groups",
 			    (unsigned long long)n);
 	struct arena_mark m = arena_mark(v->scratch);
@@ -148,6 +151,8 @@ static enum err groups_find(struct view *v, struct fail *f)
 					       group_readable(&v->audience, &g);
 		if (ours && v->facts.n_groups < n)
 			v->sg_ids[v->facts.n_groups++] = id;
+		if (v->facts.n_all_groups < n)
+			v->sg_all[v->facts.n_all_groups++] = (struct gate_group){id, g.uuid};
 		arena_rewind(v->scratch, m);
 	}
 	return e == ERR_NOENT ? ERR_OK : fail(f, e, "reading sharing groups");
@@ -242,6 +247,7 @@ void view_close(struct view *v)
 	arena_free(v->scratch);
 	arena_free(v->rules_arena);
 	free(v->sg_ids);
+	free(v->sg_all);
 	free(v);
 }
 

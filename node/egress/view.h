@@ -30,6 +30,7 @@ struct view {
 	struct arena *scratch; /* of one question */
 	struct row_cache orgs, tags, groups, users;
 	uint64_t *sg_ids;
+	struct gate_group *sg_all;
 	struct arena *rules_arena; /* of `rules`; NULL: there are none */
 	struct link_rules rules;
 	bool (*shows_protected)(void *user, const struct entity_list *keys); /* likewise */

@@ -33,11 +33,17 @@ static bool profile_keeps(const struct stance *st)
 
 static struct verdict judge(struct stance *st, const struct misp_cluster *c)
 {
+	const struct rule_subject rs = {
+		.level = LEVEL_GALAXY, .cluster = c, .is_public_cluster = c->default_};
 	struct verdict v = {GATE_RELEASE, RULE_NONE, 0};
+	struct answer a;
 	struct marks m;
 
 	if (c->default_ && ask_rule(st, RULE_suspended, NULL).outcome != GATE_RELEASE)
 		return (struct verdict){GATE_DENY, RULE_suspended, 0};
+	a = st->misp ? ANSWER_PASS : policy_answer(st, &rs, NULL);
+	if (a.outcome != GATE_RELEASE)
+		return (struct verdict){a.outcome, RULE_element_policy, a.until};
 	if (c->default_)
 		return v;
 	if (!profile_keeps(st))
@@ -46,6 +52,7 @@ static struct verdict judge(struct stance *st, const struct misp_cluster *c)
 		m = marks_of(st, &st->s->event->tags);
 		st->marks = &m;
 	}
+	st->cluster = c;
 	v = judge_event(st);
 	st->marks = NULL;
 	return v;

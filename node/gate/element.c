@@ -22,7 +22,7 @@ static enum gate_rule marking_rule(const struct stance *st, const struct entity_
 
 static enum gate_rule policy_rule(const struct stance *st, const struct rule_subject *rs)
 {
-	return st->policy->n_rules == 0 || policy_answer(st, rs, NULL).outcome == GATE_RELEASE ?
+	return st->policy->n_by_level[rs->level] == 0 || policy_answer(st, rs, NULL).outcome == GATE_RELEASE ?
 		       RULE_NONE :
 		       RULE_element_policy;
 }
@@ -153,10 +153,13 @@ enum gate_rule judge_proposal(const struct stance *st, const struct misp_proposa
 /* MISP's Sightings_policy (6.7). */
 bool sees_sighting(const struct stance *st, const struct misp_sighting *s)
 {
+	const struct rule_subject rs = {.level = LEVEL_SIGHTING, .sighting = s};
 	bool own = st->aud->org_id && s->org_id == st->aud->org_id;
 
 	if (!st->misp && st->aud->profile != PROFILE_FULL && st->aud->profile != PROFILE_PARTNER &&
 	    st->aud->profile != PROFILE_TECHNICAL)
+		return false;
+	if (!st->misp && policy_rule(st, &rs) != RULE_NONE)
 		return false;
 	if (st->sees_all || st->owner)
 		return true;

@@ -10,6 +10,12 @@
 #include "model/link_rules.h"
 #include "model/misp.h"
 
+/* A sharing group of this node, for rules that name it. */
+struct gate_group {
+	uint64_t id;
+	struct uuid uuid;
+};
+
 struct gate_facts {
 	int64_t now; /* seconds: wall time as bounded by the embargo clock */
 	bool clock_trusted; /* false: embargoes that may have ended stay shut */
@@ -25,6 +31,8 @@ struct gate_facts {
 	 */
 	const uint64_t *groups;
 	uint32_t n_groups;
+	const struct gate_group *all_groups; /* every sharing group there is; ascending ids */
+	uint32_t n_all_groups;
 	uint64_t link_id; /* of a push: row of the peer, as sharing groups name it */
 	/* push rules of the link that is pushed over, or that the reader is bound to; NULL: none */
 	const struct link_rules *link_rules;

@@ -241,7 +241,7 @@ static struct answer ask_vuln(const struct stance *st, struct buf *why)
 
 static struct answer ask_policy(const struct stance *st, struct buf *why)
 {
-	static const struct rule_subject event = {.level = LEVEL_EVENT};
+	const struct rule_subject event = {.level = LEVEL_EVENT, .cluster = st->cluster};
 	struct str which = STR_NONE;
 	struct answer a;
 	char t[32];

@@ -22,6 +22,7 @@ struct stance {
 	bool local; /* operator or user of a local organisation */
 	uint8_t cls; /* release class, own for owners */
 	const struct marks *marks; /* of the event; only while the event is judged */
+	const struct misp_cluster *cluster; /* that is judged as an event; NULL: it is one */
 };
 struct stance stance_of(const struct gate_ctx *c, const struct gate_subject *s);
 
@@ -81,6 +82,10 @@ struct rule_subject {
 	const struct misp_attr *attr;
 	const struct misp_object *object;
 	const struct misp_report *report;
+	const struct misp_tagref *tag; /* LEVEL_TAG, and LEVEL_GALAXY of a tag that names a cluster */
+	const struct misp_sighting *sighting;
+	const struct misp_cluster *cluster; /* LEVEL_GALAXY */
+	bool is_public_cluster; /* of the public libraries: nobody's, for everybody */
 };
 /* The verdict of all rules of the level; `which` (may be NULL) gets the deciding rule's name. */
 struct answer policy_answer(const struct stance *st, const struct rule_subject *rs,

@@ -101,6 +101,8 @@ void policy_unref(struct policy *p)
 {
 	if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	for (struct policy_regex *r = p->regexes; r; r = r->next)
+		regex_free(r->regex);
 	arena_free(p->a);
 	free(p);
 }

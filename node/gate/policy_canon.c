@@ -10,7 +10,8 @@
 
 #define CANON_MAX (32u << 20)
 
-const char *const policy_level_names[LEVEL_COUNT] = {"event", "attribute", "object", "report"};
+const char *const policy_level_names[LEVEL_COUNT] = {
+	"event", "attribute", "object", "tag", "report", "sighting", "galaxy"};
 const char *const policy_effect_names[EFFECT_COUNT] = {"deny", "hold", "drop"};
 
 static void put_audience(struct jsonw *w, const struct audience *a)
@@ -46,33 +47,26 @@ static void put_who(struct jsonw *w, const char *key, const struct policy_who *w
 	jsonw_obj_end(w);
 }
 
-static void put_when(struct jsonw *w, const struct policy_when *c)
+static void put_cond(struct jsonw *w, const struct policy_cond *c)
 {
-	jsonw_key(w, "when");
 	jsonw_arr(w);
-	jsonw_arr(w);
-	for (uint32_t i = 0; i < c->n_categories; i++)
-		jsonw_uint(w, c->categories[i]);
+	jsonw_c(w, cond_rows[c->kind].name);
+	for (size_t i = 0; i < COND_WORDS; i++)
+		jsonw_uint(w, c->bits[i]);
+	jsonw_int(w, c->number);
+	for (uint32_t i = 0; c->texts && i < c->n; i++)
+		jsonw_str(w, c->texts[i]);
+	for (uint32_t i = 0; c->uuids && i < c->n; i++)
+		jsonw_uuid(w, c->uuids[i]);
 	jsonw_arr_end(w);
+}
+
+static void put_when(struct jsonw *w, const char *key, const struct policy_when *when)
+{
+	jsonw_key(w, key);
 	jsonw_arr(w);
-	for (uint32_t i = 0; i < c->n_types; i++)
-		jsonw_uint(w, c->types[i]);
-	jsonw_arr_end(w);
-	jsonw_arr(w);
-	for (uint32_t i = 0; i < c->n_tags; i++)
-		jsonw_str(w, c->tags[i]);
-	jsonw_arr_end(w);
-	jsonw_arr(w);
-	for (uint32_t i = 0; i < c->n_orgcs; i++)
-		jsonw_uuid(w, c->orgcs[i]);
-	jsonw_arr_end(w);
-	jsonw_arr(w);
-	for (uint32_t i = 0; i < c->n_object_names; i++)
-		jsonw_str(w, c->object_names[i]);
-	jsonw_arr_end(w);
-	jsonw_uint(w, c->to_ids);
-	jsonw_uint(w, c->published);
-	jsonw_uint(w, c->distributions);
+	for (uint32_t i = 0; i < when->n; i++)
+		put_cond(w, &when->conds[i]);
 	jsonw_arr_end(w);
 }
 
@@ -82,7 +76,10 @@ static void put_rule(struct jsonw *w, const struct policy_rule *r)
 	JSONW_KV(w, jsonw_str, "name", r->name);
 	JSONW_KV(w, jsonw_c, "level", policy_level_names[r->level]);
 	JSONW_KV(w, jsonw_c, "effect", policy_effect_names[r->effect]);
-	put_when(w, &r->when);
+	put_when(w, "when", &r->when);
+	put_when(w, "unless", &r->unless);
+	put_when(w, "require", &r->require);
+	put_when(w, "allow", &r->allow);
 	put_who(w, "to", &r->to);
 	put_who(w, "except", &r->except);
 	JSONW_KV(w, jsonw_int, "for", r->hold_s);
@@ -115,16 +112,34 @@ static void put_rows(struct jsonw *w, const struct policy *p)
 	jsonw_arr_end(w);
 }
 
+/* The rules of each level, so that what is judged looks at its own only. */
+static bool sort_rules(struct policy *p)
+{
+	for (unsigned level = 0; level < LEVEL_COUNT; level++) {
+		const struct policy_rule **v = ARENA_ARRAY(p->a, const struct policy_rule *, p->n_rules + 1);
+		uint32_t n = 0;
+
+		if (!v)
+			return false;
+		for (uint32_t i = 0; i < p->n_rules; i++)
+			if (p->rules[i].level == level)
+				v[n++] = &p->rules[i];
+		p->by_level[level] = v;
+		p->n_by_level[level] = n;
+	}
+	return true;
+}
+
 enum err policy_seal(struct policy *p, struct fail *f)
 {
 	OWN(buf) struct buf b = BUF(CANON_MAX);
 	struct jsonw w = jsonw_on(&b);
 	struct sha256 digest;
 
-	if (arena_overflowed(p->a))
+	if (!sort_rules(p) || arena_overflowed(p->a))
 		return fail(f, ERR_LIMIT, "the policy is too large");
 	jsonw_obj(&w);
-	JSONW_KV(&w, jsonw_uint, "form", 1);
+	JSONW_KV(&w, jsonw_uint, "form", 2);
 	JSONW_KV(&w, jsonw_bool, "misp_compat", p->misp_compat);
 	JSONW_KV(&w, jsonw_c, "default_tlp", tlp_name(p->default_tlp));
 	JSONW_KV(&w, jsonw_c, "default_pap", pap_name(p->default_pap));

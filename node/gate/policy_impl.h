@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
+#include "base/regex.h"
 #include "gate/policy.h"
 #include "model/types.h"
 #include "taxonomies/taxo.h"
@@ -21,7 +22,16 @@ struct policy_row {
 	struct str user, url; /* what finds it beside name and organisation; absent: not said */
 };
 
-enum policy_level { LEVEL_EVENT, LEVEL_ATTRIBUTE, LEVEL_OBJECT, LEVEL_REPORT, LEVEL_COUNT };
+enum policy_level {
+	LEVEL_EVENT,
+	LEVEL_ATTRIBUTE,
+	LEVEL_OBJECT,
+	LEVEL_TAG,
+	LEVEL_REPORT,
+	LEVEL_SIGHTING,
+	LEVEL_GALAXY,
+	LEVEL_COUNT
+};
 enum policy_effect { EFFECT_DENY, EFFECT_HOLD, EFFECT_DROP, EFFECT_COUNT };
 
 /* Whom a rule is for. Names of audiences, kinds and classes as in the file, and "*". */
@@ -34,26 +44,78 @@ struct policy_who {
 	bool given;
 };
 
-enum tristate { ANY = 0, IS_FALSE, IS_TRUE };
+/* Levels of a condition, as bits. */
+enum cond_levels {
+	COND_E = 1 << LEVEL_EVENT,
+	COND_A = 1 << LEVEL_ATTRIBUTE,
+	COND_O = 1 << LEVEL_OBJECT,
+	COND_T = 1 << LEVEL_TAG,
+	COND_R = 1 << LEVEL_REPORT,
+	COND_S = 1 << LEVEL_SIGHTING,
+	COND_G = 1 << LEVEL_GALAXY,
+};
+/* What stands behind the key of a condition. */
+enum cond_value {
+	VALUE_CATEGORIES, /* bits: names */
+	VALUE_TYPES, /* bits: names */
+	VALUE_TEXTS, /* without regard to case; with '*' at the end, by prefix */
+	VALUE_UUIDS,
+	VALUE_NUMBERS, /* bits: up to the row's maximum */
+	VALUE_NUMBER, /* number: up to the row's maximum */
+	VALUE_FLAG, /* number: 0 or 1 */
+	VALUE_DURATION, /* number: seconds */
+	VALUE_REGEX, /* texts: the patterns */
+};
+enum cond_kind {
+#define COND(name, levels, value, max, text) COND_KIND_##name,
+#include "gate/conds.inc"
+#undef COND
+	COND_KIND_COUNT
+};
+struct cond_row {
+	const char *name;
+	uint8_t levels; /* enum cond_levels */
+	uint8_t value; /* enum cond_value */
+	uint8_t max;
+};
+extern const struct cond_row cond_rows[COND_KIND_COUNT];
 
-/* Conditions; all that are given must hold, and of a list any one. */
+#define COND_WORDS ((ATTR_TYPE_LIMIT + 63) / 64)
+
+/* One condition with its value; which members count says its row. */
+struct policy_cond {
+	uint8_t kind; /* enum cond_kind */
+	uint32_t line, column; /* of its key in the file, for errors */
+	uint32_t n; /* texts, uuids, regexes */
+	const struct str *texts;
+	const struct uuid *uuids;
+	struct regex *const *regexes;
+	int64_t number;
+	uint64_t bits[COND_WORDS];
+};
+/* Conditions that must all hold; of the list of one, any. */
 struct policy_when {
-	const attr_category_id *categories;
-	const attr_type_id *types;
-	const struct str *tags; /* exact or, with '*' at the end, by prefix; without regard to case */
-	const struct uuid *orgcs;
-	const struct str *object_names;
-	uint32_t n_categories, n_types, n_tags, n_orgcs, n_object_names;
-	uint8_t to_ids; /* enum tristate */
-	uint8_t published; /* enum tristate */
-	uint8_t distributions; /* bit mask of levels; 0: any */
+	const struct policy_cond *conds;
+	uint32_t n;
 };
 
+/* An expression of the policy, freed with it. */
+struct policy_regex {
+	struct regex *regex;
+	struct policy_regex *next;
+};
+
+/*
+ * A rule applies where `when` holds and `unless` does not and, if there are `require` or `allow`,
+ * one of their conditions is not met: a required tag, taxonomy or galaxy is missing, or there is
+ * another tag of a taxonomy than those that are allowed. What cannot be answered counts against the
+ * release.
+ */
 struct policy_rule {
 	struct str name;
 	enum policy_level level;
 	enum policy_effect effect;
-	struct policy_when when;
+	struct policy_when when, unless, require, allow;
 	struct policy_who to, except;
 	int64_t hold_s; /* after publication; -1: not said */
 	int64_t until; /* seconds; 0: not said */
@@ -86,6 +148,10 @@ struct policy {
 	uint32_t n_rows;
 	struct policy_rule *rules;
 	uint32_t n_rules;
+	/* the rules of each level, in their order (policy_seal) */
+	const struct policy_rule **by_level[LEVEL_COUNT];
+	uint32_t n_by_level[LEVEL_COUNT];
+	struct policy_regex *regexes;
 	struct policy_freeze *freezes;
 	uint32_t n_freezes;
 	struct uuid *blocked_events, *blocked_orgs;

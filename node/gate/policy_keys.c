@@ -6,11 +6,11 @@
 #include "base/own.h"
 #include "gate/policy_read.h"
 
-#define BAD(l, n, ...) at_place((l), &(struct place[]){node_place((l), (n))}[0], __VA_ARGS__)
+#define BAD READ_BAD
 
 /* ---- values ------------------------------------------------------------------------------------ */
 
-static enum err read_bool(struct loader *l, const void *n, bool *out)
+enum err read_bool(struct loader *l, const void *n, bool *out)
 {
 	struct str s;
 
@@ -21,7 +21,7 @@ static enum err read_bool(struct loader *l, const void *n, bool *out)
 	return BAD(l, n, "true or false is wanted here");
 }
 
-static enum err read_uuid(struct loader *l, const void *n, struct uuid *out)
+enum err read_uuid(struct loader *l, const void *n, struct uuid *out)
 {
 	struct str s;
 
@@ -43,7 +43,7 @@ static enum err read_time(struct loader *l, const void *n, int64_t *out)
 }
 
 /* 90s, 30m, 72h, 7d */
-static enum err read_duration(struct loader *l, const void *n, int64_t *out)
+enum err read_duration(struct loader *l, const void *n, int64_t *out)
 {
 	static const struct {
 		char unit;
@@ -62,7 +62,7 @@ static enum err read_duration(struct loader *l, const void *n, int64_t *out)
 	return BAD(l, n, "a duration such as 72h is wanted here (s, m, h or d)");
 }
 
-static enum err read_text(struct loader *l, const void *n, struct str *out, size_t max)
+enum err read_text(struct loader *l, const void *n, struct str *out, size_t max)
 {
 	struct str s;
 
@@ -73,7 +73,7 @@ static enum err read_text(struct loader *l, const void *n, struct str *out, size
 	return out->p ? ERR_OK : BAD(l, n, "the policy is too large");
 }
 
-static void *room(struct loader *l, const void *old, uint32_t had, size_t more, size_t size)
+void *read_room(struct loader *l, const void *old, uint32_t had, size_t more, size_t size)
 {
 	void *p;
 
@@ -85,7 +85,7 @@ static void *room(struct loader *l, const void *old, uint32_t had, size_t more, 
 	return p;
 }
 
-#define TOO_MANY(l, n) BAD((l), (n), "more than %u entries, or the policy is too large", POLICY_MAX_ROWS)
+#define TOO_MANY READ_TOO_MANY
 
 /* ---- audiences ---------------------------------------------------------------------------------- */
 
@@ -261,7 +261,7 @@ static enum err read_row(struct loader *l, struct str name, const void *key, con
 static enum err k_audiences(struct loader *l, const void *n, void *to)
 {
 	struct policy *p = to;
-	struct policy_row *rows = room(l, p->rows, p->n_rows, node_count(n), sizeof(*rows));
+	struct policy_row *rows = read_room(l, p->rows, p->n_rows, node_count(n), sizeof(*rows));
 
 	if (!rows)
 		return TOO_MANY(l, n);
@@ -298,14 +298,18 @@ static enum err r_name(struct loader *l, const void *n, void *to)
 static enum err choice(struct loader *l, const void *n, const char *const *words, unsigned n_words,
 		       unsigned *out)
 {
+	char all[160] = "";
+	size_t used = 0;
 	struct str s;
 
 	TRY(node_scalar(l, n, &s));
 	for (*out = 0; *out < n_words; ++*out)
 		if (str_is(s, words[*out]))
 			return ERR_OK;
-	return BAD(l, n, "\"%.*s\" is not one of the choices (the first is %s)",
-		   STR_ARG(str_sub(s, 0, 40)), words[0]);
+	for (unsigned i = 0; i < n_words && used < sizeof(all); i++)
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
+					 words[i]);
+	return BAD(l, n, "\"%.*s\" is not one of %s", STR_ARG(str_sub(s, 0, 40)), all);
 }
 
 static enum err r_level(struct loader *l, const void *n, void *to)
@@ -358,7 +362,7 @@ static enum err wait_for_name(struct loader *l, const void *n, struct str name)
 static enum err read_who(struct loader *l, const void *n, struct policy_who *w)
 {
 	size_t count = node_count(n);
-	struct str *names = room(l, NULL, 0, count, sizeof(*names));
+	struct str *names = read_room(l, NULL, 0, count, sizeof(*names));
 
 	if (!names)
 		return TOO_MANY(l, n);
@@ -395,80 +399,10 @@ static enum err r_except(struct loader *l, const void *n, void *to)
 	return read_who(l, n, &((struct policy_rule *)to)->except);
 }
 
-static enum err w_category(struct loader *l, const void *n, void *to)
-{
-	struct policy_when *w = to;
-	attr_category_id *v = room(l, NULL, 0, node_count(n), sizeof(*v));
-
-	if (!v)
-		return TOO_MANY(l, n);
-	w->categories = v;
-	for (size_t i = 0; i < node_count(n); i++) {
-		struct str s;
-
-		TRY(node_scalar(l, node_item(l, n, i), &s));
-		v[w->n_categories] = (attr_category_id)category_find(s);
-		if (v[w->n_categories++] == CAT_NONE)
-			return BAD(l, node_item(l, n, i), "there is no category \"%.*s\"",
-				   STR_ARG(str_sub(s, 0, 60)));
-	}
-	return ERR_OK;
-}
-
-static enum err w_type(struct loader *l, const void *n, void *to)
-{
-	struct policy_when *w = to;
-	attr_type_id *v = room(l, NULL, 0, node_count(n), sizeof(*v));
-
-	if (!v)
-		return TOO_MANY(l, n);
-	w->types = v;
-	for (size_t i = 0; i < node_count(n); i++) {
-		struct str s;
-
-		TRY(node_scalar(l, node_item(l, n, i), &s));
-		v[w->n_types] = (attr_type_id)type_find(s);
-		if (v[w->n_types++] == ATTR_NONE)
-			return BAD(l, node_item(l, n, i), "there is no attribute type \"%.*s\"",
-				   STR_ARG(str_sub(s, 0, 60)));
-	}
-	return ERR_OK;
-}
-
-static enum err texts(struct loader *l, const void *n, const struct str **out, uint32_t *n_out)
-{
-	struct str *v = room(l, NULL, 0, node_count(n), sizeof(*v));
-
-	if (!v)
-		return TOO_MANY(l, n);
-	*out = v;
-	for (size_t i = 0; i < node_count(n); i++) {
-		TRY(read_text(l, node_item(l, n, i), &v[i], 255));
-		if (!v[i].n)
-			return BAD(l, node_item(l, n, i), "an empty text matches nothing");
-		++*n_out;
-	}
-	return ERR_OK;
-}
-
-static enum err w_tag(struct loader *l, const void *n, void *to)
-{
-	struct policy_when *w = to;
-
-	return texts(l, n, &w->tags, &w->n_tags);
-}
-
-static enum err w_object_name(struct loader *l, const void *n, void *to)
-{
-	struct policy_when *w = to;
-
-	return texts(l, n, &w->object_names, &w->n_object_names);
-}
-
 static enum err uuids(struct loader *l, const void *n, const struct uuid *had, uint32_t n_had,
 		      struct uuid **out, uint32_t *n_out)
 {
-	struct uuid *v = room(l, had, n_had, node_count(n), sizeof(*v));
+	struct uuid *v = read_room(l, had, n_had, node_count(n), sizeof(*v));
 
 	if (!v)
 		return TOO_MANY(l, n);
@@ -479,81 +413,35 @@ static enum err uuids(struct loader *l, const void *n, const struct uuid *had, u
 	return ERR_OK;
 }
 
-static enum err w_orgc(struct loader *l, const void *n, void *to)
-{
-	struct policy_when *w = to;
-	struct uuid *v;
-
-	TRY(uuids(l, n, NULL, 0, &v, &w->n_orgcs));
-	w->orgcs = v;
-	return ERR_OK;
-}
-
-static enum err read_tristate(struct loader *l, const void *n, uint8_t *out)
-{
-	bool v;
-
-	TRY(read_bool(l, n, &v));
-	*out = v ? IS_TRUE : IS_FALSE;
-	return ERR_OK;
-}
-
-static enum err w_to_ids(struct loader *l, const void *n, void *to)
-{
-	return read_tristate(l, n, &((struct policy_when *)to)->to_ids);
-}
-
-static enum err w_published(struct loader *l, const void *n, void *to)
-{
-	return read_tristate(l, n, &((struct policy_when *)to)->published);
-}
-
-static enum err w_distribution(struct loader *l, const void *n, void *to)
-{
-	struct policy_when *w = to;
-
-	for (size_t i = 0; i < node_count(n); i++) {
-		struct str s;
-		uint64_t v;
-
-		TRY(node_scalar(l, node_item(l, n, i), &s));
-		if (!str_u64(s, &v) || v > 5)
-			return BAD(l, node_item(l, n, i), "a distribution is 0 to 5");
-		w->distributions |= (uint8_t)(1u << v);
-	}
-	return ERR_OK;
-}
-
-static const struct key when_keys[] = {
-	{"category", w_category, false},       {"type", w_type, false},
-	{"tag", w_tag, false},		       {"orgc", w_orgc, false},
-	{"object_name", w_object_name, false}, {"to_ids", w_to_ids, false},
-	{"published", w_published, false},     {"distribution", w_distribution, false},
-};
-
 static enum err r_when(struct loader *l, const void *n, void *to)
 {
-	return node_map(l, n, when_keys, ARRAY_LEN(when_keys), &((struct policy_rule *)to)->when);
+	return policy_read_when(l, n, &((struct policy_rule *)to)->when);
+}
+
+static enum err r_unless(struct loader *l, const void *n, void *to)
+{
+	return policy_read_when(l, n, &((struct policy_rule *)to)->unless);
+}
+
+static enum err r_require(struct loader *l, const void *n, void *to)
+{
+	return policy_read_when(l, n, &((struct policy_rule *)to)->require);
+}
+
+static enum err r_allow(struct loader *l, const void *n, void *to)
+{
+	return policy_read_when(l, n, &((struct policy_rule *)to)->allow);
 }
 
 static const struct key rule_keys[] = {
 	{"name", r_name, true},	     {"level", r_level, false}, {"when", r_when, false},
 	{"effect", r_effect, true},  {"to", r_to, false},	{"except", r_except, false},
 	{"for", r_for, false},	     {"until", r_until, false}, {"class", r_class, false},
+	{"unless", r_unless, false}, {"require", r_require, false}, {"allow", r_allow, false},
 };
 
-/* Conditions that can never hold on this level are mistakes, not conditions. */
 static const char *rule_mistake(const struct policy_rule *r)
 {
-	const struct policy_when *w = &r->when;
-	bool attr = r->level == LEVEL_ATTRIBUTE;
-
-	if ((w->n_categories || w->n_types || w->to_ids != ANY) && !attr)
-		return "category, type and to_ids are for level attribute";
-	if (w->n_object_names && !attr && r->level != LEVEL_OBJECT)
-		return "object_name is for levels object and attribute";
-	if (w->n_tags && !attr && r->level != LEVEL_EVENT)
-		return "tag is for levels event and attribute";
 	if (r->effect == EFFECT_DROP && r->level == LEVEL_EVENT)
 		return "an event is denied or held, not dropped";
 	if (r->effect != EFFECT_HOLD && (r->hold_s >= 0 || r->until))
@@ -574,6 +462,10 @@ static enum err read_rule(struct loader *l, const void *n)
 	mistake = rule_mistake(r);
 	if (mistake)
 		return BAD(l, n, "%s", mistake);
+	TRY(policy_check_when(l, &r->when, r->level));
+	TRY(policy_check_when(l, &r->unless, r->level));
+	TRY(policy_check_when(l, &r->require, r->level));
+	TRY(policy_check_when(l, &r->allow, r->level));
 	for (uint32_t i = 0; i < p->n_rules; i++)
 		if (str_eq(p->rules[i].name, r->name))
 			return BAD(l, n, "rule \"%.*s\" is there twice", STR_ARG(r->name));
@@ -592,7 +484,7 @@ static enum err k_rules(struct loader *l, const void *n, void *to)
 	struct policy_rule *rules;
 
 	TRY(want_list(l, n));
-	rules = room(l, p->rules, p->n_rules, node_count(n), sizeof(*rules));
+	rules = read_room(l, p->rules, p->n_rules, node_count(n), sizeof(*rules));
 	if (!rules)
 		return TOO_MANY(l, n);
 	p->rules = rules;
@@ -630,7 +522,7 @@ static enum err k_freeze(struct loader *l, const void *n, void *to)
 	struct policy_freeze *v;
 
 	TRY(want_list(l, n));
-	v = room(l, p->freezes, p->n_freezes, node_count(n), sizeof(*v));
+	v = read_room(l, p->freezes, p->n_freezes, node_count(n), sizeof(*v));
 	if (!v)
 		return TOO_MANY(l, n);
 	p->freezes = v;

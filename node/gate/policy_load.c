@@ -73,6 +73,21 @@ enum err node_scalar(const struct loader *l, const void *n_, struct str *out)
 	return ERR_OK;
 }
 
+/* What is allowed here, for whoever wrote something else. */
+static enum err unknown_key(const struct loader *l, const node *k, struct str name,
+			    const struct key *keys, size_t n_keys)
+{
+	char all[220] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < n_keys && used < sizeof(all); i++)
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
+					 keys[i].name);
+	if (used >= sizeof(all))
+		memcpy(all + sizeof(all) - 4, "...", 4);
+	return AT(l, k, "unknown key \"%.*s\"; here can stand %s", STR_ARG(str_sub(name, 0, 40)), all);
+}
+
 /* A mapping by a table of keys: unknown, repeated and missing ones are errors. */
 enum err node_map(struct loader *l, const void *n_, const struct key *keys, size_t n_keys, void *to)
 {
@@ -90,10 +105,12 @@ enum err node_map(struct loader *l, const void *n_, const struct key *keys, size
 		while (i < n_keys && !str_is(name, keys[i].name))
 			i++;
 		if (i == n_keys)
-			return AT(l, k, "unknown key \"%.*s\"", STR_ARG(str_sub(name, 0, 60)));
+			return unknown_key(l, k, name, keys, n_keys);
 		if (seen >> i & 1)
 			return AT(l, k, "key \"%s\" stands here twice", keys[i].name);
 		seen |= UINT64_C(1) << i;
+		l->key = i;
+		l->key_node = k;
 		TRY(keys[i].read(l, get(l, p->value), to));
 	}
 	for (size_t i = 0; i < n_keys; i++)

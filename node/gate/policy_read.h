@@ -30,6 +30,8 @@ struct loader {
 	unsigned depth;
 	bool may_include;
 	struct pending *pending;
+	size_t key; /* of node_map(): which key of its table is read */
+	const void *key_node; /* and where it stands */
 	struct fail *f;
 };
 
@@ -41,6 +43,21 @@ struct key {
 /* The keys of the file itself; `to` is the policy. */
 extern const struct key policy_keys[];
 extern const size_t policy_n_keys;
+/* Conditions of a rule (policy_when.c). Those of `to` that its level does not have are an error at
+   their place. */
+MUST_USE enum err policy_read_when(struct loader *l, const void *node, struct policy_when *to);
+MUST_USE enum err policy_check_when(const struct loader *l, const struct policy_when *w,
+				    enum policy_level level);
+/* Values that several keys have (policy_keys.c). */
+MUST_USE enum err read_bool(struct loader *l, const void *n, bool *out);
+MUST_USE enum err read_uuid(struct loader *l, const void *n, struct uuid *out);
+MUST_USE enum err read_duration(struct loader *l, const void *n, int64_t *out);
+MUST_USE enum err read_text(struct loader *l, const void *n, struct str *out, size_t max);
+/* `had` old items of `size` bytes with space for `more`; NULL: too many. */
+void *read_room(struct loader *l, const void *old, uint32_t had, size_t more, size_t size);
+#define READ_BAD(l, n, ...) at_place((l), &(struct place[]){node_place((l), (n))}[0], __VA_ARGS__)
+#define READ_TOO_MANY(l, n)                                                                        \
+	READ_BAD((l), (n), "more than %u entries, or the policy is too large", POLICY_MAX_ROWS)
 /* All names in rules are known? */
 MUST_USE enum err policy_check_names(struct loader *l);
 

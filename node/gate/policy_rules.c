@@ -4,97 +4,48 @@
  * Deny and drop decide at once, holds combine (the latest wins). A rule that nobody is named in is
  * for everybody but the class own.
  */
-#include "gate/judge.h"
+#include "gate/conds.h"
 
-static bool has_id(const void *list, uint32_t n, size_t size, uint64_t id)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if ((size == 1 ? ((const uint8_t *)list)[i] : ((const uint16_t *)list)[i]) == id)
-			return true;
-	return false;
-}
-
-static bool tag_matches(struct str want, struct str have)
-{
-	if (want.n && want.p[want.n - 1] == '*') {
-		want.n--;
-		return have.n >= want.n && str_eq_nocase(want, str_sub(have, 0, want.n));
-	}
-	return str_eq_nocase(want, have);
-}
-
-static bool tags_match(const struct policy_when *w, const struct entity_list *tags)
-{
-	LIST_EACH(t, *tags, struct misp_tagref)
-	for (uint32_t i = 0; i < w->n_tags; i++)
-		if (tag_matches(w->tags[i], t->name))
-			return true;
-	return false;
-}
-
-static bool orgc_matches(const struct stance *st, const struct policy_when *w)
-{
-	/* a creator that is not known counts as the one that the rule is about */
-	if (!st->s->orgc)
-		return true;
-	for (uint32_t i = 0; i < w->n_orgcs; i++)
-		if (uuid_eq(w->orgcs[i], st->s->orgc->uuid))
-			return true;
-	return false;
-}
-
-static bool name_matches(const struct policy_when *w, const struct misp_object *o)
-{
-	for (uint32_t i = 0; o && i < w->n_object_names; i++)
-		if (str_eq_nocase(w->object_names[i], o->name))
-			return true;
-	return false;
-}
-
-static uint8_t level_of(const struct stance *st, const struct rule_subject *rs)
-{
-	switch (rs->level) {
-	case LEVEL_ATTRIBUTE:
-		return rs->attr->distribution;
-	case LEVEL_OBJECT:
-		return rs->object->distribution;
-	case LEVEL_REPORT:
-		return rs->report->distribution;
-	case LEVEL_EVENT:
-	case LEVEL_COUNT:
-	default:
-		return st->s->event->distribution;
-	}
-}
-
-static bool attr_matches(const struct policy_when *w, const struct misp_attr *a)
-{
-	if (w->n_categories && !(a && has_id(w->categories, w->n_categories, 1, a->category)))
-		return false;
-	if (w->n_types && !(a && has_id(w->types, w->n_types, 2, a->type)))
-		return false;
-	return w->to_ids == ANY || (a && a->to_ids == (w->to_ids == IS_TRUE));
-}
-
+/* All hold; what cannot be answered may. */
 static bool when_holds(const struct stance *st, const struct policy_when *w,
 		       const struct rule_subject *rs)
 {
-	static const struct entity_list none = {NULL, 0};
-	const struct misp_event *e = st->s->event;
+	for (uint32_t i = 0; i < w->n; i++)
+		if (cond_ask(st, rs, &w->conds[i], COND_WHEN) == COND_NO)
+			return false;
+	return true;
+}
 
-	if (w->n_tags && !tags_match(w, rs->level == LEVEL_EVENT ? &e->tags :
-					rs->attr		 ? &rs->attr->tags :
-								   &none))
+/* All certainly hold, and there are any. */
+static bool is_excepted(const struct stance *st, const struct policy_when *w,
+			const struct rule_subject *rs)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		if (cond_ask(st, rs, &w->conds[i], COND_WHEN) != COND_YES)
+			return false;
+	return w->n > 0;
+}
+
+/* Is one of them not certainly met? */
+static bool falls_short(const struct stance *st, const struct policy_when *w,
+			const struct rule_subject *rs, enum cond_mode mode)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		if (cond_ask(st, rs, &w->conds[i], mode) != COND_YES)
+			return true;
+	return false;
+}
+
+static bool applies(const struct stance *st, const struct policy_rule *r,
+		    const struct rule_subject *rs)
+{
+	/* a cluster has no tags that could be required; rules of its own level say what is */
+	if (rs->level == LEVEL_EVENT && rs->cluster && r->require.n + r->allow.n)
 		return false;
-	if (w->n_orgcs && !orgc_matches(st, w))
+	if (!when_holds(st, &r->when, rs) || is_excepted(st, &r->unless, rs))
 		return false;
-	if (w->n_object_names && !name_matches(w, rs->object))
-		return false;
-	if (w->distributions && !(w->distributions >> (level_of(st, rs) & 7) & 1))
-		return false;
-	if (w->published != ANY && e->published != (w->published == IS_TRUE))
-		return false;
-	return attr_matches(w, rs->attr);
+	return r->require.n + r->allow.n == 0 || falls_short(st, &r->require, rs, COND_REQUIRE) ||
+	       falls_short(st, &r->allow, rs, COND_ALLOW);
 }
 
 static bool is_for(const struct stance *st, const struct policy_rule *r)
@@ -141,11 +92,11 @@ struct answer policy_answer(const struct stance *st, const struct rule_subject *
 {
 	struct answer worst = ANSWER_PASS;
 
-	for (uint32_t i = 0; i < st->policy->n_rules; i++) {
-		const struct policy_rule *r = &st->policy->rules[i];
+	for (uint32_t i = 0; i < st->policy->n_by_level[rs->level]; i++) {
+		const struct policy_rule *r = st->policy->by_level[rs->level][i];
 		struct answer a;
 
-		if (r->level != rs->level || !is_for(st, r) || !when_holds(st, &r->when, rs))
+		if (!is_for(st, r) || !applies(st, r, rs))
 			continue;
 		a = rule_answer(st, r);
 		if (a.outcome == GATE_DENY ||

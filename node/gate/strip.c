@@ -153,6 +153,21 @@ static bool strip_keeps_tag(uint8_t profile, struct str name)
 	}
 }
 
+/* Do the rules of the policy file let it go? A tag that names a cluster goes no further than that. */
+static bool rules_keep_tag(const struct stance *st, const struct misp_tagref *t)
+{
+	const struct rule_subject tag = {.level = LEVEL_TAG, .tag = t},
+				  galaxy = {.level = LEVEL_GALAXY,
+					    .tag = t,
+					    .is_public_cluster = !t->is_custom_galaxy};
+
+	if (st->policy->n_by_level[LEVEL_TAG] &&
+	    policy_answer(st, &tag, NULL).outcome != GATE_RELEASE)
+		return false;
+	return !st->policy->n_by_level[LEVEL_GALAXY] || !taxo_in(t->name, "misp-galaxy") ||
+	       policy_answer(st, &galaxy, NULL).outcome == GATE_RELEASE;
+}
+
 bool tag_leaves(const struct stance *st, bool all_tags, bool no_local,
 		const struct misp_tagref *t)
 {
@@ -163,6 +178,8 @@ bool tag_leaves(const struct stance *st, bool all_tags, bool no_local,
 	if (t->local && (no_local || !(st->local || (st->aud->kind == AUD_PEER && st->aud->internal))))
 		return false;
 	if (tag_is_gates(t->name) && !(st->local && st->cls == CLASS_OWN))
+		return false;
+	if (!st->misp && !rules_keep_tag(st, t))
 		return false;
 	return strip_keeps_tag(st->misp ? (uint8_t)PROFILE_FULL : st->aud->profile, t->name);
 }

@@ -55,10 +55,12 @@ static void reads(void)
 	ok(a.kind == AUD_NOBODY, "gives nobody");
 	is_uint(p->n_rules, 2, "rules");
 	ok(r[0].level == LEVEL_ATTRIBUTE && r[0].effect == EFFECT_DROP && r[0].to.all &&
-		   r[0].except.classes == 1u << CLASS_OWN && r[0].when.n_categories == 1,
+		   r[0].except.classes == 1u << CLASS_OWN && r[0].when.n == 1 &&
+		   r[0].when.conds[0].kind == COND_KIND_category,
 	   "the first rule");
 	ok(r[1].effect == EFFECT_HOLD && r[1].hold_s == 72 * 3600 && r[1].has_class &&
-		   r[1].release_class == CLASS_PUBLIC && r[1].when.n_orgcs == 1,
+		   r[1].release_class == CLASS_PUBLIC && r[1].when.n == 1 &&
+		   r[1].when.conds[0].kind == COND_KIND_orgc,
 	   "the second rule");
 	is_uint(p->n_freezes, 1, "freeze window");
 	is_int(p->freezes[0].from, 1796054400, "in UTC");
@@ -116,13 +118,13 @@ static void errors(void)
 		{"audiences:\n  a: {kind: peer, suspended_until: soon}\n", 2, 36, "a time such as"},
 		{"rules: {}\n", 1, 8, "a list is wanted"},
 		{"rules:\n - {name: a}\n", 2, 4, "key \"effect\" is missing"},
-		{"rules:\n - {name: a, effect: explode}\n", 2, 22, "not one of the choices"},
+		{"rules:\n - {name: a, effect: explode}\n", 2, 22, "not one of deny, hold, drop"},
 		{"rules:\n - {name: a, effect: drop}\n", 2, 4, "denied or held, not dropped"},
 		{"rules:\n - {name: a, effect: deny, for: 3h}\n", 2, 4, "for effect hold"},
 		{"rules:\n - {name: a, effect: hold, for: 3}\n", 2, 33, "a duration"},
 		{"rules:\n - {name: a, effect: deny, to: [b]}\n", 2, 33, "no audience \"b\""},
-		{"rules:\n - {name: a, effect: deny, when: {type: md5}}\n", 2, 4,
-		 "are for level attribute"},
+		{"rules:\n - {name: a, effect: deny, when: {type: md5}}\n", 2, 35,
+		 "type is for level attribute"},
 		{"rules:\n - {name: a, effect: deny, level: attribute, when: {type: md55}}\n", 2, 59,
 		 "no attribute type \"md55\""},
 		{"rules:\n - {name: a, effect: deny, level: attribute, when: {category: X}}\n", 2, 63,
@@ -130,9 +132,13 @@ static void errors(void)
 		{"rules:\n - {name: a, effect: deny, when: {distribution: 6}}\n", 2, 49, "0 to 5"},
 		{"rules:\n - {name: a, effect: deny}\n - {name: a, effect: deny}\n", 3, 4,
 		 "there twice"},
+		{"rules:\n - {name: a, effect: deny, when: {info: 'a(b'}}\n", 2, 41, "parenthesis"},
+		{"rules:\n - {name: a, effect: deny, when: {tag: []}}\n", 2, 40, "empty list"},
+		{"rules:\n - {name: a, effect: deny, when: {confidence_below: 101}}\n", 2, 53, "0 to 100"},
+		{"rules:\n - {name: a, effect: deny, require: {text: x}}\n", 2, 38, "for level report"},
 		{"freeze:\n - {from: 2026-01-02T00:00:00Z, until: 2026-01-01T00:00:00Z}\n", 2, 4,
 		 "ends before"},
-		{"use: [nothing]\n", 1, 7, "not one of the choices"},
+		{"use: [nothing]\n", 1, 7, "not one of default, cn-rmsv"},
 		{"elements_may_relax: true\n", 1, 21, "not supported"},
 		{"include: other.yaml\n", 1, 10, "nothing can be included"},
 		{"default_tlp: amber\n---\nuse: []\n", 3, 1, "second document"},

@@ -1,0 +1,110 @@
+/*
+ * regex.c - PCRE2 behind a small door. Its home.
+ *
+ * The compiled pattern is shared, what a search needs besides belongs to its thread. Limits make a
+ * search that would take long give up, instead of holding up its thread.
+ */
+#include "base/regex.h"
+
+#include <pthread.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#define PATTERN_MAX 4096u
+#define MATCH_LIMIT 20000u
+#define DEPTH_LIMIT 5000u
+#define HEAP_LIMIT_KIB 1024u
+
+struct regex {
+	pcre2_code *code;
+	pcre2_match_context *limits;
+};
+
+static pthread_key_t thread_key;
+static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
+static bool have_key;
+
+static void thread_end(void *data)
+{
+	pcre2_match_data_free(data);
+}
+
+static void thread_init(void)
+{
+	have_key = pthread_key_create(&thread_key, thread_end) == 0;
+}
+
+/* The thread's own match data; only whether there is a match is asked, so one pair does. */
+static pcre2_match_data *thread_data(void)
+{
+	pcre2_match_data *d;
+
+	pthread_once(&thread_once, thread_init);
+	if (!have_key)
+		return NULL;
+	d = pthread_getspecific(thread_key);
+	if (d)
+		return d;
+	d = pcre2_match_data_create(1, NULL);
+	if (d && pthread_setspecific(thread_key, d) != 0) {
+		pcre2_match_data_free(d);
+		return NULL;
+	}
+	return d;
+}
+
+enum err regex_new(struct str pattern, bool nocase, struct regex **out, struct fail *f)
+{
+	OWN(regex) struct regex *r = calloc(1, sizeof(*r));
+	uint32_t flags = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C |
+			 (nocase ? PCRE2_CASELESS : 0);
+	size_t at;
+	int code;
+
+	*out = NULL;
+	if (!r)
+		return fail(f, ERR_NOMEM, "no memory for a regular expression");
+	if (!pattern.n || pattern.n > PATTERN_MAX)
+		return fail(f, ERR_INVAL, "a regular expression has 1 to %u bytes", PATTERN_MAX);
+	r->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.n, flags, &code, &at, NULL);
+	if (!r->code) {
+		PCRE2_UCHAR text[160] = "";
+
+		pcre2_get_error_message(code, text, sizeof(text));
+		return fail_at(f, ERR_INVAL, 0, 0, at, "%s (at character %zu of the expression)",
+			       (const char *)text, at + 1);
+	}
+	r->limits = pcre2_match_context_create(NULL);
+	if (!r->limits)
+		return fail(f, ERR_NOMEM, "no memory for a regular expression");
+	pcre2_set_match_limit(r->limits, MATCH_LIMIT);
+	pcre2_set_depth_limit(r->limits, DEPTH_LIMIT);
+	pcre2_set_heap_limit(r->limits, HEAP_LIMIT_KIB);
+	/* where memory may not become code (W^X), it is interpreted: slower, the same answers */
+	(void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE);
+	*out = MOVE(r);
+	return ERR_OK;
+}
+
+void regex_free(struct regex *r)
+{
+	if (!r)
+		return;
+	pcre2_code_free(r->code);
+	pcre2_match_context_free(r->limits);
+	free(r);
+}
+
+enum regex_answer regex_find(const struct regex *r, struct str subject)
+{
+	pcre2_match_data *data = thread_data();
+	int n;
+
+	if (!data)
+		return REGEX_GAVE_UP;
+	n = pcre2_match(r->code, (PCRE2_SPTR)(subject.p ? subject.p : ""), subject.n, 0, 0, data,
+			r->limits);
+	if (n >= 0)
+		return REGEX_YES;
+	return n == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_GAVE_UP;
+}
