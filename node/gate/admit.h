@@ -28,6 +28,9 @@ struct admit_facts {
 	 */
 	bool wants_signature, has_signature;
 	struct sha256 signed_by;
+	/* what was deleted here for good is not brought back by copies from elsewhere (set by ingest);
+	   by newer ones, if the policy says so */
+	bool dead_stay_dead, newer_revives;
 	bool own_derived; /* the UUID is one under which we gave out a cut copy */
 	/* local ids of the sharing groups that the caller may use, ascending (all, for a site
 	   administrator); a group given by number is refused when it is not among them */

@@ -117,6 +117,11 @@ bool policy_is_misp_compat(const struct policy *p)
 	return p->misp_compat;
 }
 
+bool policy_newer_revives(const struct policy *p)
+{
+	return p->newer_revives;
+}
+
 struct policy *policy_shipped(const char *name)
 {
 	static const struct {

@@ -145,6 +145,7 @@ enum err policy_seal(struct policy *p, struct fail *f)
 	JSONW_KV(&w, jsonw_c, "default_pap", pap_name(p->default_pap));
 	JSONW_KV(&w, jsonw_bool, "tlp_for_members_strict", p->tlp_members_strict);
 	JSONW_KV(&w, jsonw_bool, "pseudonymous_origin", p->pseudonymous_origin);
+	JSONW_KV(&w, jsonw_bool, "newer_revives", p->newer_revives);
 	JSONW_KV(&w, jsonw_uint, "use", p->use);
 	JSONW_KV(&w, jsonw_str, "jurisdiction", p->jurisdiction);
 	JSONW_KV(&w, jsonw_str, "internal_marker", p->internal_marker);

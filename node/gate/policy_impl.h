@@ -140,6 +140,7 @@ struct policy {
 	enum pap default_pap;
 	bool tlp_members_strict;
 	bool pseudonymous_origin;
+	bool newer_revives;
 	unsigned use; /* enum policy_use */
 	struct str jurisdiction;
 	struct str internal_marker; /* text that marks comments and reports as internal */

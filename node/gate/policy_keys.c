@@ -574,6 +574,16 @@ static enum err k_pseudonymous(struct loader *l, const void *n, void *to)
 	return read_bool(l, n, &((struct policy *)to)->pseudonymous_origin);
 }
 
+static enum err k_revive_deleted(struct loader *l, const void *n, void *to)
+{
+	static const char *const words[] = {"never", "newer"};
+	unsigned v;
+
+	TRY(choice(l, n, words, ARRAY_LEN(words), &v));
+	((struct policy *)to)->newer_revives = v == 1;
+	return ERR_OK;
+}
+
 static enum err k_jurisdiction(struct loader *l, const void *n, void *to)
 {
 	return read_text(l, n, &((struct policy *)to)->jurisdiction, 16);
@@ -625,6 +635,7 @@ const struct key policy_keys[] = {
 	{"jurisdiction", k_jurisdiction, false},
 	{"pseudonymous_origin", k_pseudonymous, false},
 	{"internal_marker", k_internal_marker, false},
+	{"revive_deleted", k_revive_deleted, false},
 	{"use", k_use, false},
 	{"default_peer", k_default_peer, false},
 	{"default_member", k_default_member, false},

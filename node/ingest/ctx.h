@@ -93,6 +93,16 @@ void ingest_ctx_id(struct ingest_ctx *c, enum element_kind k, uint64_t id, uint6
 /* event.c: is there an entry of this kind (enum block_kind) on the block list? */
 MUST_USE enum err ingest_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u,
 				 bool *blocked);
+/*
+ * tombstones.c: an event or element (`kind` as in a change) that was as new as `timestamp` is deleted
+ * for good, inside a job. Is a copy of it, as new as `timestamp`, kept out by that? Only what comes
+ * from others is. Somebody here has made it again.
+ */
+MUST_USE enum err ingest_bury(struct store_wtxn *w, uint8_t kind, struct uuid u, int64_t timestamp,
+			      struct fail *f);
+MUST_USE enum err ingest_is_buried(const struct store_rtxn *t, const struct admit_facts *facts,
+				   struct uuid u, int64_t timestamp, bool *yes, struct fail *f);
+MUST_USE enum err ingest_unbury(struct store_wtxn *w, struct uuid u, struct fail *f);
 /* analyst.c: one note, opinion or relationship, inside a job. */
 MUST_USE enum err ingest_put_analyst(struct ingest_ctx *c, struct store_wtxn *w,
 				     struct element *e, uint32_t index, struct fail *f);

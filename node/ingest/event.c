@@ -43,6 +43,8 @@ static enum err look_up_blocks(const struct ingest_env *env, struct raw_event *r
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	TRY(store_read(env->store, &t, f));
 	TRY(ingest_blocked(t, BLOCK_EVENT, h->uuid, &facts->event_blocked));
+	if (!facts->event_blocked && !facts->is_edit)
+		TRY(ingest_is_buried(t, facts, h->uuid, h->timestamp, &facts->event_blocked, f));
 	facts->tag_blocked = has_blocked_tag(env, h);
 	facts->own_derived = env->own_derived && env->own_derived(env->user, t, h->uuid);
 	if (h->orgc.n)
@@ -56,6 +58,9 @@ enum err ingest_admit(const struct ingest_env *env, struct raw_event **raw, cons
 {
 	struct policy *p = env->policy(env->user);
 	facts->base_url = env->base_url;
+	facts->dead_stay_dead = !policy_is_misp_compat(p) &&
+				(facts->kind == AUD_PEER || facts->kind == AUD_FEED);
+	facts->newer_revives = policy_newer_revives(p);
 	enum err e = look_up_blocks(env, *raw, facts, f);
 	if (e == ERR_OK)
 		e = ingest_facts_groups(env, *raw, facts, f);
@@ -107,6 +112,7 @@ enum err ingest_head_end(struct ingest_ctx *c, struct store_wtxn *w, struct fail
 	if (c->origin->kind == ORIGIN_PEER)
 		c->event.origin_peer = c->origin->id;
 	TRY(store_event_put(w, c->adm, &c->event, f));
+	TRY(ingest_unbury(w, c->event.uuid, f));
 	c->out->outcome = INGEST_ADDED;
 	c->out->event_id = c->event.id;
 	c->out->event_uuid = c->event.uuid;

@@ -86,6 +86,7 @@ static enum err store_new(struct ingest_ctx *c, struct store_wtxn *w, enum eleme
 			  struct el_key key, struct uuid uuid, const void *row, struct fail *f)
 {
 	struct index_uuid where = {CHANGE_EL(k), key.id, c->event.id, key.parent};
+	TRY(ingest_unbury(w, uuid, f));
 	TRY(store_el_put(w, c->adm, k, key, row, f));
 	TRY(index_uuid_pending(c->env->index, uuid, &where));
 	struct ingest_note *note = c->staged ? ingest_note_find(c, uuid) : NULL;
@@ -202,6 +203,9 @@ static enum err attr_new(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 	uint64_t same;
 	bool refused;
 	struct entity_list none = {0};
+	TRY(ingest_is_buried(store_view(w), c->facts, a->uuid, a->timestamp, &refused, f));
+	if (refused)
+		return ERR_OK;
 	enum err err = attr_duplicate(c, a, &same);
 	if (err == ERR_OK && !c->break_on_duplicate && same) {
 		/* refreshed instead of refused (attributes/add breakOnDuplicate:0) */
@@ -411,6 +415,10 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	slot->refused = false;
 	enum err err = find_uuid(c, o->uuid, &at);
 	if (err == ERR_NOENT) {
+		TRY(ingest_is_buried(store_view(w), c->facts, o->uuid, o->timestamp,
+				     &slot->refused, f));
+		if (slot->refused)
+			return ERR_OK;
 		TRY(ingest_capture_sg_of(c, w, &o->sharing_group, &o->distribution, &o->sharing_group_id,
 				  &refused, f));
 		if (refused && !c->adding) {
@@ -512,6 +520,9 @@ static enum err put_report(struct ingest_ctx *c, struct store_wtxn *w, struct el
 			  f));
 	enum err err = find_uuid(c, r->uuid, &at);
 	if (err == ERR_NOENT) {
+		TRY(ingest_is_buried(store_view(w), c->facts, r->uuid, r->timestamp, &refused, f));
+		if (refused)
+			return ERR_OK;
 		struct el_key key = {c->event.body, 0, store_new_el_id(w, EL_REPORT)};
 		r->id = key.id;
 		r->event_id = c->event.id;

@@ -152,6 +152,52 @@ uint64_t store_new_body(struct store_wtxn *w)
 	return wtxn_next_id(w, ID_BODY, false);
 }
 
+/* ---- what was before ----------------------------------------------------------------------- */
+
+void store_keep_before(struct store *s)
+{
+	atomic_store(&s->keep_before, true);
+}
+
+void store_before_key(enum element_kind k, struct el_key key, uint8_t *out)
+{
+	be64_put(out, key.body);
+	out[8] = (uint8_t)k;
+	be64_put(out + 9, key.parent);
+	be64_put(out + 17, key.id);
+}
+
+enum err store_before_unpack(enum element_kind k, struct str value, struct arena *a, void *row)
+{
+	return el_unpack(k, (MDB_val){value.n, (void *)(uintptr_t)value.p}, a, row);
+}
+
+static enum err keep_before(struct store_wtxn *w, enum element_kind k, struct el_key key,
+			    struct fail *f)
+{
+	uint8_t bytes[EL_KEY_BYTES], to[STORE_BEFORE_KEY];
+	MDB_val v, had;
+	enum err e;
+
+	if (!atomic_load_explicit(&w->s->keep_before, memory_order_relaxed) ||
+	    (k != EL_ATTR && k != EL_OBJECT && k != EL_REPORT) ||
+	    key.id > w->s->ids[ID_EL + (unsigned)k])
+		return ERR_OK;
+	el_key_put(bytes, key);
+	e = db_get(&w->view, db_of_element(k), VAL(bytes, EL_KEY_BYTES), &v);
+	if (e != ERR_OK)
+		return e == ERR_NOENT ? ERR_OK : fail(f, e, "an element before its change");
+	store_before_key(k, key, to);
+	if (db_get(&w->view, DB_BEFORE, VAL(to, sizeof(to)), &had) == ERR_OK)
+		return ERR_OK;
+	/* a write may move what has been lent */
+	buf_clear(&w->old);
+	buf_add(&w->old, v.mv_data, v.mv_size);
+	if (buf_err(&w->old))
+		return fail(f, buf_err(&w->old), "record of an element");
+	return db_put(w, DB_BEFORE, VAL(to, sizeof(to)), VAL(w->old.p, w->old.n), f);
+}
+
 enum err store_el_put(struct store_wtxn *w, const struct admitted *adm, enum element_kind k,
 		      struct el_key key, const void *row, struct fail *f)
 {
@@ -164,6 +210,7 @@ enum err store_el_put(struct store_wtxn *w, const struct admitted *adm, enum ele
 	pack_entity(&w->rec, element_desc(k), row, PACK_STORE);
 	if (buf_err(&w->rec))
 		return fail(f, buf_err(&w->rec), "record of an element");
+	TRY(keep_before(w, k, key, f)); /* packed by now: a row may be lent */
 	return db_put(w, db_of_element(k), VAL(bytes, EL_KEY_BYTES), VAL(w->rec.p, w->rec.n), f);
 }
 
@@ -173,6 +220,7 @@ enum err store_el_del(struct store_wtxn *w, enum element_kind k, struct el_key k
 
 	if (BUG(k >= EL_STORED))
 		return fail(f, ERR_BUG, "kind %d has no elements", (int)k);
+	TRY(keep_before(w, k, key, f));
 	el_key_put(bytes, key);
 	return db_del(w, db_of_element(k), VAL(bytes, EL_KEY_BYTES), NULL, f);
 }

@@ -137,6 +137,7 @@ struct store {
 	atomic_uint n_listeners;
 	atomic_uint_fast64_t commits, jobs, seq;
 	atomic_bool drops; /* bodies wait to be deleted */
+	atomic_bool keep_before;
 
 	pthread_mutex_t blob_lock; /* sweep against put */
 	pthread_mutex_t care_lock; /* one of check, backup at a time */

@@ -195,6 +195,17 @@ MUST_USE enum err store_el_put(struct store_wtxn *w, const struct admitted *adm,
 MUST_USE enum err store_event_del(struct store_wtxn *w, uint64_t id, struct fail *f);
 MUST_USE enum err store_el_del(struct store_wtxn *w, enum element_kind k, struct el_key key,
 			       struct fail *f);
+/*
+ * From now on keep, in BOOK_BEFORE, what an attribute, object or report was before it is replaced or
+ * removed, until whoever asked for it deletes the entry. Of several changes the first one counts, and
+ * what came in the same commit was not there before. Bodies that are dropped whole are not kept.
+ */
+void store_keep_before(struct store *s);
+/* The key of an element there; `out` has STORE_BEFORE_KEY bytes. */
+#define STORE_BEFORE_KEY 25
+void store_before_key(enum element_kind k, struct el_key key, uint8_t *out);
+MUST_USE enum err store_before_unpack(enum element_kind k, struct str value, struct arena *a,
+				      void *row);
 /* The body is no longer used: its elements are deleted in the background, in small steps, also
    after a restart. */
 MUST_USE enum err store_body_drop(struct store_wtxn *w, uint64_t body, struct fail *f);
@@ -280,7 +291,8 @@ MUST_USE enum err store_blob_get(struct store *s, struct str digest, struct buf 
 	X(QUARANTINE, "quarantine", 2, "number", "what came, from whom, and why it waits")         \
 	X(APPROVALS, "approvals", 2, "number", "what waits for a second person")                   \
 	X(RETRACTIONS, "retractions", 2, "audience, event UUID, ...", "what is to be taken back")  \
-	X(TOMBSTONES, "tombstones", 2, "UUID", "what was deleted here, and when")
+	X(TOMBSTONES, "tombstones", 2, "UUID", "what was deleted here, and when")                  \
+	X(BEFORE, "before", 2, "body, kind, parent, id", "element before its first change")
 
 enum store_book {
 #define X(b, n, since, key, value) BOOK_##b,

@@ -244,6 +244,57 @@ static enum err fill_job(struct store_wtxn *w, void *arg, struct fail *f)
 	return ERR_OK;
 }
 
+/* One attribute: made, changed, changed again, removed. */
+static enum err before_job(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	static struct el_key key;
+	unsigned step = *(unsigned *)arg;
+	struct misp_attr a;
+
+	if (step == 0)
+		key = (struct el_key){store_new_body(w), 0, store_new_el_id(w, EL_ATTR)};
+	misp_attr_init(&a);
+	a.id = key.id;
+	a.value = step == 0 ? STR("first") : STR("later");
+	if (step < 3)
+		TRY(store_el_put(w, fix_proof(), EL_ATTR, key, &a, f));
+	else if (step == 3)
+		return store_el_del(w, EL_ATTR, key, f);
+	if (step == 0) /* in the commit that makes it nothing was before */
+		return store_el_put(w, fix_proof(), EL_ATTR, key, &a, f);
+	return ERR_OK;
+}
+
+static void before(struct store *s)
+{
+	OWN(buf) struct buf key = BUF(100);
+	struct store_rtxn *t;
+	struct misp_attr a;
+	struct str v;
+	unsigned step = 0;
+
+	fix_run(s, before_job, &step);
+	step = 1;
+	fix_run(s, before_job, &step);
+	is_ok(store_read(s, &t, NULL), "read");
+	is_uint(store_book_count(t, BOOK_BEFORE), 0, "nobody has asked what was before");
+	store_read_end(t);
+	store_keep_before(s);
+	step = 0;
+	fix_run(s, before_job, &step);
+	is_ok(store_read(s, &t, NULL), "read");
+	is_uint(store_book_count(t, BOOK_BEFORE), 0, "a new one was nothing before");
+	store_read_end(t);
+	for (step = 1; step <= 3; step++)
+		fix_run(s, before_job, &step);
+	is_ok(store_read(s, &t, NULL), "read");
+	is_uint(store_book_count(t, BOOK_BEFORE), 1, "one entry for one element");
+	is_ok(store_book_next(t, BOOK_BEFORE, STR(""), &key, &v), "it");
+	is_ok(store_before_unpack(EL_ATTR, v, NULL, &a), "unpacks");
+	is_view(a.value, "first", "as it was before the first change");
+	store_read_end(t);
+}
+
 int main(void)
 {
 	struct store *s;
@@ -253,6 +304,7 @@ int main(void)
 	stages(); /* forks: before this process has a writer thread */
 	s = fix_open("a", (struct store_opts){0});
 	order(s);
+	before(s);
 	deletion(s);
 	fix_run(s, fill_job, &n);
 	is_uint(n, 16, "a transaction is full at 16 MiB");
