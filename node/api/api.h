@@ -13,6 +13,9 @@
 #include "model/perms.h"
 #include "pgp/pgp.h"
 
+struct audit_queue;
+struct audit_scope;
+
 /* One per daemon; handed to the server as http_conf.app. */
 struct api {
 	struct store *store;
@@ -34,6 +37,7 @@ struct api {
 	const struct secret_key *peer_key; /* under which the keys of peers are stored */
 	struct long_jobs jobs; /* fetches and pulls */
 	struct index_tags index_tags; /* of events/index */
+	struct audit_queue *audit; /* NULL: nothing is recorded */
 };
 
 /* Who calls: made by api_auth(), in http_req.user. */
@@ -44,6 +48,8 @@ struct api_user {
 	struct misp_authkey key;
 	uint32_t perms;
 	struct caller caller;
+	struct audit_scope *scope; /* of a request that may change something */
+	bool may; /* the endpoint is permitted */
 	struct str url; /* what answers say as `url`, when it is not the request's own */
 };
 

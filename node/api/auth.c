@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <pwd.h>
 
+#include "api/audit.h"
 #include "api/rest.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -247,9 +248,13 @@ enum err api_auth(struct http_req *r, struct fail *f)
 	if (!u)
 		return fail(f, ERR_NOMEM, "no memory");
 	TRY(store_read(api_of(r)->store, &t, f));
-	TRY(local_allowed(r) && !keyed ? by_socket(r, t, u, f) : by_key(r, t, u, f));
+	enum err e = local_allowed(r) && !keyed ? by_socket(r, t, u, f) : by_key(r, t, u, f);
+	if (e == ERR_AUTH)
+		api_audit_refused(r, u, f->text);
+	TRY(e);
 	r->user = u;
 	if ((u->perms & r->ep->auth) != r->ep->auth)
 		return refuse(r, f, "You do not have permission to use this functionality.");
+	api_audit_admitted(r);
 	return ERR_OK;
 }

@@ -25,7 +25,7 @@ struct slot {
 	bool taken; /* in the batch that is being written */
 	uint64_t count; /* since it was last written */
 	int64_t until_ms; /* end of its window */
-	uint64_t digest;
+	uint64_t digest, order; /* of arrival */
 	struct audit_entry e; /* its texts are the members below */
 	char name[AUDIT_NAME_MAX], address[64], text[AUDIT_TEXT_MAX], second[AUDIT_NAME_MAX];
 };
@@ -37,13 +37,16 @@ struct audit_queue {
 	pthread_cond_t wake, idle;
 	struct slot *slots;
 	unsigned used, nobody;
+	uint64_t arrived;
 	uint64_t lost, lost_nobody; /* entries without a place, not yet recorded */
 	uint64_t rounds, wanted; /* flushes done and asked for */
 	enum err last_err;
 	bool stopping;
 	/* of the thread alone */
-	uint32_t batch[BATCH];
-	uint64_t counts[BATCH];
+	struct due {
+		uint64_t order, count;
+		uint32_t slot;
+	} batch[BATCH];
 	unsigned n_batch;
 	uint64_t say_lost, say_lost_nobody;
 };
@@ -116,6 +119,7 @@ void audit_later(struct audit_queue *q, const struct audit_entry *e)
 		*(nobody ? &q->lost_nobody : &q->lost) += count;
 	} else {
 		slot_fill(s, e, digest, count);
+		s->order = ++q->arrived;
 		q->used++;
 		q->nobody += nobody;
 	}
@@ -129,6 +133,12 @@ static bool is_due(const struct slot *s, int64_t now, bool all)
 	return s->used && !s->taken && s->count && (s->fresh || all || now >= s->until_ms);
 }
 
+static int by_arrival(const void *a, const void *b)
+{
+	const struct due *x = a, *y = b;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
 /* Choose what is written now. Under the lock. */
 static void choose(struct audit_queue *q, bool all)
 {
@@ -139,9 +149,9 @@ static void choose(struct audit_queue *q, bool all)
 		if (!is_due(s, now, all))
 			continue;
 		s->taken = true;
-		q->counts[q->n_batch] = s->count;
-		q->batch[q->n_batch++] = i;
+		q->batch[q->n_batch++] = (struct due){s->order, s->count, i};
 	}
+	qsort(q->batch, q->n_batch, sizeof(q->batch[0]), by_arrival);
 	q->say_lost = q->lost;
 	q->say_lost_nobody = q->lost_nobody;
 }
@@ -161,8 +171,8 @@ static enum err run_write(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	struct audit_queue *q = arg;
 	for (unsigned i = 0; i < q->n_batch; i++) {
-		struct audit_entry e = q->slots[q->batch[i]].e;
-		e.count = q->counts[i];
+		struct audit_entry e = q->slots[q->batch[i].slot].e;
+		e.count = q->batch[i].count;
 		TRY(audit_add(w, &e, f));
 	}
 	TRY(say_lost(w, q->say_lost, "entries of known callers, jobs and users", f));
@@ -182,6 +192,7 @@ static void slot_remove(struct audit_queue *q, uint32_t i)
 			continue;
 		slot_fill(&q->slots[hole], &q->slots[k].e, q->slots[k].digest, q->slots[k].count);
 		q->slots[hole].fresh = q->slots[k].fresh;
+		q->slots[hole].order = q->slots[k].order;
 		q->slots[hole].until_ms = q->slots[k].until_ms;
 		q->slots[k].used = false;
 		hole = k;
@@ -192,11 +203,11 @@ static void settle(struct audit_queue *q, enum err e)
 {
 	int64_t now = clock_boot_ms();
 	for (unsigned i = 0; i < q->n_batch; i++) {
-		struct slot *s = &q->slots[q->batch[i]];
+		struct slot *s = &q->slots[q->batch[i].slot];
 		s->taken = false;
 		if (e != ERR_OK)
 			continue;
-		s->count -= q->counts[i];
+		s->count -= q->batch[i].count;
 		if (!s->fresh)
 			s->until_ms = now + (int64_t)audit_action_window(s->e.action) * 1000;
 		s->fresh = false;

@@ -74,6 +74,14 @@ struct sink {
 	enum err err; /* of the handler or the cap, so that a broken coding can be told apart */
 };
 
+static enum err piece_taken(struct http_call *c, struct str piece, struct fail *f)
+{
+	call_around(c, true);
+	enum err e = c->req.ep->body(&c->req, piece, f);
+	call_around(c, false);
+	return e;
+}
+
 /* Decoded bytes of a streamed body, in pieces. */
 static enum err stream_sink(void *arg, struct str bytes)
 {
@@ -88,7 +96,7 @@ static enum err stream_sink(void *arg, struct str bytes)
 		else if (atomic_load(&c->cancelled))
 			s->err = ERR_CANCELLED;
 		else
-			s->err = c->req.ep->body(&c->req, piece, &s->fail);
+			s->err = piece_taken(c, piece, &s->fail);
 		bytes = (struct str){bytes.p + piece.n, bytes.n - piece.n};
 	}
 	return s->err;
@@ -121,8 +129,11 @@ static bool begin(struct http_call *c)
 		if (!c->decoder)
 			s.err = ERR_NOMEM;
 	}
-	if (s.err == ERR_OK && c->req.ep->begin)
+	if (s.err == ERR_OK && c->req.ep->begin) {
+		call_around(c, true);
 		s.err = c->req.ep->begin(&c->req, &s.fail);
+		call_around(c, false);
+	}
 	if (s.err != ERR_OK)
 		answer_failure(c, &s, s.err);
 	/* a handler that has answered wants no body */

@@ -57,6 +57,8 @@ static void call_free(struct http_call *c)
 
 	if (c->req.ctx && c->req.ctx_free)
 		c->req.ctx_free(c->req.ctx);
+	if (srv->conf.gone)
+		srv->conf.gone(&c->req);
 	stream_free(c);
 	while (c->in_head) {
 		struct seg *s = c->in_head;
@@ -153,6 +155,12 @@ void call_post(struct http_call *c, enum post why)
 	loop_post(c->io->loop, &c->task_post);
 }
 
+void call_around(struct http_call *c, bool begins)
+{
+	if (c->srv->conf.around)
+		c->srv->conf.around(&c->req, begins);
+}
+
 void call_run(struct http_call *c)
 {
 	struct fail f = {0};
@@ -162,7 +170,9 @@ void call_run(struct http_call *c)
 		reply_err(&c->req, ERR_CANCELLED);
 		return;
 	}
+	call_around(c, true);
 	e = c->req.ep->run(&c->req, &f);
+	call_around(c, false);
 	if (e == ERR_OK)
 		return;
 	log_info("http", "event=handler-failed path=%s err=%s detail=%s", c->req.ep->path,

@@ -211,6 +211,8 @@ void call_dispatch(struct http_call *c);
 /* The connection has gone. io only. */
 void call_detach(struct http_call *c);
 void call_run(struct http_call *c);
+/* http_conf.around */
+void call_around(struct http_call *c, bool begins);
 
 /* body.c: request bodies. io only unless said otherwise. */
 bool body_push(struct http_call *c, struct str bytes); /* false: refused, a reply was made */

@@ -79,6 +79,10 @@ struct http_conf {
 	enum err (*auth)(struct http_req *r, struct fail *f);
 	/* Called on the I/O thread when an answer has been written or given up; may be NULL. */
 	void (*done)(const struct http_req *r, const struct http_done *d);
+	/* Called on the handler's thread before and after each call of the row's functions; may be NULL. */
+	void (*around)(struct http_req *r, bool begins);
+	/* Called when nobody works on the request any more, before its memory goes; may be NULL. */
+	void (*gone)(struct http_req *r);
 	/* Where long streamed answers are kept whole while their ETag is made; NULL: they get none. */
 	const char *spool_dir;
 	size_t arena_max; /* most memory of one request [8 MiB] */

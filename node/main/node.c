@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/audit.h"
 #include "api/peer_rows.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -297,6 +298,7 @@ static void fill_api(struct node *n)
 	a->conf = n->conf;
 	a->peer_key = &n->peer_key;
 	a->pgp = n->pgp;
+	a->audit = n->audit;
 	a->user = n;
 	a->ingest = (struct ingest_env){
 		.store = n->store,
@@ -329,6 +331,12 @@ static void fill_api(struct node *n)
 /* ---- serving ---- */
 
 #define LISTEN_MAX 65
+
+static void request_done(const struct http_req *r, const struct http_done *d)
+{
+	telemetry_request(r, d);
+	api_audit_done(r, d);
+}
 
 static enum err make_server(struct node *n, struct fail *f)
 {
@@ -367,7 +375,9 @@ static enum err make_server(struct node *n, struct fail *f)
 		.workers = n->workers,
 		.app = &n->api,
 		.auth = api_auth,
-		.done = telemetry_request,
+		.done = request_done,
+		.around = api_audit_around,
+		.gone = api_audit_gone,
 		.spool_dir = n->spool_dir,
 		.arena_max = c->limit_request_memory,
 	};
@@ -404,6 +414,20 @@ static enum err start_peers(struct node *n, struct fail *f)
 	return peer_schedule_start(&o, &n->peers, f);
 }
 
+/* What the node itself does, with the policy that is in force then. */
+static void record(struct node *n, enum audit_action a, enum err e)
+{
+	struct policy *p = current_policy(n);
+	char text[120];
+	snprintf(text, sizeof(text), "tocsin %s, policy %s", PACKAGE_VERSION, policy_version(p));
+	policy_unref(p);
+	struct audit_entry x = {.action = a,
+				.outcome = e == ERR_OK ? AUDIT_OK : AUDIT_FAILED,
+				.who = {.kind = AUDIT_BY_SYSTEM},
+				.text = str_c(text)};
+	audit_later(n->audit, &x);
+}
+
 enum err node_start(struct node *n, struct fail *f)
 {
 	default_base_url(n);
@@ -414,6 +438,8 @@ enum err node_start(struct node *n, struct fail *f)
 	n->derived = derived_new();
 	if (!n->derived)
 		return fail(f, ERR_NOMEM, "no memory");
+	TRY(audit_queue_start(n->store, &n->audit, f));
+	record(n, AUDIT_start, ERR_OK);
 	fill_api(n);
 	struct offload_conf oc = {.threads = (unsigned)n->conf->workers};
 	TRY(offload_new(&oc, &n->workers, f));
@@ -430,6 +456,7 @@ enum err node_start(struct node *n, struct fail *f)
 enum err node_reload(struct node *n, struct fail *f)
 {
 	enum err e = load_policy(n, f);
+	record(n, AUDIT_policy, e);
 	if (e == ERR_OK) {
 		openings_rescan(n->openings);
 		publisher_rescan(n->publisher);
@@ -466,6 +493,9 @@ void node_stop(struct node *n)
 		guarded_clock_persist(n->clock);
 	if (n->index)
 		index_close(MOVE(n->index));
+	if (n->audit)
+		record(n, AUDIT_stop, ERR_OK);
+	audit_queue_stop(MOVE(n->audit));
 	if (n->store)
 		store_close(MOVE(n->store));
 	guarded_clock_free(MOVE(n->clock));

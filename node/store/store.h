@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@
 struct store;
 struct store_rtxn;
 struct store_wtxn;
+struct change;
 
 struct store_opts {
 	const char *dir;
@@ -165,6 +167,22 @@ MUST_USE enum err store_run(struct store *s, store_run_fn run, void *arg, struct
 /* Queue; done() is called on the writer thread after the commit (or failure). */
 typedef void (*store_done_fn)(void *arg, enum err e, const struct fail *f);
 MUST_USE enum err store_submit(struct store *s, store_run_fn run, store_done_fn done, void *arg);
+
+/*
+ * A witness writes what is to be written with the changes of a job, in its transaction (the audit
+ * log). run() is called on the writer thread after a job that has appended to the change log, with
+ * what it appended; an error fails the job. Jobs hold a reference from queueing to completion.
+ */
+struct store_witness {
+	enum err (*run)(struct store_witness *self, struct store_wtxn *w, const struct change *c,
+			size_t n, struct fail *f);
+	void (*free)(struct store_witness *self);
+	atomic_uint refs; /* of its maker: 1 */
+};
+struct store_witness *store_witness_ref(struct store_witness *v);
+void store_witness_unref(struct store_witness *v); /* NULL is none */
+/* The witness of all jobs that this thread queues from now on; NULL: none. The caller keeps it. */
+void store_witness_set(struct store_witness *v);
 
 /* Reads inside a write see what the transaction has written so far. What they lend lives only until
    the next write of the job; iterators may be held across writes and deletions. */

@@ -397,6 +397,12 @@ static bool is_behind(struct store_wtxn *w, enum db db, const MDB_val *key)
 	return true;
 }
 
+/* Little, and without it nothing could be deleted where there is no room. */
+static bool tells_of_deletions(enum db db)
+{
+	return db == DB_CHANGES || db == DB_AUDIT || db == DB_AUDIT_INDEX;
+}
+
 enum err db_put(struct store_wtxn *w, enum db db, MDB_val key, MDB_val val, struct fail *f)
 {
 	MDB_cursor *c;
@@ -407,7 +413,7 @@ enum err db_put(struct store_wtxn *w, enum db db, MDB_val key, MDB_val val, stru
 		return fail(f, w->err, "%s", w->fail.text);
 	if (BUG(!key.mv_size || key.mv_size > KEY_MAX_BYTES))
 		return fail(f, ERR_BUG, "key of %zu bytes", key.mv_size);
-	if (w->quota_full)
+	if (w->quota_full && !tells_of_deletions(db))
 		return stick(w, MDB_MAP_FULL, db, "quota reached, write", f);
 	w->wrote = true;
 	behind = is_behind(w, db, &key);

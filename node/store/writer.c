@@ -31,6 +31,7 @@ struct job {
 	struct job *next;
 	store_run_fn run;
 	void *arg;
+	struct store_witness *witness;
 	store_done_fn done; /* NULL: somebody waits at `sem` */
 	sem_t sem;
 	enum state state;
@@ -55,6 +56,28 @@ struct writer {
 	int64_t last_drop, last_reader_check;
 };
 
+/* ---- witnesses ------------------------------------------------------------------------------ */
+
+static _Thread_local struct store_witness *of_thread;
+
+struct store_witness *store_witness_ref(struct store_witness *v)
+{
+	if (v)
+		atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+	return v;
+}
+
+void store_witness_unref(struct store_witness *v)
+{
+	if (v && atomic_fetch_sub(&v->refs, 1) == 1)
+		v->free(v);
+}
+
+void store_witness_set(struct store_witness *v)
+{
+	of_thread = v;
+}
+
 /* ---- the queue ------------------------------------------------------------------------------ */
 
 static enum err enqueue(struct store *s, struct job *j, struct fail *f)
@@ -70,6 +93,7 @@ static enum err enqueue(struct store *s, struct job *j, struct fail *f)
 		return fail(f, ERR_CANCELLED, "the store is closing");
 	}
 	j->next = NULL;
+	j->witness = store_witness_ref(of_thread);
 	*wr->tail = j;
 	wr->tail = &j->next;
 	wr->queued++;
@@ -187,6 +211,7 @@ static void complete(struct writer *wr)
 		struct job *j = wr->group[i];
 
 		atomic_fetch_add(&wr->s->jobs, 1);
+		store_witness_unref(MOVE(j->witness));
 		if (j == &wr->drop) {
 			drop_done(wr, j->err, &j->fail);
 		} else if (j->done) {
@@ -275,10 +300,14 @@ enum outcome { DONE, AGAIN, ALONE };
 static enum outcome run_job(struct writer *wr, struct job *j)
 {
 	struct store_wtxn *w = &wr->w;
+	size_t had = w->n_changes;
 
 	w->wrote = false;
 	j->fail = (struct fail){0};
 	j->err = j->run(w, j->arg, &j->fail);
+	if (j->err == ERR_OK && j->witness && w->n_changes > had)
+		j->err = j->witness->run(j->witness, w, w->changes + had, w->n_changes - had,
+					 &j->fail);
 	iters_detach(&w->iters);
 	if (w->err != ERR_OK) {
 		j->err = w->err;

@@ -194,6 +194,67 @@ static void queued(void)
 	store_close(s);
 }
 
+struct observer {
+	struct store_witness base;
+	bool refuses;
+	unsigned freed;
+};
+
+static enum err observe(struct store_witness *self, struct store_wtxn *w, const struct change *c,
+			size_t n, struct fail *f)
+{
+	struct observer *o = (struct observer *)self;
+	char key[40];
+	int len = snprintf(key, sizeof(key), "seen/%llu/%zu", (unsigned long long)c[0].id, n);
+
+	if (o->refuses)
+		return fail(f, ERR_LIMIT, "not to be told");
+	return store_book_put(w, BOOK_KV, (struct str){key, (size_t)len}, STR(""), f);
+}
+
+static void observer_free(struct store_witness *self)
+{
+	((struct observer *)self)->freed++;
+}
+
+/* What is written with the changes of a job comes about with them, or neither does. */
+static void witnessed(void)
+{
+	struct store *s = fix_open("witnessed", (struct store_opts){0});
+	struct observer o = {{observe, observer_free, 1}, false, 0};
+	struct task t[6];
+	struct store_rtxn *r;
+	struct fail f = {0};
+	OWN(buf) struct buf key = BUF(100);
+	struct str v;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ARRAY_LEN(t); i++)
+		t[i] = (struct task){.s = s, .number = i, .kind = i == 1 ? FAIL_DIRTY : WELL};
+	is_ok(store_run(s, task_job, &t[0], &f), "without a witness");
+	store_witness_set(&o.base);
+	is_err(store_run(s, task_job, &t[1], &f), ERR_PERM, "a job that fails");
+	is_ok(store_run(s, task_job, &t[2], &f), "one that does not");
+	is_ok(store_submit(s, task_job, on_done, &t[3]), "one that nobody waits for");
+	store_witness_set(NULL);
+	store_witness_unref(&o.base);
+	is_ok(store_run(s, task_job, &t[4], &f), "without again");
+	is_uint(o.freed, 1, "it lives as long as the last job that wants it");
+	is_ok(store_read(s, &r, NULL), "read");
+	while (store_book_next(r, BOOK_KV, STR("seen/"), &key, &v) == ERR_OK)
+		n++;
+	is_uint(n, 2, "told of each job that changed something");
+	store_read_end(r);
+	o = (struct observer){{observe, observer_free, 1}, true, 0};
+	store_witness_set(&o.base);
+	is_err(store_run(s, task_job, &t[5], &f), ERR_LIMIT, "a witness that cannot write");
+	store_witness_set(NULL);
+	is_ok(store_read(s, &r, NULL), "read");
+	is_uint(store_count(r, T_EVENT), 4, "fails the job");
+	store_read_end(r);
+	store_close(s);
+}
+
 struct guest {
 	bool here, wrong, begun;
 	unsigned groups;
@@ -295,6 +356,7 @@ int main(void)
 	fix_begin();
 	many();
 	queued();
+	witnessed();
 	come_and_go();
 	full();
 	return fix_end();
