@@ -3,6 +3,7 @@
  * an administrator, so jansson reads it.
  */
 #include "feeds/in/rules.h"
+#include "model/json_why.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -20,8 +21,8 @@ static enum err parse(struct str text, const char *what, json_t **out, struct fa
 	*out = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &e);
 	if (!*out || !json_is_object(*out))
 		return fail_at(f, ERR_INVAL, *out ? 1 : (uint32_t)e.line,
-			       *out ? 1 : (uint32_t)e.column, 0, "%s of the feed: %s", what,
-			       *out ? "not an object" : e.text);
+			       *out ? 1 : (uint32_t)e.column, 0, "%s of the feed: %.*s", what,
+			       STR_ARG(*out ? STR("not an object") : json_why(&e)));
 	return ERR_OK;
 }
 

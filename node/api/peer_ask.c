@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "model/json_why.h"
 
 #define ANSWER_LARGEST (16u << 20)
 
@@ -84,8 +85,8 @@ enum err ask_json(struct link *l, const char *path, const json_t *body, struct a
 	if (e == ERR_OK) {
 		*out = json_loadb(c.body.n ? c.body.p : "", c.body.n, JSON_DECODE_ANY, &why);
 		if (!*out)
-			e = fail(f, ERR_PEER, "the answer is not JSON (byte %d: %s)", why.position,
-				 why.text);
+			e = fail(f, ERR_PEER, "the answer is not JSON (byte %d: %.*s)",
+				 why.position, STR_ARG(json_why(&why)));
 	}
 	buf_free(&c.body);
 	return e;

@@ -8,6 +8,7 @@
 #include "api/signed.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "model/json_why.h"
 
 #define SMALL_ANSWER (1u << 20)
 
@@ -41,8 +42,8 @@ enum err rest_json(struct http_req *r, const char *wrapper, json_t **out, struct
 				    "formatted JSON string. This request has been blocked to avoid an "
 				    "unfiltered request.");
 			return fail_at(f, ERR_INVAL, (uint32_t)MAX(e.line, 0),
-				       (uint32_t)MAX(e.column, 0), (uint64_t)MAX(e.position, 0), "%s",
-				       e.text);
+				       (uint32_t)MAX(e.column, 0), (uint64_t)MAX(e.position, 0), "%.*s",
+				       STR_ARG(json_why(&e)));
 		}
 		r->ctx = j;
 		r->ctx_free = json_free;

@@ -1,10 +1,11 @@
 /*
- * list.c - `tocsind --list-endpoints`: what the endpoint rows say, so that documentation and the
- * leak test need not be told.
+ * list.c - `tocsind --list-endpoints` and `--list-ways-out`: what the tables say, so that documentation
+ * and tests need not be told.
  */
 #include "main/list.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "api/api.h"
 #include "base/jsonw.h"
@@ -47,6 +48,67 @@ enum err list_endpoints(struct fail *f)
 		permissions(&w, e->auth);
 		JSONW_KV(&w, jsonw_c, "answer", e->shape ? e->shape : "");
 		JSONW_KV(&w, jsonw_c, "doc", e->doc ? e->doc : "");
+		jsonw_obj_end(&w);
+	}
+	jsonw_arr_end(&w);
+	buf_putc(&b, '\n');
+	if (buf_err(&b) != ERR_OK || fwrite(b.p, 1, b.n, stdout) != b.n)
+		return fail(f, ERR_IO, "cannot write the list");
+	return ERR_OK;
+}
+
+/* ---- ways out ---- */
+
+static const struct {
+	const char *kind, *name, *pass, *text;
+} ways[] = {
+#define WAY(name, pass, text) {"way", #name, #pass, text},
+#define FACET(name, text) {"facet", #name, "", text},
+#define ANSWER(row, pass) {"answer", #row, #pass, ""},
+#define FORMAT(row, text) {"format", #row, "SEALED", text},
+#define SENT(step, text) {"sent", #step, "", text},
+#define OBJECT(way, object, functions)
+#define STORED(object, functions, why)
+#include "egress/ways_out.inc"
+#undef WAY
+#undef FACET
+#undef ANSWER
+#undef FORMAT
+#undef SENT
+#undef OBJECT
+#undef STORED
+};
+
+/* The path of the endpoint row of this name; NULL when it is none. */
+static const char *path_of(const char *row)
+{
+	static const char *const names[] = {
+#define ENDPOINT(row) #row,
+#include "api/endpoints.inc"
+#undef ENDPOINT
+	};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (!strcmp(names[i], row))
+			return api_rows[i]->path;
+	return NULL;
+}
+
+enum err list_ways_out(struct fail *f)
+{
+	OWN(buf) struct buf b = BUF(4 << 20);
+	struct jsonw w = jsonw_on(&b);
+	jsonw_arr(&w);
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		const char *path = path_of(ways[i].name);
+		jsonw_obj(&w);
+		JSONW_KV(&w, jsonw_c, "kind", ways[i].kind);
+		JSONW_KV(&w, jsonw_c, "name", ways[i].name);
+		if (path)
+			JSONW_KV(&w, jsonw_c, "path", path);
+		if (*ways[i].pass)
+			JSONW_KV(&w, jsonw_c, "pass", ways[i].pass);
+		if (*ways[i].text)
+			JSONW_KV(&w, jsonw_c, "text", ways[i].text);
 		jsonw_obj_end(&w);
 	}
 	jsonw_arr_end(&w);

@@ -7,3 +7,5 @@
 
 /* All endpoints, a JSON list, to standard output. */
 MUST_USE enum err list_endpoints(struct fail *f);
+/* Likewise every way by which bytes leave the process (egress/ways_out.inc). */
+MUST_USE enum err list_ways_out(struct fail *f);

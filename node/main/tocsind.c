@@ -19,7 +19,8 @@ struct options {
 	const char *config;
 	struct conf_override over[32];
 	size_t n_over;
-	bool init, check_config, list;
+	bool init, check_config;
+	enum err (*list)(struct fail *f); /* print this table, and end */
 	const char *maintenance, *argument, *check_policy;
 	struct first_admin admin;
 };
@@ -27,7 +28,7 @@ struct options {
 static const char usage[] =
 	"usage: tocsind [-c FILE] [-s KEY=VALUE]... [--init [--email ADDR] [--key KEY]]\n"
 	"               [--maintenance COMMAND [DIR]] [--check-config] [--check-policy FILE]\n"
-	"               [--list-endpoints]\n"
+	"               [--list-endpoints | --list-ways-out]\n"
 	"               [--version] [--help]\n"
 	"\n"
 	"  -c, --config FILE     configuration (tocsin.yaml); without it the defaults\n"
@@ -38,7 +39,8 @@ static const char usage[] =
 	"      --maintenance CMD check or compact the store, backup to or restore from DIR\n"
 	"      --check-config    read the configuration and the policy, and end\n"
 	"      --check-policy FILE  read this policy file, say what is wrong with it, and end\n"
-	"      --list-endpoints  what the HTTP interface answers to, as JSON, and end\n";
+	"      --list-endpoints  what the HTTP interface answers to, as JSON, and end\n"
+	"      --list-ways-out   every way by which bytes leave the process, as JSON, and end\n";
 
 static int parse(int argc, char **argv, struct options *o)
 {
@@ -51,6 +53,7 @@ static int parse(int argc, char **argv, struct options *o)
 					      {"check-config", no_argument, NULL, 'C'},
 					      {"check-policy", required_argument, NULL, 'P'},
 					      {"list-endpoints", no_argument, NULL, 'L'},
+					      {"list-ways-out", no_argument, NULL, 'W'},
 					      {"version", no_argument, NULL, 'V'},
 					      {"help", no_argument, NULL, 'h'},
 					      {NULL, 0, NULL, 0}};
@@ -89,7 +92,8 @@ static int parse(int argc, char **argv, struct options *o)
 			o->check_policy = optarg;
 			break;
 		case 'L':
-			o->list = true;
+		case 'W':
+			o->list = c == 'L' ? list_endpoints : list_ways_out;
 			break;
 		case 'V':
 			printf("tocsind %s\n", PACKAGE_VERSION);
@@ -215,10 +219,10 @@ static int serve(struct node *n, const struct options *o, const sigset_t *set)
 	return 0;
 }
 
-static int list(void)
+static int list(enum err (*table)(struct fail *f))
 {
 	struct fail f = {0};
-	enum err e = list_endpoints(&f);
+	enum err e = table(&f);
 	return e == ERR_OK ? 0 : complain(e, &f);
 }
 
@@ -248,7 +252,7 @@ int main(int argc, char **argv)
 	if (o.check_policy)
 		return check_policy(o.check_policy);
 	if (o.list)
-		return list();
+		return list(o.list);
 	enum err e = conf_load(o.config, o.over, o.n_over, &conf, &f);
 	if (e != ERR_OK)
 		return complain(e, &f);

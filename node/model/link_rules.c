@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "model/json_why.h"
+
 static void own_free_json(json_t **p)
 {
 	json_decref(*p);
@@ -83,7 +85,8 @@ enum err link_rules_parse(struct str json, struct arena *a, struct link_rules *o
 		return ERR_OK;
 	j = json_loadb(json.p, json.n, 0, &why);
 	if (!j)
-		return fail(f, ERR_INVAL, "the rules of the link are not JSON: %s", why.text);
+		return fail(f, ERR_INVAL, "the rules of the link are not JSON: %.*s",
+			    STR_ARG(json_why(&why)));
 	TRY(ids_read(list_of(j, "tags", "OR"), a, &out->tags_or));
 	TRY(ids_read(list_of(j, "tags", "NOT"), a, &out->tags_not));
 	TRY(ids_read(list_of(j, "orgs", "OR"), a, &out->orgs_or));

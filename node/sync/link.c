@@ -11,6 +11,7 @@
 #include "metrics/metrics.h"
 
 #include "base/hash.h"
+#include "model/json_why.h"
 #include "model/pack.h"
 
 #define ANSWER_DEFAULT (UINT64_C(1) << 20)
@@ -190,8 +191,8 @@ enum err link_json(struct link *l, const char *path, const json_t *body, uint64_
 	if (!b.n)
 		return ERR_OK;
 	*out = json_loadb(b.p, b.n, JSON_DECODE_ANY, &why);
-	return *out ? ERR_OK : fail(f, ERR_PEER, "the answer is not JSON (byte %d: %s)", why.position,
-				    why.text);
+	return *out ? ERR_OK : fail(f, ERR_PEER, "the answer is not JSON (byte %d: %.*s)",
+				    why.position, STR_ARG(json_why(&why)));
 }
 
 /* ---- hello ---- */

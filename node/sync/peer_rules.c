@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/json_why.h"
+
 #define ITEM_MAX 1024
 
 static void own_free_json(json_t **p)
@@ -76,7 +78,8 @@ enum err peer_rules_body(struct str rules, int64_t since, struct buf *out, struc
 		json_pack("{s:i, s:i}", "minimal", 1, "published", 1);
 	__attribute__((cleanup(own_free_json))) json_t *j = NULL;
 	if (rules.n && !(j = json_loadb(rules.p, rules.n, 0, &e)))
-		return fail(f, ERR_INVAL, "the pull rules are not JSON: %s", e.text);
+		return fail(f, ERR_INVAL, "the pull rules are not JSON: %.*s",
+			    STR_ARG(json_why(&e)));
 	json_object_foreach(j, key, rule) {
 		if (strcmp(key, "url_params") == 0)
 			add_params(body, rule);
