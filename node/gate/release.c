@@ -397,7 +397,7 @@ static bool cut_attr(struct released *r, struct rel_element *el, struct arena *a
 		if (hides_comment(r, w->comment))
 			w->comment = STR_NONE;
 		if (r->rewrites)
-			rewrite_attr(r, w);
+			rewrite_attr(r, w, el->in_object);
 		cut = w;
 	}
 	el->attr = cut;

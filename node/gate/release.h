@@ -35,7 +35,7 @@ bool cut_analyst(struct released *r, struct rel_element *el, struct arena *a);
 /* rewrite.c: the fields that a profile rewrites (X in profiles.inc). False: memory. */
 struct uuid rewrite_space(const struct gate_facts *f, uint8_t profile);
 bool rewrite_head(struct released *r, struct arena *a);
-void rewrite_attr(const struct released *r, struct misp_attr *attr);
+void rewrite_attr(const struct released *r, struct misp_attr *attr, const struct misp_object *object);
 void rewrite_object(struct released *r, struct misp_object *o);
 void rewrite_ref(const struct released *r, struct misp_ref *ref);
 void rewrite_sighting(const struct released *r, struct misp_sighting *s);

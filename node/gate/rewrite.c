@@ -113,7 +113,20 @@ static int64_t whole_day(int64_t us)
 	return us - (rest < 0 ? rest + day_us : rest);
 }
 
-void rewrite_attr(const struct released *r, struct misp_attr *a)
+/*
+ * The level of an attribute that leaves without its object: the narrower of both, or it would go
+ * further from the receiver than it may go from here. The group itself does not leave.
+ */
+static uint8_t level_alone(uint8_t level, const struct misp_object *o)
+{
+	uint8_t around = o ? o->distribution : (uint8_t)DIST_INHERIT;
+
+	if (level == DIST_GROUP || around == DIST_GROUP)
+		return DIST_ORG;
+	return level < around ? level : around;
+}
+
+void rewrite_attr(const struct released *r, struct misp_attr *a, const struct misp_object *object)
 {
 	const struct type_row *row;
 
@@ -122,8 +135,7 @@ void rewrite_attr(const struct released *r, struct misp_attr *a)
 		return;
 	row = type_get((enum attr_type)a->type);
 	a->category = row ? row->category : (uint8_t)CAT_OTHER;
-	if (a->distribution == DIST_GROUP) /* the group itself does not leave */
-		a->distribution = DIST_ORG;
+	a->distribution = release_level(&r->st, level_alone(a->distribution, object));
 	a->timestamp = r->head.timestamp;
 	a->first_seen = whole_day(a->first_seen);
 	a->last_seen = whole_day(a->last_seen);

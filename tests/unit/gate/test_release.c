@@ -582,6 +582,42 @@ static void pushing(void)
 	arena_free(a);
 }
 
+/* An attribute that leaves without its object goes no further than the object did. */
+static void alone(void)
+{
+	static const struct {
+		uint8_t object, attr, want;
+	} rows[] = {{DIST_INHERIT, DIST_INHERIT, DIST_INHERIT}, {DIST_CONNECTED, DIST_INHERIT, DIST_CONNECTED},
+		    {DIST_INHERIT, DIST_COMMUNITY, DIST_COMMUNITY}, {DIST_COMMUNITY, DIST_ALL, DIST_COMMUNITY},
+		    {DIST_ALL, DIST_CONNECTED, DIST_CONNECTED},	    {DIST_GROUP, DIST_INHERIT, DIST_ORG},
+		    {DIST_ALL, DIST_GROUP, DIST_ORG}};
+	struct arena *a = arena_new(1 << 20);
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct rel_element *out;
+		struct rel_element in;
+		struct released *r;
+		struct verdict v;
+		struct whole w;
+
+		whole_init(&w, "default");
+		fixture_caller(&w.x, AUD_MEMBER, 2);
+		w.x.aud.profile = PROFILE_INDICATORS;
+		w.object.distribution = rows[i].object;
+		w.inside.distribution = rows[i].attr;
+		w.inside.deleted = false;
+		r = gate_release(&w.x.c, &w.x.s, a, &v);
+		ok(r != NULL, "released");
+		in = attr_el(&w, true);
+		out = gate_release_element(r, &in, a);
+		ok(out && !out->in_object, "without its object");
+		is_uint(out ? out->attr->distribution : 99, rows[i].want, "%u in %u", rows[i].attr,
+			rows[i].object);
+		fixture_free(&w.x);
+	}
+	arena_free(a);
+}
+
 /* ---- less clearance never shows more --------------------------------------------------------- */
 
 static const char *const some_tags[] = {
@@ -706,6 +742,7 @@ int main(void)
 	stripping();
 	untouched();
 	pushing();
+	alone();
 	monotone();
 	return done_testing();
 }
