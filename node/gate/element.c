@@ -32,10 +32,10 @@ enum gate_rule judge_container(const struct stance *st, const struct misp_object
 	const struct rule_subject rs = {.level = LEVEL_OBJECT, .object = o};
 	enum gate_rule r;
 
-	if (o->deleted && !sees_deleted(st))
-		return RULE_element_deleted;
 	if (!level_reaches(st, o->distribution, o->sharing_group_id, false))
 		return RULE_element_distribution;
+	if (o->deleted && !sees_deleted(st))
+		return RULE_element_deleted;
 	if (st->facts->link_rules && !link_rules_object(st->facts->link_rules, o))
 		return RULE_element_link;
 	if (st->misp)
@@ -83,10 +83,10 @@ enum gate_rule judge_attr(const struct stance *st, const struct misp_object *obj
 		if (r != RULE_NONE)
 			return r;
 	}
-	if (a->deleted && !sees_deleted(st))
-		return RULE_element_deleted;
 	if (!level_reaches(st, a->distribution, a->sharing_group_id, false))
 		return RULE_element_distribution;
+	if (a->deleted && !sees_deleted(st))
+		return RULE_element_deleted;
 	if (st->facts->link_rules && !link_rules_attr(st->facts->link_rules, a))
 		return RULE_element_link;
 	if (st->misp)
@@ -106,10 +106,10 @@ enum gate_rule judge_report(const struct stance *st, const struct misp_report *p
 	const struct rule_subject rs = {.level = LEVEL_REPORT, .report = p};
 	enum gate_rule r;
 
-	if (p->deleted && !sees_deleted(st))
-		return RULE_element_deleted;
 	if (!level_reaches(st, p->distribution, p->sharing_group_id, false))
 		return RULE_element_distribution;
+	if (p->deleted && !sees_deleted(st))
+		return RULE_element_deleted;
 	if (st->misp)
 		return RULE_NONE;
 	r = policy_rule(st, &rs);
