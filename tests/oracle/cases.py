@@ -1,0 +1,307 @@
+"""cases.py - random events, policies, audiences and clocks. A case is made from its seed alone."""
+import datetime
+import random
+
+NOW = 1780000000
+ORGS = {n: "a0000000-0000-4000-8000-%012x" % n for n in range(1, 7)}
+ORG_NAMES = {1: "HOST", 2: "OWNER", 3: "CREATOR", 4: "STRANGER", 5: "VENDOR", 6: "OTHER"}
+
+ATTRIBUTES = [
+    ("domain", "Network activity", "evil%d.example"), ("ip-dst", "Network activity", "192.0.2.%d"),
+    ("url", "Network activity", "https://evil.example/%d"), ("sha256", "Payload delivery", "%064x"),
+    ("md5", "Artifacts dropped", "%032x"), ("filename", "Payload installation", "drop%d.exe"),
+    ("email-src", "Payload delivery", "bad%d@evil.example"), ("mutex", "Artifacts dropped", "Global-%d"),
+    ("email-dst", "Payload delivery", "victim%d@corp.example"), ("comment", "Other", "what we saw, %d"),
+    ("text", "Other", "free text %d"), ("other", "Other", "other %d"), ("link", "External analysis", "https://blog.example/%d"),
+    ("target-machine", "Targeting data", "PC-%d"), ("target-org", "Targeting data", "Corp %d"),
+    ("target-user", "Targeting data", "user%d"), ("threat-actor", "Attribution", "Group %d"),
+    ("campaign-name", "Attribution", "Campaign %d"), ("text", "Internal reference", "ticket %d"),
+    ("link", "Internal reference", "https://wiki.corp.example/%d"), ("iban", "Financial fraud", "DE%020d"),
+    ("btc", "Financial fraud", "1Bc%d"), ("first-name", "Person", "First%d"),
+    ("passport-number", "Person", "P%d"), ("phone-number", "Person", "+%d"),
+    ("whois-registrant-email", "Attribution", "reg%d@evil.example"),
+    ("attachment", "Payload delivery", "shot%d.png"),
+    ("yara", "Payload installation", "rule r%d {condition: true}"), ("user-agent", "Network activity", "agent %d"),
+    ("port", "Network activity", "%d"), ("AS", "Network activity", "%d"),
+    ("github-username", "Social network", "user%d"), ("jabber-id", "Social network", "x%d@jabber.example"),
+    ("windows-service-name", "Artifacts dropped", "svc%d"), ("regkey", "Persistence mechanism", "HKLM\\%d"),
+    ("email-subject", "Payload delivery", "Invoice %d"), ("pgp-private-key", "Person", "key %d"),
+    ("datetime", "Other", "2026-01-01T00:00:%02d"), ("snort", "Network activity", "alert %d"),
+]
+OBJECTS = [("file", "file"), ("domain-ip", "network"), ("email", "network"), ("person", "misc"),
+           ("bank-account", "financial"), ("url", "network"), ("script", "misc")]
+TAGS = ["tlp:clear", "tlp:white", "TLP:GREEN", "tlp:green", "tlp:amber", "tlp:amber+strict", "tlp:red",
+        "tlp:violet", "tlp:ex:chr", "PAP:GREEN", "PAP:AMBER", "pap:red", "PAP:CLEAR", "PAP:blue",
+        "kill-chain:delivery", 'misp-galaxy:mitre-attack-pattern="Phishing - T1566"',
+        'misp-galaxy:tool="Mimikatz"', 'misp-galaxy:ransomware="Locky"', 'misp-galaxy:threat-actor="Sofacy"',
+        'misp-galaxy:sector="Energy"', 'admiralty-scale:source-reliability="b"', "workflow:todo=\"review\"",
+        "customer-77", "type:OSINT"]
+PROFILES = ["full", "partner", "technical", "indicators"]
+CLASSES = ["own", "partner", "sector", "public"]
+TLPS = ["clear", "green", "amber", "amber+strict", "red"]
+PAPS = ["clear", "green", "amber", "red"]
+
+
+class Case:
+    def __init__(self, seed):
+        self.r = random.Random(seed)
+        self.next_uuid = 0
+        self.seed = seed
+
+    def some(self, p):
+        return self.r.random() < p
+
+    def uuid(self):
+        self.next_uuid += 1
+        return "b%07x-%04x-4000-9000-%012x" % (self.seed & 0xfffffff, self.seed >> 28 & 0xffff, self.next_uuid)
+
+    def time(self, around=NOW, spread=100000):
+        """RFC 3339, in many spellings."""
+        r = self.r
+        at = around + r.choice([r.randint(-spread, spread), r.randint(-2, 2), 0])
+        zone = r.choice(["Z", "Z", "+00:00", "+08:00", "-05:30", "z"])
+        away = 0 if zone in "Zz" else (1 if zone[0] == "+" else -1) * (int(zone[1:3]) * 3600 + int(zone[4:6]) * 60)
+        text = (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=at + away)).strftime("%Y-%m-%dT%H:%M:%S")
+        return text + r.choice(["", "", "", ".5", ".000", ".000001"]) + zone
+
+    def embargo(self):
+        r = self.r
+        if self.some(0.08):
+            return r.choice(['embargo:until="tomorrow"', "embargo:until", 'embargo:sometime="x"', "embargo:",
+                             'embargo:public="2026-13-01T00:00:00Z"', 'embargo:until="2026-12-01T00:00:00"',
+                             'embargo:release-on="vendor-consent"', 'embargo:release-on="remedy-available"'])
+        return 'embargo:%s="%s"' % (r.choice(["until", "partner", "sector", "public"]), self.time())
+
+    def tags(self, n, embargo):
+        r, out = self.r, []
+        for _ in range(n):
+            name = r.choice(TAGS)
+            if self.some(embargo):
+                name = self.embargo()
+            elif self.some(0.06):
+                name = 'tocsin:recipient="%s"' % ORGS[r.choice([2, 4, 5])]
+            if name in [t["name"] for t in out]:
+                continue
+            t = {"id": len(out) + 100, "name": name, "colour": "#112233", "exportable": not self.some(0.06)}
+            if self.some(0.08):
+                t["local"] = True
+            if name.startswith("misp-galaxy:"):
+                t["is_galaxy"] = True
+            out.append(t)
+        return out
+
+    # ---- elements ----
+
+    def level(self, e, of_event=False):
+        r = self.r
+        e["distribution"] = r.choice([0, 1, 2, 3, 3, 3, 4] if of_event else [0, 1, 2, 3, 4, 5, 5, 5, 5])
+        if e["distribution"] == 4:
+            e["sharing_group_id"] = r.choice([11, 12, 13])
+
+    def text(self):
+        return self.r.choice(["seen by us", "[internal] only for us", "", "x [INTERNAL]", "plain"])
+
+    def attribute(self, number, obj=None):
+        r = self.r
+        kind, category, form = r.choice(ATTRIBUTES)
+        a = {"id": number, "event_id": 7, "uuid": self.uuid(), "type": kind, "category": category,
+             "value": form % r.randint(1, 99), "to_ids": self.some(0.5), "timestamp": NOW - r.randint(0, 100000)}
+        if obj is not None:
+            a["object_id"] = obj["id"]
+            a["object_relation"] = r.choice(["text", "value", "domain", "filename"])
+        self.level(a)
+        a["comment"] = self.text()
+        a["deleted"] = self.some(0.1)
+        a["disable_correlation"] = self.some(0.1)
+        if self.some(0.3):
+            a["first_seen"] = (NOW - r.randint(0, 10 ** 7)) * 1000000 + r.randint(0, 999999)
+        if self.some(0.3):
+            a["last_seen"] = (NOW - r.randint(0, 10 ** 6)) * 1000000
+        a["Tag"] = self.tags(r.choice([0, 0, 0, 1, 2]), 0.15)
+        return a
+
+    def object(self, number):
+        r = self.r
+        name, meta = r.choice(OBJECTS)
+        o = {"id": number, "event_id": 7, "uuid": self.uuid(), "name": name, "meta-category": meta,
+             "description": "as we use it", "template_uuid": ORGS[6], "template_version": "3",
+             "timestamp": NOW - r.randint(0, 100000), "comment": self.text(), "deleted": self.some(0.1)}
+        self.level(o)
+        o["attributes"] = [self.attribute(number * 10 + i, o) for i in range(r.choice([0, 1, 2, 3]))]
+        return o
+
+    def report(self, number):
+        e = {"id": number, "uuid": self.uuid(), "event_id": 7, "name": "Report %d" % number,
+             "content": "What happened. " + self.text(), "timestamp": NOW - 50, "deleted": self.some(0.1)}
+        self.level(e)
+        return e
+
+    def event(self):
+        r = self.r
+        e = {"id": 7, "uuid": self.uuid(), "org_id": 2, "orgc_id": r.choice([2, 3, 4, 5]), "date": 20260101,
+             "info": "an incident at Corp %d" % r.randint(1, 99), "threat_level_id": r.randint(1, 4),
+             "analysis": r.randint(0, 2), "published": self.some(0.85), "timestamp": NOW - 1000,
+             "publish_timestamp": NOW - r.choice([0, 1, 900, 3600, 200000, 300000]),
+             "disable_correlation": self.some(0.1), "protected": self.some(0.05), "locked": self.some(0.5)}
+        if not e["published"] and self.some(0.7):
+            e["publish_timestamp"] = 0
+        self.level(e, True)
+        e["Tag"] = self.tags(r.choice([0, 1, 1, 2, 3]), 0.12)
+        return e
+
+    # ---- policies ----
+
+    def how(self):
+        r, out = self.r, {}
+        for key, values in (("tlp", TLPS), ("pap", PAPS), ("class", CLASSES), ("profile", PROFILES),
+                            ("jurisdiction", ["domestic", "overseas"])):
+            if self.some(0.75):
+                # most have room, or nothing would ever leave
+                out[key] = r.choice(values + values[-2:] * 2 if key in ("tlp", "pap") else values)
+        if self.some(0.05):
+            out["suspended_until"] = self.time()
+        if self.some(0.1):
+            out["vendor_of"] = r.sample(["acme-router", "Acme", "widget"], r.randint(1, 2))
+        return out
+
+    def rule(self, number, rows):
+        r = self.r
+        level = r.choice(["event", "attribute", "attribute", "object", "report"])
+        rule = {"name": "rule-%d" % number, "level": level}
+        when = {}
+        if level in ("event", "attribute") and self.some(0.3):
+            when["tag"] = r.sample(["tlp:*", "type:osint", "CUSTOMER-*", "kill-chain:delivery", "workflow:*"], r.randint(1, 2))
+        if self.some(0.2):
+            when["orgc"] = r.sample([ORGS[n] for n in (2, 3, 4, 5)], r.randint(1, 2))
+        if self.some(0.2):
+            when["distribution"] = r.sample(range(0, 4 if level == "event" else 6), r.randint(1, 3))
+        if level == "event" and self.some(0.2):
+            when["published"] = self.some(0.5)
+        if level == "attribute":
+            if self.some(0.4):
+                when["category"] = r.sample(["Targeting data", "Network activity", "Payload delivery", "Other"], r.randint(1, 2))
+            if self.some(0.4):
+                when["type"] = r.sample(["domain", "ip-dst", "sha256", "comment", "link"], r.randint(1, 3))
+            if self.some(0.2):
+                when["to_ids"] = self.some(0.5)
+        if level in ("object", "attribute") and self.some(0.2):
+            when["object_name"] = r.sample(["file", "person", "email"], r.randint(1, 2))
+        if when:
+            rule["when"] = when
+        rule["effect"] = r.choice(["deny", "hold"]) if level == "event" else r.choice(["drop", "drop", "hold"])
+        if rule["effect"] == "hold":
+            if self.some(0.6):
+                rule["for"] = r.choice(["900s", "1h", "72h", "5d", "15m"])
+            if self.some(0.4):
+                rule["until"] = self.time()
+            if self.some(0.4):
+                rule["class"] = r.choice(CLASSES)
+        words = ["*", "member", "peer", "feed", "export", "own", "partner", "sector", "public"] + list(rows)
+        if self.some(0.5):
+            rule["to"] = r.sample(words, r.randint(1, 3))
+        if self.some(0.3):
+            rule["except"] = r.sample(words[1:], r.randint(1, 2))
+        return rule
+
+    def policy(self):
+        r, p = self.r, {}
+        if self.some(0.4):
+            p["default_tlp"] = r.choice(TLPS)
+        if self.some(0.3):
+            p["default_pap"] = r.choice(PAPS)
+        if self.some(0.3):
+            p["tlp_for_members"] = r.choice(["misp", "strict"])
+        if self.some(0.15):
+            p["use"] = ["misp-compat"]
+        if self.some(0.5):
+            p["internal_marker"] = "[internal]"
+        if self.some(0.3):
+            p["default_peer"] = self.how()
+        if self.some(0.2):
+            p["default_member"] = self.how()
+        rows = {}
+        for i in range(r.randint(0, 4)):
+            kind = r.choice(["member", "peer", "peer", "feed", "export", "stream"])
+            rows["row-%d" % i] = dict(self.how(), kind=kind)
+            if kind in ("member", "peer") and self.some(0.7):
+                rows["row-%d" % i]["org"] = ORGS[r.choice([2, 4, 5])]
+            if kind == "peer" and self.some(0.1):
+                rows["row-%d" % i]["internal"] = True
+        if rows:
+            p["audiences"] = rows
+        p["rules"] = [self.rule(i, rows) for i in range(r.choice([0, 0, 1, 2, 4]))]
+        if self.some(0.05):
+            p["blocked_orgs"] = [ORGS[r.choice([3, 4])]]
+        return p
+
+    # ---- who asks ----
+
+    def who(self, policy):
+        r = self.r
+        rows = [n for n, a in policy.get("audiences", {}).items() if a["kind"] in ("feed", "export", "stream")]
+        if rows and self.some(0.4):
+            return {"row": r.choice(rows)}
+        kind = r.choice(["operator", "member", "member", "peer", "peer", "peer", "peer"])
+        org = 1 if kind == "operator" else r.choice([1, 2, 3, 4, 4, 5])
+        w = {"kind": kind, "org_id": org, "org": ORGS[org], "user_id": 5}
+        if kind == "operator":
+            w["site_admin"] = True
+        if kind == "peer":
+            w["perm_sync"] = True
+            if self.some(0.4):
+                w["push"] = True
+            if self.some(0.1):
+                w["internal"] = True
+        named = [n for n, a in policy.get("audiences", {}).items() if a["kind"] == kind]
+        if named and self.some(0.3):
+            w["name"] = r.choice(named)
+        return w
+
+    def group(self, number):
+        r = self.r
+        return {"id": number, "name": "group %d" % number, "uuid": "c0000000-0000-4000-8000-%012x" % number,
+                "roaming": self.some(0.3),
+                "SharingGroupOrg": [{"org_id": n, "uuid": ORGS[n], "name": ORG_NAMES[n]}
+                                    for n in r.sample([1, 2, 3, 4, 5], r.randint(1, 4))],
+                "SharingGroupServer": [{"server_id": n, "all_orgs": self.some(0.3)}
+                                       for n in r.sample([0, 21, 22], r.randint(0, 2))]}
+
+    def make(self):
+        r = self.r
+        policy = self.policy()
+        event = self.event()
+        if policy.get("blocked_orgs") is None and self.some(0.02):
+            policy["blocked_events"] = [event["uuid"]]
+        who = self.who(policy)
+        groups = {n: self.group(n) for n in (11, 12, 13)}
+        case = {"n": self.seed, "policy": policy, "who": who, "event": event,
+                "facts": {"now": NOW, "trusted": not self.some(0.1), "host_org_id": 1,
+                          "unpublished_private": self.some(0.3),
+                          "groups": [n for n in groups if is_in(who, groups[n])], "link_id": 21},
+                "host": org(1), "org": org(2), "orgc": org(event["orgc_id"]),
+                "blocked": self.some(0.02), "all_tags": self.some(0.1), "no_local_tags": self.some(0.1)}
+        if event["distribution"] == 4:
+            case["group"] = groups[event["sharing_group_id"]]
+        case["attributes"] = [self.attribute(200 + i) for i in range(r.choice([0, 1, 3, 6]))]
+        case["objects"] = [self.object(50 + i) for i in range(r.choice([0, 0, 1, 2]))]
+        case["reports"] = [self.report(90 + i) for i in range(r.choice([0, 0, 1, 2]))]
+        return case
+
+
+def is_in(who, group):
+    """Sections 6.4 (reading), 6.5 and 4.4 (pushing over link 21) of the protocol."""
+    member = who.get("org") in [o["uuid"] for o in group["SharingGroupOrg"]]
+    servers = group["SharingGroupServer"]
+    if not who.get("push"):
+        return member or any(s["server_id"] == 0 and s["all_orgs"] for s in servers)
+    # all_orgs does not replace the link's organisation: so for events (4.4), and here for elements too
+    listed = any(s["server_id"] == 21 for s in servers)
+    return member and bool(group["roaming"] or not servers or listed or who.get("internal"))
+
+
+def org(n):
+    return {"id": n, "uuid": ORGS[n], "name": ORG_NAMES[n]}
+
+
+def make(seed):
+    return Case(seed).make()

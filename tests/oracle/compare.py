@@ -1,0 +1,74 @@
+"""compare.py - where the gate's answer and the second opinion differ."""
+import cut
+import naive
+
+derived = {}             # of an original UUID and a profile: what it was derived to
+
+
+def place(at):
+    return tuple(at) if isinstance(at, list) else at
+
+
+def differences(case, answer):
+    """[(kind of difference, what)]"""
+    out = []
+    if answer.get("odd"):
+        out.append(("gate contradicts itself", answer["odd"]))
+    want = naive.decide(case)
+    got = (answer["outcome"], answer["rule"], answer.get("until"))
+    if want != got:
+        out.append(("verdict %s %s / %s %s" % (want[:2] + got[:2]), "wanted %s, gate %s" % (want, got)))
+        return out
+    if want[0] != "release":
+        return out
+    told = {(e["kind"], place(e["at"])): e for e in answer["elements"]}
+    left = cut.fields(case)
+    out += different_fields(case, "event", None, case["event"], left["event", None],
+                            answer["head"]["event"])
+    for key, rule in cut.elements(case).items():
+        e = told.get(key)
+        if e is None:
+            out.append(("no answer", str(key)))
+        elif e.get("rule") != rule:
+            out.append(("%s %s / %s" % (key[0], rule or "kept", e.get("rule") or "kept"), str(key)))
+        elif rule is None:
+            out += different_fields(case, key[0], key[1], original(case, key), left[key], e["out"])
+    return out
+
+
+def original(case, key):
+    kind, at = key
+    if isinstance(at, tuple):
+        return case["objects"][at[0]]["attributes"][at[1]]
+    return case[kind + "s"][at]
+
+
+def different_fields(case, kind, at, before, want, got):
+    out = []
+    for k in sorted(set(want) | set(got)):
+        w, g = want.get(k), got.get(k)
+        if w == cut.DERIVED:
+            fault = not_derived(before[k], naive.Who(case).profile, g)
+        elif w == cut.NEUTRAL:
+            fault = None if g and before[k] not in g else "tells the original line"
+        else:
+            fault = None if w == g else "wanted %r, gate %r" % (w, g)
+        if fault:
+            out.append(("%s.%s, profile %s" % (kind, k, naive.Who(case).profile), "%s: %s" % (at, fault)))
+    return out
+
+
+def not_derived(before, profile, after):
+    """A name-based UUID that never changes, differs from the original and between profiles."""
+    if not after or after[14] != "5":
+        return "%s is not name-based" % after
+    if derived.setdefault((before, profile), after) != after:
+        return "derived to another one than before"
+    return "the same in two profiles" if derived.setdefault(after, (before, profile)) != \
+        (before, profile) else None
+
+
+def summary(case, answer):
+    yield answer["outcome"]
+    for e in answer.get("elements", []):
+        yield "element withheld" if "rule" in e else "element kept"
