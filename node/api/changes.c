@@ -87,13 +87,29 @@ static bool sees_event(struct since *s, uint64_t id)
 	return yes;
 }
 
-/* Were sightings published by this change of the event? Its time of sightings is the change's then. */
-static bool publishes_sightings(struct since *s, const struct change *c)
+/*
+ * The head of an event changed: it may only now be seen, and with it what belongs to it and is older
+ * than the cursor. Of an event of which nothing but sightings was published only these are told: its
+ * time of sightings is the change's then, that of its publication is not.
+ */
+static void brings(struct since *s, const struct change *c)
 {
+	const struct store_rtxn *t = view_txn(s->v);
 	struct misp_event e;
-	if (store_get(view_txn(s->v), T_EVENT, c->event_id, NULL, &e) != ERR_OK)
-		return false;
-	return e.sighting_count && e.sighting_timestamp >= c->time - 2 && sees_event(s, c->event_id);
+	if (store_get(t, T_EVENT, c->event_id, NULL, &e) != ERR_OK)
+		return;
+	bool sightings = e.sighting_count && e.sighting_timestamp > 0;
+	bool only = sightings && e.sighting_timestamp >= c->time - 2 &&
+		    e.publish_timestamp < c->time - 2;
+	bool proposals = e.proposal_count && !only;
+	bool analyst = !only && store_count(t, T_ANALYST);
+	if ((!sightings || s->sightings) && (!proposals || s->proposals) && (!analyst || s->analyst))
+		return;
+	if (!sees_event(s, c->event_id))
+		return;
+	s->sightings |= sightings;
+	s->proposals |= proposals;
+	s->analyst |= analyst;
 }
 
 static bool sees_cluster(struct since *s, uint64_t id)
@@ -151,7 +167,7 @@ static void take(struct since *s, const struct change *c)
 	if (c->kind == CHANGE_EL(EL_SIGHTING))
 		return; /* they are told when they are published */
 	if (c->kind == CHANGE_TABLE(T_EVENT))
-		s->sightings = s->sightings || publishes_sightings(s, c);
+		brings(s, c);
 	if (s->n && s->ids[s->n - 1] == c->event_id)
 		return;
 	if (s->n == IDS_MAX)

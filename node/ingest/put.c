@@ -581,6 +581,9 @@ static enum err put_sighting(struct ingest_ctx *c, struct store_wtxn *w, struct 
 	s->event_id = c->event.id;
 	struct el_key key = {c->event.body, attr_id, store_new_el_id(w, EL_SIGHTING)};
 	s->id = key.id;
+	/* a peer's have been published there: they go on from here, as those that come by themselves */
+	if (c->facts->pull)
+		c->event.sighting_timestamp = MAX(clock_now(), c->event.sighting_timestamp);
 	return store_new(c, w, EL_SIGHTING, key, s->uuid, s, f);
 }
 

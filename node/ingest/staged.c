@@ -269,6 +269,7 @@ static enum err run_edit_last(struct store_wtxn *w, void *arg, struct fail *f)
 	c->event.report_count = staged.report_count;
 	c->event.proposal_count = staged.proposal_count;
 	c->event.sighting_count = staged.sighting_count;
+	c->event.sighting_timestamp = staged.sighting_timestamp;
 	TRY(ingest_edit_end(c, w, f));
 	TRY(store_stage_release(w, staged.body, f));
 	return store_body_drop(w, l->cp->from, f);

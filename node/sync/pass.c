@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "metrics/metrics.h"
 #include "model/pack.h"
+#include "sync/push_log.h"
 
 static const struct step {
 	enum pass_direction direction;
@@ -393,6 +394,7 @@ static enum err run(const struct pass_opts *o, bool only_hello, struct pass_resu
 	}
 	link_close(&p.link);
 	free(p.sighted);
+	push_log_free(p.log);
 	pthread_mutex_destroy(&p.lock);
 	arena_free(p.a);
 	if (f)

@@ -6,6 +6,7 @@
 
 #include "model/link_rules.h"
 #include "sync/pass.h"
+#include "sync/push_log.h"
 
 /* Of one pass; the next one goes on. Bounds our memory. */
 #define PUSH_MAX 1000000
@@ -16,6 +17,7 @@ struct push_candidate {
 	int64_t timestamp;
 	bool wanted; /* by the peer, as far as it has said */
 	bool noted; /* something is remembered about it */
+	bool went, was_new; /* it is there now; it was not before */
 	bool is_protected, has_reports;
 };
 
@@ -24,9 +26,7 @@ struct push {
 	struct link_rules rules;
 	struct push_candidate *v;
 	size_t n, cap;
-	uint64_t seq; /* of the snapshot from which they were chosen */
-	char policy[80]; /* version in force then */
-	bool whole; /* all events were judged, not only what changed */
+	struct push_log *log; /* of the pass */
 };
 
 /* Who the link is, for the gate. */

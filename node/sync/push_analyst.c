@@ -24,10 +24,9 @@ struct pushing {
 	struct pass_count *n;
 	struct link_rules rules;
 	struct caller to;
-	uint64_t seq; /* of the snapshot from which they were chosen */
+	struct push_log *log;
 	bool all;
-	uint64_t *ids, *events;
-	size_t n_ids, n_events, cap_ids, cap_events;
+	struct id_list events;
 	struct analyst_rows rows; /* that may go, then that are wanted */
 	bool failed; /* something is to be tried again */
 };
@@ -41,80 +40,13 @@ static void tell(struct pushing *x, struct uuid u, int what, uint64_t bytes, con
 
 /* ---- which ---- */
 
-static enum err add(uint64_t **v, size_t *n, size_t *cap, uint64_t id, struct fail *f)
-{
-	if (*n && (*v)[*n - 1] == id)
-		return ERR_OK;
-	if (*n == *cap) {
-		*cap = *cap ? *cap * 2 : 64;
-		uint64_t *wider = reallocarray(*v, *cap, sizeof(*wider));
-		if (!wider)
-			return fail(f, ERR_NOMEM, "no memory for %zu changes", *cap);
-		*v = wider;
-	}
-	(*v)[(*n)++] = id;
-	return ERR_OK;
-}
-
-static int by_number(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return x < y ? -1 : x > y;
-}
-
-static size_t unique(uint64_t *v, size_t n)
-{
-	size_t k = 0;
-	if (n)
-		qsort(v, n, sizeof(*v), by_number);
-	for (size_t i = 0; i < n; i++)
-		if (!k || v[i] != v[k - 1])
-			v[k++] = v[i];
-	return k;
-}
-
-/* What came from there does not go back. */
-static bool came_from_there(const struct pushing *x, const struct change *c)
-{
-	return c->origin.kind == ORIGIN_PEER && c->origin.id == x->p->o->peer_id;
-}
-
-/* One event is one event: what is about it, whether it changed or not. */
-static enum err about_one(struct pushing *x, const struct store_rtxn *t, struct fail *f)
-{
-	struct str key = {(const char *)x->p->o->only.b, sizeof(x->p->o->only.b)};
-	uint64_t id;
-	enum err e = store_find(t, IX_EVENT_UUID, key, &id);
-	x->all = false;
-	if (e != ERR_OK)
-		return e == ERR_NOENT ? ERR_OK : fail(f, e, "looking up the event");
-	return add(&x->events, &x->n_events, &x->cap_events, id, f);
-}
-
+/* What changed; and what is about events that changed, or that go now: it may only now be seen there. */
 static enum err changed(struct pushing *x, struct fail *f)
 {
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	uint64_t seq = x->p->state.analyst_covered;
-	struct change c;
-	enum err e = ERR_NOENT;
-	TRY(store_read(x->p->o->in->store, &t, f));
-	x->seq = store_seq(t);
-	x->all = x->p->o->all || x->p->o->technique == PASS_FULL || x->p->res->whole || !seq;
-	if (x->p->o->technique == PASS_ONE)
-		return about_one(x, t, f);
-	if (!store_count(t, T_ANALYST) || x->all)
-		return ERR_OK;
-	while ((e = store_change_next(t, &seq, &c)) == ERR_OK) {
-		if (c.op == CHANGE_DELETE)
-			continue;
-		if (c.kind == CHANGE_TABLE(T_ANALYST) && !came_from_there(x, &c))
-			TRY(add(&x->ids, &x->n_ids, &x->cap_ids, c.id, f));
-		else if (c.event_id)
-			TRY(add(&x->events, &x->n_events, &x->cap_events, c.event_id, f));
-	}
-	x->n_ids = unique(x->ids, x->n_ids);
-	x->n_events = unique(x->events, x->n_events);
-	return e == ERR_NOENT ? ERR_OK : fail(f, e, "reading the change log");
+	TRY(push_log_of(x->p, &x->log, f));
+	x->all = x->log->whole || (!x->p->state.analyst_covered && x->p->o->technique != PASS_ONE);
+	return x->all ? ERR_OK :
+			push_log_events(x->log, PUSH_ABOUT | PUSH_BRINGS, &x->events, f);
 }
 
 /* What is remembered: of what the operator holds back, also about what (`why`), or the peer refused. */
@@ -165,15 +97,15 @@ static enum err choose(struct pushing *x, struct fail *f)
 {
 	TRY(link_rules_parse(x->p->link.row.push_rules, x->p->a, &x->rules, f));
 	TRY(changed(x, f));
-	if (!x->all && !x->n_ids && !x->n_events)
+	if (!x->all && !x->log->analyst.n && !x->events.n)
 		return ERR_OK;
 	struct analyst_push q = {.caller = x->to,
 				 .rules = &x->rules,
 				 .all = x->all,
-				 .ids = x->ids,
-				 .n_ids = x->n_ids,
-				 .events = x->events,
-				 .n_events = x->n_events,
+				 .ids = x->log->analyst.v,
+				 .n_ids = x->log->analyst.n,
+				 .events = x->events.v,
+				 .n_events = x->events.n,
 				 .row = on_row,
 				 .user = x};
 	TRY(egress_push_analyst(x->p->o->out, &q, f));
@@ -409,7 +341,7 @@ static enum err run(struct pushing *x, struct fail *f)
 		TRY(keep_wanted(x, f));
 	TRY(send_all(x, f));
 	if (!x->failed && x->p->o->technique != PASS_ONE)
-		x->p->state.analyst_covered = x->seq;
+		x->p->state.analyst_covered = x->log->seq;
 	return ERR_OK;
 }
 
@@ -424,7 +356,6 @@ enum err push_analyst(struct pass *p, struct fail *f)
 	x.to = push_caller(p);
 	enum err e = run(&x, f);
 	analyst_rows_free(&x.rows);
-	free(x.ids);
-	free(x.events);
+	id_list_free(&x.events);
 	return e;
 }

@@ -122,114 +122,31 @@ static enum err consider(struct push *x, struct view *v, uint64_t id, struct are
 
 /* ---- which events ---- */
 
-struct ids {
-	uint64_t *v;
-	size_t n, cap;
-};
-
-static int by_number(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return x < y ? -1 : x > y;
-}
-
-static void ids_unique(struct ids *s)
-{
-	size_t n = 0;
-	if (s->n)
-		qsort(s->v, s->n, sizeof(*s->v), by_number);
-	for (size_t i = 0; i < s->n; i++)
-		if (!i || s->v[i] != s->v[n - 1])
-			s->v[n++] = s->v[i];
-	s->n = n;
-}
-
-static enum err ids_add(struct ids *s, uint64_t id, struct fail *f)
-{
-	if (s->n && s->v[s->n - 1] == id)
-		return ERR_OK;
-	if (s->n == s->cap)
-		ids_unique(s); /* changes of one event come again and again */
-	if (s->n * 2 > s->cap || !s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 256;
-		uint64_t *v = reallocarray(s->v, cap, sizeof(*v));
-		if (!v)
-			return fail(f, ERR_NOMEM, "no memory for %zu events", cap);
-		s->v = v;
-		s->cap = cap;
-	}
-	s->v[s->n++] = id;
-	return ERR_OK;
-}
-
-/* A change of what an event says; sightings and proposals have steps of their own. */
-static bool tells(const struct push *x, const struct change *c)
-{
-	if (!c->event_id || (c->kind == CHANGE_TABLE(T_EVENT) && c->op == CHANGE_DELETE) ||
-	    c->kind == CHANGE_EL(EL_SIGHTING) || c->kind == CHANGE_EL(EL_PROPOSAL))
-		return false;
-	/* what came from there goes back only when somebody else has changed it */
-	return c->origin.kind != ORIGIN_PEER || c->origin.id != x->p->o->peer_id;
-}
-
-static enum err changed_since(struct push *x, const struct store_rtxn *t, struct ids *s,
-			      struct fail *f)
-{
-	uint64_t seq = x->p->state.covered;
-	struct change c;
-	enum err e;
-	while ((e = store_change_next(t, &seq, &c)) == ERR_OK)
-		if (tells(x, &c))
-			TRY(ids_add(s, c.event_id, f));
-	if (e != ERR_NOENT)
-		return fail(f, e, "reading the change log");
-	struct uuid u = UUID_NIL;
-	struct note n;
-	uint64_t id;
-	while (note_next(t, x->p->o->peer_id, NOTE_push_again, &u, &n) == ERR_OK)
-		if (store_find(t, IX_EVENT_UUID, (struct str){(char *)u.b, sizeof(u.b)}, &id) ==
-		    ERR_OK)
-			TRY(ids_add(s, id, f));
-	ids_unique(s);
-	return ERR_OK;
-}
-
-static enum err all_events(const struct store_rtxn *t, struct ids *s, struct fail *f)
+static enum err all_events(const struct store_rtxn *t, struct id_list *s, struct fail *f)
 {
 	uint64_t id = 0;
 	enum err e;
 	while ((e = store_next(t, T_EVENT, &id, NULL, NULL)) == ERR_OK)
-		TRY(ids_add(s, id, f));
+		TRY(id_list_add(s, id, f));
 	return e == ERR_NOENT ? ERR_OK : fail(f, e, "reading events");
 }
 
-static enum err one_event(const struct push *x, const struct store_rtxn *t, struct ids *s,
-			  struct fail *f)
-{
-	uint64_t id;
-	struct str key = {(const char *)x->p->o->only.b, sizeof(x->p->o->only.b)};
-	enum err e = store_find(t, IX_EVENT_UUID, key, &id);
-	if (e != ERR_OK)
-		return fail(f, e, "there is no such event");
-	return ids_add(s, id, f);
-}
-
-static enum err choose(struct push *x, struct view *v, struct ids *s, struct fail *f)
+static enum err choose(struct push *x, struct view *v, struct id_list *s, struct fail *f)
 {
 	struct pass *p = x->p;
-	const struct store_rtxn *t = view_txn(v);
-	x->seq = store_seq(t);
-	snprintf(x->policy, sizeof(x->policy), "%s", view_policy_version(v));
-	x->whole = p->o->all || p->o->technique == PASS_FULL || !p->state.covered ||
-		   !str_eq(p->state.policy, str_c(x->policy));
-	if (p->o->technique == PASS_ONE)
-		return one_event(x, t, s, f);
-	p->state.backlog = 0;
-	p->res->whole = x->whole;
-	return x->whole ? all_events(t, s, f) : changed_since(x, t, s, f);
+	TRY(push_log_of(p, &x->log, f));
+	if (p->o->technique != PASS_ONE) {
+		p->state.backlog = 0;
+		p->res->whole = x->log->whole;
+		if (x->log->whole)
+			return all_events(view_txn(v), s, f);
+	}
+	TRY(push_log_events(x->log, PUSH_EVENT, s, f));
+	return s->n || p->o->technique != PASS_ONE ? ERR_OK :
+						     fail(f, ERR_NOENT, "there is no such event");
 }
 
-static enum err judge_all(struct push *x, struct view **v, const struct ids *s, struct arena *a,
+static enum err judge_all(struct push *x, struct view **v, const struct id_list *s, struct arena *a,
 			  struct fail *f)
 {
 	const struct caller caller = push_caller(x->p);
@@ -251,7 +168,7 @@ enum err push_candidates(struct push *x, struct fail *f)
 	OWN(view) struct view *v = NULL;
 	OWN(arena) struct arena *a = arena_new(JUDGE_ARENA);
 	const struct caller caller = push_caller(x->p);
-	struct ids s = {0};
+	struct id_list s = {0};
 	if (!a)
 		return fail(f, ERR_NOMEM, "no memory");
 	TRY(link_rules_parse(x->p->link.row.push_rules, x->p->a, &x->rules, f));
@@ -259,6 +176,6 @@ enum err push_candidates(struct push *x, struct fail *f)
 	enum err e = choose(x, v, &s, f);
 	if (e == ERR_OK)
 		e = judge_all(x, &v, &s, a, f);
-	free(s.v);
+	id_list_free(&s);
 	return e;
 }

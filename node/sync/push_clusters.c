@@ -33,12 +33,6 @@ struct pushing {
 	size_t n_v;
 };
 
-static int by_number(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return x < y ? -1 : x > y;
-}
-
 static void tell(struct pushing *x, struct uuid u, int what, uint64_t bytes, const char *text)
 {
 	struct pass_item item = {.kind = PASS_CLUSTER, .uuid = u, .bytes = bytes, .text = text};
@@ -63,84 +57,8 @@ static void outcome(struct pushing *x, const struct candidate *c, int what, uint
 
 /* ---- which ---- */
 
-struct ids {
-	uint64_t *v;
-	size_t n, cap;
-};
-
-static enum err ids_add(struct ids *s, uint64_t id, struct fail *f)
-{
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 64;
-		uint64_t *v = reallocarray(s->v, cap, sizeof(*v));
-		if (!v)
-			return fail(f, ERR_NOMEM, "no memory for %zu clusters", cap);
-		s->v = v;
-		s->cap = cap;
-	}
-	s->v[s->n++] = id;
-	return ERR_OK;
-}
-
-static void ids_unique(struct ids *s)
-{
-	size_t n = 0;
-	if (s->n)
-		qsort(s->v, s->n, sizeof(*s->v), by_number);
-	for (size_t i = 0; i < s->n; i++)
-		if (!n || s->v[i] != s->v[n - 1])
-			s->v[n++] = s->v[i];
-	s->n = n;
-}
-
-static bool is_in(const uint64_t *v, size_t n, uint64_t id)
-{
-	return n && bsearch(&id, v, n, sizeof(id), by_number);
-}
-
-/* What came from there does not go back. */
-static bool came_from_there(const struct pushing *x, const struct change *c)
-{
-	return c->origin.kind == ORIGIN_PEER && c->origin.id == x->p->o->peer_id;
-}
-
-static enum err failed_before(const struct pushing *x, const struct store_rtxn *t,
-			      struct ids *clusters, struct fail *f)
-{
-	struct uuid u = UUID_NIL;
-	struct note n;
-	uint64_t id;
-	while (note_next(t, x->p->o->peer_id, NOTE_push_cluster_again, &u, &n) == ERR_OK)
-		if (store_find(t, IX_CLUSTER_UUID, (struct str){(char *)u.b, sizeof(u.b)}, &id) ==
-		    ERR_OK)
-			TRY(ids_add(clusters, id, f));
-	return ERR_OK;
-}
-
-/* Clusters and events that changed since the last push. */
-static enum err changed(struct pushing *x, struct ids *clusters, struct ids *events, struct fail *f)
-{
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	uint64_t seq = x->p->state.covered;
-	struct change c;
-	enum err e;
-	TRY(store_read(x->p->o->in->store, &t, f));
-	while ((e = store_change_next(t, &seq, &c)) == ERR_OK) {
-		if (came_from_there(x, &c) || c.op == CHANGE_DELETE)
-			continue;
-		if (c.kind == CHANGE_TABLE(T_CLUSTER))
-			TRY(ids_add(clusters, c.id, f));
-		else if (c.kind == CHANGE_TABLE(T_EVENT) &&
-			 (!events->n || events->v[events->n - 1] != c.id))
-			TRY(ids_add(events, c.id, f));
-	}
-	if (e != ERR_NOENT)
-		return fail(f, e, "reading the change log");
-	return failed_before(x, t, clusters, f);
-}
-
 /* Those that the tags of an event name, as far as the peer may have both. */
-static enum err of_event(struct pushing *x, struct str event, struct ids *to, struct fail *f)
+static enum err of_event(struct pushing *x, struct str event, struct id_list *to, struct fail *f)
 {
 	uint64_t *v, n;
 	OWN(arena) struct arena *a = arena_new(IDS_ARENA);
@@ -148,24 +66,25 @@ static enum err of_event(struct pushing *x, struct str event, struct ids *to, st
 		return fail(f, ERR_NOMEM, "no memory");
 	TRY(egress_push_clusters(x->p->o->out, &x->to, event, a, &v, &n, f));
 	for (uint64_t i = 0; i < n; i++)
-		TRY(ids_add(to, v[i], f));
+		TRY(id_list_add(to, v[i], f));
 	return ERR_OK;
 }
 
 /* Changed ones, and those of changed events. *all: every one, there are too many to tell. */
-static enum err since_last(struct pushing *x, struct ids *to, bool *all, struct fail *f)
+static enum err since_last(struct pushing *x, struct push_log *log, struct id_list *to, bool *all,
+			   struct fail *f)
 {
-	struct ids events = {0};
-	enum err e = changed(x, to, &events, f);
-	ids_unique(&events);
+	OWN(id_list) struct id_list events = {0};
+	TRY(push_log_events(log, PUSH_HEAD, &events, f));
 	*all = events.n > EVENTS_MAX;
-	for (size_t i = 0; e == ERR_OK && !*all && i < events.n; i++) {
+	for (size_t i = 0; i < log->clusters.n; i++)
+		TRY(id_list_add(to, log->clusters.v[i], f));
+	for (size_t i = 0; !*all && i < events.n; i++) {
 		char text[24];
 		int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)events.v[i]);
-		e = of_event(x, (struct str){text, (size_t)n}, to, f);
+		TRY(of_event(x, (struct str){text, (size_t)n}, to, f));
 	}
-	free(events.v);
-	return e;
+	return ERR_OK;
 }
 
 static enum err candidate(struct pushing *x, const struct store_rtxn *t, uint64_t id)
@@ -189,7 +108,7 @@ static enum err candidate(struct pushing *x, const struct store_rtxn *t, uint64_
 	return e == ERR_NOENT ? ERR_OK : e;
 }
 
-static enum err fill(struct pushing *x, const struct ids *only, struct fail *f)
+static enum err fill(struct pushing *x, const struct id_list *only, struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	TRY(store_read(x->p->o->in->store, &t, f));
@@ -197,7 +116,7 @@ static enum err fill(struct pushing *x, const struct ids *only, struct fail *f)
 	if (!x->v)
 		return fail(f, ERR_LIMIT, "too many clusters");
 	for (uint64_t i = 0; i < x->n_may; i++) {
-		if (only && !is_in(only->v, only->n, x->may[i]))
+		if (only && !id_list_has(only, x->may[i]))
 			continue;
 		enum err e = candidate(x, t, x->may[i]);
 		if (e != ERR_OK)
@@ -214,26 +133,23 @@ static void held(void *user, struct uuid u, const char *why)
 static enum err choose(struct pushing *x, struct fail *f)
 {
 	const struct pass *p = x->p;
-	struct ids only = {0};
+	OWN(id_list) struct id_list only = {0};
+	struct push_log *log;
 	char uuid[UUID_TEXT_LEN + 1];
-	bool all = p->o->technique == PASS_FULL || p->o->all || !p->state.covered;
-	enum err e = egress_push_clusters(p->o->out, &x->to, STR_NONE, x->a, &x->may, &x->n_may, f);
-	if (p->o->technique == PASS_ONE)
-		all = false;
-	if (e == ERR_OK && all)
-		e = egress_push_clusters_held(p->o->out, &x->to, held, x, f);
+	TRY(push_log_of(x->p, &log, f));
+	bool all = log->whole;
+	TRY(egress_push_clusters(p->o->out, &x->to, STR_NONE, x->a, &x->may, &x->n_may, f));
+	if (all)
+		TRY(egress_push_clusters_held(p->o->out, &x->to, held, x, f));
 	/* nothing to be sent: no need to look who names it */
-	if (e != ERR_OK || !x->n_may)
-		return e;
+	if (!x->n_may)
+		return ERR_OK;
 	if (p->o->technique == PASS_ONE)
-		e = of_event(x, str_c(uuid_format(p->o->only, uuid)), &only, f);
+		TRY(of_event(x, str_c(uuid_format(p->o->only, uuid)), &only, f));
 	else if (!all)
-		e = since_last(x, &only, &all, f);
-	ids_unique(&only);
-	if (e == ERR_OK)
-		e = fill(x, all ? NULL : &only, f);
-	free(only.v);
-	return e;
+		TRY(since_last(x, log, &only, &all, f));
+	id_list_sort(&only);
+	return fill(x, all ? NULL : &only, f);
 }
 
 /* Does the peer have them, and as new? */

@@ -299,7 +299,7 @@ static void tell(struct sending *s, const struct push_candidate *c, int what, en
 }
 
 /* ERR_OK: the next one. */
-static enum err judge(struct sending *s, const struct push_candidate *c, const struct upload *u,
+static enum err judge(struct sending *s, struct push_candidate *c, const struct upload *u,
 		      bool edited, enum err e, const struct fail *why, struct fail *f)
 {
 	const struct client_res *res = &u->answer.res;
@@ -310,6 +310,8 @@ static enum err judge(struct sending *s, const struct push_candidate *c, const s
 	bool gone = s->in_a_row >= GONE_AFTER;
 	pthread_mutex_unlock(&s->lock);
 	if (e == ERR_OK) {
+		c->went = true;
+		c->was_new = !edited;
 		tell(s, c, edited ? PASS_ITEM_UPDATED : PASS_ITEM_ADDED, e, u->d->size, "");
 	} else if (e == ERR_WITHHELD) {
 		tell(s, c, PASS_ITEM_HELD, e, 0, why->text);
@@ -337,7 +339,7 @@ static enum err send_one(void *user, struct client *c, size_t i, struct fail *f)
 {
 	struct sending *s = user;
 	struct push *x = s->push;
-	const struct push_candidate *k = &x->v[i];
+	struct push_candidate *k = &x->v[i];
 	OWN(document) struct document d = DOCUMENT;
 	struct upload u = {.d = &d};
 	struct fail why = {0};
@@ -383,8 +385,34 @@ static void advance(struct push *x)
 	struct pass *p = x->p;
 	if (p->o->technique == PASS_ONE || p->more)
 		return;
-	p->state.covered = x->seq;
-	p->state.policy = arena_str(p->a, str_c(x->policy));
+	/* what the policy held before was not chosen by any cursor */
+	if (!str_eq(p->state.policy, str_c(x->log->policy)))
+		p->state.proposals_covered = p->state.sightings_covered =
+			p->state.analyst_covered = 0;
+	p->state.covered = x->log->seq;
+	p->state.policy = arena_str(p->a, str_c(x->log->policy));
+}
+
+/*
+ * What belongs to an event may have changed while it could not go, and then no cursor tells. So an event
+ * that may go, where it could perhaps not before, brings it along: one that changed, one that failed
+ * before; of all events those that the peer lacked.
+ */
+static enum err mark_due(const struct push *x, struct fail *f)
+{
+	for (size_t i = 0; i < x->n; i++)
+		if (!x->log->whole || x->v[i].noted)
+			TRY(push_log_mark(x->log, x->v[i].event_id, PUSH_BRINGS, f));
+	return ERR_OK;
+}
+
+static enum err mark_gone(const struct push *x, struct fail *f)
+{
+	for (size_t i = 0; i < x->n; i++)
+		if (x->v[i].went)
+			TRY(push_log_mark(x->log, x->v[i].event_id,
+					  PUSH_BRINGS | (x->v[i].was_new ? PUSH_NEW : 0), f));
+	return ERR_OK;
 }
 
 enum err push_events(struct pass *p, struct fail *f)
@@ -396,6 +424,8 @@ enum err push_events(struct pass *p, struct fail *f)
 		return fail(f, ERR_AUTH, "our user at the peer has no sync permission: give it a role "
 					 "with perm_sync there");
 	enum err e = push_candidates(&x, f);
+	if (e == ERR_OK)
+		e = mark_due(&x, f);
 	/* a single one is asked after by HEAD alone, as MISP does on publishing; in a full push that
 	   would send the one event of a small node again and again */
 	bool by_list = x.n > 1 || (x.n && p->o->technique == PASS_FULL);
@@ -405,6 +435,8 @@ enum err push_events(struct pass *p, struct fail *f)
 		drop_unwanted(&x);
 	if (e == ERR_OK)
 		e = send_all(&x, f);
+	if (e == ERR_OK)
+		e = mark_gone(&x, f);
 	if (e == ERR_OK)
 		advance(&x);
 	free(x.v);

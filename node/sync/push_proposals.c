@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/hash.h"
 #include "sync/pass.h"
 #include "sync/push_parts.h"
 
@@ -26,8 +28,8 @@ static void tell(struct push *x, struct uuid u, int what, const char *text)
 	pass_tell(x->parts.p, &item);
 }
 
-/* What the peer made of one page. */
-static void count(struct push *x, struct uuid u, const json_t *answer, uint64_t sent)
+/* What the peer made of one page. Does it have the event? */
+static bool count(struct push *x, struct uuid u, const json_t *answer, uint64_t sent)
 {
 	struct pass_count *n = &x->parts.p->res->n[PASS_PROPOSAL];
 	const json_t *counter = json_object_get(answer, "counter");
@@ -37,12 +39,41 @@ static void count(struct push *x, struct uuid u, const json_t *answer, uint64_t 
 	for (uint64_t i = 0; i < added; i++)
 		tell(x, u, PASS_ITEM_ADDED, "proposed here");
 	if (!added && text && strstr(text, "not found")) {
-		n->held += sent; /* it does not have the event */
-		x->all_went &= !parts_push_waits(&x->parts, u);
-	} else {
-		n->current += sent - added;
+		n->held += sent; /* the event brings them when it goes */
+		return false;
 	}
+	n->current += sent - added;
+	return true;
 }
+
+/* ---- what is remembered ---- */
+
+/* Of the only page, so that an event that is edited does not bring its proposals each time. */
+static int64_t digest(const struct push *x)
+{
+	return (int64_t)(hash_64(x->body.p, x->body.n, 0) >> 1);
+}
+
+static bool was_sent(const struct push *x, uint64_t event_id, struct uuid own)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	const struct pass *p = x->parts.p;
+	struct note n;
+	struct fail why = {0};
+	return parts_push_trusts(&x->parts, event_id) &&
+	       store_read(p->o->in->store, &t, &why) == ERR_OK &&
+	       note_get(t, p->o->peer_id, NOTE_push_proposals, own, &n) == ERR_OK &&
+	       n.timestamp == digest(x);
+}
+
+static void note_sent(const struct push *x, struct uuid own)
+{
+	const struct note n = {.timestamp = digest(x), .time = clock_now()};
+	const struct note_change v = {NOTE_push_proposals, &n};
+	notes_write(x->parts.p->o->in->store, x->parts.p->o->peer_id, own, &v, 1);
+}
+
+/* ---- sending ---- */
 
 /* One page. *sent: how many it held, 0 at the end. */
 static enum err page(struct push *x, uint64_t event_id, struct uuid own, struct uuid as, uint64_t at,
@@ -58,7 +89,9 @@ static enum err page(struct push *x, uint64_t event_id, struct uuid own, struct 
 	doc = json_loadb(x->body.p ? x->body.p : "[]", x->body.p ? x->body.n : 2, 0, &why);
 	*sent = json_array_size(doc);
 	p->res->n[PASS_PROPOSAL].listed += *sent;
-	if (!*sent) {
+	bool whole = !at && *sent < PAGE && !parts_push_some(&x->parts, event_id);
+	if (!*sent || (whole && was_sent(x, event_id, own))) {
+		p->res->n[PASS_PROPOSAL].current += *sent;
 		json_decref(doc);
 		return ERR_OK;
 	}
@@ -70,8 +103,8 @@ static enum err page(struct push *x, uint64_t event_id, struct uuid own, struct 
 	}
 	snprintf(path, sizeof(path), "/events/pushProposals/%s", uuid_format(as, uuid));
 	enum err e = link_json(&p->link, path, doc, 0, &answer, f);
-	if (e == ERR_OK)
-		count(x, own, answer, *sent);
+	if (e == ERR_OK && count(x, own, answer, *sent) && whole)
+		note_sent(x, own);
 	json_decref(answer);
 	json_decref(doc);
 	return e;
@@ -119,17 +152,17 @@ enum err push_proposals(struct pass *p, struct fail *f)
 	if (!p->o->out || !p->link.hello.perm_sync || p->o->technique == PASS_CLUSTERS)
 		return ERR_OK;
 	x.a = arena_new(EVENT_ARENA);
-	enum err e = x.a ? parts_push_choose(&x.parts, p->state.proposals_covered, f)
+	enum err e = x.a ? parts_push_choose(&x.parts, f)
 			 : fail(f, ERR_NOMEM, "no memory");
-	for (size_t i = 0; e == ERR_OK && i < x.parts.n; i++) {
+	for (size_t i = 0; e == ERR_OK && i < x.parts.ids.n; i++) {
 		if (pass_cancelled(p))
 			e = fail(f, ERR_CANCELLED, "cancelled");
 		else
-			e = one_event(&x, x.parts.ids[i], f);
-		pass_progress(p, i + 1, x.parts.n);
+			e = one_event(&x, x.parts.ids.v[i], f);
+		pass_progress(p, i + 1, x.parts.ids.n);
 	}
 	if (e == ERR_OK && x.all_went && p->o->technique != PASS_ONE)
-		p->state.proposals_covered = x.parts.seq;
+		p->state.proposals_covered = x.parts.log->seq;
 	parts_push_free(&x.parts);
 	buf_free(&x.body);
 	arena_free(x.a);

@@ -120,7 +120,7 @@ static bool was_sent(const struct push *x, const struct misp_event *e)
 	struct pass *p = x->parts.p;
 	struct note n;
 	struct fail why = {0};
-	return !p->o->all && p->o->technique != PASS_ONE &&
+	return parts_push_trusts(&x->parts, e->id) &&
 	       store_read(p->o->in->store, &t, &why) == ERR_OK &&
 	       note_get(t, p->o->peer_id, NOTE_push_sightings, e->uuid, &n) == ERR_OK &&
 	       n.timestamp == e->sighting_timestamp;
@@ -159,8 +159,7 @@ static enum err one_event(struct push *x, uint64_t event_id, struct fail *f)
 	} while (err == ERR_OK && n == PAGE);
 	if (err == ERR_OK)
 		sent(x, own, stamp);
-	if (err == ERR_NOENT) /* it does not have the event */
-		x->all_went &= !parts_push_waits(&x->parts, own);
+	/* it does not have the event, which brings them when it goes */
 	if (err == ERR_OK || err == ERR_NOENT)
 		return ERR_OK;
 	if (ends_all(err)) {
@@ -188,17 +187,17 @@ enum err push_sightings(struct pass *p, struct fail *f)
 		return ERR_OK;
 	x.a = arena_new(EVENT_ARENA);
 	x.known = calloc(PAGE, sizeof(*x.known));
-	enum err e = x.a && x.known ? parts_push_choose(&x.parts, p->state.sightings_covered, f)
+	enum err e = x.a && x.known ? parts_push_choose(&x.parts, f)
 				    : fail(f, ERR_NOMEM, "no memory");
-	for (size_t i = 0; e == ERR_OK && i < x.parts.n; i++) {
+	for (size_t i = 0; e == ERR_OK && i < x.parts.ids.n; i++) {
 		if (pass_cancelled(p))
 			e = fail(f, ERR_CANCELLED, "cancelled");
 		else
-			e = one_event(&x, x.parts.ids[i], f);
-		pass_progress(p, i + 1, x.parts.n);
+			e = one_event(&x, x.parts.ids.v[i], f);
+		pass_progress(p, i + 1, x.parts.ids.n);
 	}
 	if (e == ERR_OK && x.all_went && p->o->technique != PASS_ONE)
-		p->state.sightings_covered = x.parts.seq;
+		p->state.sightings_covered = x.parts.log->seq;
 	parts_push_free(&x.parts);
 	buf_free(&x.body);
 	free(x.known);
