@@ -301,9 +301,9 @@ MUST_USE enum err store_blob_get(struct store *s, struct str digest, struct buf 
 #define STORE_BOOKS(X)                                                                             \
 	X(KV, "kv", 1, "name", "bytes of whoever owns the name")                                   \
 	X(LEDGER, "ledger", 2, "sequence number", "leaf (audit/ledger)")                           \
-	X(LEDGER_NODE, "ledger/node", 2, "level, index", "hash of a complete subtree")             \
-	X(LEDGER_EVENT, "ledger/event", 2, "event UUID, ...", "leaves that name it")               \
-	X(LEDGER_AUDIENCE, "ledger/audience", 2, "audience, ...", "leaves for it")                 \
+	X(LEDGER_NODE, "ledger/node", 2, "last leaf, level", "hash of a subtree; checkpoint")      \
+	X(LEDGER_EVENT, "ledger/event", 2, "audience, kind, id", "what it was given of it")        \
+	X(LEDGER_AUDIENCE, "ledger/audience", 2, "letter, ...", "audiences, leaves for each")      \
 	X(AUDIT, "audit", 2, "sequence number", "record of the audit log (audit/log)")             \
 	X(AUDIT_INDEX, "audit/index", 2, "kind, key, sequence number", "for searches")             \
 	X(QUARANTINE, "quarantine", 2, "number", "what came, from whom, and why it waits")         \
