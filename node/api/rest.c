@@ -259,6 +259,7 @@ struct admit_facts rest_facts(struct http_req *r)
 		.org_id = u->user.org_id,
 		.user_id = u->user.id,
 		.org = u->org.uuid,
+		.peer = u->caller,
 		.perm_sync = u->perms & perm_sync,
 		.site_admin = u->perms & perm_site_admin,
 		.perm_publish = u->perms & perm_publish,

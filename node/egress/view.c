@@ -264,6 +264,7 @@ enum err view_reopen(struct view *v, struct fail *f)
 		memset(&v->tags, 0, sizeof(v->tags));
 		memset(&v->groups, 0, sizeof(v->groups));
 		memset(&v->users, 0, sizeof(v->users));
+		memset(&v->peers, 0, sizeof(v->peers));
 		arena_reset(v->arena);
 	}
 	v->facts.now = v->env->now(v->env->user, &v->facts.clock_trusted);
@@ -315,6 +316,26 @@ enum err view_resolve_tags(struct view *v, struct arena *a, struct entity_list *
 	return ERR_OK;
 }
 
+/* From which compartment it came: that of the peer's row now. A peer that is gone has none. */
+static void subject_origin(struct view *v, const struct misp_event *e, struct gate_subject *s)
+{
+	struct audience from;
+	if (!e->origin_peer || !policy_asks_origin(v->policy))
+		return;
+	const struct misp_peer *p = cached(v, &v->peers, T_PEER, &desc_misp_peer, e->origin_peer);
+	s->from_peer = true;
+	if (!p)
+		return;
+	const struct misp_org *org = view_org(v, p->remote_org_id);
+	struct caller c = {.kind = AUD_PEER,
+			   .org = org ? org->uuid : UUID_NIL,
+			   .name = p->name,
+			   .url = p->url,
+			   .peer_id = p->id};
+	policy_audience(v->policy, &c, &from);
+	s->from_compartment = from.compartment;
+}
+
 enum err view_subject_of(struct view *v, const struct misp_event *e, struct arena *a,
 			 struct subject *out)
 {
@@ -329,6 +350,7 @@ enum err view_subject_of(struct view *v, const struct misp_event *e, struct aren
 			e->distribution == DIST_GROUP ? view_sg(v, e->sharing_group_id) : NULL,
 		.creator_email = creator ? creator->email : STR_NONE,
 	};
+	subject_origin(v, e, &out->s);
 	return ERR_OK;
 }
 

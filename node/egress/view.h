@@ -28,7 +28,7 @@ struct view {
 	struct store_rtxn *txn; /* NULL between slices */
 	struct arena *arena; /* of caches */
 	struct arena *scratch; /* of one question */
-	struct row_cache orgs, tags, groups, users;
+	struct row_cache orgs, tags, groups, users, peers;
 	uint64_t *sg_ids;
 	struct gate_group *sg_all;
 	struct arena *rules_arena; /* of `rules`; NULL: there are none */

@@ -100,10 +100,25 @@ static bool in_uuids(const struct uuid *list, uint32_t n, struct uuid u)
 	return false;
 }
 
+/* May the peer and this node exchange, over a connection that was opened by who opened this one? */
+static bool compartments_meet(const struct policy *p, const struct admit_facts *facts)
+{
+	struct audience peer;
+
+	if (facts->kind != AUD_PEER || p->n_compartments == 0)
+		return true;
+	policy_audience(p, &facts->peer, &peer);
+	return facts->pull ? policy_may_connect(p, p->compartment, peer.compartment) :
+			     policy_may_connect(p, peer.compartment, p->compartment);
+}
+
 static enum err head_blocked(const struct policy *p, const struct admit_facts *facts,
 			     const struct misp_event *h, struct fail *f)
 {
 	const struct misp_org *orgc = h->orgc.n ? LIST_AT(h->orgc, struct misp_org, 0) : NULL;
+
+	if (!compartments_meet(p, facts))
+		return fail(f, ERR_BLOCKED, "Blocked by event block rules.");
 
 	if (facts->event_blocked || facts->own_derived ||
 	    in_uuids(p->blocked_events, p->n_blocked_events, h->uuid))

@@ -19,6 +19,7 @@ struct admit_facts {
 	bool internal_link;
 	bool is_edit; /* a partial document: no defaults are filled in */
 	bool existing_local; /* an edit: the stored event is not locked (made here) */
+	struct caller peer; /* with kind PEER: who it is, for the compartments of the policy */
 	bool event_blocked, org_blocked, tag_blocked; /* looked up by ingest */
 	bool elements_inherit; /* a feed's row decides how far an event reaches: elements follow it */
 	/*

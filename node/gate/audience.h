@@ -32,6 +32,7 @@ struct audience {
 	bool domestic; /* jurisdiction */
 	bool internal; /* both ends run by the same host organisation */
 	uint8_t profile; /* enum strip_profile; above PROFILE_FULL: own profile number of the policy */
+	uint8_t compartment; /* number of it in the policy; 0: none */
 	int64_t suspended_until; /* seconds; 0: not */
 	bool push; /* we send, unasked: distribution is lowered as MISP does on push */
 	bool site_admin, perm_sync, perm_audit; /* MISP's role facts */

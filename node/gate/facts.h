@@ -44,6 +44,10 @@ struct gate_subject {
 	const struct misp_org *org, *orgc; /* NULL: unknown */
 	const struct misp_sg *sharing_group; /* NULL unless distribution 4 */
 	struct str creator_email; /* absent: unknown */
+	/* the peer that it came from: whether it came from one, and its compartment (0: none, or not
+	   known); asked by policies that have compartments */
+	bool from_peer;
+	uint8_t from_compartment;
 	bool blocked; /* the event or its organisation is on a block list */
 	bool own_sighting; /* the audience's organisation has a sighting in this event */
 	/* types of the attributes that pass, most frequent first, for the neutral info line; optional */

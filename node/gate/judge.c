@@ -88,12 +88,41 @@ static bool has_uuid(const struct uuid *list, uint32_t n, struct uuid u)
 	return false;
 }
 
+/* May the audience and this node exchange, and the peer from which the event came and it? */
+static bool compartments_meet(const struct stance *st, struct buf *why, struct answer *out)
+{
+	const struct policy *p = st->policy;
+	uint8_t theirs = st->aud->compartment;
+	bool meet;
+
+	if (st->aud->kind != AUD_PEER || !p->n_compartments)
+		return true;
+	meet = st->aud->push ? policy_may_connect(p, p->compartment, theirs) :
+			       policy_may_connect(p, theirs, p->compartment);
+	if (!meet) {
+		*out = answer_because(ANSWER_DENY, why, "compartment %s and this node's, %s, do not meet",
+				      policy_compartment(p, theirs),
+				      policy_compartment(p, p->compartment));
+		return false;
+	}
+	if (st->s->from_peer && !policy_may_exchange(p, st->s->from_compartment, theirs)) {
+		*out = answer_because(ANSWER_DENY, why, "it came from compartment %s, which does not meet %s",
+				      policy_compartment(p, st->s->from_compartment),
+				      policy_compartment(p, theirs));
+		return false;
+	}
+	return true;
+}
+
 static struct answer ask_blocked(const struct stance *st, struct buf *why)
 {
 	const struct policy *p = st->policy;
+	struct answer a;
 
 	if (st->misp || st->sees_all)
 		return answer_because(ANSWER_PASS, why, "block lists do not bind this audience");
+	if (!compartments_meet(st, why, &a))
+		return a;
 	if (st->s->blocked)
 		return answer_because(ANSWER_DENY, why,
 				      "the event or its organisation is on a block list");

@@ -107,6 +107,11 @@ void policy_unref(struct policy *p)
 	free(p);
 }
 
+bool policy_asks_origin(const struct policy *p)
+{
+	return p->n_compartments > 0;
+}
+
 const char *policy_version(const struct policy *p)
 {
 	return p->version;

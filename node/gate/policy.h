@@ -20,6 +20,8 @@ struct policy *policy_ref(struct policy *p);
 void policy_unref(struct policy *p);
 /* SHA-256 of the canonical form, hex: the policy version. */
 const char *policy_version(const struct policy *p);
+/* Does it matter from which peer an event came (compartments)? */
+bool policy_asks_origin(const struct policy *p);
 bool policy_is_misp_compat(const struct policy *p);
 /* May a copy that is newer than its deletion bring back what was deleted here? (`revive_deleted`) */
 bool policy_newer_revives(const struct policy *p);

@@ -28,6 +28,7 @@ static void put_audience(struct jsonw *w, const struct audience *a)
 	JSONW_KV(w, jsonw_c, "profile", profile_name(a->profile));
 	JSONW_KV(w, jsonw_int, "suspended_until", a->suspended_until);
 	JSONW_KV(w, jsonw_c, "vendor_of", a->vendor_of);
+	JSONW_KV(w, jsonw_uint, "compartment", a->compartment);
 	jsonw_obj_end(w);
 }
 
@@ -112,6 +113,18 @@ static void put_rows(struct jsonw *w, const struct policy *p)
 	jsonw_arr_end(w);
 }
 
+static void put_compartments(struct jsonw *w, const struct policy *p)
+{
+	JSONW_KV(w, jsonw_uint, "compartment", p->compartment);
+	jsonw_key(w, "can_reach");
+	jsonw_arr(w);
+	for (unsigned i = 1; i <= p->n_compartments; i++) {
+		jsonw_str(w, p->compartments[i]);
+		jsonw_uint(w, p->reach[i]);
+	}
+	jsonw_arr_end(w);
+}
+
 /* The rules of each level, so that what is judged looks at its own only. */
 static bool sort_rules(struct policy *p)
 {
@@ -136,6 +149,7 @@ enum err policy_seal(struct policy *p, struct fail *f)
 	struct jsonw w = jsonw_on(&b);
 	struct sha256 digest;
 
+	p->default_operator.compartment = p->compartment; /* an internal link is one with this node */
 	if (!sort_rules(p) || arena_overflowed(p->a))
 		return fail(f, ERR_LIMIT, "the policy is too large");
 	jsonw_obj(&w);
@@ -149,6 +163,7 @@ enum err policy_seal(struct policy *p, struct fail *f)
 	JSONW_KV(&w, jsonw_uint, "use", p->use);
 	JSONW_KV(&w, jsonw_str, "jurisdiction", p->jurisdiction);
 	JSONW_KV(&w, jsonw_str, "internal_marker", p->internal_marker);
+	put_compartments(&w, p);
 	put_rows(&w, p);
 	jsonw_key(&w, "rules");
 	jsonw_arr(&w);

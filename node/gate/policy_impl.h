@@ -15,6 +15,7 @@
 /* Bounds of a policy file; crossing one is an error with its place. */
 #define POLICY_MAX_ROWS 4096u
 #define POLICY_MAX_BYTES (8u << 20)
+#define COMPARTMENTS 64
 
 /* One row of `audiences`. */
 struct policy_row {
@@ -153,6 +154,11 @@ struct policy {
 	const struct policy_rule **by_level[LEVEL_COUNT];
 	uint32_t n_by_level[LEVEL_COUNT];
 	struct policy_regex *regexes;
+	/* which compartments may open connections to which: bit `to` of reach[from] */
+	struct str compartments[COMPARTMENTS]; /* number 0 is "none" */
+	uint64_t reach[COMPARTMENTS];
+	uint8_t n_compartments; /* the highest number; 0: the policy has none, and all may exchange */
+	uint8_t compartment; /* this node's */
 	struct policy_freeze *freezes;
 	uint32_t n_freezes;
 	struct uuid *blocked_events, *blocked_orgs;
@@ -164,6 +170,15 @@ struct policy {
 struct policy *policy_new(struct str name);
 /* Compute the version; nothing changes after this. */
 MUST_USE enum err policy_seal(struct policy *p, struct fail *f);
+
+/* compartments.c: may who is in one exchange with who is in the other, over a connection that the
+   first one opened? Always, when the policy has no compartments; never without one, when it has. */
+bool policy_may_connect(const struct policy *p, uint8_t from, uint8_t to);
+/* Over any connection? */
+bool policy_may_exchange(const struct policy *p, uint8_t a, uint8_t b);
+const char *policy_compartment(const struct policy *p, uint8_t c);
+/* The number of a name, which gets one; 0: too many. */
+uint8_t policy_compartment_number(struct policy *p, struct str name);
 
 /* Words of the policy file and of explanations. */
 const char *audience_kind_name(enum audience_kind k);

@@ -87,6 +87,18 @@ void *read_room(struct loader *l, const void *old, uint32_t had, size_t more, si
 
 #define TOO_MANY READ_TOO_MANY
 
+/* A name that must be known when all files are read. */
+static enum err wait_for_name(struct loader *l, const void *n, struct str name, bool is_compartment)
+{
+	struct pending_name *p = ARENA_NEW(l->p->a, struct pending_name);
+
+	if (!p)
+		return BAD(l, n, "the policy is too large");
+	*p = (struct pending_name){name, is_compartment, node_place(l, n), l->pending->first};
+	l->pending->first = p;
+	return ERR_OK;
+}
+
 /* ---- audiences ---------------------------------------------------------------------------------- */
 
 static enum err a_kind(struct loader *l, const void *n, void *to)
@@ -218,13 +230,66 @@ static enum err a_vendor(struct loader *l, const void *n, void *to)
 	return ERR_OK;
 }
 
+/* ---- compartments ---- */
+
+static enum err read_compartment(struct loader *l, const void *n, uint8_t *out)
+{
+	struct str s;
+
+	TRY(read_text(l, n, &s, 63));
+	*out = s.n ? policy_compartment_number(l->p, s) : 0;
+	if (!*out)
+		return BAD(l, n, "%s",
+			   s.n ? "more than 63 compartments" : "a compartment has a name");
+	return wait_for_name(l, n, s, true);
+}
+
+static enum err a_compartment(struct loader *l, const void *n, void *to)
+{
+	return read_compartment(l, n, &((struct policy_row *)to)->a.compartment);
+}
+
+static enum err k_compartment(struct loader *l, const void *n, void *to)
+{
+	return read_compartment(l, n, &((struct policy *)to)->compartment);
+}
+
+static enum err read_reach(struct loader *l, struct str name, const void *key, const void *value)
+{
+	uint8_t from = name.n && name.n < 64 ? policy_compartment_number(l->p, name) : 0;
+
+	if (!from)
+		return BAD(l, key, "a compartment has 1 to 63 characters, and there are at most 63");
+	/* that it is there says that it exists, even if it reaches none */
+	l->pending->reach_named |= UINT64_C(1) << from;
+	for (size_t i = 0; i < node_count(value); i++) {
+		struct str s;
+		uint8_t to;
+
+		TRY(read_text(l, node_item(l, value, i), &s, 63));
+		to = s.n ? policy_compartment_number(l->p, s) : 0;
+		if (!to)
+			return BAD(l, node_item(l, value, i), "more than 63 compartments");
+		l->p->reach[from] |= UINT64_C(1) << to;
+		l->pending->reach_named |= UINT64_C(1) << to;
+	}
+	return ERR_OK;
+}
+
+static enum err k_can_reach(struct loader *l, const void *n, void *to)
+{
+	(void)to;
+	return node_each_pair(l, n, read_reach);
+}
+
 #define WHO_KEYS                                                                                   \
 	{"kind", a_kind, true}, {"org", a_org, false}, {"user", a_user, false},                    \
 		{"url", a_url, false},
 #define HOW_KEYS                                                                                   \
 	{"tlp", a_tlp, false}, {"pap", a_pap, false}, {"class", a_class, false},                   \
 		{"profile", a_profile, false}, {"jurisdiction", a_jurisdiction, false},            \
-		{"suspended_until", a_suspended, false}, {"vendor_of", a_vendor, false},
+		{"suspended_until", a_suspended, false}, {"vendor_of", a_vendor, false},             \
+		{"compartment", a_compartment, false},
 static const struct key row_keys[] = {WHO_KEYS HOW_KEYS{"internal", a_internal, false}};
 static const struct key default_keys[] = {HOW_KEYS};
 
@@ -348,17 +413,6 @@ static enum err r_class(struct loader *l, const void *n, void *to)
 	return read_class(l, n, &r->release_class);
 }
 
-static enum err wait_for_name(struct loader *l, const void *n, struct str name)
-{
-	struct pending_name *p = ARENA_NEW(l->p->a, struct pending_name);
-
-	if (!p)
-		return BAD(l, n, "the policy is too large");
-	*p = (struct pending_name){name, node_place(l, n), l->pending->first};
-	l->pending->first = p;
-	return ERR_OK;
-}
-
 static enum err read_who(struct loader *l, const void *n, struct policy_who *w)
 {
 	size_t count = node_count(n);
@@ -383,7 +437,7 @@ static enum err read_who(struct loader *l, const void *n, struct policy_who *w)
 			w->classes |= (uint8_t)(1u << c);
 		} else {
 			names[w->n_names++] = s;
-			TRY(wait_for_name(l, item, s));
+			TRY(wait_for_name(l, item, s, false));
 		}
 	}
 	return ERR_OK;
@@ -639,6 +693,8 @@ const struct key policy_keys[] = {
 	{"use", k_use, false},
 	{"default_peer", k_default_peer, false},
 	{"default_member", k_default_member, false},
+	{"compartment", k_compartment, false},
+	{"can_reach", k_can_reach, false},
 	{"audiences", k_audiences, false},
 	{"rules", k_rules, false},
 	{"freeze", k_freeze, false},
@@ -652,6 +708,15 @@ enum err policy_check_names(struct loader *l)
 	for (const struct pending_name *p = l->pending->first; p; p = p->next) {
 		bool known = false;
 
+		if (p->is_compartment) {
+			uint8_t c = policy_compartment_number(l->p, p->name);
+
+			if (!(l->pending->reach_named >> c & 1))
+				return at_place(l, &p->place,
+						"compartment \"%.*s\" is not in can_reach",
+						STR_ARG(p->name));
+			continue;
+		}
 		for (uint32_t i = 0; i < l->p->n_rows && !known; i++)
 			known = str_eq(str_c(l->p->rows[i].a.name), p->name);
 		if (!known)

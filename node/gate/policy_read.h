@@ -15,12 +15,14 @@ struct place {
 /* Names in rules that must be those of audiences, looked at when all files are read. */
 struct pending_name {
 	struct str name;
+	bool is_compartment; /* not of an audience: it must stand in can_reach */
 	struct place place;
 	struct pending_name *next;
 };
 struct pending {
 	struct pending_name *first;
 	unsigned files; /* included so far */
+	uint64_t reach_named; /* compartments that can_reach names */
 };
 
 struct loader {

@@ -140,6 +140,8 @@ static void errors(void)
 		 "ends before"},
 		{"use: [nothing]\n", 1, 7, "not one of default, cn-rmsv"},
 		{"elements_may_relax: true\n", 1, 21, "not supported"},
+		{"compartment: a\ncan_reach: {b: [c]}\n", 1, 14, "compartment \"a\" is not in can_reach"},
+		{"can_reach: [b]\n", 1, 12, "a mapping"},
 		{"include: other.yaml\n", 1, 10, "nothing can be included"},
 		{"default_tlp: amber\n---\nuse: []\n", 3, 1, "second document"},
 		{"a: [1\nb: }\n", 2, 2, ""},
