@@ -101,7 +101,25 @@ enum err outfile_write(struct outfile *o, const void *p, size_t n, struct fail *
 
 enum err outfile_end(struct outfile *o, struct fail *f)
 {
-	return o->z_open ? gz_put(o, "", 0, Z_FINISH, f) : ERR_OK;
+	if (!o->z_open)
+		return ERR_OK;
+	TRY(gz_put(o, "", 0, Z_FINISH, f));
+	deflateEnd(&o->z); /* its windows are large, and many files wait at a time */
+	o->z_open = false;
+	return ERR_OK;
+}
+
+void outfile_leave(struct outfile *o)
+{
+	int *fd[] = {&o->fd, &o->gz_fd};
+	for (size_t i = 0; i < ARRAY_LEN(fd); i++) {
+		if (*fd[i] < 0)
+			continue;
+		/* on its way to the disk, so that syncing has little left to do */
+		sync_file_range(*fd[i], 0, 0, SYNC_FILE_RANGE_WRITE);
+		close(*fd[i]);
+		*fd[i] = -1;
+	}
 }
 
 bool outfile_is_same(const struct outfile *o)

@@ -19,6 +19,8 @@ MUST_USE enum err outfile_write(struct outfile *o, const void *p, size_t n, stru
 MUST_USE enum err outfile_end(struct outfile *o, struct fail *f);
 /* Is a file of that name there already with the same contents (and its .gz)? */
 bool outfile_is_same(const struct outfile *o);
+/* Close what has ended, unplaced: it can be placed later, but no longer compared or synced alone. */
+void outfile_leave(struct outfile *o);
 MUST_USE enum err outfile_sync(struct outfile *o, struct fail *f);
 /* Rename into place; the .gz first, so that it is never older than what it stands for. */
 MUST_USE enum err outfile_place(struct outfile *o, struct fail *f);

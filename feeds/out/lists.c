@@ -92,10 +92,26 @@ static int by_uuid(const void *a, const void *b)
 	return uuid_cmp(x->uuid, y->uuid);
 }
 
+/* And in the order of their addition, which the spool tells. */
+static int by_uuid_and_age(const void *a, const void *b)
+{
+	const struct list_entry *x = a, *y = b;
+	int order = by_uuid(a, b);
+	if (!order)
+		order = x->m_off < y->m_off ? -1 : x->m_off > y->m_off;
+	return order ? order : x->m_len < y->m_len ? -1 : x->m_len > y->m_len;
+}
+
 void lists_sort(struct lists *l)
 {
+	size_t n = 0;
 	if (l->n)
-		qsort(l->v, l->n, sizeof(*l->v), by_uuid);
+		qsort(l->v, l->n, sizeof(*l->v), by_uuid_and_age);
+	for (size_t i = 0; i < l->n; i++) {
+		n -= n && uuid_eq(l->v[n - 1].uuid, l->v[i].uuid);
+		l->v[n++] = l->v[i];
+	}
+	l->n = n;
 	l->sorted = true;
 }
 

@@ -29,7 +29,8 @@ struct lists {
 
 MUST_USE enum err lists_open(struct lists *l, int dirfd, struct fail *f);
 void lists_close(struct lists *l);
-/* Add an event with its manifest line (empty: gone). The entry is valid until the next call. */
+/* Add an event with its manifest line (empty: gone); of one added twice the last counts. The entry
+   is valid until the next call. */
 MUST_USE enum err lists_add(struct lists *l, struct uuid uuid, struct str line,
 			    struct list_entry **out, struct fail *f);
 /* Lines for hashes.csv of the entry that was last given any, or of a new one. */

@@ -1,7 +1,7 @@
 /*
- * publisher.c - a thread that runs feedout_update() for each feed audience. It stands back behind
- * those who wait for an answer: a lower priority, and four times as much rest as work, for its
- * writing holds up commits.
+ * publisher.c - a thread that keeps the feed folders of the policy's audiences. What is withdrawn
+ * leaves at once; what is added stands back behind a pull or an import, for a while, and is written
+ * in slices with rests between them, for its writing holds up commits.
  */
 #include "main/publisher.h"
 
@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,10 +21,26 @@
 
 /* An embargo opens within a second, a fifth of which is the opening itself. */
 #define TICK_MS 400
-/* What is withdrawn stays in the folder for this long and one update, whatever the load. */
-#define REST_MAX_MS 10000
-#define REST_TIMES 4
-#define NICE 15 /* a thirtieth of a core that others want too */
+/* What is withdrawn leaves within ten seconds: at most this much rest, and one urgent run. */
+#define REST_MAX_MS 4000
+#define REST_TIMES 4 /* as much rest as an urgent run or the writing of lists took */
+/* Additions: this much work at a time, then rest. */
+#define STRETCH_MS 50
+#define REST_QUIET_MS 50
+#define REST_BUSY_MS 200
+#define BUSY_CHANGES 100 /* in a second, and additions wait */
+#define LATE_S 60 /* but no longer than this */
+/* Events in a slice: the lists are written once for each, whatever its size. */
+#define SLICE_MIN 1024
+#define SLICE_SHARE 8 /* of the events in the folder */
+
+struct folder {
+	char name[64];
+	uint64_t watched; /* urgent changes up to here are done */
+	uint64_t seq; /* and all others up to here */
+	uint64_t events;
+	bool full; /* look at every event */
+};
 
 struct publisher {
 	const struct egress_env *env;
@@ -33,63 +49,77 @@ struct publisher {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	atomic_bool stop;
+	atomic_bool cut; /* the run at hand ends: stop, or another policy */
 	bool rescan;
-	uint64_t seq; /* all folders hold the change log up to here */
+	/* the rest is the thread's own */
+	struct folder *folder;
+	size_t n_folders;
+	uint64_t seen; /* the log up to here held no opening that still waits */
+	/* is much being taken in? */
+	int64_t load_ms;
+	uint64_t load_seq;
+	bool busy;
+	/* the run at hand */
+	const struct policy *pol;
+	const struct folder *at;
+	int64_t looked_ms, stretch_ms;
+	int64_t owed_ms; /* rest for what was worked without any */
+	int64_t late_at; /* when its additions have waited long enough */
 };
 
-static enum err update_one(struct publisher *p, const struct policy *pol,
-			   const struct audience *aud, bool full, uint64_t *seq)
-{
-	struct feedout_result res;
-	struct fail f = {0};
-	char dir[4200];
-	snprintf(dir, sizeof(dir), "%s/%s", p->dir, aud->name);
-	struct feedout_opts o = {.env = p->env,
-				 .audience = aud,
-				 .dir = dir,
-				 .policy_version = policy_version(pol),
-				 .full = full,
-				 .cancelled = &p->stop};
-	enum err e = feedout_update(&o, &res, &f);
-	metric_add(M_FEED_WRITES, e, 0, 1);
-	if (e != ERR_OK) {
-		log_warn("feeds", "feed=%s err=%s detail=%s", log_val(str_c(aud->name)), err_name(e),
-			 log_val(str_c(f.text)));
-		return e;
-	}
-	if (res.written || res.removed)
-		log_info("feeds", "feed=%s events=%llu written=%llu removed=%llu",
-			 log_val(str_c(aud->name)), (unsigned long long)res.events,
-			 (unsigned long long)res.written, (unsigned long long)res.removed);
-	*seq = MIN(*seq, res.seq);
-	return ERR_OK;
-}
+/* ---- how things stand ---- */
 
-/* All folders; the sequence number that the least current one holds. */
-static void update_all(struct publisher *p, bool full)
-{
-	struct policy *pol = p->env->policy(p->env->user);
-	struct audience aud;
-	uint64_t seq = UINT64_MAX;
-	bool failed = false;
-	for (unsigned n = 0; policy_audience_nth(pol, AUD_FEED, n, &aud) == ERR_OK; n++)
-		failed |= update_one(p, pol, &aud, full, &seq) != ERR_OK;
-	policy_unref(pol);
-	if (!failed && seq != UINT64_MAX)
-		p->seq = seq;
-}
-
-static bool log_grew(struct publisher *p)
+static uint64_t log_end(const struct publisher *p)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct fail f = {0};
-	return store_read(p->env->store, &t, &f) == ERR_OK && store_seq(t) != p->seq;
+	return store_read(p->env->store, &t, &f) == ERR_OK ? store_seq(t) : 0;
 }
 
-/* Wait for a tick, or for changes to gather when there are many; for a rescan not. */
-static void rest(struct publisher *p, int64_t worked_ms)
+/* A pull, a feed, an import, many pushes: all of them make the change log grow. */
+static bool is_busy(struct publisher *p)
 {
-	int64_t ms = MIN(MAX(worked_ms * REST_TIMES, TICK_MS), REST_MAX_MS);
+	int64_t now = clock_boot_ms(), ms = now - p->load_ms;
+	if (ms < 1000)
+		return p->busy;
+	uint64_t end = log_end(p);
+	p->busy = p->load_ms && (int64_t)(end - p->load_seq) * 1000 / ms > BUSY_CHANGES;
+	p->load_ms = now;
+	p->load_seq = end;
+	return p->busy;
+}
+
+/* When the first change that is not in the folder will be late. */
+static int64_t late_at(const struct publisher *p, const struct folder *fo)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct fail f = {0};
+	struct change c;
+	uint64_t seq = fo->seq;
+	if (store_read(p->env->store, &t, &f) != ERR_OK || store_change_next(t, &seq, &c) != ERR_OK)
+		return INT64_MAX;
+	return c.time + LATE_S;
+}
+
+/* An opening may not wait for the end of a rest. */
+static bool has_opening(struct publisher *p)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct fail f = {0};
+	struct change c;
+	if (store_read(p->env->store, &t, &f) != ERR_OK)
+		return false;
+	while (store_change_next(t, &p->seen, &c) == ERR_OK)
+		if (c.op == CHANGE_OPEN)
+			return true;
+	return false;
+}
+
+/* ---- rests ---- */
+
+/* Sleep; false when a stop or a rescan ended it. The lock is held. */
+static bool doze(struct publisher *p, int64_t ms)
+{
 	struct timespec t;
 	int rc = 0;
 	clock_gettime(CLOCK_REALTIME, &t);
@@ -101,26 +131,181 @@ static void rest(struct publisher *p, int64_t worked_ms)
 	}
 	while (!rc && !atomic_load(&p->stop) && !p->rescan)
 		rc = pthread_cond_timedwait(&p->wake, &p->lock, &t);
+	return rc != 0;
+}
+
+/* Wait for a tick, or longer after much work. The lock is held. */
+static void rest(struct publisher *p)
+{
+	int64_t left = MIN(MAX(p->owed_ms, TICK_MS), REST_MAX_MS);
+	p->owed_ms = 0;
+	while (left > 0 && doze(p, TICK_MS)) {
+		left -= TICK_MS;
+		if (left > 0 && has_opening(p))
+			break;
+	}
+}
+
+/* In the middle of a run. */
+static void nap(struct publisher *p, int64_t ms)
+{
+	pthread_mutex_lock(&p->lock);
+	doze(p, ms);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- runs ---- */
+
+static void others_urgent(struct publisher *p);
+
+static enum feedout_rest between(void *user, bool inside)
+{
+	struct publisher *p = user;
+	int64_t now = clock_boot_ms();
+	if (now - p->looked_ms >= TICK_MS) {
+		others_urgent(p);
+		p->looked_ms = clock_boot_ms();
+		return FEEDOUT_LOOK;
+	}
+	if (inside || now - p->stretch_ms < STRETCH_MS)
+		return FEEDOUT_GO;
+	bool busy = is_busy(p), late = clock_now() >= p->late_at;
+	nap(p, !busy ? REST_QUIET_MS : late ? REST_BUSY_MS : TICK_MS);
+	if (busy && !late)
+		return FEEDOUT_LOOK; /* and ask again */
+	p->stretch_ms = clock_boot_ms();
+	return FEEDOUT_GO;
+}
+
+static enum err folder_run(struct publisher *p, const struct policy *pol,
+			   const struct audience *aud, struct folder *fo, bool urgent,
+			   struct feedout_result *res)
+{
+	struct fail f = {0};
+	char dir[4200];
+	snprintf(dir, sizeof(dir), "%s/%s", p->dir, aud->name);
+	struct feedout_opts o = {.env = p->env,
+				 .audience = aud,
+				 .dir = dir,
+				 .policy_version = policy_version(pol),
+				 .full = fo->full,
+				 .urgent_only = urgent,
+				 .slice = MAX(SLICE_MIN, fo->events / SLICE_SHARE),
+				 .watched = &fo->watched,
+				 .cancelled = &p->cut,
+				 .rest = urgent ? NULL : between,
+				 .user = p};
+	enum err e = feedout_update(&o, res, &f);
+	if (e == ERR_CANCELLED)
+		return e;
+	if (!urgent || res->looked_at || e != ERR_OK)
+		metric_add(M_FEED_WRITES, e, 0, 1);
+	if (e != ERR_OK)
+		log_warn("feeds", "feed=%s err=%s detail=%s", log_val(str_c(aud->name)), err_name(e),
+			 log_val(str_c(f.text)));
+	else if (res->written || res->removed)
+		log_info("feeds", "feed=%s events=%llu written=%llu removed=%llu",
+			 log_val(str_c(aud->name)), (unsigned long long)res->events,
+			 (unsigned long long)res->written, (unsigned long long)res->removed);
+	return e;
+}
+
+static enum err urgent_run(struct publisher *p, const struct audience *aud, struct folder *fo)
+{
+	struct feedout_result res;
+	if (!fo->seq || fo->full || fo->watched >= log_end(p))
+		return ERR_OK;
+	int64_t begun = clock_boot_ms();
+	TRY(folder_run(p, p->pol, aud, fo, true, &res));
+	fo->full |= res.full;
+	p->owed_ms += REST_TIMES * (clock_boot_ms() - begun);
+	return ERR_OK;
+}
+
+/* Withdrawals from other folders do not wait for the end of a run over this one. */
+static void others_urgent(struct publisher *p)
+{
+	struct audience aud;
+	for (unsigned n = 0; policy_audience_nth(p->pol, AUD_FEED, n, &aud) == ERR_OK; n++)
+		for (size_t i = 0; i < p->n_folders; i++)
+			if (&p->folder[i] != p->at && strcmp(p->folder[i].name, aud.name) == 0 &&
+			    urgent_run(p, &aud, &p->folder[i]) != ERR_OK)
+				return; /* tried again soon, and logged */
+}
+
+/* What is urgent, then a slice of what is not. */
+static void folder_update(struct publisher *p, const struct audience *aud, struct folder *fo)
+{
+	struct feedout_result res;
+	uint64_t end = log_end(p);
+	if (urgent_run(p, aud, fo) != ERR_OK)
+		return;
+	/* what may be a withdrawal, and what was left over by an earlier life, does not wait */
+	bool now = !fo->seq || fo->full;
+	if (!now && fo->seq >= end)
+		return;
+	p->late_at = now ? INT64_MIN : late_at(p, fo);
+	if (clock_now() < p->late_at && is_busy(p))
+		return;
+	p->at = fo;
+	p->looked_ms = p->stretch_ms = clock_boot_ms();
+	enum err e = folder_run(p, p->pol, aud, fo, false, &res);
+	p->at = NULL;
+	/* the lists */
+	p->owed_ms += (is_busy(p) ? REST_TIMES : 1) * (clock_boot_ms() - p->stretch_ms);
+	if (e != ERR_OK)
+		return;
+	fo->full = false;
+	fo->seq = res.seq;
+	fo->events = res.events;
+}
+
+static struct folder *folder_of(struct publisher *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_folders; i++)
+		if (strcmp(p->folder[i].name, name) == 0)
+			return &p->folder[i];
+	struct folder *v = reallocarray(p->folder, p->n_folders + 1, sizeof(*v));
+	if (!v)
+		return NULL;
+	p->folder = v;
+	v += p->n_folders++;
+	*v = (struct folder){.full = false};
+	snprintf(v->name, sizeof(v->name), "%s", name);
+	return v;
+}
+
+static void update_all(struct publisher *p, bool full)
+{
+	struct policy *pol = p->env->policy(p->env->user);
+	struct audience aud;
+	p->pol = pol;
+	for (unsigned n = 0; policy_audience_nth(pol, AUD_FEED, n, &aud) == ERR_OK; n++) {
+		struct folder *fo = folder_of(p, aud.name);
+		if (!fo)
+			continue;
+		fo->full |= full;
+		folder_update(p, &aud, fo);
+	}
+	p->pol = NULL;
+	policy_unref(pol);
 }
 
 static void *run(void *arg)
 {
 	struct publisher *p = arg;
 	pthread_setname_np(pthread_self(), "publisher");
-	/* on Linux this is for the thread alone */
-	if (setpriority(PRIO_PROCESS, (id_t)gettid(), NICE) < 0)
-		log_debug("feeds", "publisher keeps its priority");
 	pthread_mutex_lock(&p->lock);
 	while (!atomic_load(&p->stop)) {
 		bool full = p->rescan;
 		p->rescan = false;
+		atomic_store(&p->cut, false);
 		pthread_mutex_unlock(&p->lock);
-		int64_t begun = clock_boot_ms();
-		if (full || log_grew(p))
-			update_all(p, full);
-		int64_t worked = clock_boot_ms() - begun;
+		p->seen = log_end(p);
+		is_busy(p);
+		update_all(p, full);
 		pthread_mutex_lock(&p->lock);
-		rest(p, worked);
+		rest(p);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -134,7 +319,6 @@ enum err publisher_start(const struct egress_env *env, const char *feeds_dir,
 	if (!p)
 		return fail(f, ERR_NOMEM, "no memory");
 	p->env = env;
-	p->seq = UINT64_MAX; /* the folders have not been looked at yet */
 	snprintf(p->dir, sizeof(p->dir), "%s", feeds_dir);
 	if (mkdir(p->dir, 0755) < 0 && errno != EEXIST) {
 		free(p);
@@ -156,6 +340,7 @@ void publisher_rescan(struct publisher *p)
 {
 	pthread_mutex_lock(&p->lock);
 	p->rescan = true;
+	atomic_store(&p->cut, true);
 	pthread_cond_signal(&p->wake);
 	pthread_mutex_unlock(&p->lock);
 }
@@ -166,10 +351,12 @@ void publisher_stop(struct publisher *p)
 		return;
 	pthread_mutex_lock(&p->lock);
 	atomic_store(&p->stop, true);
+	atomic_store(&p->cut, true);
 	pthread_cond_signal(&p->wake);
 	pthread_mutex_unlock(&p->lock);
 	pthread_join(p->thread, NULL);
 	pthread_mutex_destroy(&p->lock);
 	pthread_cond_destroy(&p->wake);
+	free(p->folder);
 	free(p);
 }

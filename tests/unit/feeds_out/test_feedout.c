@@ -249,6 +249,134 @@ static void test_damaged(void)
 	   "after a restart the cursor still holds");
 }
 
+/* ---- what cannot wait ---- */
+
+static struct audience urgent_aud;
+static uint64_t watched;
+
+static struct feedout_opts urgent_opts(bool urgent)
+{
+	urgent_aud = world_audience("public-feed");
+	return (struct feedout_opts){.env = &w.out,
+				     .audience = &urgent_aud,
+				     .dir = dir,
+				     .policy_version = policy_version(w.policy),
+				     .urgent_only = urgent,
+				     .watched = &watched};
+}
+
+static bool has(const char *name)
+{
+	char *p = world_file(dir, name, NULL);
+	free(p);
+	return p != NULL;
+}
+
+static uint64_t numbered(unsigned n)
+{
+	char json[2048];
+	snprintf(json, sizeof(json), EVENT("%08x-3333-4111-8111-000000000001", "n%u", "true",
+					   "1767312000", "%08x"),
+		 n, n, n, n);
+	return world_add(&w, json);
+}
+
+static void test_urgent(void)
+{
+	struct feedout_result res;
+	struct fail f = {0};
+	struct origin local = {.kind = ORIGIN_LOCAL};
+	struct feedout_opts o = urgent_opts(true);
+	struct feedout_opts all = urgent_opts(false);
+	watched = 0;
+	is_err(feedout_update(&all, &res, &f), ERR_OK, "up to date");
+	ok(watched != 0, "the log is watched from here on");
+	uint64_t events = res.events, old = numbered(1);
+	is_err(feedout_update(&all, &res, &f), ERR_OK, "one is added");
+	is_uint(res.events, events + 1, "and listed");
+	uint64_t fresh = numbered(2);
+	is_ok(ingest_publish(&w.in, old, false, &local, &f), "the first is withdrawn");
+	is_err(feedout_update(&o, &res, &f), ERR_OK, "an urgent run");
+	is_uint(res.removed, 1, "takes the file away");
+	is_uint(res.written, 0, "and adds nothing");
+	is_uint(res.events, events, "the manifest is without it");
+	ok(!has("00000001-3333-4111-8111-000000000001.json"), "it is gone");
+	ok(!has("00000002-3333-4111-8111-000000000001.json"), "the other one is not there yet");
+	is_err(feedout_update(&o, &res, &f), ERR_OK, "again");
+	is_uint(res.looked_at, 0, "there is nothing urgent any more");
+	is_err(feedout_update(&all, &res, &f), ERR_OK, "what waited comes with the next run");
+	ok(res.written == 1 && res.events == events + 1, "and nothing else");
+	ok(fresh && ingest_event_delete(&w.in, fresh, false, &local, &f) == ERR_OK, "deleted");
+	is_err(feedout_update(&o, &res, &f), ERR_OK, "an urgent run");
+	ok(res.removed == 1 && res.events == events, "a deletion is urgent");
+}
+
+static void test_slices(void)
+{
+	struct feedout_result res;
+	struct fail f = {0};
+	struct feedout_opts o = urgent_opts(false);
+	o.slice = 3;
+	is_err(feedout_update(&o, &res, &f), ERR_OK, "up to date");
+	uint64_t events = res.events;
+	for (unsigned n = 10; n < 18; n++)
+		numbered(n);
+	is_err(feedout_update(&o, &res, &f), ERR_OK, "the first slice");
+	ok(res.more && res.events == events + 3, "three events");
+	is_err(feedout_update(&o, &res, &f), ERR_OK, "the second");
+	ok(res.more && res.events == events + 6, "three more");
+	is_err(feedout_update(&o, &res, &f), ERR_OK, "the third");
+	ok(!res.more && res.events == events + 8, "the last two");
+}
+
+/* A withdrawal in the middle of a long run, of what the run has written already and not placed. */
+struct interrupt {
+	unsigned calls;
+	uint64_t id;
+	bool out;
+};
+
+static enum feedout_rest interrupt(void *user, bool inside)
+{
+	struct interrupt *in = user;
+	struct fail f = {0};
+	struct origin local = {.kind = ORIGIN_LOCAL};
+	if (inside || ++in->calls < 3)
+		return FEEDOUT_GO;
+	if (in->calls == 3 && ingest_publish(&w.in, in->id, false, &local, &f) == ERR_OK)
+		return FEEDOUT_LOOK;
+	if (in->calls == 4)
+		in->out = !has("00000020-3333-4111-8111-000000000001.json");
+	return FEEDOUT_GO;
+}
+
+static void test_interrupted(void)
+{
+	struct feedout_result res;
+	struct fail f = {0};
+	struct interrupt in = {.id = numbered(0x20)};
+	struct feedout_opts o = urgent_opts(false);
+	is_err(feedout_update(&o, &res, &f), ERR_OK, "in the folder");
+	uint64_t events = res.events;
+	ok(has("00000020-3333-4111-8111-000000000001.json"), "with its file");
+	o.full = true;
+	o.rest = interrupt;
+	o.user = &in;
+	is_err(feedout_update(&o, &res, &f), ERR_OK, "a full run that is interrupted");
+	ok(in.calls > 3 && in.out, "the file is gone before the run goes on");
+	ok(!has("00000020-3333-4111-8111-000000000001.json"), "and stays away");
+	is_uint(res.events, events - 1, "also from the lists");
+	/* likewise of one that is not there yet: written, and withdrawn before it is in place */
+	in = (struct interrupt){.id = numbered(0x21)};
+	for (unsigned n = 0x22; n < 0x28; n++)
+		numbered(n);
+	o.full = false;
+	is_err(feedout_update(&o, &res, &f), ERR_OK, "an update that is interrupted");
+	ok(in.calls > 3 && !has("00000021-3333-4111-8111-000000000001.json"),
+	   "what left before it was placed is not placed");
+	is_uint(res.events, events + 5, "nor listed");
+}
+
 /* Updates while events come, change and go: the last one must equal a rebuild. */
 struct churn {
 	atomic_bool stop;
@@ -277,15 +405,30 @@ static void *churn(void *arg)
 	return NULL;
 }
 
+static enum feedout_rest look_often(void *user, bool inside)
+{
+	unsigned *n = user;
+	(void)inside;
+	return ++*n % 2 ? FEEDOUT_LOOK : FEEDOUT_GO;
+}
+
 static void test_churn(void)
 {
 	struct churn c = {.done = 0};
 	struct feedout_result res;
+	struct fail f = {0};
 	pthread_t t;
+	unsigned looks = 0;
+	struct feedout_opts o = urgent_opts(false);
+	o.rest = look_often;
+	o.user = &looks;
 	unsigned runs = 0;
 	bool good = pthread_create(&t, NULL, churn, &c) == 0;
-	for (; good && runs < 12; runs++)
-		good = update(&res, false);
+	for (; good && runs < 12; runs++) {
+		o.urgent_only = runs % 3 == 2;
+		o.slice = runs % 2 ? 2 : 0;
+		good = feedout_update(&o, &res, &f) == ERR_OK;
+	}
 	atomic_store(&c.stop, true);
 	pthread_join(t, NULL);
 	ok(good, "%u updates beside %u changes", runs, c.done);
@@ -325,6 +468,9 @@ int main(void)
 	test_withdrawn();
 	test_cut_short();
 	test_damaged();
+	test_urgent();
+	test_slices();
+	test_interrupted();
 	test_churn();
 	test_cancel();
 	world_close(&w);

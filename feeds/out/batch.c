@@ -1,0 +1,246 @@
+/*
+ * batch.c - one batch of events of a feed folder: what the audience gets of each through egress,
+ * written to files that are brought into place in groups. Removals come before anything is written.
+ */
+#include "feeds/out/job.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SYNC_EACH 32 /* for more files in a group one syncfs() instead of an fsync() each */
+#define PULL (256u << 10)
+#define TRIES 3 /* when an event changes while it is written */
+
+/* ---- egress ---- */
+
+typedef enum err (*sink_fn)(struct job *j, void *user, struct str bytes, struct fail *f);
+
+static enum err sealed_run(struct job *j, const struct exporter *x, unsigned scope,
+			   const struct changed *b, size_t n, sink_fn sink, void *user,
+			   struct fail *f)
+{
+	static const struct query query = {.with_attachments = true};
+	struct search_hit hits[BATCH];
+	OWN(view) struct view *v = NULL;
+	OWN(sealed) struct sealed *s = NULL;
+	bool end = false;
+	for (size_t i = 0; i < n; i++)
+		hits[i] = (struct search_hit){.event_id = b[i].id};
+	struct egress_query q = {
+		.query = &query,
+		.exporter = x,
+		.opts = {.scope = scope,
+			 .base_url = j->o->env->base_url,
+			 .host_org_name = j->o->env->host_org_name,
+			 .node_uuid = store_node_uuid(j->o->env->store),
+			 .no_proposals = true,
+			 .metadata = x == &export_feed_manifest},
+		.hits = hits,
+		.n_hits = n,
+	};
+	TRY(view_open_as(j->o->env, j->o->audience, &v, f));
+	TRY(egress_search(&v, &q, NULL, NULL, &s, f));
+	if (strcmp(sealed_audience(s)->name, j->o->audience->name) != 0)
+		return fail(f, ERR_BUG, "sealed for somebody else");
+	while (!end) {
+		buf_clear(&j->chunk);
+		TRY(sealed_pull(s, &j->chunk, PULL, &end, f));
+		TRY(sink(j, user, buf_str(&j->chunk), f));
+	}
+	return ERR_OK;
+}
+
+/* ---- one batch ---- */
+
+static ptrdiff_t batch_find(const struct batch *b, struct uuid u)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (uuid_eq(b->ev[i].uuid, u))
+			return (ptrdiff_t)i;
+	return -1;
+}
+
+static enum err sink_text(struct job *j, void *user, struct str bytes, struct fail *f)
+{
+	struct batch *b = user;
+	(void)j;
+	buf_str_add(&b->text, bytes);
+	return buf_err(&b->text) == ERR_OK ? ERR_OK
+					   : fail(f, buf_err(&b->text), "manifest too large");
+}
+
+/* Lines as feed-manifest writes them: {, one event each with a comma but for the last, }. */
+enum err batch_lines(struct job *j, struct batch *b, struct fail *f)
+{
+	enum err e = ERR_AGAIN;
+	for (int i = 0; i < TRIES && e == ERR_AGAIN; i++) {
+		buf_clear(&b->text);
+		e = sealed_run(j, &export_feed_manifest, EXPORT_EVENTS, b->ev, b->n, sink_text, b,
+			       f);
+	}
+	TRY(e);
+	struct str rest = buf_str(&b->text), line;
+	while (rest.p) {
+		struct uuid u;
+		rest = str_split(rest, '\n', &line);
+		if (line.n && line.p[line.n - 1] == ',')
+			line.n--;
+		if (!uuid_parse(str_sub(line, 1, UUID_TEXT_LEN), &u))
+			continue;
+		ptrdiff_t i = batch_find(b, u);
+		if (i >= 0)
+			b->line[i] = line;
+	}
+	return ERR_OK;
+}
+
+struct file_sink {
+	struct outfile *to;
+	uint64_t bytes;
+};
+
+static enum err sink_file(struct job *j, void *user, struct str bytes, struct fail *f)
+{
+	struct file_sink *s = user;
+	s->bytes += bytes.n;
+	TRY(outfile_write(s->to, bytes.p, bytes.n, f));
+	return job_rest(j, true, f);
+}
+
+static enum err group_add(struct job *j, struct outfile *file, uint64_t id, struct fail *f)
+{
+	struct group *g = j->group;
+	if (g->n >= SYNC_EACH)
+		outfile_leave(file); /* not too many descriptors */
+	g->file[g->n] = file;
+	g->id[g->n++] = id;
+	return g->n == GROUP ? group_place(j, f) : ERR_OK;
+}
+
+/* Write the event's file under its temporary name; an event that has left meanwhile has none. */
+static enum err event_file(struct job *j, struct batch *b, size_t i, struct fail *f)
+{
+	OWN(outfile) struct outfile *file = NULL;
+	char name[FILE_NAME_MAX], uuid[UUID_TEXT_LEN + 1];
+	enum err e = ERR_AGAIN;
+	snprintf(name, sizeof(name), "%s.json", uuid_format(b->ev[i].uuid, uuid));
+	for (int k = 0; k < TRIES && e == ERR_AGAIN; k++) {
+		struct file_sink s = {0};
+		outfile_free(MOVE(file));
+		/* first the name: from now on changes of this event are urgent ones */
+		TRY(outfile_new(j->dirfd, name, 6, &file, f));
+		s.to = file;
+		e = sealed_run(j, &export_misp_json, EXPORT_ONE_EVENT, &b->ev[i], 1, sink_file, &s,
+			       f);
+		if (e == ERR_OK && !s.bytes) {
+			b->line[i] = STR_NONE;
+			return ERR_OK;
+		}
+	}
+	TRY(e);
+	TRY(outfile_end(file, f));
+	if (outfile_is_same(file)) {
+		j->res->unchanged++;
+		return ERR_OK;
+	}
+	return group_add(j, MOVE(file), b->ev[i].id, f);
+}
+
+/* Lines of digests, each with its event behind the comma. */
+static enum err sink_hashes(struct job *j, void *user, struct str bytes, struct fail *f)
+{
+	struct batch *b = user;
+	struct uuid u;
+	buf_str_add(&b->text, bytes);
+	TRY(buf_err(&b->text));
+	struct str rest = buf_str(&b->text);
+	size_t used = 0;
+	while (rest.n > used + 33 + UUID_TEXT_LEN) {
+		/* as many lines as there are of one event */
+		struct str id = str_sub(rest, used + 33, UUID_TEXT_LEN);
+		size_t from = used;
+		while (rest.n > used + 33 + UUID_TEXT_LEN &&
+		       str_eq(str_sub(rest, used + 33, UUID_TEXT_LEN), id))
+			used += 34 + UUID_TEXT_LEN;
+		ptrdiff_t i = uuid_parse(id, &u) ? batch_find(b, u) : -1;
+		if (i >= 0 && b->line[i].p)
+			TRY(lists_hashes(&j->lists, &j->lists.v[b->first + (size_t)i],
+					 str_sub(rest, from, used - from), f));
+	}
+	buf_consume(&b->text, used);
+	return ERR_OK;
+}
+
+static enum err hash_lines(struct job *j, struct batch *b, struct fail *f)
+{
+	enum err e = ERR_AGAIN;
+	uint64_t end = j->lists.h_end;
+	for (int i = 0; i < TRIES && e == ERR_AGAIN; i++) {
+		buf_clear(&b->text);
+		j->lists.h_end = end;
+		for (size_t k = 0; k < b->n; k++)
+			j->lists.v[b->first + k].h_len = 0;
+		e = sealed_run(j, &export_feed_hashes, EXPORT_EVENTS, b->ev, b->n, sink_hashes, b,
+			       f);
+	}
+	return e;
+}
+
+/* What has changed since it was read stays out: the change has been followed already. */
+enum err group_place(struct job *j, struct fail *f)
+{
+	struct group *g = j->group;
+	if (g->n > SYNC_EACH && syncfs(j->dirfd) < 0)
+		return fail_errno(f, ERR_IO, errno, "cannot write the feed to disk");
+	for (size_t i = 0; i < g->n; i++) {
+		if (g->n <= SYNC_EACH)
+			TRY(outfile_sync(g->file[i], f));
+		if (changed_has(&j->urgent, g->id[i]))
+			continue;
+		TRY(outfile_place(g->file[i], f));
+		j->res->written++;
+	}
+	group_free(g);
+	return ERR_OK;
+}
+
+void group_free(struct group *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		outfile_free(MOVE(g->file[i]));
+	g->n = 0;
+}
+
+void batch_remove(struct job *j, struct uuid u)
+{
+	char name[FILE_NAME_MAX], uuid[UUID_TEXT_LEN + 1];
+	snprintf(name, sizeof(name), "%s.json", uuid_format(u, uuid));
+	j->res->removed += outfile_remove(j->dirfd, name);
+}
+
+enum err batch_run(struct job *j, struct batch *b, struct fail *f)
+{
+	TRY(batch_lines(j, b, f));
+	/* what leaves goes first */
+	for (size_t i = 0; i < b->n; i++)
+		if (!b->line[i].p)
+			batch_remove(j, b->ev[i].uuid);
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->line[i].p)
+			TRY(event_file(j, b, i, f));
+		if (b->line[i].p)
+			TRY(job_rest(j, false, f));
+		if (job_cancelled(j))
+			return fail(f, ERR_CANCELLED, "cancelled");
+	}
+	b->first = j->lists.n;
+	for (size_t i = 0; i < b->n; i++) {
+		TRY(lists_add(&j->lists, b->ev[i].uuid, b->line[i], NULL, f));
+		j->listed |= b->line[i].p != NULL;
+		if (!b->line[i].p)
+			batch_remove(j, b->ev[i].uuid); /* it left while its file was written */
+	}
+	return hash_lines(j, b, f);
+}

@@ -1,0 +1,92 @@
+/*
+ * job.h - a run over a feed folder, shared by plan.c (what is to be done), batch.c (one batch of
+ * events) and feedout.c (the order of things). Inside feeds/out only.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/uuid.h"
+#include "feeds/out/feedout.h"
+#include "feeds/out/files.h"
+#include "feeds/out/lists.h"
+
+#define BATCH 64
+#define GROUP 1024 /* files that are brought to disk and into place together, at most */
+
+struct changed {
+	uint64_t id;
+	struct uuid uuid; /* nil until known; then the name under which the event leaves */
+};
+
+struct changed_list {
+	struct changed *v;
+	size_t n, cap;
+};
+
+/* Files that are written and not in place yet, with the events they are of. */
+struct group {
+	struct outfile *file[GROUP];
+	uint64_t id[GROUP];
+	size_t n;
+};
+
+struct job {
+	const struct feedout_opts *o;
+	struct feedout_result *res;
+	struct feedout_progress progress;
+	int dirfd;
+	char cursor[160]; /* key in the store */
+	uint64_t from; /* its sequence number */
+	bool has_cursor;
+	struct lists lists;
+	struct changed_list todo; /* of an update; sorted by id, each once */
+	size_t at;
+	bool all; /* every event, in the order of their numbers, not todo */
+	uint64_t last_id;
+	bool listed; /* has an event been seen that is in the feed? */
+	struct buf chunk;
+	struct group *group;
+	struct changed_list urgent; /* changed while this run went on: what it read may be old */
+};
+
+/* A batch: its events and what goes into the lists. */
+struct batch {
+	struct changed ev[BATCH];
+	size_t n;
+	struct buf text; /* manifest lines; a cut line of hashes */
+	struct str line[BATCH]; /* of the manifest, absent: not in the feed */
+	size_t first; /* its first entry in the lists */
+};
+
+bool job_cancelled(const struct job *j);
+MUST_USE enum err changed_add(struct changed_list *l, struct changed c, struct fail *f);
+bool changed_has(const struct changed_list *l, uint64_t id);
+
+/* ---- plan.c ---- */
+
+/* Find the name of the cursor ("<seq> <events> <policy version>", for each audience and folder). */
+void plan_cursor(struct job *j);
+/* Note res->seq and res->events in the store. */
+MUST_USE enum err plan_done(const struct job *j, uint64_t seq, struct fail *f);
+/* Fill todo with what the change log names since the cursor, or decide on a full run. */
+MUST_USE enum err plan_update(struct job *j, struct fail *f);
+/* Fill todo with what cannot wait: changes of events that the folder has, and openings. */
+MUST_USE enum err plan_urgent(struct job *j, struct fail *f);
+/* The next events to look at, with their names. n 0: no more. */
+MUST_USE enum err plan_next(struct job *j, struct changed *b, size_t *n, struct fail *f);
+
+/* ---- batch.c ---- */
+
+/* Ask for the manifest lines: a batch's event without one is not in the feed. */
+MUST_USE enum err batch_lines(struct job *j, struct batch *b, struct fail *f);
+/* Write the events' files, take away those of events that have left, note all for the lists. */
+MUST_USE enum err batch_run(struct job *j, struct batch *b, struct fail *f);
+/* Bring what is written to disk and into place. */
+MUST_USE enum err group_place(struct job *j, struct fail *f);
+void group_free(struct group *g);
+void batch_remove(struct job *j, struct uuid u);
+
+/* ---- feedout.c ---- */
+
+/* Rest as the caller wants it, and do what has become urgent. `inside`: in the middle of a file. */
+MUST_USE enum err job_rest(struct job *j, bool inside, struct fail *f);
