@@ -112,7 +112,9 @@ static void read_conf(struct host *h)
 	buf_printf(&b,
 		   "data_dir: '%s'\nlisten: ['127.0.0.1:0']\nbase_url: 'http://node-%u.sim'\n"
 		   "org:\n  name: 'Org %c'\n  uuid: %s\nio_threads: 1\nworkers: 2\nsandbox: off\n"
-		   "peer_interval: 0\npush_delay: 0\nsightings:\n  policy: 2\nstore:\n  map_size: 1 GiB\n",
+		   "peer_interval: 0\npush_delay: 0\nsightings:\n  policy: 2\nstore:\n  map_size: 1 GiB\n"
+		   /* nothing is protected here, and forking a helper is half the time of a world */
+		   "pgp:\n  enabled: false\n",
 		   h->dir, h->nr, host_letter(h->nr), host_org_uuid(h->nr));
 	must(conf_parse(buf_str(&b), "sim", NULL, 0, &h->conf, &f), &f, "configuration");
 }
