@@ -18,15 +18,19 @@
 struct regex {
 	pcre2_code *code;
 	pcre2_match_context *limits;
+	uint32_t shortest; /* a subject with fewer bytes does not match */
+	bool compiled; /* to machine code, which may then be called without a look around */
 };
 
 static pthread_key_t thread_key;
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 static bool have_key;
+static _Thread_local pcre2_match_data *thread_own; /* that of thread_key, quicker to reach */
 
 static void thread_end(void *data)
 {
 	pcre2_match_data_free(data);
+	thread_own = NULL;
 }
 
 static void thread_init(void)
@@ -37,19 +41,19 @@ static void thread_init(void)
 /* The thread's own match data; only whether there is a match is asked, so one pair does. */
 static pcre2_match_data *thread_data(void)
 {
-	pcre2_match_data *d;
+	pcre2_match_data *d = thread_own;
 
+	if (d)
+		return d;
 	pthread_once(&thread_once, thread_init);
 	if (!have_key)
 		return NULL;
-	d = pthread_getspecific(thread_key);
-	if (d)
-		return d;
 	d = pcre2_match_data_create(1, NULL);
 	if (d && pthread_setspecific(thread_key, d) != 0) {
 		pcre2_match_data_free(d);
 		return NULL;
 	}
+	thread_own = d;
 	return d;
 }
 
@@ -81,7 +85,9 @@ enum err regex_new(struct str pattern, bool nocase, struct regex **out, struct f
 	pcre2_set_depth_limit(r->limits, DEPTH_LIMIT);
 	pcre2_set_heap_limit(r->limits, HEAP_LIMIT_KIB);
 	/* where memory may not become code (W^X), it is interpreted: slower, the same answers */
-	(void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE);
+	r->compiled = pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE) == 0;
+	if (pcre2_pattern_info(r->code, PCRE2_INFO_MINLENGTH, &r->shortest) != 0)
+		r->shortest = 0;
 	*out = MOVE(r);
 	return ERR_OK;
 }
@@ -97,13 +103,18 @@ void regex_free(struct regex *r)
 
 enum regex_answer regex_find(const struct regex *r, struct str subject)
 {
-	pcre2_match_data *data = thread_data();
+	PCRE2_SPTR text = (PCRE2_SPTR)(subject.p ? subject.p : "");
+	pcre2_match_data *data;
 	int n;
 
+	if (subject.n < r->shortest)
+		return REGEX_NO;
+	data = thread_data();
 	if (!data)
 		return REGEX_GAVE_UP;
-	n = pcre2_match(r->code, (PCRE2_SPTR)(subject.p ? subject.p : ""), subject.n, 0, 0, data,
-			r->limits);
+	/* the machine code copes with bytes that are no UTF-8 itself (PCRE2_MATCH_INVALID_UTF) */
+	n = r->compiled ? pcre2_jit_match(r->code, text, subject.n, 0, 0, data, r->limits) :
+			  pcre2_match(r->code, text, subject.n, 0, 0, data, r->limits);
 	if (n >= 0)
 		return REGEX_YES;
 	return n == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_GAVE_UP;
