@@ -16,6 +16,7 @@
 #include "store/store.h"
 
 struct derived;
+struct records;
 
 /* What egress works with; one per daemon, shared by all threads. */
 struct egress_env {
@@ -30,6 +31,7 @@ struct egress_env {
 	bool unpublished_private;
 	uint8_t sightings_policy; /* 0 to 3 (sync-protocol.md 6.7) */
 	bool sightings_anonymise;
+	struct records *records; /* NULL: facts about vulnerability records are read each time */
 	struct derived *derived; /* NULL: who gets derived UUIDs cannot ask by UUID */
 };
 

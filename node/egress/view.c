@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "egress/derived.h"
+#include "egress/records.h"
 #include "model/pack.h"
 
 #define ARENA_MAX (32u << 20)
@@ -351,7 +352,7 @@ enum err view_subject_of(struct view *v, const struct misp_event *e, struct aren
 		.creator_email = creator ? creator->email : STR_NONE,
 	};
 	subject_origin(v, e, &out->s);
-	return ERR_OK;
+	return view_vuln(v, &out->event, a, &out->s.vuln);
 }
 
 enum err view_subject(struct view *v, uint64_t id, struct arena *a, struct subject *out)

@@ -40,9 +40,9 @@ enum gate_rule judge_container(const struct stance *st, const struct misp_object
 		return RULE_element_link;
 	if (st->misp)
 		return RULE_NONE;
-	if (is_vuln_detail(NULL, o) && vuln_shut(st))
-		return RULE_element_vuln;
-	r = policy_rule(st, &rs);
+	r = vuln_element(st, o, NULL);
+	if (r == RULE_NONE)
+		r = policy_rule(st, &rs);
 	if (r != RULE_NONE)
 		return r;
 	return strip_keeps_object(st->aud->profile, o->name) ? RULE_NONE : RULE_strip;
@@ -92,11 +92,11 @@ enum gate_rule judge_attr(const struct stance *st, const struct misp_object *obj
 	if (st->misp)
 		return RULE_NONE;
 	r = marking_rule(st, &a->tags);
-	if (r == RULE_NONE && is_vuln_detail(a, object) && vuln_shut(st))
-		r = RULE_element_vuln;
+	if (r == RULE_NONE)
+		r = vuln_element(st, NULL, a);
 	if (r == RULE_NONE)
 		r = policy_rule(st, &rs);
-	if (r == RULE_NONE && !strip_keeps_attr(st, a, object != NULL))
+	if (r == RULE_NONE && !strip_keeps_attr(st, a, object != NULL) && !vuln_keeps(st, object, a))
 		r = RULE_strip;
 	return r;
 }
@@ -112,7 +112,9 @@ enum gate_rule judge_report(const struct stance *st, const struct misp_report *p
 		return RULE_element_deleted;
 	if (st->misp)
 		return RULE_NONE;
-	r = policy_rule(st, &rs);
+	r = vuln_element(st, NULL, NULL);
+	if (r == RULE_NONE)
+		r = policy_rule(st, &rs);
 	if (r != RULE_NONE)
 		return r;
 	if (st->aud->profile == PROFILE_FULL)
@@ -138,9 +140,9 @@ enum gate_rule judge_proposal(const struct stance *st, const struct misp_proposa
 		return RULE_element_deleted;
 	if (st->misp)
 		return RULE_NONE;
-	if (is_vuln_detail(&as, NULL) && vuln_shut(st))
-		return RULE_element_vuln;
-	r = policy_rule(st, &rs);
+	r = vuln_element(st, NULL, &as);
+	if (r == RULE_NONE)
+		r = policy_rule(st, &rs);
 	if (r != RULE_NONE)
 		return r;
 	if (st->aud->profile == PROFILE_FULL)

@@ -38,6 +38,30 @@ struct gate_facts {
 	const struct link_rules *link_rules;
 };
 
+/* An attribute that says how to repair or protect, with the object it stands in (or NULL). */
+struct vuln_remedy {
+	const struct misp_attr *attr; /* tags resolved */
+	const struct misp_object *object;
+};
+
+/*
+ * What the elements of an event say of it as a vulnerability record (gate.md section 6). Soft-deleted
+ * ones count for `has_object` and the two about attributes (they travel, too), for nothing else.
+ */
+struct vuln_facts {
+	bool has_object; /* an object "vulnerability" */
+	bool attr_silent; /* an attribute "vulnerability" that says nothing of its disclosure itself */
+	bool attr_shut; /* one whose own rmsv:disclosure is other than disclosed */
+	const struct vuln_remedy *remedies; /* the first few */
+	uint32_t n_remedies;
+	struct str names; /* of products and vendors, each with '|' before and behind */
+	/* CVSS in tenths. One that cannot be read, or lies outside of its vector's range, is told by
+	   the first such. */
+	bool has_cvss, cvss_unreadable, cvss_outside;
+	uint8_t cvss_max; /* the highest, of scores and of the upper ends of vectors */
+	uint8_t cvss_score, cvss_low, cvss_high; /* with cvss_outside */
+};
+
 /* One stored event with what its ids stand for. All borrowed. */
 struct gate_subject {
 	const struct misp_event *event; /* tags resolved: name, colour, exportable ... filled */
@@ -49,6 +73,8 @@ struct gate_subject {
 	bool from_peer;
 	uint8_t from_compartment;
 	bool blocked; /* the event or its organisation is on a block list */
+	/* NULL: not gathered. Rules that need it then withhold. */
+	const struct vuln_facts *vuln;
 	bool own_sighting; /* the audience's organisation has a sighting in this event */
 	/* types of the attributes that pass, most frequent first, for the neutral info line; optional */
 	const uint16_t *types;

@@ -57,6 +57,12 @@ bool gate_judge_attr(const struct gate_ctx *c, const struct gate_subject *s,
 bool gate_passes_attrs(const struct gate_ctx *c);
 bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
 		       const struct misp_object *object);
+/* Does this attribute say how a vulnerability is repaired or protected against (by its tag, relation
+   or object)? For gathering vuln_facts. Tags resolved. */
+bool gate_is_remedy(const struct misp_object *object, const struct misp_attr *attr);
+/* What tags say of a vulnerability record, as far as gathering its facts depends on it. */
+enum { RMSV_TAGGED = 1, RMSV_DISCLOSED = 2, RMSV_UNDISCLOSED = 4 };
+unsigned gate_rmsv(const struct entity_list *tags);
 /* May this tag of the event or of an element of it leave? The tag is resolved (name, exportable).
    For filters: nobody may find out by a search what the answer leaves out. */
 bool gate_shows_tag(const struct gate_ctx *c, const struct gate_subject *s,

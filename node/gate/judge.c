@@ -55,7 +55,7 @@ struct answer answer_because(struct answer a, struct buf *why, const char *fmt, 
 	return a;
 }
 
-static const char *time_text(int64_t t, char out[32])
+const char *time_text(int64_t t, char out[32])
 {
 	struct clock_civil c;
 
@@ -244,30 +244,6 @@ static struct answer ask_embargo(const struct stance *st, struct buf *why)
 			      class_name((enum release_class)st->cls), time_text(a.until, t));
 }
 
-static struct answer ask_vuln(const struct stance *st, struct buf *why)
-{
-	const struct marks *m = st->marks;
-	int64_t until;
-	char t[32];
-
-	if (st->misp)
-		return answer_because(ANSWER_PASS, why, "MISP's rules only");
-	if (!m)
-		return answer_because(ANSWER_DENY, why, "the markings are not known");
-	if (!m->rmsv || st->cls == CLASS_OWN)
-		return answer_because(ANSWER_PASS, why, "%s",
-				      m->rmsv ? "the audience is of class own" :
-						"not tagged as a vulnerability record");
-	if (st->policy->use & USE_RMSV && !m->disclosed)
-		return answer_because((struct answer){GATE_HOLD, INT64_MAX}, why,
-				      "a vulnerability record that is not disclosed");
-	until = m->freeze_approved ? 0 : freeze_until(st);
-	if (until && st->cls <= CLASS_SECTOR)
-		return answer_because((struct answer){GATE_HOLD, until}, why,
-				      "a freeze window is on until %s", time_text(until, t));
-	return answer_because(ANSWER_PASS, why, "disclosed, and no freeze window is on");
-}
-
 static struct answer ask_policy(const struct stance *st, struct buf *why)
 {
 	const struct rule_subject event = {.level = LEVEL_EVENT, .cluster = st->cluster};
@@ -317,8 +293,10 @@ static struct answer ask_link(const struct stance *st, struct buf *why)
 
 typedef struct answer (*ask_fn)(const struct stance *st, struct buf *why);
 
-/* Rules about elements are asked in element.c. */
+/* Rules about elements are asked in element.c; two of them have a word to say in an explanation. */
 static const ask_fn asks[RULE_COUNT] = {
+	[RULE_vuln_in_use_system] = ask_vuln_in_use_system,
+	[RULE_vuln_no_exploit] = ask_vuln_no_exploit,
 #define ASK_event(name) [RULE_##name] = ask_##name,
 #define ASK_element(name)
 #define RULE(name, level, text) ASK_##level(name)

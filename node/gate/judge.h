@@ -47,6 +47,18 @@ bool org_in_group(const struct gate_facts *f, uint64_t sharing_group_id);
 
 /* ---- markings (marking.c) ---- */
 
+/* What tags of the rmsv taxonomy say of an event or attribute. */
+struct vuln_marks {
+	bool record; /* any tag of the taxonomy */
+	bool disclosed, undisclosed; /* rmsv:disclosure: disclosed; anything else */
+	bool remedied, no_remedy; /* rmsv:remedy: patch or mitigation; none or empty */
+	bool says_remedy; /* any rmsv:remedy but none */
+	bool confirmed; /* rmsv:severity="confirmed" */
+	bool exploit_tool;
+	bool in_use, in_use_other; /* rmsv:in-use-system; of somebody else than the audience */
+	struct str early, freeze; /* references of approvals; absent: none */
+};
+
 /* What the tags of one entity say, the strictest of each. */
 struct marks {
 	bool has_tlp, has_pap, has_embargo;
@@ -55,7 +67,8 @@ struct marks {
 	int64_t shut[CLASS_COUNT]; /* for each class: opens then (seconds); INT64_MIN: not shut,
 				      INT64_MAX: not by time */
 	bool named; /* the audience's organisation is a named recipient */
-	bool rmsv, disclosed, freeze_approved; /* vulnerability records */
+	uint8_t on_remedy; /* classes shut until there is a remedy: bit mask of 1 << release_class */
+	struct vuln_marks vuln;
 };
 struct marks marks_of(const struct stance *st, const struct entity_list *tags);
 bool tlp_permits(const struct stance *st, enum tlp t, bool named);
@@ -67,12 +80,24 @@ bool tag_is_gates(struct str name);
 
 /* ---- vulnerability records (vuln.c) ---- */
 
-void mark_vuln(struct marks *m, struct str name);
-/* Until when a freeze window of the policy is on; 0: none is. */
-int64_t freeze_until(const struct stance *st);
-/* Are details of vulnerabilities of this event shut to the audience? */
-bool vuln_shut(const struct stance *st);
-bool is_vuln_detail(const struct misp_attr *a, const struct misp_object *o);
+void mark_vuln(struct vuln_marks *m, const struct audience *aud, struct str name);
+/* A tag of which nothing is known. */
+void mark_vuln_unknown(struct vuln_marks *m);
+/* Is there a remedy, by the tags of the event? */
+bool event_remedied(const struct vuln_marks *m);
+struct vuln_marks event_vuln_marks(const struct stance *st);
+struct answer ask_vuln_remedy_first(const struct stance *st, struct buf *why);
+struct answer ask_vuln_in_use_system(const struct stance *st, struct buf *why);
+struct answer ask_vuln_no_exploit(const struct stance *st, struct buf *why);
+struct answer ask_vuln_with_remedy(const struct stance *st, struct buf *why);
+struct answer ask_vuln_no_exaggeration(const struct stance *st, struct buf *why);
+struct answer ask_vuln_event_freeze(const struct stance *st, struct buf *why);
+struct answer ask_vuln_overseas(const struct stance *st, struct buf *why);
+/* The rule that withholds this element of a record; one of the two is NULL where there is none. */
+enum gate_rule vuln_element(const struct stance *st, const struct misp_object *o,
+			    const struct misp_attr *a);
+/* Is it a remedy that a record must carry, so that no profile strips it? */
+bool vuln_keeps(const struct stance *st, const struct misp_object *o, const struct misp_attr *a);
 
 /* ---- rules of the policy file (policy_rules.c) ---- */
 
@@ -90,6 +115,8 @@ struct rule_subject {
 /* The verdict of all rules of the level; `which` (may be NULL) gets the deciding rule's name. */
 struct answer policy_answer(const struct stance *st, const struct rule_subject *rs,
 			    struct str *which);
+
+const char *time_text(int64_t t, char out[32]);
 
 /* ---- elements (element.c): RULE_NONE it may leave, otherwise what withholds it ---- */
 

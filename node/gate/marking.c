@@ -48,6 +48,11 @@ static void mark_embargo(struct marks *m, struct str name)
 
 	if (e.kind == EMBARGO_NONE)
 		return;
+	if (e.kind == EMBARGO_CONDITION && str_eq_nocase(e.condition, STR("remedy-available"))) {
+		m->on_remedy |= e.classes;
+		m->has_embargo = true;
+		return;
+	}
 	shut(m, e.classes,
 	     e.kind == EMBARGO_TIME && e.until_us != EMBARGO_FOREVER ? seconds_up(e.until_us) :
 								       INT64_MAX);
@@ -72,6 +77,7 @@ static void mark_unknown(struct marks *m)
 	m->tlp = TLP_RED;
 	m->pap = PAP_RED;
 	shut(m, 1u << CLASS_PARTNER, INT64_MAX);
+	mark_vuln_unknown(&m->vuln);
 }
 
 struct marks marks_of(const struct stance *st, const struct entity_list *tags)
@@ -96,7 +102,7 @@ struct marks marks_of(const struct stance *st, const struct entity_list *tags)
 			m.pap = pap_min(m.pap, taxo_pap(t->name));
 		}
 		mark_embargo(&m, t->name);
-		mark_vuln(&m, t->name);
+		mark_vuln(&m.vuln, st->aud, t->name);
 		mark_recipient(st, &m, t->name);
 	}
 	return m;
@@ -155,11 +161,26 @@ bool pap_permits(const struct stance *st, enum pap p)
 	return pap_allows((enum pap_ceiling)st->aud->pap, p);
 }
 
+/* Whether there is a remedy is said of the event, also for embargoes of its elements. */
+static bool event_remedied_now(const struct stance *st, const struct marks *m)
+{
+	struct vuln_marks v;
+
+	if (st->marks == m)
+		return event_remedied(&m->vuln);
+	v = event_vuln_marks(st);
+	return event_remedied(&v);
+}
+
 struct answer embargo_answer(const struct stance *st, const struct marks *m)
 {
 	int64_t until = m->shut[st->cls];
 
-	if (st->cls == CLASS_OWN || until == SHUT_NOT)
+	if (st->cls == CLASS_OWN)
+		return ANSWER_PASS;
+	if (m->on_remedy >> st->cls & 1 && !event_remedied_now(st, m))
+		return (struct answer){GATE_HOLD, INT64_MAX};
+	if (until == SHUT_NOT)
 		return ANSWER_PASS;
 	if (until == INT64_MAX || st->facts->now < until)
 		return (struct answer){GATE_HOLD, until};

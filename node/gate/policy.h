@@ -25,6 +25,8 @@ bool policy_asks_origin(const struct policy *p);
 bool policy_is_misp_compat(const struct policy *p);
 /* May a copy that is newer than its deletion bring back what was deleted here? (`revive_deleted`) */
 bool policy_newer_revives(const struct policy *p);
+/* Does a rule about vulnerability records hold for this audience, so that facts about it are needed? */
+bool policy_asks_vuln(const struct policy *p, const struct audience *a);
 
 /* What is known about a caller, from which its audience is made. */
 struct caller {

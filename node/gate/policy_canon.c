@@ -152,6 +152,7 @@ enum err policy_seal(struct policy *p, struct fail *f)
 	p->default_operator.compartment = p->compartment; /* an internal link is one with this node */
 	if (!sort_rules(p) || arena_overflowed(p->a))
 		return fail(f, ERR_LIMIT, "the policy is too large");
+	policy_settle_vuln(p);
 	jsonw_obj(&w);
 	JSONW_KV(&w, jsonw_uint, "form", 2);
 	JSONW_KV(&w, jsonw_bool, "misp_compat", p->misp_compat);
@@ -161,6 +162,7 @@ enum err policy_seal(struct policy *p, struct fail *f)
 	JSONW_KV(&w, jsonw_bool, "pseudonymous_origin", p->pseudonymous_origin);
 	JSONW_KV(&w, jsonw_bool, "newer_revives", p->newer_revives);
 	JSONW_KV(&w, jsonw_uint, "use", p->use);
+	JSONW_KV(&w, jsonw_uint, "vuln", p->vuln);
 	JSONW_KV(&w, jsonw_str, "jurisdiction", p->jurisdiction);
 	JSONW_KV(&w, jsonw_str, "internal_marker", p->internal_marker);
 	put_compartments(&w, p);

@@ -132,6 +132,24 @@ struct policy_freeze {
 
 enum policy_use { USE_RMSV = 1 };
 
+/* The rules about vulnerability records: V(name behind "vuln_", on in the policy `default`). */
+#define VULN_RULES(V)                                                                              \
+	V(remedy_first, 1)                                                                         \
+	V(in_use_system, 0)                                                                        \
+	V(no_exploit, 0)                                                                           \
+	V(with_remedy, 1)                                                                          \
+	V(no_exaggeration, 1)                                                                      \
+	V(event_freeze, 0)                                                                         \
+	V(overseas, 0)
+enum vuln_rule {
+#define V(name, on) VULN_##name,
+	VULN_RULES(V)
+#undef V
+	VULN_COUNT
+};
+#define VULN_ALL ((1u << VULN_COUNT) - 1)
+extern const char *const vuln_rule_names[VULN_COUNT]; /* as in rules.inc */
+
 struct policy {
 	atomic_uint refs;
 	struct arena *a; /* everything below lives here */
@@ -143,6 +161,8 @@ struct policy {
 	bool pseudonymous_origin;
 	bool newer_revives;
 	unsigned use; /* enum policy_use */
+	unsigned vuln; /* in force: bits of 1 << enum vuln_rule; policy_seal() works them out of: */
+	unsigned vuln_on, vuln_off; /* those switched by the file */
 	struct str jurisdiction;
 	struct str internal_marker; /* text that marks comments and reports as internal */
 	struct audience default_operator, default_member, default_peer;
@@ -168,6 +188,8 @@ struct policy {
 
 /* A policy with the built-in defaults, to be filled; NULL when out of memory. */
 struct policy *policy_new(struct str name);
+/* Which vulnerability rules are in force, by `use`, then by what the file switches. */
+void policy_settle_vuln(struct policy *p);
 /* Compute the version; nothing changes after this. */
 MUST_USE enum err policy_seal(struct policy *p, struct fail *f);
 

@@ -691,6 +691,7 @@ const struct key policy_keys[] = {
 	{"internal_marker", k_internal_marker, false},
 	{"revive_deleted", k_revive_deleted, false},
 	{"use", k_use, false},
+	{"vuln_rules", policy_read_vuln, false},
 	{"default_peer", k_default_peer, false},
 	{"default_member", k_default_member, false},
 	{"compartment", k_compartment, false},

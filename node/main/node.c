@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "egress/derived.h"
 #include "egress/openings.h"
+#include "egress/records.h"
 #include "gate/policy.h"
 #include "main/guarded_clock.h"
 #include "main/publisher.h"
@@ -436,7 +437,8 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(guarded_clock_new(n->store, &n->clock, f));
 	TRY(index_open(n->store, index_progress, n, &n->index, f));
 	n->derived = derived_new();
-	if (!n->derived)
+	n->api.egress.records = records_new();
+	if (!n->derived || !n->api.egress.records)
 		return fail(f, ERR_NOMEM, "no memory");
 	TRY(audit_queue_start(n->store, &n->audit, f));
 	record(n, AUDIT_start, ERR_OK);
@@ -489,6 +491,7 @@ void node_stop(struct node *n)
 	publisher_stop(MOVE(n->publisher));
 	openings_stop(MOVE(n->openings));
 	derived_free(MOVE(n->derived));
+	records_free(MOVE(n->api.egress.records));
 	if (n->clock)
 		guarded_clock_persist(n->clock);
 	if (n->index)

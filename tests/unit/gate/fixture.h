@@ -17,6 +17,7 @@ struct fixture {
 	struct misp_event e;
 	struct misp_org org, orgc, host;
 	struct gate_facts facts;
+	struct vuln_facts vuln;
 	struct gate_subject s;
 	struct audience aud;
 	struct gate_ctx c;
@@ -62,7 +63,7 @@ static inline void fixture_init(struct fixture *x, const char *policy)
 				       .host = &x->host,
 				       .groups = x->groups,
 				       .n_groups = 2};
-	x->s = (struct gate_subject){.event = &x->e, .org = &x->org, .orgc = &x->orgc};
+	x->s = (struct gate_subject){.event = &x->e, .org = &x->org, .orgc = &x->orgc, .vuln = &x->vuln};
 	x->c = (struct gate_ctx){.policy = x->policy, .audience = &x->aud, .facts = &x->facts};
 }
 

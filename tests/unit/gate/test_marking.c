@@ -254,56 +254,6 @@ static void own_tags(struct fixture *x)
 	arena_free(a);
 }
 
-/* Records of vulnerabilities under cn-rmsv and in a freeze window. */
-static void vuln(void)
-{
-	static const struct {
-		const char *policy, *tag;
-		bool freeze;
-		const char *may; /* public, sector, partner, own */
-	} rows[] = {
-		{"cn-rmsv", "other", false, "yyyy"},
-		{"cn-rmsv", "rmsv:record", false, "...y"},
-		{"cn-rmsv", "rmsv:disclosure=\"pending\"", false, "...y"},
-		{"cn-rmsv", "rmsv:disclosure=\"disclosed\"", false, "yyyy"},
-		{"cn-rmsv", "rmsv:disclosure=\"disclosed\"", true, "..yy"},
-		{"default", "rmsv:record", false, "yyyy"},
-		{"default", "rmsv:record", true, "..yy"},
-		{"default", "rmsv:freeze-approval=\"7\"", true, "yyyy"},
-	};
-	struct misp_attr cve;
-	struct misp_object o;
-
-	misp_attr_init(&cve);
-	misp_object_init(&o);
-	cve.type = ATTR_VULNERABILITY;
-	cve.category = CAT_EXTERNAL;
-	cve.distribution = o.distribution = DIST_INHERIT;
-	o.name = STR("vulnerability");
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct policy_freeze window = {STR("w"), NOW - 5, NOW + 5};
-		struct fixture x;
-
-		fixture_init(&x, rows[i].policy);
-		x.policy->freezes = &window;
-		x.policy->n_freezes = rows[i].freeze;
-		for (int c = CLASS_PUBLIC; c <= CLASS_OWN; c++) {
-			const char *tags[] = {"tlp:clear", rows[i].tag, NULL};
-
-			fixture_tags(&x, tags);
-			be(&x, AUD_PEER, 4, -1, c);
-			ok(released(&x) == (rows[i].may[c] == 'y'), "%s, %s, class %d",
-			   rows[i].policy, rows[i].tag, c);
-		}
-		be(&x, AUD_PEER, 4, -1, -1);
-		ok(gate_judge_attr(&x.c, &x.s, NULL, &cve) ==
-			   (i >= 3),
-		   "a vulnerability attribute, row %zu", i);
-		ok(gate_judge_object(&x.c, &x.s, &o) == (i >= 3), "a vulnerability object, row %zu", i);
-		fixture_free(&x);
-	}
-}
-
 static void explain(struct fixture *x)
 {
 	struct arena *a = arena_new(1 << 20);
@@ -345,7 +295,6 @@ int main(void)
 	suspension(&x);
 	own_tags(&x);
 	explain(&x);
-	vuln();
 	fixture_free(&x);
 	return done_testing();
 }
