@@ -130,7 +130,7 @@ static enum err event_file(struct job *j, struct batch *b, size_t i, struct fail
 		struct file_sink s = {0};
 		outfile_free(MOVE(file));
 		/* first the name: from now on changes of this event are urgent ones */
-		TRY(outfile_new(j->dirfd, name, 6, &file, f));
+		TRY(outfile_new(j->dirfd, name, j->packer, &file, f));
 		s.to = file;
 		e = sealed_run(j, &export_misp_json, EXPORT_ONE_EVENT, &b->ev[i], 1, sink_file, &s,
 			       f);
@@ -141,7 +141,7 @@ static enum err event_file(struct job *j, struct batch *b, size_t i, struct fail
 	}
 	TRY(e);
 	TRY(outfile_end(file, f));
-	if (outfile_is_same(file)) {
+	if (outfile_is_same(file, j->packer)) {
 		j->res->unchanged++;
 		return ERR_OK;
 	}

@@ -30,7 +30,8 @@ static enum err job_init(struct job *j, const struct feedout_opts *o, struct fee
 	*res = (struct feedout_result){0};
 	buf_init(&j->chunk, CHUNK_MAX + (1u << 20));
 	j->group = calloc(1, sizeof(*j->group));
-	return j->group ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+	j->packer = packer_new();
+	return j->group && j->packer ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }
 
 static void job_free(struct job *j)
@@ -38,6 +39,7 @@ static void job_free(struct job *j)
 	if (j->group)
 		group_free(j->group);
 	free(j->group);
+	packer_free(j->packer);
 	lists_close(&j->lists);
 	free(j->todo.v);
 	free(j->urgent.v);
@@ -104,7 +106,7 @@ static enum err lists_follow(struct job *j, struct fail *f)
 		TRY(lists_mentioned(&j->lists, &lists, f));
 	if (!lists)
 		return ERR_OK;
-	TRY(lists_write(&j->lists, j->res->full, f));
+	TRY(lists_write(&j->lists, j->res->full, j->packer, f));
 	j->res->events = j->lists.written;
 	return ERR_OK;
 }
@@ -243,7 +245,7 @@ static enum err leavers_first(struct job *j, struct fail *f)
 	if (e == ERR_OK)
 		e = folder_sweep(j, &j->lists, true, &gone, f);
 	if (e == ERR_OK && gone.n) {
-		e = lists_write(&gone, false, f);
+		e = lists_write(&gone, false, j->packer, f);
 		e = e == ERR_CORRUPT ? ERR_OK : e; /* they are about to be made anew */
 	}
 	lists_close(&gone);

@@ -1,27 +1,62 @@
 /*
- * files.c - writing files of a feed atomically: temporary name, fsync, rename. zlib's home here:
- * its gzip header carries no time, so that the same contents make the same file.
+ * files.c - writing files of a feed atomically: temporary name, fsync, rename. What is written goes
+ * through one buffer in blocks of one size, so that the same contents make the same .gz (whose
+ * header carries no time).
  */
 #include "feeds/out/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <isa-l/igzip_lib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
-#define CHUNK 65536
+#define BLOCK 65536
+#define LEVEL 2
+
+struct packer {
+	struct outfile *busy; /* one file at a time */
+	size_t n; /* bytes in the block */
+	struct isal_zstream z;
+	uint8_t block[BLOCK], packed[BLOCK], compare[BLOCK], level[ISAL_DEF_LVL2_MEDIUM];
+};
 
 struct outfile {
+	struct packer *packer; /* until its end */
 	int dirfd, fd, gz_fd;
 	char name[FILE_NAME_MAX], tmp[FILE_NAME_MAX + 8], gz[FILE_NAME_MAX + 4],
 		gz_tmp[FILE_NAME_MAX + 12];
-	z_stream z;
-	bool z_open, placed;
+	bool placed;
 };
+
+struct packer *packer_new(void)
+{
+	struct packer *p = malloc(sizeof(*p)); /* not cleared: it is large, and filled when used */
+	if (p)
+		p->busy = NULL;
+	return p;
+}
+
+void packer_free(struct packer *p)
+{
+	free(p);
+}
+
+static void packer_begin(struct packer *p, struct outfile *o)
+{
+	p->busy = o;
+	p->n = 0;
+	isal_deflate_init(&p->z);
+	p->z.level = LEVEL;
+	p->z.level_buf = p->level;
+	p->z.level_buf_size = sizeof(p->level);
+	p->z.gzip_flag = IGZIP_GZIP;
+	p->z.flush = NO_FLUSH;
+	o->packer = p;
+}
 
 static enum err tmp_open(int dirfd, const char *name, int *fd, struct fail *f)
 {
@@ -30,7 +65,8 @@ static enum err tmp_open(int dirfd, const char *name, int *fd, struct fail *f)
 	return *fd >= 0 ? ERR_OK : fail_errno(f, ERR_IO, errno, "cannot make %s", name);
 }
 
-enum err outfile_new(int dirfd, const char *name, int level, struct outfile **out, struct fail *f)
+enum err outfile_new(int dirfd, const char *name, struct packer *packer, struct outfile **out,
+		     struct fail *f)
 {
 	struct outfile *o = calloc(1, sizeof(*o));
 	*out = o;
@@ -38,19 +74,15 @@ enum err outfile_new(int dirfd, const char *name, int level, struct outfile **ou
 		return fail(f, ERR_NOMEM, "no memory");
 	o->dirfd = dirfd;
 	o->fd = o->gz_fd = -1;
-	if (BUG(strlen(name) >= FILE_NAME_MAX))
+	if (BUG(strlen(name) >= FILE_NAME_MAX || packer->busy))
 		return ERR_BUG;
 	snprintf(o->name, sizeof(o->name), "%s", name);
 	snprintf(o->tmp, sizeof(o->tmp), ".new-%s", name);
 	snprintf(o->gz, sizeof(o->gz), "%s.gz", name);
 	snprintf(o->gz_tmp, sizeof(o->gz_tmp), ".new-%s.gz", name);
 	TRY(tmp_open(dirfd, o->tmp, &o->fd, f));
-	if (!level)
-		return ERR_OK;
 	TRY(tmp_open(dirfd, o->gz_tmp, &o->gz_fd, f));
-	if (deflateInit2(&o->z, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-		return fail(f, ERR_NOMEM, "no memory to compress");
-	o->z_open = true;
+	packer_begin(packer, o);
 	return ERR_OK;
 }
 
@@ -70,43 +102,53 @@ static enum err put(int fd, const void *p, size_t n, struct fail *f)
 	return ERR_OK;
 }
 
-static enum err gz_put(struct outfile *o, const void *p, size_t n, int flush, struct fail *f)
+/* The block, into both files. */
+static enum err block_put(struct outfile *o, bool end, struct fail *f)
 {
-	unsigned char chunk[CHUNK];
-	const unsigned char *at = p;
-	int z;
+	struct packer *p = o->packer;
+	TRY(put(o->fd, p->block, p->n, f));
+	p->z.next_in = p->block;
+	p->z.avail_in = (uint32_t)p->n;
+	p->z.end_of_stream = end;
+	p->n = 0;
 	do {
-		uInt part = (uInt)MIN(n, (size_t)1 << 30);
-		o->z.next_in = (z_const Bytef *)at;
-		o->z.avail_in = part;
-		at += part;
-		n -= part;
-		do {
-			o->z.next_out = chunk;
-			o->z.avail_out = sizeof(chunk);
-			z = deflate(&o->z, n ? Z_NO_FLUSH : flush);
-			if (z == Z_STREAM_ERROR)
-				return fail(f, ERR_BUG, "compression failed");
-			TRY(put(o->gz_fd, chunk, sizeof(chunk) - o->z.avail_out, f));
-		} while (o->z.avail_out == 0);
-	} while (n);
+		p->z.next_out = p->packed;
+		p->z.avail_out = sizeof(p->packed);
+		if (isal_deflate(&p->z) != COMP_OK)
+			return fail(f, ERR_BUG, "compression failed");
+		TRY(put(o->gz_fd, p->packed, sizeof(p->packed) - p->z.avail_out, f));
+	} while (p->z.avail_out == 0);
 	return ERR_OK;
 }
 
-enum err outfile_write(struct outfile *o, const void *p, size_t n, struct fail *f)
+enum err outfile_write(struct outfile *o, const void *from, size_t n, struct fail *f)
 {
-	TRY(put(o->fd, p, n, f));
-	return o->z_open && n ? gz_put(o, p, n, Z_NO_FLUSH, f) : ERR_OK;
+	struct packer *p = o->packer;
+	const char *at = from;
+	while (n) {
+		size_t k = MIN(n, sizeof(p->block) - p->n);
+		memcpy(p->block + p->n, at, k);
+		p->n += k;
+		at += k;
+		n -= k;
+		if (p->n == sizeof(p->block))
+			TRY(block_put(o, false, f));
+	}
+	return ERR_OK;
+}
+
+static void packer_end(struct outfile *o)
+{
+	if (o->packer)
+		o->packer->busy = NULL;
+	o->packer = NULL;
 }
 
 enum err outfile_end(struct outfile *o, struct fail *f)
 {
-	if (!o->z_open)
-		return ERR_OK;
-	TRY(gz_put(o, "", 0, Z_FINISH, f));
-	deflateEnd(&o->z); /* its windows are large, and many files wait at a time */
-	o->z_open = false;
-	return ERR_OK;
+	enum err e = block_put(o, true, f);
+	packer_end(o);
+	return e;
 }
 
 void outfile_leave(struct outfile *o)
@@ -122,11 +164,13 @@ void outfile_leave(struct outfile *o)
 	}
 }
 
-bool outfile_is_same(const struct outfile *o)
+bool outfile_is_same(const struct outfile *o, struct packer *p)
 {
-	char a[CHUNK], b[CHUNK];
+	uint8_t *a = p->block, *b = p->compare;
 	struct stat mine, theirs;
 	off_t at = 0;
+	if (BUG(p->busy))
+		return false;
 	OWN(fd) int fd = openat(o->dirfd, o->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &theirs) < 0 || fstat(o->fd, &mine) < 0 ||
 	    mine.st_size != theirs.st_size || !S_ISREG(theirs.st_mode))
@@ -134,7 +178,7 @@ bool outfile_is_same(const struct outfile *o)
 	if (o->gz_fd >= 0 && faccessat(o->dirfd, o->gz, R_OK, 0) < 0)
 		return false;
 	while (at < mine.st_size) {
-		ssize_t n = pread(o->fd, a, sizeof(a), at), k = pread(fd, b, sizeof(b), at);
+		ssize_t n = pread(o->fd, a, BLOCK, at), k = pread(fd, b, BLOCK, at);
 		if (n <= 0 || n != k || memcmp(a, b, (size_t)n) != 0)
 			return false;
 		at += n;
@@ -162,8 +206,7 @@ void outfile_free(struct outfile *o)
 {
 	if (!o)
 		return;
-	if (o->z_open)
-		deflateEnd(&o->z);
+	packer_end(o);
 	if (o->fd >= 0)
 		close(o->fd);
 	if (o->gz_fd >= 0)

@@ -9,16 +9,22 @@
 
 #define FILE_NAME_MAX 64
 
-/* A file under way, as ".new-<name>" and, when asked for, ".new-<name>.gz". */
+/* Buffers and compression, for one file at a time. */
+struct packer;
+struct packer *packer_new(void); /* NULL: no memory */
+void packer_free(struct packer *p);
+OWN_DEFINE(packer, struct packer *, packer_free(*p))
+
+/* A file under way, as ".new-<name>" and ".new-<name>.gz". Until its end it has the packer. */
 struct outfile;
-/* `level`: of the compression, 1 to 9; 0: no .gz. */
-MUST_USE enum err outfile_new(int dirfd, const char *name, int level, struct outfile **out,
-			      struct fail *f);
+MUST_USE enum err outfile_new(int dirfd, const char *name, struct packer *packer,
+			      struct outfile **out, struct fail *f);
 MUST_USE enum err outfile_write(struct outfile *o, const void *p, size_t n, struct fail *f);
-/* All is written. The file is not yet on disk for sure nor in place. */
+/* All is written; needed before anything else. The file is not yet on disk for sure nor in place. */
 MUST_USE enum err outfile_end(struct outfile *o, struct fail *f);
-/* Is a file of that name there already with the same contents (and its .gz)? */
-bool outfile_is_same(const struct outfile *o);
+/* Is a file of that name there already with the same contents (and its .gz)?
+   Asked after the end; any packer that is free will do. */
+bool outfile_is_same(const struct outfile *o, struct packer *p);
 /* Close what has ended, unplaced: it can be placed later, but no longer compared or synced alone. */
 void outfile_leave(struct outfile *o);
 MUST_USE enum err outfile_sync(struct outfile *o, struct fail *f);

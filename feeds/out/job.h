@@ -46,6 +46,7 @@ struct job {
 	bool listed; /* has an event been seen that is in the feed? */
 	struct buf chunk;
 	struct group *group;
+	struct packer *packer;
 	struct changed_list urgent; /* changed while this run went on: what it read may be old */
 };
 

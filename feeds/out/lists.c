@@ -221,7 +221,7 @@ static enum err line_put(struct merge *m, struct str line, struct fail *f)
 
 static enum err entry_put(struct merge *m, const struct list_entry *e, struct fail *f)
 {
-	char chunk[65536];
+	char chunk[4096];
 	uint64_t off = m->manifest ? e->m_off : e->h_off, left = m->manifest ? e->m_len : e->h_len;
 	bool first = true;
 	if (!e->m_len)
@@ -261,13 +261,12 @@ static enum err merge_lines(struct merge *m, struct old *o, struct fail *f)
 	return ERR_OK;
 }
 
-static enum err list_make(struct lists *l, bool manifest, bool fresh, struct outfile **out,
-			  struct fail *f)
+static enum err list_make(struct lists *l, bool manifest, bool fresh, struct packer *packer,
+			  struct outfile **out, struct fail *f)
 {
 	const char *name = manifest ? "manifest.json" : "hashes.csv";
 	struct old o;
-	/* written whole at each update, and half of it is digests, which do not pack */
-	TRY(outfile_new(l->dirfd, name, 2, out, f));
+	TRY(outfile_new(l->dirfd, name, packer, out, f));
 	struct merge m = {l, *out, manifest, false};
 	l->written = manifest ? 0 : l->written;
 	enum err e = old_open(&o, l->dirfd, manifest, fresh, f);
@@ -297,16 +296,16 @@ enum err lists_mentioned(struct lists *l, bool *yes, struct fail *f)
 	return e;
 }
 
-enum err lists_write(struct lists *l, bool fresh, struct fail *f)
+enum err lists_write(struct lists *l, bool fresh, struct packer *packer, struct fail *f)
 {
 	OWN(outfile) struct outfile *hashes = NULL, *manifest = NULL;
 	if (!l->sorted)
 		lists_sort(l);
-	TRY(list_make(l, false, fresh, &hashes, f));
-	TRY(list_make(l, true, fresh, &manifest, f));
-	if (!outfile_is_same(hashes))
+	TRY(list_make(l, false, fresh, packer, &hashes, f));
+	TRY(list_make(l, true, fresh, packer, &manifest, f));
+	if (!outfile_is_same(hashes, packer))
 		TRY(outfile_place(hashes, f));
-	if (!outfile_is_same(manifest))
+	if (!outfile_is_same(manifest, packer))
 		TRY(outfile_place(manifest, f));
 	return fsync(l->dirfd) == 0 ? ERR_OK
 				    : fail_errno(f, ERR_IO, errno, "cannot write the feed folder");

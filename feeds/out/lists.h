@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "base/uuid.h"
+#include "feeds/out/files.h"
 
 /* The lines of one event in two spool files. m_len 0: it is not in the feed (any more). */
 struct list_entry {
@@ -44,4 +45,4 @@ const struct list_entry *lists_find(const struct lists *l, struct uuid uuid);
 MUST_USE enum err lists_mentioned(struct lists *l, bool *yes, struct fail *f);
 /* Write both files new, `fresh` or merged with those in the folder, hashes.csv first. ERR_CORRUPT
    when the old ones are not ours or damaged: nothing was changed then. */
-MUST_USE enum err lists_write(struct lists *l, bool fresh, struct fail *f);
+MUST_USE enum err lists_write(struct lists *l, bool fresh, struct packer *packer, struct fail *f);

@@ -31,8 +31,8 @@
 #define BUSY_CHANGES 100 /* in a second, and additions wait */
 #define LATE_S 60 /* but no longer than this */
 /* Events in a slice: the lists are written once for each, whatever its size. */
-#define SLICE_MIN 1024
-#define SLICE_SHARE 8 /* of the events in the folder */
+#define SLICE_MIN 2048
+#define SLICE_SHARE 4 /* of the events in the folder */
 
 struct folder {
 	char name[64];

@@ -26,11 +26,11 @@ def cpu_s(node):
     return (int(t[11]) + int(t[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def settle(node, at_most_s=120):
+def settle(node, at_most_s=240):
     """Wait until the node rests: it writes its feeds some time after events came in."""
     end = time.monotonic() + at_most_s
     quiet = 0
-    while quiet < 4 and time.monotonic() < end:
+    while quiet < 12 and time.monotonic() < end:  # between two slices it rests for seconds
         used = cpu_s(node)
         time.sleep(0.5)
         quiet = quiet + 1 if cpu_s(node) - used < 0.03 else 0
