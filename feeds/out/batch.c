@@ -17,9 +17,11 @@
 
 typedef enum err (*sink_fn)(struct job *j, void *user, struct str bytes, struct fail *f);
 
+/* *receipt (NULL: it is not recorded, since every event of a list has a file that is) is to be intended
+   before anything is in place. */
 static enum err sealed_run(struct job *j, const struct exporter *x, unsigned scope,
 			   const struct changed *b, size_t n, sink_fn sink, void *user,
-			   struct fail *f)
+			   struct receipt **receipt, struct fail *f)
 {
 	static const struct query query = {.with_attachments = true};
 	struct search_hit hits[BATCH];
@@ -44,11 +46,14 @@ static enum err sealed_run(struct job *j, const struct exporter *x, unsigned sco
 	TRY(egress_search(&v, &q, NULL, NULL, &s, f));
 	if (strcmp(sealed_audience(s)->name, j->o->audience->name) != 0)
 		return fail(f, ERR_BUG, "sealed for somebody else");
+	sealed_hold(s);
 	while (!end) {
 		buf_clear(&j->chunk);
 		TRY(sealed_pull(s, &j->chunk, PULL, &end, f));
 		TRY(sink(j, user, buf_str(&j->chunk), f));
 	}
+	if (receipt)
+		*receipt = sealed_receipt(s);
 	return ERR_OK;
 }
 
@@ -78,7 +83,7 @@ enum err batch_lines(struct job *j, struct batch *b, struct fail *f)
 	for (int i = 0; i < TRIES && e == ERR_AGAIN; i++) {
 		buf_clear(&b->text);
 		e = sealed_run(j, &export_feed_manifest, EXPORT_EVENTS, b->ev, b->n, sink_text, b,
-			       f);
+			       NULL, f);
 	}
 	TRY(e);
 	struct str rest = buf_str(&b->text), line;
@@ -109,12 +114,14 @@ static enum err sink_file(struct job *j, void *user, struct str bytes, struct fa
 	return job_rest(j, true, f);
 }
 
-static enum err group_add(struct job *j, struct outfile *file, uint64_t id, struct fail *f)
+static enum err group_add(struct job *j, struct outfile *file, struct receipt *receipt,
+			  uint64_t id, struct fail *f)
 {
 	struct group *g = j->group;
 	if (g->n >= SYNC_EACH)
 		outfile_leave(file); /* not too many descriptors */
 	g->file[g->n] = file;
+	g->receipt[g->n] = receipt;
 	g->id[g->n++] = id;
 	return g->n == GROUP ? group_place(j, f) : ERR_OK;
 }
@@ -123,17 +130,19 @@ static enum err group_add(struct job *j, struct outfile *file, uint64_t id, stru
 static enum err event_file(struct job *j, struct batch *b, size_t i, struct fail *f)
 {
 	OWN(outfile) struct outfile *file = NULL;
+	OWN(receipt) struct receipt *receipt = NULL;
 	char name[FILE_NAME_MAX], uuid[UUID_TEXT_LEN + 1];
 	enum err e = ERR_AGAIN;
 	snprintf(name, sizeof(name), "%s.json", uuid_format(b->ev[i].uuid, uuid));
 	for (int k = 0; k < TRIES && e == ERR_AGAIN; k++) {
 		struct file_sink s = {0};
 		outfile_free(MOVE(file));
+		receipt_end(MOVE(receipt), SENT_NOTHING);
 		/* first the name: from now on changes of this event are urgent ones */
 		TRY(outfile_new(j->dirfd, name, j->packer, &file, f));
 		s.to = file;
 		e = sealed_run(j, &export_misp_json, EXPORT_ONE_EVENT, &b->ev[i], 1, sink_file, &s,
-			       f);
+			       &receipt, f);
 		if (e == ERR_OK && !s.bytes) {
 			b->line[i] = STR_NONE;
 			return ERR_OK;
@@ -145,7 +154,7 @@ static enum err event_file(struct job *j, struct batch *b, size_t i, struct fail
 		j->res->unchanged++;
 		return ERR_OK;
 	}
-	return group_add(j, MOVE(file), b->ev[i].id, f);
+	return group_add(j, MOVE(file), MOVE(receipt), b->ev[i].id, f);
 }
 
 /* Lines of digests, each with its event behind the comma. */
@@ -183,7 +192,7 @@ static enum err hash_lines(struct job *j, struct batch *b, struct fail *f)
 		for (size_t k = 0; k < b->n; k++)
 			j->lists.v[b->first + k].h_len = 0;
 		e = sealed_run(j, &export_feed_hashes, EXPORT_EVENTS, b->ev, b->n, sink_hashes, b,
-			       f);
+			       NULL, f);
 	}
 	return e;
 }
@@ -194,12 +203,18 @@ enum err group_place(struct job *j, struct fail *f)
 	struct group *g = j->group;
 	if (g->n > SYNC_EACH && syncfs(j->dirfd) < 0)
 		return fail_errno(f, ERR_IO, errno, "cannot write the feed to disk");
+	/* what is not going to be placed need not be named */
+	for (size_t i = 0; i < g->n; i++)
+		if (changed_has(&j->urgent, g->id[i]))
+			receipt_end(MOVE(g->receipt[i]), SENT_NOTHING);
+	TRY(receipts_intend(g->receipt, g->n, f));
 	for (size_t i = 0; i < g->n; i++) {
 		if (g->n <= SYNC_EACH)
 			TRY(outfile_sync(g->file[i], f));
 		if (changed_has(&j->urgent, g->id[i]))
 			continue;
 		TRY(outfile_place(g->file[i], f));
+		receipt_end(MOVE(g->receipt[i]), SENT_WHOLE);
 		j->res->written++;
 	}
 	group_free(g);
@@ -208,8 +223,10 @@ enum err group_place(struct job *j, struct fail *f)
 
 void group_free(struct group *g)
 {
-	for (size_t i = 0; i < g->n; i++)
+	for (size_t i = 0; i < g->n; i++) {
 		outfile_free(MOVE(g->file[i]));
+		receipt_end(MOVE(g->receipt[i]), SENT_NOTHING);
+	}
 	g->n = 0;
 }
 

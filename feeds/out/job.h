@@ -26,6 +26,7 @@ struct changed_list {
 /* Files that are written and not in place yet, with the events they are of. */
 struct group {
 	struct outfile *file[GROUP];
+	struct receipt *receipt[GROUP]; /* intended before they are in place */
 	uint64_t id[GROUP];
 	size_t n;
 };

@@ -154,6 +154,7 @@ static enum err answer_compared(struct http_req *r, struct asked *q, struct fail
 {
 	OWN(buf) struct buf b = BUF(KEEP_MAX);
 	OWN(sealed) struct sealed *s = NULL;
+	OWN(receipt) struct receipt *receipt = NULL;
 	struct index_tags *tags = &api_of(r)->index_tags;
 	struct search_result found = {0};
 	char tag[INDEX_TAG_LEN + 1];
@@ -172,7 +173,9 @@ static enum err answer_compared(struct http_req *r, struct asked *q, struct fail
 		return answer_plain(r, q, f);
 	}
 	TRY(egress_search(&v, &q->eq, NULL, &found, &s, f));
+	sealed_hold(s);
 	TRY(read_through(s, &b, tag, f));
+	receipt = sealed_receipt(s);
 	OWN(view) struct view *after = NULL;
 	TRY(rest_view(r, &after, f));
 	if (known && store_seq(view_txn(after)) == seq)
@@ -184,11 +187,13 @@ static enum err answer_compared(struct http_req *r, struct asked *q, struct fail
 	reply_header(r, "ETag", str_c(tag));
 	if (!b.n) /* too long to be kept: once more, as it is sent */
 		return answer_plain(r, q, f);
+	TRY(receipts_intend(&receipt, 1, f));
 	reply_header_u64(r, "X-Result-Count", found.total);
 	if (q->csv)
 		reply_body(r, 200, type_of(q), &b);
 	else
 		reply_json(r, 200, &b);
+	receipt_end(MOVE(receipt), SENT_WHOLE);
 	return ERR_OK;
 }
 

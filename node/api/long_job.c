@@ -206,7 +206,7 @@ static void source_free(struct reply_source *s)
 	release(j);
 }
 
-static const struct reply_source_ops ops = {produce, cancel, source_free};
+static const struct reply_source_ops ops = {produce, NULL, cancel, source_free};
 
 /* ---- running ---- */
 

@@ -68,13 +68,15 @@ enum err parts_list(struct http_req *r, const struct parts_send *s, struct fail 
 }
 
 static enum err one(struct http_req *r, const char *exporter, const char *form, uint64_t event_id,
-		    uint64_t parent, uint64_t id, struct buf *b, struct fail *f)
+		    uint64_t parent, uint64_t id, bool sent, struct buf *b, struct fail *f)
 {
 	static const struct part_filter both = {.live = true, .deleted = true};
 	struct search_hit hit = {.event_id = event_id, .attr_id = parent, .id = id};
 	struct parts_send s = {exporter, form, &hit, 1, &both, false};
 	OWN(sealed) struct sealed *out = NULL;
 	TRY(export_parts(r, &s, &out, f));
+	if (!sent)
+		sealed_hold(out);
 	return rest_sealed_all(&out, b, f);
 }
 
@@ -82,7 +84,7 @@ enum err parts_one(struct http_req *r, const char *exporter, const char *form, u
 		   uint64_t parent, uint64_t id, int status, const char *text, struct fail *f)
 {
 	OWN(buf) struct buf b = BUF(ANSWER_MAX);
-	TRY(one(r, exporter, form, event_id, parent, id, &b, f));
+	TRY(one(r, exporter, form, event_id, parent, id, true, &b, f));
 	if (b.n)
 		rest_answer(r, 200, &b);
 	else
@@ -95,5 +97,5 @@ bool parts_shows(struct http_req *r, const char *exporter, uint64_t event_id, ui
 {
 	OWN(buf) struct buf b = BUF(ANSWER_MAX);
 	struct fail why = {0};
-	return one(r, exporter, "view", event_id, parent, id, &b, &why) == ERR_OK && b.n;
+	return one(r, exporter, "view", event_id, parent, id, false, &b, &why) == ERR_OK && b.n;
 }

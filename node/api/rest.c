@@ -191,15 +191,30 @@ static enum produce stream_produce(struct reply_source *source, char *to, size_t
 	return s->end && s->sent == s->pending.n ? PRODUCE_END : PRODUCE_MORE;
 }
 
+/* It was held because it may turn out that the client has it already. */
+static bool stream_leaves(struct reply_source *source)
+{
+	struct fail f = {0};
+	return sealed_intend(((struct stream *)source)->sealed, &f) == ERR_OK;
+}
+
+static void stream_cancel(struct reply_source *source)
+{
+	sealed_lost(((struct stream *)source)->sealed);
+}
+
 static void stream_free(struct reply_source *source)
 {
 	struct stream *s = (struct stream *)source;
+	if (s->sent < s->pending.n)
+		sealed_lost(s->sealed);
 	sealed_free(s->sealed);
 	buf_free(&s->pending);
 	free(s);
 }
 
-static const struct reply_source_ops stream_ops = {stream_produce, NULL, stream_free};
+static const struct reply_source_ops stream_ops = {stream_produce, stream_leaves, stream_cancel,
+						   stream_free};
 
 void rest_sealed(struct http_req *r, struct sealed **sealed, const char *content_type)
 {
@@ -213,6 +228,10 @@ void rest_sealed(struct http_req *r, struct sealed **sealed, const char *content
 	s->source.ops = &stream_ops;
 	s->source.length = -1;
 	s->sealed = MOVE(*sealed);
+	/* those who compare may have it: then nothing leaves, and nothing is recorded */
+	bool compares = req_header(r, "If-None-Match").p != NULL;
+	if (compares)
+		sealed_hold(s->sealed);
 	buf_init(&s->pending, 256u << 20);
 	enum err e = sealed_pull(s->sealed, &s->pending, SMALL_ANSWER, &s->end, &f);
 	if (e != ERR_OK) {
@@ -220,7 +239,7 @@ void rest_sealed(struct http_req *r, struct sealed **sealed, const char *content
 		reply_err(r, e);
 		return;
 	}
-	if (!s->end) {
+	if (!s->end || (compares && sealed_names(s->sealed))) {
 		reply_stream(r, 200, content_type, &s->source);
 		return;
 	}
@@ -228,6 +247,7 @@ void rest_sealed(struct http_req *r, struct sealed **sealed, const char *content
 		reply_json(r, 200, &s->pending);
 	else
 		reply_body(r, 200, content_type, &s->pending);
+	s->sent = s->pending.n;
 	stream_free(&s->source);
 }
 

@@ -84,7 +84,9 @@ enum err rest_signed(struct http_req *r, struct sealed **sealed, struct fail *f)
 	OWN(sealed) struct sealed *s = MOVE(*sealed);
 	OWN(answer) struct answer a = {.small = BUF(IN_MEMORY)};
 	OWN(buf) struct buf base64 = BUF(SIGNATURE_TEXT_MAX);
+	OWN(receipt) struct receipt *receipt = NULL;
 	struct fail why = {0};
+	sealed_hold(s);
 	TRY(make(&a, api_of(r)->ingest.spool_dir, s, f));
 	enum err e = sign(r, a.bare, &base64, &why);
 	if (e == ERR_OK) {
@@ -96,7 +98,12 @@ enum err rest_signed(struct http_req *r, struct sealed **sealed, struct fail *f)
 			return ERR_OK;
 		}
 	}
-	return send(r, &a, f);
+	receipt = sealed_receipt(s);
+	TRY(receipts_intend(&receipt, 1, f));
+	e = send(r, &a, f);
+	if (e == ERR_OK)
+		receipt_end(MOVE(receipt), SENT_WHOLE);
+	return e;
 }
 
 enum err rest_sign(struct http_req *r, struct str bytes, struct buf *base64, struct fail *f)

@@ -191,7 +191,7 @@ enum err note_check(const struct note_key *k, struct str text, struct checkpoint
 	struct str head = str_sub(text, 0, (size_t)end + 1), line;
 	struct str rest = str_sub(text, (size_t)end + 2, text.n);
 	if (!parse_body(k, head, out))
-		return fail(f, ERR_PARSE, "this is no checkpoint of %s", k->origin);
+		return fail(f, ERR_PARSE, "this is no checkpoint of this log");
 	while (rest.n) {
 		OWN(buf) struct buf sig = BUF(128), again = BUF(256);
 		rest = str_split(rest, '\n', &line);

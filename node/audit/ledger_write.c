@@ -95,8 +95,10 @@ enum err head_get(const struct store_rtxn *t, struct head *h)
 	h->signed_size = be64_of(v.p + 17);
 	h->time_ms = be64_of(v.p + 25);
 	h->tree.n = (uint8_t)v.p[33];
-	if (h->tree.n != (unsigned)__builtin_popcountll(h->tree.size) ||
-	    v.n != HEAD_FIXED + 32 * (size_t)h->tree.n)
+	unsigned peaks = 0;
+	for (uint64_t n = h->tree.size; n; n &= n - 1)
+		peaks++;
+	if (h->tree.n != peaks || v.n != HEAD_FIXED + 32 * (size_t)h->tree.n)
 		return ERR_CORRUPT;
 	memcpy(h->tree.peak, v.p + HEAD_FIXED, 32 * (size_t)h->tree.n);
 	return ERR_OK;

@@ -7,12 +7,14 @@
 #include "egress/run.h"
 #include "gate/seal.h"
 #include "metrics/metrics.h"
+#include "model/datetime.h"
 
 #define ROW_ARENA (256u << 20)
 #define CHUNK_MAX (256u << 20)
 
 struct analyst_run {
 	struct view *view;
+	struct witness *witness;
 	struct analyst_query q;
 	struct export_run out;
 	struct arena *arena; /* of the current row */
@@ -50,6 +52,18 @@ static enum err next_row(struct analyst_run *r, struct misp_analyst *row)
 	return ERR_NOENT;
 }
 
+/* It is not the event that it is about; `modified` is its version. */
+static enum err name(struct analyst_run *r, const struct misp_analyst *row)
+{
+	int64_t us = 0;
+	int east;
+
+	if (!datetime_read(row->modified, &us, &east))
+		us = 0;
+	return witness_name(r->witness, LEDGER_THING_ANALYST, row->uuid, row->id, us / 1000000,
+			    store_seq(r->view->txn));
+}
+
 static enum err one_row(struct analyst_run *r, const struct misp_analyst *row)
 {
 	static const struct rel_event no_event;
@@ -71,6 +85,7 @@ static enum err one_row(struct analyst_run *r, const struct misp_analyst *row)
 		return ERR_OK;
 	}
 	metric_add(M_GATE_RELEASED, r->exporter_number, 0, 1);
+	TRY(name(r, row));
 	TRY(r->q.exporter->element(&r->out, &no_event, &el));
 	return buf_err(seal_buf(r->out.out));
 }
@@ -151,8 +166,13 @@ enum err egress_analyst(struct view **v, const struct analyst_query *q, struct s
 		return fail(f, ERR_NOMEM, "no memory");
 	}
 	view_pause(r->view);
+	enum err e = witness_new(r->view, q->exporter->name, false, &r->witness, f);
+	if (e != ERR_OK) {
+		run_free(r);
+		return e;
+	}
 	struct seal_source src = {produce, run_free, r};
 	struct audience aud = r->view->audience;
-	*out = sealed_new(&aud, q->exporter->media, &src, CHUNK_MAX);
+	*out = sealed_new(&aud, q->exporter->media, &src, witness_seal(r->witness), CHUNK_MAX);
 	return *out ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "egress/view.h"
+#include "egress/witness.h"
 #include "gate/seal.h"
 #include "metrics/metrics.h"
 #include "model/pack.h"
@@ -451,6 +452,7 @@ enum err egress_clusters_find(struct view *v, const struct cluster_query *q, str
 
 struct sending {
 	struct view *view;
+	struct witness *witness;
 	const struct exporter *exporter;
 	struct export_opts opts;
 	struct export_run out;
@@ -474,6 +476,13 @@ static enum err send_galaxy(struct sending *s, uint64_t id)
 	return s->exporter->galaxy(&s->out, &cut);
 }
 
+/* Peers compare it as a number, and so does the ledger. */
+static int64_t version_of(const struct misp_cluster *c)
+{
+	int64_t n;
+	return str_i64(c->version, &n) ? n : 0;
+}
+
 static enum err send_cluster(struct sending *s, uint64_t id)
 {
 	struct rel_cluster all;
@@ -485,6 +494,9 @@ static enum err send_cluster(struct sending *s, uint64_t id)
 	if (!cut || !s->exporter->cluster)
 		return ERR_OK;
 	metric_add(M_GATE_RELEASED, s->exporter_number, 0, 1);
+	if (!all.cluster->default_) /* those of the public library are no secret */
+		TRY(witness_name(s->witness, LEDGER_THING_CLUSTER, all.cluster->uuid, id,
+				 version_of(all.cluster), store_seq(s->view->txn)));
 	return s->exporter->cluster(&s->out, cut);
 }
 
@@ -571,8 +583,14 @@ enum err egress_clusters(struct view **v, const struct egress_clusters *q, struc
 	s->out.opts = &s->opts;
 	s->view = MOVE(*v);
 	view_pause(s->view);
+	/* peers ask for lists again and again, for contents one by one */
+	enum err e = witness_new(s->view, q->exporter->name, q->n_clusters != 1, &s->witness, f);
+	if (e != ERR_OK) {
+		sending_free(s);
+		return e;
+	}
 	struct seal_source src = {produce, sending_free, s};
 	struct audience aud = s->view->audience;
-	*out = sealed_new(&aud, q->exporter->media, &src, CHUNK_MAX);
+	*out = sealed_new(&aud, q->exporter->media, &src, witness_seal(s->witness), CHUNK_MAX);
 	return *out ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }

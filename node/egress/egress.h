@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "audit/ledger.h"
 #include "base/arena.h"
 #include "feeds/export/export.h"
 #include "gate/gate.h"
@@ -33,6 +34,7 @@ struct egress_env {
 	bool sightings_anonymise;
 	struct records *records; /* NULL: facts about vulnerability records are read each time */
 	struct derived *derived; /* NULL: who gets derived UUIDs cannot ask by UUID */
+	struct ledger *ledger; /* NULL: nothing leaves for peers, feeds, exports, streams */
 };
 
 struct view;

@@ -213,8 +213,10 @@ enum err run_release(struct run *r, const struct rel_element *in, bool *shown)
 	struct rel_element el = *cut;
 	if (el.attr)
 		TRY(run_clusters(r, r->element_arena, &el.attr->tags, &el.clusters, &el.n_clusters));
-	if (r->exporter->element)
+	if (r->exporter->element) {
+		TRY(run_name_event(r));
 		TRY(r->exporter->element(&r->out, &r->rel, &el));
+	}
 	return buf_err(seal_buf(r->out.out));
 }
 

@@ -22,6 +22,7 @@
 static void event_clear(struct run *r)
 {
 	r->event_id = 0;
+	r->named = false;
 	r->released = NULL;
 	r->rel = (struct rel_event){0};
 	r->n_related = 0;
@@ -95,6 +96,16 @@ static enum err event_load(struct run *r, uint64_t id)
 	return ERR_OK;
 }
 
+enum err run_name_event(struct run *r)
+{
+	const struct misp_event *e = &r->subject.event;
+	if (r->named)
+		return ERR_OK;
+	r->named = true;
+	return witness_name(r->witness, LEDGER_THING_EVENT, e->uuid, e->id, e->timestamp,
+			    r->event_seq);
+}
+
 /* A new snapshot: is the event that is half sent still the same? */
 static enum err event_recheck(struct run *r, struct fail *f)
 {
@@ -143,8 +154,11 @@ static enum err related_load(struct run *r)
 			continue;
 		TRY(e);
 		struct released *rel = gate_release(&r->view->gate, &s->s, a, &verdict);
-		if (rel)
-			v[r->rel.n_related++] = released_event(rel);
+		if (!rel)
+			continue;
+		v[r->rel.n_related++] = released_event(rel);
+		TRY(witness_name(r->witness, LEDGER_THING_EVENT, s->event.uuid, s->event.id,
+				 s->event.timestamp, store_seq(r->view->txn)));
 	}
 	qsort(v, r->rel.n_related, sizeof(*v), by_date);
 	r->rel.related = v;
@@ -382,8 +396,10 @@ static enum err hit_step(struct run *r, struct fail *f)
 		r->one_attr = h->attr_id != 0;
 		return ERR_OK;
 	}
-	if (r->exporter->event)
+	if (r->exporter->event) {
+		TRY(run_name_event(r));
 		TRY(r->exporter->event(&r->out, &r->rel));
+	}
 	go(r, !r->opts.metadata ? RUN_ATTRS : r->correlations ? RUN_RELATE : RUN_EVENT_END);
 	return ERR_OK;
 }
@@ -394,8 +410,12 @@ static enum err event_end(struct run *r)
 	TRY(related_load(r));
 	TRY(analyst_load(r));
 	r->state = RUN_HIT;
-	if (r->exporter->event_end)
+	if (r->exporter->event_end) {
+		size_t before = seal_buf(r->out.out)->n;
 		TRY(r->exporter->event_end(&r->out, &r->rel));
+		if (seal_buf(r->out.out)->n != before)
+			TRY(run_name_event(r));
+	}
 	event_clear(r);
 	return ERR_OK;
 }
@@ -570,8 +590,13 @@ enum err egress_search(struct view **v, const struct egress_query *q,
 		return e;
 	}
 	view_pause(r->view);
+	e = witness_new(r->view, q->exporter->name, q->opts.metadata, &r->witness, f);
+	if (e != ERR_OK) {
+		run_free(r);
+		return e;
+	}
 	struct seal_source src = {produce, run_free, r};
 	struct audience aud = r->view->audience;
-	*out = sealed_new(&aud, q->exporter->media, &src, CHUNK_MAX);
+	*out = sealed_new(&aud, q->exporter->media, &src, witness_seal(r->witness), CHUNK_MAX);
 	return *out ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "egress/view.h"
+#include "egress/witness.h"
 
 enum run_state {
 	RUN_BEGIN,
@@ -25,6 +26,7 @@ enum run_state {
 
 struct run {
 	struct view *view;
+	struct witness *witness; /* the stream's; NULL: local users */
 	const struct exporter *exporter;
 	struct export_opts opts;
 	unsigned exporter_number; /* in export_rows, for metrics */
@@ -46,6 +48,7 @@ struct run {
 	/* the current event */
 	uint64_t event_id; /* 0: none */
 	uint64_t event_seq; /* store sequence when it was loaded */
+	bool named; /* the witness knows of it */
 	struct subject subject;
 	struct released *released;
 	struct rel_event rel; /* the cut head, with clusters */
@@ -58,6 +61,8 @@ struct run {
 	unsigned n_related;
 };
 
+/* The current event will stand in what comes next. */
+MUST_USE enum err run_name_event(struct run *r);
 /* elements.c: make one ready (children, resolved tags), let the gate cut it, hand it to the
    exporter. *shown tells whether it left. */
 MUST_USE enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fail *f);

@@ -183,10 +183,14 @@ static void tag_job(struct task *task, bool dropped)
 	struct tagged *t = (struct tagged *)c->reply.src;
 	enum produce st = dropped ? PRODUCE_ABORT : make(t);
 
-	if (st == PRODUCE_ABORT || (st == PRODUCE_END && tag(t))) {
+	int none = st == PRODUCE_ABORT ? 500 : st == PRODUCE_END && tag(t) ? 304 : 0;
+
+	if (!none && t->inner->ops->leaves && !t->inner->ops->leaves(t->inner))
+		none = 503;
+	if (none) {
 		c->reply.src = NULL;
 		tagged_free(&t->s);
-		reply_none(c, st == PRODUCE_ABORT ? 500 : 304);
+		reply_none(c, none);
 	}
 	call_post(c, POST_REPLY);
 	call_unref(c);
@@ -195,7 +199,9 @@ static void tag_job(struct task *task, bool dropped)
 bool etag_stream(struct http_call *c, struct reply_source *s)
 {
 	struct tagged *t = malloc(sizeof(*t));
-	static const struct reply_source_ops ops = {tagged_produce, tagged_cancel, tagged_free};
+	static const struct reply_source_ops ops = {.produce = tagged_produce,
+						    .cancel = tagged_cancel,
+						    .free = tagged_free};
 
 	if (!t)
 		return false;

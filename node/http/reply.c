@@ -291,8 +291,14 @@ void reply_stream(struct http_req *r, int status, const char *type, struct reply
 	if (s->length < 0 || (uint64_t)s->length >= c->srv->lim.gzip_min)
 		c->reply.coding = coding_of(r);
 	stream_begin(c, s);
-	if (!etag_wanted(c) || !etag_stream(c, s))
-		hand_over(c);
+	if (etag_wanted(c) && etag_stream(c, s))
+		return;
+	if (s->ops->leaves && !s->ops->leaves(s)) {
+		c->reply.src = NULL;
+		s->ops->free(s);
+		reply_none(c, 503);
+	}
+	hand_over(c);
 }
 
 void reply_send_file(struct http_req *r, int status, const char *type)

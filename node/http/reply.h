@@ -32,6 +32,12 @@ struct reply_source_ops {
 	 * `inline_ok` on the I/O thread (then it must not block).
 	 */
 	enum produce (*produce)(struct reply_source *s, char *to, size_t max, size_t *made);
+	/*
+	 * What was made, or is made from now on, leaves: called once, on a worker, before the first
+	 * byte does; not at all when the client has the answer already (304). False: nothing may leave.
+	 * May be NULL.
+	 */
+	bool (*leaves)(struct reply_source *s);
 	/* The client has gone: stop working soon. May come from another thread. May be NULL. */
 	void (*cancel)(struct reply_source *s);
 	/* Last call, on any thread; no reply_source_wake() may follow. */

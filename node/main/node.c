@@ -324,6 +324,7 @@ static void fill_api(struct node *n)
 	a->egress.user = n;
 	a->egress.base_url = a->base_url;
 	a->egress.derived = n->derived;
+	a->egress.ledger = n->ledger;
 	a->egress.unpublished_private = n->conf->unpublished_private;
 	a->egress.sightings_policy = (uint8_t)n->conf->sightings_policy;
 	a->egress.sightings_anonymise = n->conf->sightings_anonymise;
@@ -429,6 +430,14 @@ static void record(struct node *n, enum audit_action a, enum err e)
 	audit_later(n->audit, &x);
 }
 
+static enum err start_ledger(struct node *n, struct fail *f)
+{
+	char path[4200];
+	TRY(join(path, sizeof(path), n->conf->data_dir, "ledger.key", f));
+	struct ledger_opts o = {.store = n->store, .key_file = path};
+	return ledger_open(&o, &n->ledger, f);
+}
+
 enum err node_start(struct node *n, struct fail *f)
 {
 	default_base_url(n);
@@ -436,6 +445,7 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(telemetry_setup(f));
 	TRY(guarded_clock_new(n->store, &n->clock, f));
 	TRY(index_open(n->store, index_progress, n, &n->index, f));
+	TRY(start_ledger(n, f));
 	n->derived = derived_new();
 	n->api.egress.records = records_new();
 	if (!n->derived || !n->api.egress.records)
@@ -492,6 +502,7 @@ void node_stop(struct node *n)
 	openings_stop(MOVE(n->openings));
 	derived_free(MOVE(n->derived));
 	records_free(MOVE(n->api.egress.records));
+	ledger_close(MOVE(n->ledger)); /* nothing is sent any more */
 	if (n->clock)
 		guarded_clock_persist(n->clock);
 	if (n->index)

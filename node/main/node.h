@@ -29,6 +29,7 @@ struct node {
 	struct peer_schedule *peers;
 	bool holds_client; /* the loop of our requests */
 	struct derived *derived;
+	struct ledger *ledger;
 	struct audit_queue *audit;
 	/* the policy in force; swapped by a reload */
 	pthread_mutex_t policy_lock;

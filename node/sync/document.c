@@ -36,6 +36,7 @@ enum err document_make(struct document *d, struct sealed **s, const char *spool_
 {
 	bool end = false;
 	enum err e = ERR_OK;
+	sealed_hold(*s);
 	/* one element may be large: an attachment in base64 */
 	d->head.max = (size_t)MIN(max, (uint64_t)SIZE_MAX / 2);
 	while (e == ERR_OK && !end) {
@@ -48,8 +49,10 @@ enum err document_make(struct document *d, struct sealed **s, const char *spool_
 		if (e == ERR_OK && (d->head.n > DOCUMENT_MEMORY || (end && d->fd >= 0)))
 			e = spill(d, spool_dir, f);
 	}
-	if (e == ERR_OK)
+	if (e == ERR_OK) {
 		d->attributes = sealed_totals(*s)->attributes;
+		d->receipt = sealed_receipt(*s);
+	}
 	sealed_free(MOVE(*s));
 	return e == ERR_OK ? document_rewind(d, f) : e;
 }
@@ -83,8 +86,24 @@ enum err document_rewind(void *user, struct fail *f)
 	return ERR_OK;
 }
 
+enum err document_text(struct sealed **s, struct buf *out, struct receipt **receipt,
+		       struct fail *f)
+{
+	OWN(sealed) struct sealed *mine = MOVE(*s);
+	bool end = false;
+	*receipt = NULL;
+	sealed_hold(mine);
+	while (!end) {
+		TRY(sealed_pull(mine, out, 1u << 20, &end, f));
+		TRY(buf_err(out));
+	}
+	*receipt = sealed_receipt(mine);
+	return ERR_OK;
+}
+
 void document_free(struct document *d)
 {
+	receipt_end(MOVE(d->receipt), SENT_NOTHING);
 	buf_free(&d->head);
 	if (d->fd >= 0)
 		close(d->fd);

@@ -12,6 +12,7 @@
 #include "base/jsonw.h"
 #include "model/link_rules.h"
 #include "sync/analyst_list.h"
+#include "sync/document.h"
 #include "sync/push.h"
 
 #define QUESTION_ROWS 20000
@@ -202,15 +203,11 @@ static enum err on_data(void *user, const void *p, size_t n, struct fail *f)
 }
 
 static enum err document(struct pushing *x, const uint64_t *ids, size_t n, struct buf *b,
-			 struct fail *f)
+			 struct receipt **receipt, struct fail *f)
 {
 	OWN(sealed) struct sealed *s = NULL;
-	bool end = false;
 	TRY(egress_analyst_documents(x->p->o->out, &x->to, ids, n, n > 1, &s, f));
-	while (!end) {
-		TRY(sealed_pull(s, b, 1u << 20, &end, f));
-		TRY(buf_err(b));
-	}
+	TRY(document_text(&s, b, receipt, f));
 	return b->n > 2 ? ERR_OK : fail(f, ERR_WITHHELD, "it may not leave any more");
 }
 
@@ -245,8 +242,10 @@ static enum err send(struct pushing *x, const struct analyst_row *v, size_t n, u
 	char text[NOTE_TEXT_MAX], all[32];
 	for (size_t i = 0; i < n; i++)
 		ids[i] = v[i].id;
+	OWN(receipt) struct receipt *receipt = NULL;
 	*refusal = false;
-	TRY(document(x, ids, n, &b, f));
+	TRY(document(x, ids, n, &b, &receipt, f));
+	TRY(receipts_intend(&receipt, 1, f));
 	*bytes = b.n;
 	struct link_req q = {.path = "/analyst_data/pushAnalystData",
 			     .body = buf_str(&b),
@@ -254,6 +253,7 @@ static enum err send(struct pushing *x, const struct analyst_row *v, size_t n, u
 			     .data = on_data,
 			     .user = &a};
 	enum err e = link_call(&x->p->link, &q, &res, f);
+	receipt_end(MOVE(receipt), sent_outcome_of(e));
 	snprintf(all, sizeof(all), " %zu imported", n);
 	*refusal = res.status == 403 || res.status == 405;
 	if (*refusal) {

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "sync/cluster_list.h"
+#include "sync/document.h"
 #include "sync/push.h"
 
 #define IDS_ARENA (64u << 20)
@@ -203,15 +204,12 @@ static void said(struct str body, const char *member, char *text, size_t n)
 	json_decref(j);
 }
 
-static enum err document(struct pushing *x, const struct candidate *c, struct buf *b, struct fail *f)
+static enum err document(struct pushing *x, const struct candidate *c, struct buf *b,
+			 struct receipt **receipt, struct fail *f)
 {
 	OWN(sealed) struct sealed *s = NULL;
-	bool end = false;
 	TRY(egress_push_cluster(x->p->o->out, &x->to, c->id, &s, f));
-	while (!end) {
-		TRY(sealed_pull(s, b, 1u << 20, &end, f));
-		TRY(buf_err(b));
-	}
+	TRY(document_text(&s, b, receipt, f));
 	if (str_is(buf_str(b), "[]"))
 		return fail(f, ERR_WITHHELD, "it may not leave any more");
 	return ERR_OK;
@@ -224,7 +222,8 @@ static enum err send_one(struct pushing *x, const struct candidate *c, struct fa
 	struct client_res res = {0};
 	char text[NOTE_TEXT_MAX];
 	int what = c->there ? PASS_ITEM_UPDATED : PASS_ITEM_ADDED;
-	enum err e = document(x, c, &b, f);
+	OWN(receipt) struct receipt *receipt = NULL;
+	enum err e = document(x, c, &b, &receipt, f);
 	if (e == ERR_OK && x->p->o->preview) {
 		outcome(x, c, what, b.n, c->there ? "older there" : "new there");
 		return ERR_OK;
@@ -235,7 +234,11 @@ static enum err send_one(struct pushing *x, const struct candidate *c, struct fa
 			     .data = on_data,
 			     .user = &a};
 	if (e == ERR_OK)
+		e = receipts_intend(&receipt, 1, f);
+	if (e == ERR_OK) {
 		e = link_call(&x->p->link, &q, &res, f);
+		receipt_end(MOVE(receipt), sent_outcome_of(e));
+	}
 	if (e == ERR_OK && str_find(buf_str(&a.b), STR(" 0 imported")) >= 0) {
 		said(buf_str(&a.b), "name", text, sizeof(text));
 		outcome(x, c, PASS_ITEM_REFUSED, 0, text);

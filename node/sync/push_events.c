@@ -353,7 +353,11 @@ static enum err send_one(void *user, struct client *c, size_t i, struct fail *f)
 	if (signature.n)
 		u.signature = buf_cstr(&signature);
 	if (e == ERR_OK && !x->p->o->preview)
+		e = receipts_intend(&d.receipt, 1, &why);
+	if (e == ERR_OK && !x->p->o->preview) {
 		e = add_or_edit(s, c, k, &u, &edited, &why);
+		receipt_end(MOVE(d.receipt), sent_outcome_of(e));
+	}
 	TRY(judge(s, k, &u, edited, e, &why, f));
 	pthread_mutex_lock(&s->lock);
 	uint64_t done = ++s->done;

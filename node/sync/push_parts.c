@@ -5,7 +5,6 @@
 
 #include "sync/push.h"
 
-#define ONCE (1u << 20)
 
 static bool has_any(const struct misp_event *e, enum element_kind k)
 {
@@ -91,13 +90,12 @@ enum err parts_push_head(const struct parts_push *x, uint64_t event_id, struct a
 
 enum err parts_push_body(const struct parts_push *x, const char *exporter, const char *form,
 			 uint64_t event_id, const struct part_filter *filter, struct buf *out,
-			 struct fail *f)
+			 struct receipt **receipt, struct fail *f)
 {
 	OWN(sealed) struct sealed *s = NULL;
 	const struct caller caller = push_caller(x->p);
 	const struct search_hit all = {.event_id = event_id}, *hits;
 	struct part_filter page = *filter;
-	bool end = false;
 	size_t n;
 	hits = some_of(x, event_id, &n);
 	if (hits) { /* the page is cut here */
@@ -111,9 +109,5 @@ enum err parts_push_body(const struct parts_push *x, const char *exporter, const
 	}
 	TRY(egress_push_parts(x->p->o->out, &caller, hits, n, exporter, form, &page, &s, f));
 	buf_clear(out);
-	while (!end) {
-		TRY(sealed_pull(s, out, ONCE, &end, f));
-		TRY(buf_err(out));
-	}
-	return ERR_OK;
+	return document_text(&s, out, receipt, f);
 }

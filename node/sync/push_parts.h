@@ -5,6 +5,7 @@
 #pragma once
 
 #include "model/link_rules.h"
+#include "sync/document.h"
 #include "sync/pass.h"
 #include "sync/push_log.h"
 
@@ -33,7 +34,8 @@ size_t parts_push_some(const struct parts_push *x, uint64_t event_id);
 /* May be left out what was sent before? Not to a peer that did not have the event, nor under another
    policy, nor when everything is asked for. */
 bool parts_push_trusts(const struct parts_push *x, uint64_t event_id);
-/* Its parts through the gate, in the form of the exporter, as a text. */
+/* Its parts through the gate, in the form of the exporter, as a text. What is sent of it is to be
+   intended by *receipt before. */
 MUST_USE enum err parts_push_body(const struct parts_push *x, const char *exporter, const char *form,
 				  uint64_t event_id, const struct part_filter *filter,
-				  struct buf *out, struct fail *f);
+				  struct buf *out, struct receipt **receipt, struct fail *f);

@@ -84,8 +84,10 @@ static enum err page(struct push *x, uint64_t event_id, struct uuid own, struct 
 	char path[100], uuid[UUID_TEXT_LEN + 1];
 	json_error_t why;
 	json_t *doc, *answer = NULL;
+	OWN(receipt) struct receipt *receipt = NULL;
 	*sent = 0;
-	TRY(parts_push_body(&x->parts, ".proposals", "push", event_id, &filter, &x->body, f));
+	TRY(parts_push_body(&x->parts, ".proposals", "push", event_id, &filter, &x->body, &receipt,
+			    f));
 	doc = json_loadb(x->body.p ? x->body.p : "[]", x->body.p ? x->body.n : 2, 0, &why);
 	*sent = json_array_size(doc);
 	p->res->n[PASS_PROPOSAL].listed += *sent;
@@ -102,7 +104,11 @@ static enum err page(struct push *x, uint64_t event_id, struct uuid own, struct 
 		return ERR_OK;
 	}
 	snprintf(path, sizeof(path), "/events/pushProposals/%s", uuid_format(as, uuid));
-	enum err e = link_json(&p->link, path, doc, 0, &answer, f);
+	enum err e = receipts_intend(&receipt, 1, f);
+	if (e == ERR_OK) {
+		e = link_json(&p->link, path, doc, 0, &answer, f);
+		receipt_end(MOVE(receipt), sent_outcome_of(e));
+	}
 	if (e == ERR_OK && count(x, own, answer, *sent) && whole)
 		note_sent(x, own);
 	json_decref(answer);

@@ -30,16 +30,18 @@ static int by_bytes(const void *a, const void *b)
 }
 
 static enum err body_json(struct push *x, const char *exporter, uint64_t event_id,
-			  const struct part_filter *filter, json_t **out, struct fail *f)
+			  const struct part_filter *filter, json_t **out, struct receipt **receipt,
+			  struct fail *f)
 {
 	json_error_t why;
-	TRY(parts_push_body(&x->parts, exporter, "", event_id, filter, &x->body, f));
+	TRY(parts_push_body(&x->parts, exporter, "", event_id, filter, &x->body, receipt, f));
 	*out = json_loadb(x->body.p ? x->body.p : "[]", x->body.p ? x->body.n : 2, 0, &why);
 	return *out ? ERR_OK : fail(f, ERR_NOMEM, "no memory for a page of sightings");
 }
 
 /* Which of the page has the peer? ERR_NOENT: not even the event. */
-static enum err ask(struct push *x, struct uuid as, const json_t *uuids, struct fail *f)
+static enum err ask(struct push *x, struct uuid as, const json_t *uuids, struct receipt **receipt,
+		    struct fail *f)
 {
 	struct pass *p = x->parts.p;
 	char path[120], text[UUID_TEXT_LEN + 1];
@@ -51,7 +53,10 @@ static enum err ask(struct push *x, struct uuid as, const json_t *uuids, struct 
 		return ERR_OK;
 	snprintf(path, sizeof(path), "/sightings/filterSightingUuidsForPush/%s",
 		 uuid_format(as, text));
-	TRY(link_json(&p->link, path, uuids, BODY_MAX_BYTES, &answer, f));
+	TRY(receipts_intend(receipt, 1, f));
+	enum err e = link_json(&p->link, path, uuids, BODY_MAX_BYTES, &answer, f);
+	receipt_end(MOVE(*receipt), sent_outcome_of(e));
+	TRY(e);
 	json_array_foreach(answer, i, item) {
 		const char *s = json_string_value(item);
 		if (x->n_known < PAGE && s && uuid_parse(str_c(s), &x->known[x->n_known]))
@@ -78,12 +83,16 @@ static enum err send_rest(struct push *x, uint64_t event_id, struct uuid own, st
 	json_t *doc = NULL, *answer = NULL;
 	filter.known = x->known;
 	filter.n_known = x->n_known;
-	TRY(body_json(x, ".sightings-push", event_id, &filter, &doc, f));
+	OWN(receipt) struct receipt *receipt = NULL;
+	TRY(body_json(x, ".sightings-push", event_id, &filter, &doc, &receipt, f));
 	size_t n = json_array_size(doc);
-	enum err e = ERR_OK;
+	bool send = n && !p->o->preview;
+	enum err e = send ? receipts_intend(&receipt, 1, f) : ERR_OK;
 	snprintf(path, sizeof(path), "/sightings/bulkSaveSightings/%s", uuid_format(as, text));
-	if (n && !p->o->preview)
+	if (send && e == ERR_OK) {
 		e = link_json(&p->link, path, doc, 0, &answer, f);
+		receipt_end(MOVE(receipt), sent_outcome_of(e));
+	}
 	json_decref(answer);
 	json_decref(doc);
 	TRY(e);
@@ -100,11 +109,12 @@ static enum err page(struct push *x, uint64_t event_id, struct uuid own, struct 
 	struct pass_count *c = &x->parts.p->res->n[PASS_SIGHTING];
 	const struct part_filter filter = {.skip = at, .limit = PAGE};
 	json_t *uuids = NULL;
+	OWN(receipt) struct receipt *receipt = NULL;
 	*n = 0;
-	TRY(body_json(x, ".sighting-uuids", event_id, &filter, &uuids, f));
+	TRY(body_json(x, ".sighting-uuids", event_id, &filter, &uuids, &receipt, f));
 	*n = json_array_size(uuids);
 	c->listed += *n;
-	enum err e = *n ? ask(x, as, uuids, f) : ERR_OK;
+	enum err e = *n ? ask(x, as, uuids, &receipt, f) : ERR_OK;
 	json_decref(uuids);
 	if (e != ERR_OK || !*n)
 		return e;

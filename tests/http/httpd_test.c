@@ -288,7 +288,7 @@ static void source_free(struct reply_source *base)
 
 static enum err stream(struct http_req *r, struct fail *f)
 {
-	static const struct reply_source_ops ops = {source_produce, NULL, source_free};
+	static const struct reply_source_ops ops = {source_produce, NULL, NULL, source_free};
 	struct source *s = calloc(1, sizeof(*s));
 
 	if (!s)

@@ -67,10 +67,15 @@ static void start(struct world *w)
 				     .host_org_name = STR("Host"),
 				     .host_org_id = 1};
 	uuid_parse(STR("0b2c1111-2222-4333-8444-555566667777"), &w->out.host_org);
+	char key[128];
+	snprintf(key, sizeof(key), "%s/ledger.key", w->dir);
+	struct ledger_opts lo = {.store = w->store, .key_file = key};
+	must(ledger_open(&lo, &w->out.ledger, &f), &f, "ledger");
 }
 
 static void stop(struct world *w)
 {
+	ledger_close(w->out.ledger);
 	index_close(w->index); /* unhooks itself from the store's writer */
 	store_close(w->store);
 }
