@@ -214,8 +214,9 @@ static void event_count(struct intake *i, const struct intake_want *w, uint64_t 
 		res->refused += result->outcome == INGEST_REFUSED;
 		res->attributes += result->added + result->updated;
 	} else if (e != ERR_CANCELLED) {
-		res->refused += intake_is_refusal(e);
-		res->failed += !intake_is_refusal(e);
+		bool refused = intake_is_refusal(e) || (e == ERR_NOENT && i->source->may_go);
+		res->refused += refused;
+		res->failed += !refused;
 		i->progress.failed = res->failed;
 		problem_add(i, w->uuid, e, f);
 	}

@@ -178,7 +178,7 @@ static void forget(struct pull *x, struct uuid u)
 	notes_write(x->p->o->in->store, x->p->o->peer_id, u, &v, 1);
 }
 
-/* What failed before and is listed no more needs no second try. */
+/* What failed before and is listed no more, or has come over another link, needs no second try. */
 static void forget_gone(struct pull *x)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
@@ -271,7 +271,7 @@ enum err pull_clusters(struct pass *p, struct fail *f)
 	if (!a)
 		return fail(f, ERR_NOMEM, "no memory");
 	TRY(ask(&x, f));
-	forget_gone(&x);
 	TRY(choose(&x, f));
+	forget_gone(&x);
 	return take_all(&x, f);
 }

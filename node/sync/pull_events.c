@@ -351,7 +351,8 @@ static enum err event_get(void *run, struct client *c, const struct intake_want 
 			     .data = data,
 			     .header = intake_header,
 			     .user = user};
-	return link_call(&p->link, &q, &res, f);
+	enum err e = link_call(&p->link, &q, &res, f);
+	return e == ERR_NOENT ? fail(f, e, "it is not there any more, or not for us") : e;
 }
 
 static uint64_t tries_of(const struct pass *p, struct uuid u)
@@ -417,9 +418,10 @@ static void on_problem(void *user, const struct intake_problem *problem)
 	struct pull *x = user;
 	struct pass_item item = {.kind = PASS_EVENT,
 				 .uuid = problem->uuid,
-				 .what = intake_is_refusal(problem->err) ? PASS_ITEM_REFUSED :
-									   PASS_ITEM_FAILED,
+				 .what = PASS_ITEM_FAILED,
 				 .text = problem->text};
+	if (intake_is_refusal(problem->err) || problem->err == ERR_NOENT)
+		item.what = PASS_ITEM_REFUSED;
 	pass_say(x->p, &item);
 }
 
@@ -432,6 +434,7 @@ static void on_progress(void *user, const struct intake_progress *progress)
 
 static const struct intake_source source = {
 	.document = "answer",
+	.may_go = true,
 	.gone_after = 10,
 	.get = event_get,
 	.get_many = events_get,

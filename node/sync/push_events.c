@@ -110,21 +110,25 @@ static void drop_unwanted(struct push *x)
 
 /* ---- the document ---- */
 
-/* MISP takes reports only where this is answered (4.4.9). Asked once. */
-static bool takes_reports(struct sending *s)
+/* MISP takes reports only where this is answered (4.4.9). Asked until there is an answer: an event that
+   went without its reports would be as new there as here, and they would never follow. */
+static enum err takes_reports(struct sending *s, bool *yes, struct fail *f)
 {
-	struct fail f = {0};
 	json_t *j = NULL;
+	enum err e = ERR_OK;
 	pthread_mutex_lock(&s->lock);
-	if (s->reports == REPORTS_UNKNOWN) {
-		enum err e = link_json(&s->push->p->link, "/eventReports/add", NULL, 0, &j, &f);
+	if (s->reports == REPORTS_UNKNOWN)
+		e = link_json(&s->push->p->link, "/eventReports/add", NULL, 0, &j, f);
+	bool unknown = e == ERR_NET || e == ERR_TIMEOUT || e == ERR_PEER || e == ERR_CANCELLED ||
+		       e == ERR_NOMEM;
+	if (s->reports == REPORTS_UNKNOWN && !unknown) {
 		const char *text = json_string_value(json_object_get(j, "description"));
 		s->reports = e == ERR_OK && text && *text ? REPORTS_TAKEN : REPORTS_NOT;
-		json_decref(j);
 	}
-	bool yes = s->reports == REPORTS_TAKEN;
+	*yes = s->reports == REPORTS_TAKEN;
 	pthread_mutex_unlock(&s->lock);
-	return yes;
+	json_decref(j);
+	return unknown ? e : ERR_OK;
 }
 
 /* ERR_WITHHELD: nothing of it may leave (any more). */
@@ -134,12 +138,15 @@ static enum err document_of(struct sending *s, const struct push_candidate *c, s
 	struct push *x = s->push;
 	const struct pass *p = x->p;
 	OWN(sealed) struct sealed *sealed = NULL;
+	bool reports = false;
+	if (c->has_reports)
+		TRY(takes_reports(s, &reports, f));
 	struct egress_push what = {.caller = push_caller(p),
 				   .event_id = c->event_id,
 				   .rules = &x->rules,
 				   .local_tags = p->link.internal_push,
 				   .unpublished = p->link.row.unpublish_event,
-				   .no_reports = c->has_reports && !takes_reports(s)};
+				   .no_reports = c->has_reports && !reports};
 	TRY(egress_push(p->o->out, &what, &sealed, f));
 	TRY(document_make(d, &sealed, p->o->in->spool_dir,
 			  p->o->max_event_bytes ? p->o->max_event_bytes : INTAKE_EVENT_MAX, f));
