@@ -7,10 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/sim/setup.h"
 #include "tests/sim/sim.h"
 #include "tests/tap/tap.h"
 
-static const uint8_t event_levels[] = {0, 1, 2, 3, 3, 3}, el_levels[] = {0, 1, 2, 3, 5, 5, 5, 5};
+static const uint8_t event_levels[] = {0, 1, 2, 3, 3, 3, 4}, el_levels[] = {0, 1, 2, 3, 5, 5, 5, 5, 4};
 
 static bool is_used(const struct model *m, int64_t ts)
 {
@@ -42,37 +43,86 @@ void act_uuid(struct sim *s, char out[37])
 
 /* ---- the document of an edit ---- */
 
-static void put_el(struct buf *b, const struct m_el *el, const struct version *v, bool is_owner,
-		   bool first)
+/* A copy keeps the levels that it came with. */
+static void put_level(struct buf *b, const struct sim *s, const struct m_event *e, uint8_t level)
 {
-	buf_printf(b,
-		   "%s{\"uuid\":\"%s\",\"type\":\"domain\",\"category\":\"Network activity\","
-		   "\"value\":\"v%u.example\",\"timestamp\":\"%lld\",\"deleted\":%s",
-		   first ? "" : ",", el->uuid, v->serial, (long long)v->ts,
-		   v->deleted ? "true" : "false");
-	if (is_owner) /* a copy keeps the level that it came with */
-		buf_printf(b, ",\"distribution\":\"%u\"", el->level);
+	if (e->author != e->owner)
+		return;
+	buf_printf(b, ",\"distribution\":\"%u\"", level);
+	if (level == LEVEL_GROUP)
+		buf_printf(b, ",\"sharing_group_id\":\"%s\"", s->model.group[e->owner].id);
+}
+
+static void put_el(struct buf *b, const struct sim *s, const struct m_event *e,
+		   const struct m_el *el, const struct version *v)
+{
+	buf_printf(b, "{\"uuid\":\"%s\",\"timestamp\":\"%lld\",\"deleted\":%s", el->uuid,
+		   (long long)v->ts, v->deleted ? "true" : "false");
+	if (el->kind == M_REPORT)
+		buf_printf(b, ",\"name\":\"r\",\"content\":\"v%u.example\"", v->serial);
+	else
+		buf_printf(b,
+			   ",\"type\":\"domain\",\"category\":\"Network activity\","
+			   "\"value\":\"v%u.example\"%s",
+			   v->serial,
+			   el->kind == M_IN_OBJECT ? ",\"object_relation\":\"domain\"" : "");
+	put_level(b, s, e, el->level);
 	buf_putc(b, '}');
 }
 
-/* The changed elements of `next`: those with a version of this time. */
-static void document(struct buf *b, const struct m_event *next, int64_t ts)
+/* The changed ones of a kind: those with a version of this time. */
+static unsigned put_els(struct buf *b, const struct sim *s, const struct m_event *e,
+			enum m_el_kind kind, unsigned object, int64_t ts)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < e->n; i++) {
+		const struct m_el *el = &e->el[i];
+		const struct version *v = el->n ? &el->v[el->n - 1] : NULL;
+		if (!v || v->ts != ts || el->kind != kind || (kind == M_IN_OBJECT && el->object != object))
+			continue;
+		if (n++)
+			buf_putc(b, ',');
+		put_el(b, s, e, el, v);
+	}
+	return n;
+}
+
+/* With a time of its own, so that others look inside (MISP's rule). */
+static void put_objects(struct buf *b, const struct sim *s, const struct m_event *e, int64_t ts)
 {
 	bool first = true;
-	buf_printf(b, "{\"Event\":{\"uuid\":\"%s\",\"timestamp\":\"%lld\",\"published\":false,",
+	for (unsigned i = 0; i < e->n_objects; i++) {
+		OWN(buf) struct buf inside = BUF(1 << 20);
+		if (!put_els(&inside, s, e, M_IN_OBJECT, i, ts))
+			continue;
+		buf_printf(b,
+			   "%s{\"uuid\":\"%s\",\"name\":\"domain-ip\",\"meta-category\":\"network\","
+			   "\"description\":\"d\",\"template_version\":\"10\","
+			   "\"template_uuid\":\"43b3b146-77eb-4931-b4cc-b66c60f28734\","
+			   "\"timestamp\":\"%lld\"",
+			   first ? "" : ",", e->object[i].uuid, (long long)ts);
+		put_level(b, s, e, e->object[i].level);
+		buf_printf(b, ",\"Attribute\":[%.*s]}", STR_ARG(buf_str(&inside)));
+		first = false;
+	}
+}
+
+static void document(const struct sim *s, struct buf *b, const struct m_event *next, int64_t ts)
+{
+	buf_printf(b, "{\"Event\":{\"uuid\":\"%s\",\"timestamp\":\"%lld\",\"published\":false",
 		   next->uuid, (long long)ts);
 	if (next->author == next->owner)
 		buf_printf(b,
-			   "\"info\":\"i%u\",\"date\":\"2026-01-02\",\"threat_level_id\":\"1\","
-			   "\"analysis\":\"0\",\"distribution\":\"%u\",",
-			   next->info, next->level);
-	buf_puts(b, "\"Attribute\":[");
-	for (unsigned i = 0; i < next->n; i++)
-		if (next->el[i].n && next->el[i].v[next->el[i].n - 1].ts == ts) {
-			put_el(b, &next->el[i], &next->el[i].v[next->el[i].n - 1],
-			       next->author == next->owner, first);
-			first = false;
-		}
+			   ",\"info\":\"i%u\",\"date\":\"2026-01-02\",\"threat_level_id\":\"1\","
+			   "\"analysis\":\"0\"",
+			   next->info);
+	put_level(b, s, next, next->level);
+	buf_puts(b, ",\"Attribute\":[");
+	put_els(b, s, next, M_ATTR, 0, ts);
+	buf_puts(b, "],\"EventReport\":[");
+	put_els(b, s, next, M_REPORT, 0, ts);
+	buf_puts(b, "],\"Object\":[");
+	put_objects(b, s, next, ts);
 	buf_puts(b, "]}}");
 	buf_putc(b, 0);
 }
@@ -90,6 +140,23 @@ static bool add_version(struct sim *s, struct m_el *el, unsigned author, int64_t
 	return true;
 }
 
+/* A new element, sometimes in an object, which may be new too. */
+static void new_el(struct sim *s, struct m_event *next, struct m_el *el)
+{
+	unsigned kind = rng_below(&s->rng, 6), object = rng_below(&s->rng, OBJECTS_MAX);
+	*el = (struct m_el){.kind = kind < 4 ? M_ATTR : kind == 4 ? M_REPORT : M_IN_OBJECT,
+			    .level = el_levels[rng_below(&s->rng, sizeof(el_levels))]};
+	act_uuid(s, el->uuid);
+	if (el->kind != M_IN_OBJECT)
+		return;
+	if (object >= next->n_objects) {
+		object = next->n_objects++;
+		next->object[object].level = el_levels[rng_below(&s->rng, sizeof(el_levels))];
+		act_uuid(s, next->object[object].uuid);
+	}
+	el->object = object;
+}
+
 static void change(struct sim *s, struct m_event *next, unsigned author, int64_t ts)
 {
 	unsigned n = 1 + rng_below(&s->rng, 3);
@@ -97,8 +164,7 @@ static void change(struct sim *s, struct m_event *next, unsigned author, int64_t
 		struct m_el *el = &next->el[rng_below(&s->rng, ELS_MAX)];
 		if (el >= &next->el[next->n]) {
 			el = &next->el[next->n++];
-			*el = (struct m_el){.level = el_levels[rng_below(&s->rng, sizeof(el_levels))]};
-			act_uuid(s, el->uuid);
+			new_el(s, next, el);
 		} else if (el->v[el->n - 1].ts == ts) {
 			continue; /* once in an edit */
 		}
@@ -134,13 +200,14 @@ static int64_t ts_of(const json_t *doc)
 	return t ? strtoll(t, NULL, 10) : 0;
 }
 
-static bool shows(const json_t *doc, const char *uuid)
+static bool shows(const json_t *doc, const struct m_el *el)
 {
 	const json_t *a;
 	size_t i;
-	json_array_foreach(json_object_get(json_object_get(doc, "Event"), "Attribute"), i, a) {
+	json_array_foreach(json_object_get(json_object_get(doc, "Event"),
+					   el->kind == M_REPORT ? "EventReport" : "Attribute"), i, a) {
 		const char *u = json_string_value(json_object_get(a, "uuid"));
-		if (u && strcmp(u, uuid) == 0)
+		if (u && strcmp(u, el->uuid) == 0)
 			return true;
 	}
 	return false;
@@ -169,6 +236,8 @@ static void remember(struct sim *s, unsigned i, const struct m_event *next, int6
 	if (next->author == next->owner) {
 		e->ts = ts;
 		e->info = next->info;
+		memcpy(e->object, next->object, sizeof(e->object));
+		e->n_objects = next->n_objects;
 		e->published = false;
 	} else {
 		e->contested = true;
@@ -224,6 +293,35 @@ static void publish(struct sim *s, struct host *h, const char *uuid)
 			  buf_cstr(&b));
 }
 
+static void need_group(struct sim *s, struct host *h)
+{
+	struct m_group *g = &s->model.group[h->nr];
+	OWN(buf) struct buf b = BUF(4096);
+	OWN(buf) struct buf answer = BUF(1 << 20);
+	if (g->orgs)
+		return;
+	g->orgs = g->first = 1u << h->org | rng_below(&s->rng, 8);
+	buf_printf(&b,
+		   "{\"name\":\"group %c\",\"releasability\":\"r\",\"active\":true,\"roaming\":true,"
+		   "\"SharingGroupOrg\":[",
+		   host_letter(h->nr));
+	for (unsigned i = 0; i < HOSTS_MAX; i++)
+		if (g->orgs >> i & 1)
+			buf_printf(&b, "%s{\"uuid\":\"%s\",\"name\":\"Org %c\"}",
+				   buf_cstr(&b)[b.n - 1] == '[' ? "" : ",", host_org_uuid(i),
+				   host_letter(i));
+	buf_puts(&b, "]}");
+	sim_clock_of(s, h);
+	long st = host_call(h, NULL, "POST", "/sharing_groups/add", buf_cstr(&b), &answer);
+	json_t *j = json_loadb(answer.p ? answer.p : "", answer.n, 0, NULL);
+	const char *id =
+		json_string_value(json_object_get(json_object_get(j, "SharingGroup"), "id"));
+	if (st != 200 || !id || (size_t)snprintf(g->id, sizeof(g->id), "%s", id) >= sizeof(g->id))
+		bail_out("no group on %c: %ld %s", host_letter(h->nr), st, buf_cstr(&answer));
+	json_decref(j);
+	sim_note(s, "  %c makes group %s for %x: %s", host_letter(h->nr), g->id, g->orgs, buf_cstr(&answer));
+}
+
 /* An edit of an event by host h, its owner or not. */
 static void edit(struct sim *s, struct host *h, unsigned i, int64_t above)
 {
@@ -231,13 +329,17 @@ static void edit(struct sim *s, struct host *h, unsigned i, int64_t above)
 	struct model *m = &s->model;
 	char path[200];
 	bool is_new = i == m->n;
-	int64_t ts = new_ts(s, h, above);
+	/* a node of the same organisation may have changed it here */
+	json_t *here = is_new || !s->family ? NULL : event_at(h, m->ev[i].uuid);
+	int64_t ts = new_ts(s, h, MAX(above, ts_of(here)));
+	json_decref(here);
 	OWN(buf) struct buf doc = BUF(1 << 20);
 	if (is_new) {
 		next = (struct m_event){.owner = h->nr,
 					.level = event_levels[rng_below(&s->rng,
 									sizeof(event_levels))]};
 		act_uuid(s, next.uuid);
+		need_group(s, h);
 	} else {
 		next = m->ev[i];
 	}
@@ -246,7 +348,7 @@ static void edit(struct sim *s, struct host *h, unsigned i, int64_t above)
 	if (is_new)
 		anchor(s, &next, ts);
 	change(s, &next, h->nr, ts);
-	document(&doc, &next, ts);
+	document(s, &doc, &next, ts);
 	if (is_new)
 		snprintf(path, sizeof(path), "/events/add");
 	else
@@ -274,12 +376,12 @@ static void edit_copy(struct sim *s, struct host *h, unsigned i)
 	bool any = false;
 	next.author = h->nr;
 	for (unsigned k = 0; k < next.n; k++)
-		if (shows(here, next.el[k].uuid) && rng_chance(&s->rng, 500))
+		if (shows(here, &next.el[k]) && rng_chance(&s->rng, 500))
 			any |= add_version(s, &next.el[k], h->nr, ts);
 	json_decref(here);
 	if (!any)
 		return;
-	document(&doc, &next, ts);
+	document(s, &doc, &next, ts);
 	snprintf(path, sizeof(path), "/events/edit/%s", next.uuid);
 	sim_note(s, "  %c edits its copy of %.8s at %lld", host_letter(h->nr), next.uuid,
 		 (long long)ts);
@@ -298,10 +400,57 @@ void act_edit(struct sim *s)
 	unsigned i = rng_below(&s->rng, EVENTS_MAX);
 	i = MIN(i, m->n);
 	sim_clock_of(s, h);
+	if (i < m->n && m->ev[i].gone >> h->nr & 1)
+		return;
 	if (i < m->n && m->ev[i].owner != h->nr)
 		edit_copy(s, h, i);
 	else
 		edit(s, h, i, i < m->n ? m->ev[i].ts : 0);
+}
+
+/* An event is deleted here, and here only: MISP tells nobody, and takes it back from nobody. */
+void act_delete(struct sim *s)
+{
+	struct host *h = &s->host[rng_below(&s->rng, s->n)];
+	struct model *m = &s->model;
+	struct m_event *e = m->n ? &m->ev[rng_below(&s->rng, m->n)] : NULL;
+	char path[100];
+	OWN(buf) struct buf b = BUF(1 << 20);
+	if (!e || atomic_load(&h->dead) || e->gone >> h->nr & 1)
+		return;
+	sim_clock_of(s, h);
+	json_t *here = event_at(h, e->uuid);
+	if (here) {
+		sim_note(s, "  %c deletes %.8s", host_letter(h->nr), e->uuid);
+		snprintf(path, sizeof(path), "/events/delete/%s", e->uuid);
+		if (host_call(h, NULL, "POST", path, "{}", &b) != 200)
+			sim_wrong(s, "%c does not delete %.8s: %.200s", host_letter(h->nr), e->uuid,
+				  buf_cstr(&b));
+		e->gone |= 1u << h->nr;
+	}
+	json_decref(here);
+}
+
+/* Somebody is taken into a group. Others learn of it with the next edit of an event in it. */
+void act_group(struct sim *s)
+{
+	struct model *m = &s->model;
+	struct host *h = &s->host[rng_below(&s->rng, s->n)];
+	struct m_group *g = &m->group[h->nr];
+	unsigned org = rng_below(&s->rng, HOSTS_MAX);
+	char path[200];
+	OWN(buf) struct buf b = BUF(1 << 20);
+	if (!g->orgs || atomic_load(&h->dead) || g->orgs >> org & 1 || (s->family && org == 1))
+		return;
+	sim_clock_of(s, h);
+	sim_note(s, "  %c takes Org %c into its group", host_letter(h->nr), host_letter(org));
+	snprintf(path, sizeof(path), "/sharing_groups/addOrg/%s/%s", g->id,
+		 s->setup->org_id[org][h->nr]);
+	if (host_call(h, NULL, "POST", path, "{}", &b) != 200)
+		sim_wrong(s, "the group does not take it: %.200s", buf_cstr(&b));
+	g->orgs |= 1u << org;
+	for (unsigned i = 0; i < m->n; i++)
+		m->ev[i].contested |= m->ev[i].owner == h->nr;
 }
 
 void act_settle(struct sim *s)
@@ -309,6 +458,8 @@ void act_settle(struct sim *s)
 	struct model *m = &s->model;
 	for (unsigned i = 0; i < m->n; i++) {
 		struct host *h = &s->host[m->ev[i].owner];
+		if (m->ev[i].gone >> h->nr & 1)
+			continue;
 		sim_clock_of(s, h);
 		/* whose copies were edited: the owner has the last word. Others must have got through. */
 		if (m->ev[i].contested)

@@ -27,12 +27,12 @@ static void must(enum err e, const struct fail *f, const char *what)
 		bail_out("%s: %s %s", what, err_name(e), f->text);
 }
 
-const char *host_org_uuid(unsigned nr)
+const char *host_org_uuid(unsigned org)
 {
 	static const char *const uuids[HOSTS_MAX] = {"aaaaaaaa-0000-4000-8000-00000000000a",
 						     "bbbbbbbb-0000-4000-8000-00000000000b",
 						     "cccccccc-0000-4000-8000-00000000000c"};
-	return uuids[nr];
+	return uuids[org];
 }
 
 const char *host_admin_key(unsigned nr)
@@ -115,22 +115,22 @@ static void read_conf(struct host *h)
 		   "peer_interval: 0\npush_delay: 0\nsightings:\n  policy: 2\nstore:\n  map_size: 1 GiB\n"
 		   /* nothing is protected here, and forking a helper is half the time of a world */
 		   "pgp:\n  enabled: false\n",
-		   h->dir, h->nr, host_letter(h->nr), host_org_uuid(h->nr));
+		   h->dir, h->nr, host_letter(h->org), host_org_uuid(h->org));
 	must(conf_parse(buf_str(&b), "sim", NULL, 0, &h->conf, &f), &f, "configuration");
 }
 
-void host_place(struct host *h, unsigned nr, const char *dir)
+void host_place(struct host *h, unsigned nr, unsigned org, const char *dir)
 {
-	*h = (struct host){.nr = nr};
+	*h = (struct host){.nr = nr, .org = org};
 	snprintf(h->dir, sizeof(h->dir), "%s", dir);
 	snprintf(h->snap, sizeof(h->snap), "%s.crash", dir);
 }
 
-void host_init(struct host *h, unsigned nr, const char *dir)
+void host_init(struct host *h, unsigned nr, unsigned org, const char *dir)
 {
 	struct fail f = {0};
 	struct first_admin admin = {.email = "admin@admin.test", .key = host_admin_key(nr)};
-	host_place(h, nr, dir);
+	host_place(h, nr, org, dir);
 	read_conf(h);
 	must(node_open(&h->node, h->conf, NULL, true, &f), &f, "opening");
 	must(node_bootstrap(&h->node, &admin, &f), &f, "first rows");

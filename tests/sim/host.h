@@ -11,7 +11,7 @@
 #define KEY_LEN 40
 
 struct host {
-	unsigned nr;
+	unsigned nr, org; /* whose node it is: two may belong to one */
 	char dir[160]; /* data_dir */
 	char snap[160]; /* the durable state of the moment of a crash */
 	const struct conf *conf;
@@ -26,9 +26,9 @@ struct host {
 };
 
 /* "node 1" without data in `dir`: rows of a fresh store, the administrator's key. */
-void host_init(struct host *h, unsigned nr, const char *dir);
+void host_init(struct host *h, unsigned nr, unsigned org, const char *dir);
 /* A node that does not run yet. */
-void host_place(struct host *h, unsigned nr, const char *dir);
+void host_place(struct host *h, unsigned nr, unsigned org, const char *dir);
 /* What stands in dir of `from` becomes h's, which does not run. */
 void host_copy(struct host *h, const char *from);
 void host_start(struct host *h);
@@ -40,7 +40,7 @@ void host_recover(struct host *h);
 /* Remove its folders. */
 void host_remove(struct host *h);
 
-const char *host_org_uuid(unsigned nr);
+const char *host_org_uuid(unsigned org);
 const char *host_admin_key(unsigned nr);
 char host_letter(unsigned nr);
 

@@ -35,13 +35,16 @@ static void get(struct host *h, const char *path, const char *body, const char *
 /* Organisation and sync user of node `who` on h. */
 static void admit(struct setup *u, struct host *h, unsigned who)
 {
-	char body[400], id[24], path[60];
+	char body[400], id[24], path[60], *org = u->org_id[u->org[who]][h->nr];
+	snprintf(u->org_id[h->org][h->nr], sizeof(u->org_id[0][0]), "1");
 	snprintf(body, sizeof(body), "{\"name\":\"Org %c\",\"uuid\":\"%s\",\"local\":false}",
-		 host_letter(who), host_org_uuid(who));
-	get(h, "/admin/organisations/add", body, "Organisation", "id", id, sizeof(id));
+		 host_letter(u->org[who]), host_org_uuid(u->org[who]));
+	if (!*org)
+		get(h, "/admin/organisations/add", body, "Organisation", "id", org,
+		    sizeof(u->org_id[0][0]));
 	snprintf(body, sizeof(body),
 		 "{\"email\":\"sync@%c.example\",\"org_id\":\"%s\",\"role_id\":\"5\"}",
-		 host_letter(who) + 32, id);
+		 host_letter(who) + 32, org);
 	get(h, "/admin/users/add", body, "User", "id", id, sizeof(id));
 	snprintf(path, sizeof(path), "/auth_keys/add/%s", id);
 	get(h, path, "{}", "AuthKey", "authkey_raw", u->key[who][h->nr], KEY_LEN + 1);
@@ -72,11 +75,12 @@ static void link_to(const struct setup *u, struct host *h, unsigned to)
 	char body[900], id[24];
 	snprintf(body, sizeof(body),
 		 "{\"url\":\"http://node-%u.sim\",\"name\":\"Org %c\",\"authkey\":\"%s\","
+		 "\"internal\":%s,"
 		 "\"pull\":true,\"push\":true,\"push_sightings\":true,\"pull_galaxy_clusters\":true,"
 		 "\"push_galaxy_clusters\":true,\"pull_analyst_data\":true,"
-		 "\"push_analyst_data\":true,\"remote_org_id\":\"1\","
-		 "\"json\":\"{\\\"id\\\": 2, \\\"name\\\": \\\"Org %c\\\", \\\"uuid\\\": \\\"%s\\\"}\"}",
-		 to, host_letter(to), u->key[h->nr][to], host_letter(to), host_org_uuid(to));
+		 "\"push_analyst_data\":true,\"remote_org_id\":\"%s\"}",
+		 to, host_letter(to), u->key[h->nr][to], u->org[to] == h->org ? "true" : "false",
+		 u->org_id[u->org[to]][h->nr]);
 	get(h, "/servers/add", body, "Server", "id", id, sizeof(id));
 	if (strtoull(id, NULL, 10) != setup_peer_id(h->nr, to))
 		bail_out("the link of %u to %u has row %s", h->nr, to, id);
@@ -87,7 +91,7 @@ static void dir_of(const struct setup *u, const char *what, unsigned nr, char ou
 	snprintf(out, 160, "%s/%s-%u", u->dir, what, nr);
 }
 
-void setup_make(struct setup *u)
+void setup_make(struct setup *u, bool family)
 {
 	static struct host host[HOSTS_MAX];
 	const char *tmp = getenv("TMPDIR");
@@ -98,9 +102,11 @@ void setup_make(struct setup *u)
 	snprintf(u->dir, sizeof(u->dir), "%.60s/tocsin-sim.XXXXXX", tmp);
 	if (!mkdtemp(u->dir))
 		bail_out("cannot make a folder in %s", tmp);
+	u->made = true;
 	for (unsigned i = 0; i < HOSTS_MAX; i++) {
+		u->org[i] = family && i == 1 ? 0 : i;
 		dir_of(u, "first", i, dir);
-		host_init(&host[i], i, dir);
+		host_init(&host[i], i, u->org[i], dir);
 		host_start(&host[i]);
 		give_galaxy(&host[i]);
 	}
@@ -118,18 +124,21 @@ void setup_make(struct setup *u)
 
 void setup_free(struct setup *u)
 {
-	world_remove(u->dir);
+	if (u->made)
+		world_remove(u->dir);
 }
 
 void setup_hosts(const struct setup *u, struct sim *s)
 {
 	char from[160], dir[160];
 	memcpy(s->key, u->key, sizeof(s->key));
+	s->setup = u;
+	s->model.org = u->org;
 	for (unsigned i = 0; i < s->n; i++) {
 		int64_t skew = s->host[i].skew_us;
 		dir_of(u, "first", i, from);
 		dir_of(u, "run", i, dir);
-		host_place(&s->host[i], i, dir);
+		host_place(&s->host[i], i, u->org[i], dir);
 		s->host[i].skew_us = skew;
 		host_copy(&s->host[i], from);
 		sim_clock_of(s, &s->host[i]);

@@ -11,10 +11,14 @@
 
 struct setup {
 	char dir[100];
+	bool made;
+	unsigned org[HOSTS_MAX]; /* of each node */
+	char org_id[HOSTS_MAX][HOSTS_MAX][24]; /* of [which organisation] on [which node] */
 	char key[HOSTS_MAX][HOSTS_MAX][KEY_LEN + 1]; /* of [whose] sync user [on which node] */
 };
 
-void setup_make(struct setup *u);
+/* With `family` the first two nodes belong to one organisation, and their links are internal. */
+void setup_make(struct setup *u, bool family);
 void setup_free(struct setup *u);
 /* Fresh copies of the first s->n nodes, running. Skews are kept. */
 void setup_hosts(const struct setup *u, struct sim *s);

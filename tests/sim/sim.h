@@ -60,8 +60,12 @@ struct seen {
 };
 #define SEEN_MAX 2000
 
+struct setup;
+
 struct sim {
 	uint64_t seed;
+	bool family; /* the first two nodes belong to one organisation */
+	const struct setup *setup;
 	struct rng rng;
 	struct host host[HOSTS_MAX];
 	unsigned n;
@@ -108,6 +112,9 @@ void act_edit(struct sim *s);
 void act_settle(struct sim *s);
 /* A run of a link; number of things that came or went, -1 when it failed. */
 int act_run(struct sim *s, const struct link_row *l, enum pass_direction d);
+/* Somebody deletes an event, or takes another organisation into a group. */
+void act_delete(struct sim *s);
+void act_group(struct sim *s);
 /* A UUID by the seed. */
 void act_uuid(struct sim *s, char out[37]);
 /* Hosts that crashed come up again. */

@@ -85,6 +85,7 @@ static void choose(struct sim *s)
 	const unsigned(*l)[2] = shapes[rng_below(&s->rng, ARRAY_LEN(shapes))];
 	unsigned style = rng_below(&s->rng, 6); /* 0, 1: all pull; 2, 3: all push; 4, 5: by chance */
 	s->n = 2;
+	s->family = rng_chance(&s->rng, 150);
 	s->push_technique = rng_chance(&s->rng, 500) ? PASS_INCREMENTAL : PASS_FULL;
 	for (s->n_links = 0; s->n_links < LINKS_MAX && l[s->n_links][0] != 9; s->n_links++) {
 		unsigned at = l[s->n_links][0], to = l[s->n_links][1];
@@ -142,6 +143,10 @@ static void turbulent(struct sim *s)
 			act_edit(s);
 		else if (rng_chance(&s->rng, 150))
 			act_thing(s);
+		else if (rng_chance(&s->rng, 40))
+			act_delete(s);
+		else if (rng_chance(&s->rng, 30))
+			act_group(s);
 		else
 			(void)run_one(s, &s->link[rng_below(&s->rng, s->n_links)]);
 		if (rng_chance(&s->rng, 700))
@@ -206,13 +211,15 @@ static void idle(struct sim *s)
 	}
 }
 
-static void scenario(struct sim *s, const struct setup *setup, uint64_t seed)
+static void scenario(struct sim *s, struct setup setup[2], uint64_t seed)
 {
 	*s = (struct sim){.seed = seed, .rng = {seed}, .now_us = START_US, .boot_ms = 64000};
 	s->trace = BUF(TRACE_MAX);
 	rng_next(&s->rng);
 	choose(s);
-	setup_hosts(setup, s);
+	if (!setup[s->family].made)
+		setup_make(&setup[s->family], s->family);
+	setup_hosts(&setup[s->family], s);
 	wire_setup(s);
 	turbulent(s);
 	converge(s);
@@ -244,16 +251,15 @@ static void tell(const struct sim *s)
 int main(void)
 {
 	static struct sim s;
-	static struct setup setup;
+	static struct setup setup[2];
 	unsigned long one = env("SIM_SEED", 0), first = env("SIM_FIRST", 1);
 	unsigned long seeds = one ? 1 : env("SIM_SEEDS", SEEDS);
 	time_t until = time(NULL) + (time_t)env("SIM_SECONDS", SECONDS);
 	unsigned long done = 0, crashes = 0, faults = 0, edits = 0, runs = 0, bad = 0;
 	log_setup(2, LOG_ERROR, LOG_LOGFMT);
-	setup_make(&setup);
 	for (unsigned long i = 0; i < seeds && (one || time(NULL) < until) && bad < 5; i++) {
 		uint64_t seed = one ? one : first + i;
-		scenario(&s, &setup, seed);
+		scenario(&s, setup, seed);
 		if (s.wrong || one) {
 			tell(&s);
 			diag("replay: SIM_SEED=%llu tests/sim/test_sim", (unsigned long long)seed);
@@ -264,7 +270,8 @@ int main(void)
 		buf_free(&s.trace);
 	}
 	clock_thaw();
-	setup_free(&setup);
+	setup_free(&setup[0]);
+	setup_free(&setup[1]);
 	diag("%lu seeds: %lu edits, %lu runs, %lu faults, %lu crashes", done, edits, runs, faults,
 	     crashes);
 	ok(done > 0 && !bad, "%lu of %lu scenarios converge to what the model says", done - bad, done);

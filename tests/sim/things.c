@@ -39,6 +39,15 @@ static long make_sighting(struct host *h, const struct m_thing *t, const struct 
 	return host_call(h, NULL, "POST", path, body, b);
 }
 
+/* A node of another organisation; the host itself when there is none. */
+static unsigned other_org(const struct sim *s, unsigned host)
+{
+	for (unsigned i = 1; i < s->n; i++)
+		if (s->host[(host + i) % s->n].org != s->host[host].org)
+			return (host + i) % s->n;
+	return host;
+}
+
 /* By somebody of another organisation, who may see the event. */
 static long make_proposal(struct sim *s, struct host *h, const struct m_thing *t,
 			  const struct m_event *e, struct buf *b)
@@ -49,7 +58,7 @@ static long make_proposal(struct sim *s, struct host *h, const struct m_thing *t
 		 "{\"uuid\":\"%s\",\"type\":\"domain\",\"category\":\"Network activity\","
 		 "\"value\":\"p%u.example\"}",
 		 t->uuid, ++s->model.last_serial);
-	return host_call(h, s->key[(t->author + 1) % s->n][t->author], "POST", path, body, b);
+	return host_call(h, s->key[other_org(s, t->author)][t->author], "POST", path, body, b);
 }
 
 static long make_cluster(struct sim *s, struct host *h, const struct m_thing *t, struct buf *b)
@@ -94,6 +103,12 @@ static bool make(struct sim *s, struct host *h, struct m_thing *t, const struct 
 	return false;
 }
 
+static bool may_propose(const struct sim *s, const struct m_event *e)
+{
+	unsigned by = other_org(s, e->owner);
+	return by != e->owner && e->published && model_reads(&s->model, e, e->level, by, e->owner, false);
+}
+
 void act_thing(struct sim *s)
 {
 	struct model *m = &s->model;
@@ -105,7 +120,10 @@ void act_thing(struct sim *s)
 	struct host *h = &s->host[t.author];
 	char path[100];
 	if (m->n_things == THINGS_MAX || atomic_load(&h->dead) || (!e && t.kind != THING_CLUSTER) ||
-	    (t.kind == THING_PROPOSAL && (!e->level || !e->published)))
+	    (t.kind == THING_PROPOSAL && !may_propose(s, e)) ||
+	    (t.kind != THING_CLUSTER && e->gone >> t.author & 1) ||
+	    /* how notes and clusters travel inside of an organisation is not modelled */
+	    (s->family && (t.kind == THING_CLUSTER || t.kind == THING_NOTE)))
 		return;
 	act_uuid(s, t.uuid);
 	sim_clock_of(s, h);
@@ -182,14 +200,17 @@ static void look_thing(struct sim *s, struct host *h, const struct m_thing *t,
 	struct m_event alone = {.owner = t->author, .level = t->level};
 	/* sightings and proposals go where the event goes, and so does a note, by its own level */
 	const struct m_el as_el = {.level = t->kind == THING_NOTE ? t->level : 5};
-	struct m_reach own = model_reach(&alone, NULL, h->nr, 0, w->l, w->n), r = own;
+	struct m_reach own = model_reach(&s->model, &alone, NULL, h->nr, 0, w->l, w->n), r = own;
 	if (t->kind != THING_CLUSTER)
-		r = model_reach(e, &as_el, h->nr, 0, w->l, w->n);
+		r = model_reach(&s->model, e, &as_el, h->nr, 0, w->l, w->n);
 	unsigned level = 0, ignored;
 	bool is_there = shown(h, NULL, t, e, &level);
-	bool is_due = t->kind == THING_CLUSTER ? r.paths != 0 : r.with != 0;
+	bool is_due = t->kind == THING_CLUSTER ? r.paths != 0 : r.with != 0 && r.clean;
 	/* a note may be pushed to whoever could read its event, and goes on from there alone */
-	bool may_be = is_due || (t->kind == THING_NOTE && own.paths);
+	bool may_be = is_due || (t->kind == THING_NOTE && own.may) ||
+		      (t->kind != THING_CLUSTER && r.may_with);
+	if (t->kind != THING_CLUSTER && t->kind != THING_NOTE && e->gone >> h->nr & 1)
+		may_be = false;
 	char x = host_letter(h->nr);
 	if (t->kind == THING_NOTE)
 		r.levels |= own.levels;
