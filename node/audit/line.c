@@ -204,10 +204,13 @@ static void pair_term(struct audit_term *out, unsigned *n, char kind, struct str
 unsigned audit_terms(struct str line, struct audit_term out[AUDIT_TERMS_MAX])
 {
 	struct str name = audit_line_get(line, "name"), object = audit_line_get(line, "object");
+	struct str second = audit_line_get(line, "second");
 	unsigned n = 0;
 	out[n++] = audit_term('a', audit_line_get(line, "action"));
 	if (name.n)
 		out[n++] = audit_term('n', name);
+	if (second.n)
+		out[n++] = audit_term('n', second);
 	if (object.n)
 		out[n++] = audit_term('o', object);
 	pair_term(out, &n, 'w', audit_line_get(line, "actor"), audit_line_get(line, "actor_id"));

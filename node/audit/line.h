@@ -26,7 +26,7 @@ uint64_t audit_line_u64(struct str line, const char *member);
 
 /* Terms under which a line is found: kind letter and 8 bytes of hash. */
 #define AUDIT_TERM_BYTES 9u
-#define AUDIT_TERMS_MAX 5u
+#define AUDIT_TERMS_MAX 6u
 struct audit_term {
 	uint8_t b[AUDIT_TERM_BYTES];
 };
@@ -40,3 +40,5 @@ struct audit_tip {
 	char hour[14]; /* of its time: "2026-11-23T02" */
 };
 MUST_USE enum err audit_tip(const struct store_rtxn *t, enum audit_chain c, struct audit_tip *out);
+/* trim.c: what a record of a trimming says. */
+void audit_trim_text(enum audit_chain c, uint64_t upto, const struct sha256 *last, char *out, size_t n);

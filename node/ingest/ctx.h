@@ -72,6 +72,7 @@ struct ingest_ctx {
 	bool break_repeats; /* repetitions inside the document are refused */
 	bool no_ids; /* nobody asks which elements were added */
 	enum analyst_mode analyst_mode;
+	bool has_vuln; /* the document tells of a vulnerability */
 	bool insert_only; /* attributes/add and objects/add: a known UUID is an error */
 };
 
@@ -89,6 +90,12 @@ MUST_USE enum err ingest_ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cu
 /* Note a refused element for the answer. `errors` is JSON. */
 void ingest_ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors);
 void ingest_ctx_id(struct ingest_ctx *c, enum element_kind k, uint64_t id, uint64_t parent);
+
+/* reception.c: an element as prepared; the record, inside a job, when the event tells of a
+   vulnerability that is not disclosed. */
+void ingest_note_vuln(struct ingest_ctx *c, const struct element *e);
+MUST_USE enum err ingest_put_reception(struct ingest_ctx *c, struct store_wtxn *w, bool is_new,
+				       struct fail *f);
 
 /* event.c: is there an entry of this kind (enum block_kind) on the block list? */
 MUST_USE enum err ingest_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u,

@@ -46,7 +46,8 @@ enum err ingest_put_event_change(struct ingest_ctx *c, struct store_wtxn *w, enu
 			    .whole = whole || c->changes > CHANGES_MAX};
 	if (c->origin)
 		ch.origin = *c->origin;
-	return store_change(w, &ch, f);
+	TRY(store_change(w, &ch, f));
+	return ingest_put_reception(c, w, op == CHANGE_ADD, f);
 }
 
 /* ---- counts ---- */
