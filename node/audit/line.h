@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "audit/log.h"
+#include "audit/search.h"
 #include "base/buf.h"
 
 #define AUDIT_LINE_MAX 4096u
@@ -20,10 +20,6 @@ uint64_t audit_key_seq(struct str key);
 
 void audit_line_write(struct buf *out, const struct audit_entry *e, uint64_t seq, int64_t time,
 		      const struct sha256 *prev);
-/* The value of a member as it stands in the line (without quotes, escapes kept); absent: none. */
-struct str audit_line_get(struct str line, const char *member);
-uint64_t audit_line_u64(struct str line, const char *member);
-
 /* Terms under which a line is found: kind letter and 8 bytes of hash. */
 #define AUDIT_TERM_BYTES 9u
 #define AUDIT_TERMS_MAX 6u

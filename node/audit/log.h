@@ -86,7 +86,16 @@ MUST_USE enum err audit_add(struct store_wtxn *w, const struct audit_entry *e, s
  * push out what users do.
  */
 struct audit_queue;
-MUST_USE enum err audit_queue_start(struct store *s, struct audit_queue **out, struct fail *f);
+struct audit_queue_opts {
+	struct store *store;
+	/* The same thread trims the log each hour (search.h): what is older than so many days, by this
+	   clock, and only while it says that it is trusted. 0 days, or no clock: never. */
+	unsigned days;
+	int64_t (*now)(void *user, bool *trusted);
+	void *user;
+};
+MUST_USE enum err audit_queue_start(const struct audit_queue_opts *o, struct audit_queue **out,
+				    struct fail *f);
 /* Writes what is left. NULL is none. */
 void audit_queue_stop(struct audit_queue *q);
 /* NULL: not recorded (tests without a log). Never blocks on the disk. */

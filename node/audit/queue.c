@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "audit/log.h"
+#include "audit/search.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -18,7 +18,9 @@
 #define NOBODY_MAX 128u /* of them, for strangers: 128 records a minute at most */
 #define BATCH 1024u
 #define PERIOD_MS 500
-#define NO_SLOT UINT32_MAX
+#define TRIM_MS INT64_C(3600000)
+#define TRIM_FIRST_MS 60000 /* after the start */
+#define TRIM_STEPS 10u /* jobs at a time */
 
 struct slot {
 	bool used, fresh; /* fresh: not yet written for the first time */
@@ -32,6 +34,8 @@ struct slot {
 
 struct audit_queue {
 	struct store *store;
+	struct audit_queue_opts opts;
+	int64_t trimmed_ms; /* when it was last asked for */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake, idle;
@@ -263,6 +267,24 @@ static void wait_a_period(struct audit_queue *q)
 			return;
 }
 
+/* Without the lock: what comes meanwhile waits in its slots. */
+static void trim(struct audit_queue *q)
+{
+	int64_t boot = clock_boot_ms(), now;
+	bool trusted = false, more = false;
+	uint64_t removed;
+	struct fail f = {0};
+	if (!q->opts.days || !q->opts.now || boot - q->trimmed_ms < TRIM_MS)
+		return;
+	now = q->opts.now(q->opts.user, &trusted);
+	enum err e = trusted ? audit_trim(q->store, now, q->opts.days, TRIM_STEPS, &removed, &more,
+					  &f) : ERR_OK;
+	if (e != ERR_OK)
+		log_warn("audit", "trimming=%s detail=%s", err_name(e), log_val(str_c(f.text)));
+	if (!more)
+		q->trimmed_ms = boot;
+}
+
 static void *queue_main(void *arg)
 {
 	struct audit_queue *q = arg;
@@ -272,16 +294,21 @@ static void *queue_main(void *arg)
 		wait_a_period(q);
 		last = q->stopping;
 		uint64_t asked = q->wanted;
-		while (round_once(q, last || asked > q->rounds))
+		while (round_once(q, last))
 			;
 		q->rounds = MAX(q->rounds, asked);
 		pthread_cond_broadcast(&q->idle);
+		pthread_mutex_unlock(&q->lock);
+		if (!last)
+			trim(q);
+		pthread_mutex_lock(&q->lock);
 	}
 	pthread_mutex_unlock(&q->lock);
 	return NULL;
 }
 
-enum err audit_queue_start(struct store *s, struct audit_queue **out, struct fail *f)
+enum err audit_queue_start(const struct audit_queue_opts *o, struct audit_queue **out,
+			   struct fail *f)
 {
 	struct audit_queue *q = calloc(1, sizeof(*q));
 	struct slot *slots = calloc(SLOTS, sizeof(*slots));
@@ -292,7 +319,9 @@ enum err audit_queue_start(struct store *s, struct audit_queue **out, struct fai
 		free(slots);
 		return fail(f, ERR_NOMEM, "no memory for the audit log");
 	}
-	q->store = s;
+	q->store = o->store;
+	q->opts = *o;
+	q->trimmed_ms = clock_boot_ms() - TRIM_MS + TRIM_FIRST_MS;
 	q->slots = slots;
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_condattr_init(&attr);

@@ -126,9 +126,21 @@ static bool scope_fits(const struct audit_filter *q, struct str line)
 	       str_is(audit_line_get(line, "org"), uuid_format(q->only_org, text));
 }
 
+static bool is_change(struct str line)
+{
+	static const enum audit_action no[] = {AUDIT_login, AUDIT_read, AUDIT_export, AUDIT_audit};
+	struct str action = audit_line_get(line, "action");
+	for (size_t i = 0; i < ARRAY_LEN(no); i++)
+		if (str_is(action, audit_action_name(no[i])))
+			return false;
+	return true;
+}
+
 static bool fits(const struct wanted *w, struct str line)
 {
 	const struct audit_filter *q = w->q;
+	if (q->changes_only && !is_change(line))
+		return false;
 	struct str time = audit_line_get(line, "time");
 	if (q->from && str_cmp(time, str_c(w->from)) < 0)
 		return false;
@@ -322,6 +334,8 @@ enum err audit_search(const struct store_rtxn *t, const struct audit_filter *q, 
 	wanted_init(&w, q);
 	e = buf_err(&w.room);
 	for (unsigned c = 0; c < AUDIT_CHAINS && e == ERR_OK; c++) {
+		if (q->chain.n && !str_is(q->chain, audit_chain_name((enum audit_chain)c)))
+			continue;
 		v[c] = (struct walk){
 			.t = t, .w = &w, .chain = (enum audit_chain)c, .looked_at = &looked_at};
 		e = walk_begin(&v[c], f);

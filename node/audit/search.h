@@ -6,7 +6,7 @@
 #include "audit/log.h"
 
 struct audit_filter {
-	struct str action, outcome; /* names; absent: any */
+	struct str chain, action, outcome; /* names; absent: any */
 	struct str actor; /* e-mail or name, "user:5", "peer:3", or a kind ("system") */
 	struct str object; /* UUID, "event:12", or a kind ("user") */
 	struct str address;
@@ -15,8 +15,14 @@ struct audit_filter {
 	bool oldest_first;
 	/* Only these: of user `only_user` or organisation `only_org`; 0 and nil: all. */
 	uint64_t only_user;
+	bool changes_only; /* no log-ins, reads, exports, and looks into the log */
 	struct uuid only_org;
 };
+
+/* The value of a member of a line, as it stands there (strings without quotes, escapes kept); absent:
+   none. */
+struct str audit_line_get(struct str line, const char *member);
+uint64_t audit_line_u64(struct str line, const char *member);
 
 /* A record as it was written. False: enough. The line dies with the transaction. */
 typedef bool (*audit_line_fn)(void *user, struct str line);
@@ -55,7 +61,7 @@ MUST_USE enum err audit_verify(struct store *s, struct audit_report out[AUDIT_CH
 /*
  * Remove what is older than `days` (each chain its own least number of days at least) from the old end.
  * The marker that stays carries the digest of the last record that went, and a record of action
- * `trim` says so in the chain itself. *removed counts.
+ * `trim` says so in the chain itself. At most `steps` jobs of 2,000 records each; *more: not done.
  */
-MUST_USE enum err audit_trim(struct store *s, int64_t now, unsigned days, uint64_t *removed,
-			     struct fail *f);
+MUST_USE enum err audit_trim(struct store *s, int64_t now, unsigned days, unsigned steps,
+			     uint64_t *removed, bool *more, struct fail *f);

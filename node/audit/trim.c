@@ -165,17 +165,20 @@ static enum err run_trim(struct store_wtxn *w, void *arg, struct fail *f)
 	return ERR_OK;
 }
 
-enum err audit_trim(struct store *s, int64_t now, unsigned days, uint64_t *removed, struct fail *f)
+enum err audit_trim(struct store *s, int64_t now, unsigned days, unsigned steps, uint64_t *removed,
+		    bool *more, struct fail *f)
 {
 	*removed = 0;
+	*more = false;
 	for (unsigned c = 0; c < AUDIT_CHAINS; c++) {
 		struct trim t = {.chain = (enum audit_chain)c, .more = true};
 		int64_t keep = MAX((int64_t)days, (int64_t)audit_chain_days(t.chain)) * DAY;
 		audit_time_text(MAX(now - keep, 0), t.before);
-		while (t.more) {
+		for (; t.more && steps; steps--) {
 			TRY(store_run(s, run_trim, &t, f));
 			*removed += t.removed;
 		}
+		*more |= t.more;
 	}
 	return ERR_OK;
 }

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/call.h"
+#include "cli/export.h"
 #include "cli/progress.h"
 #include "cli/term.h"
 
@@ -43,15 +43,12 @@ static const char *scope_path(struct cli *c, const char *format)
 	return strcmp(scope, "attributes") == 0 ? "/attributes/restSearch" : NULL;
 }
 
-static int transfer(struct cli *c, const char *path, const json_t *query, struct output *o)
+static int transfer(struct cli *c, const struct call *what, struct output *o)
 {
-	OWN(chars) char *text = json_dumps(query, JSON_COMPACT);
-	struct call k = {.method = "POST",
-			 .path = str_c(path),
-			 .body = str_c(text),
-			 .sink = write_out,
-			 .tick = tick,
-			 .user = o};
+	struct call k = *what;
+	k.sink = write_out;
+	k.tick = tick;
+	k.user = o;
 	progress_begin(&o->progress, c, "export");
 	int code = call_perform(c, &k);
 	progress_end(&o->progress);
@@ -73,12 +70,12 @@ static int say_written(struct cli *c, const struct output *o, const char *name)
 }
 
 /* A pipe or device stays what it is. */
-static int to_device(struct cli *c, const char *path, const json_t *query, const char *name)
+static int to_device(struct cli *c, const struct call *what, const char *name)
 {
 	struct output o = {.file = fopen(name, "we")};
 	if (!o.file)
 		return cli_fail(c, CLI_FINDING, "cannot write %s", name);
-	int code = transfer(c, path, query, &o);
+	int code = transfer(c, what, &o);
 	bool ok = fclose(o.file) == 0;
 	if (code == CLI_OK && !ok)
 		code = cli_fail(c, CLI_FINDING, "cannot write %s", name);
@@ -86,14 +83,14 @@ static int to_device(struct cli *c, const char *path, const json_t *query, const
 }
 
 /* Into FILE.new, which takes FILE's place when all of it is on disk. */
-static int to_file(struct cli *c, const char *path, const json_t *query, const char *name)
+static int to_file(struct cli *c, const struct call *what, const char *name)
 {
 	struct output o = {0};
 	struct str fresh = arena_printf(c->arena, "%s.new", name);
 	o.file = fopen(fresh.p, "we");
 	if (!o.file)
 		return cli_fail(c, CLI_FINDING, "cannot write %s", fresh.p);
-	int code = transfer(c, path, query, &o);
+	int code = transfer(c, what, &o);
 	bool ok = code == CLI_OK && fflush(o.file) == 0 && fsync(fileno(o.file)) == 0;
 	ok &= fclose(o.file) == 0;
 	if (ok && rename(fresh.p, name) == 0)
@@ -102,21 +99,26 @@ static int to_file(struct cli *c, const char *path, const json_t *query, const c
 	return code != CLI_OK ? code : cli_fail(c, CLI_FINDING, "cannot write %s", name);
 }
 
+int export_run(struct cli *c, const struct call *what, const char *file)
+{
+	struct stat st;
+	if (file && strcmp(file, "-") != 0)
+		return stat(file, &st) == 0 && !S_ISREG(st.st_mode) ? to_device(c, what, file)
+								    : to_file(c, what, file);
+	struct output o = {.file = stdout};
+	return transfer(c, what, &o);
+}
+
 int cmd_export(struct cli *c)
 {
 	OWN(json) json_t *query = json_object();
-	const char *file = cli_opt(c, "output");
-	struct stat st;
 	if (cli_want_args(c, 1, SIZE_MAX) || cli_filters(c, 1, query))
 		return CLI_USAGE;
 	const char *path = scope_path(c, c->argv[0]);
 	if (!path)
 		return cli_usage(c, "--scope is events or attributes");
 	json_object_set_new(query, "returnFormat", json_string(c->argv[0]));
-	if (file && strcmp(file, "-") != 0)
-		return stat(file, &st) == 0 && !S_ISREG(st.st_mode)
-			       ? to_device(c, path, query, file)
-			       : to_file(c, path, query, file);
-	struct output o = {.file = stdout};
-	return transfer(c, path, query, &o);
+	OWN(chars) char *text = json_dumps(query, JSON_COMPACT);
+	struct call what = {.method = "POST", .path = str_c(path), .body = str_c(text)};
+	return export_run(c, &what, cli_opt(c, "output"));
 }

@@ -450,7 +450,11 @@ enum err node_start(struct node *n, struct fail *f)
 	n->api.egress.records = records_new();
 	if (!n->derived || !n->api.egress.records)
 		return fail(f, ERR_NOMEM, "no memory");
-	TRY(audit_queue_start(n->store, &n->audit, f));
+	struct audit_queue_opts ao = {.store = n->store,
+				      .days = (unsigned)(n->conf->audit_retention / 86400000),
+				      .now = embargo_now,
+				      .user = n};
+	TRY(audit_queue_start(&ao, &n->audit, f));
 	record(n, AUDIT_start, ERR_OK);
 	fill_api(n);
 	struct offload_conf oc = {.threads = (unsigned)n->conf->workers};

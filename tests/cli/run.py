@@ -261,6 +261,15 @@ def policy_and_clock(n, t):
     is_equal(t.json(0, "clock")["trusted"], True, "the clock is trusted then")
 
 
+def audit(t):
+    """More of it in tests/audit."""
+    check(t.json(0, "audit", "search", "action=account")["records"], "audit search")
+    t.want(0, "audit", "actions")
+    out = t.want(0, "audit", "export").out
+    t.want(0, "audit", "verify", "-", stdin=out.encode())
+    t.want(0, "audit", "verify")
+
+
 def explain():
     """With a policy that names an audience."""
     with tempfile.TemporaryDirectory() as d:
@@ -305,6 +314,7 @@ def main():
             terminal(n, t)
             accounts(n, t)
             policy_and_clock(n, t)
+            audit(t)
             peers.feeds(n, t)
     explain()
     peers.two_nodes()

@@ -130,12 +130,44 @@ static void churn(void)
 	is_uint(sum - had + lost - before, 60000, "each is counted once");
 }
 
+static int64_t far_future(void *user, bool *trusted)
+{
+	*trusted = *(bool *)user;
+	return clock_now() + INT64_C(20) * 86400;
+}
+
+/* Old records go by the hour, when the clock may be believed. */
+static void trims(void)
+{
+	bool trusted = false;
+	struct audit_queue_opts o = {.store = s, .days = 10, .now = far_future, .user = &trusted};
+	struct fail f = {0};
+	uint64_t sum;
+	unsigned had = records(AUDIT_read, &sum), left = had;
+	ok(had > 100, "%u records", had);
+	is_ok(audit_queue_start(&o, &q, &f), "start %s", f.text);
+	clock_advance(INT64_C(3700) * 1000000);
+	flush();
+	flush();
+	is_uint(records(AUDIT_read, &sum), had, "a clock that nobody trusts takes nothing away");
+	trusted = true;
+	clock_advance(INT64_C(3700) * 1000000);
+	for (unsigned i = 0; i < 100 && left; i++) {
+		flush();
+		left = records(AUDIT_read, &sum);
+	}
+	is_uint(left, 0, "all of it is too old");
+	ok(records(AUDIT_trim, &sum) > 0, "the log says so");
+	audit_queue_stop(q);
+}
+
 int main(void)
 {
 	struct fail f = {0};
 	fix_begin();
 	s = fix_open("store", (struct store_opts){0});
-	is_ok(audit_queue_start(s, &q, &f), "start %s", f.text);
+	struct audit_queue_opts o = {.store = s};
+	is_ok(audit_queue_start(&o, &q, &f), "start %s", f.text);
 	counted_together();
 	strangers();
 	overflow();
@@ -146,6 +178,7 @@ int main(void)
 	audit_queue_stop(q);
 	records(AUDIT_read, &sum);
 	is_uint(sum - had, 1, "stopping writes what waits");
+	trims();
 	audit_later(NULL, &(struct audit_entry){.action = AUDIT_read});
 	clock_thaw();
 	store_close(s);

@@ -2,8 +2,8 @@
  * test_search.c - finding records, verifying the log, trimming its old end: by a plain list of what
  * was written, and by damaging what is on disk.
  */
-#include "audit/search.h"
 #include "audit/line.h"
+#include "audit/search.h"
 #include "base/clock.h"
 #include "tests/unit/store/fixture.h"
 
@@ -287,7 +287,10 @@ static void trim(void)
 	struct got g = {0};
 	bool more;
 	clock_freeze((last + DAY) * 1000000, 1000);
-	is_ok(audit_trim(s, last + DAY, 10, &removed, &f), "trim %s", f.text);
+	is_ok(audit_trim(s, last + DAY, 10, 0, &removed, &more, &f), "nothing at a time");
+	ok(more && !removed, "there is more to do");
+	is_ok(audit_trim(s, last + DAY, 10, 1000, &removed, &more, &f), "trim %s", f.text);
+	ok(!more, "done");
 	ok(removed > had / 2 && removed < had, "%llu of %llu records went",
 	   (unsigned long long)removed, (unsigned long long)had);
 	ok(intact(), "what is left is intact: %s", rep[0].why);
@@ -304,20 +307,20 @@ static void trim(void)
 	is_uint(g.n, 0, "what went is not found");
 	store_read_end(t);
 	t = NULL;
-	is_ok(audit_trim(s, last + DAY, 1, &removed, &f), "shorter than what is allowed");
+	is_ok(audit_trim(s, last + DAY, 1, 1000, &removed, &more, &f), "shorter than what is allowed");
 	ok(intact(), "intact");
 	uint64_t left = rep[0].records;
 	ok(left > 100, "a week is kept at least");
-	is_ok(audit_trim(s, last + 184 * DAY, 10, &removed, &f), "just half a year later");
+	is_ok(audit_trim(s, last + 184 * DAY, 10, 1000, &removed, &more, &f), "just half a year later");
 	ok(intact() && rep[1].records > 0, "still there: %llu", (unsigned long long)rep[1].records);
-	is_ok(audit_trim(s, last + 190 * DAY, 10, &removed, &f), "after half a year");
+	is_ok(audit_trim(s, last + 190 * DAY, 10, 1000, &removed, &more, &f), "after half a year");
 	ok(intact(), "intact: %s %s", rep[0].why, rep[1].why);
 	is_uint(rep[1].records, 1, "the newest of a chain stays");
 	is_mem(rep[1].tip.b, tip.b, 32, "with its digest");
 	/* the record that vouched for the other chain's marker goes, and another has been written */
 	fix_run(s, run_add, &(unsigned){0});
 	clock_freeze((last + 400 * DAY) * 1000000, 1000);
-	is_ok(audit_trim(s, last + 400 * DAY, 10, &removed, &f), "a year later");
+	is_ok(audit_trim(s, last + 400 * DAY, 10, 1000, &removed, &more, &f), "a year later");
 	ok(intact(), "intact: %s %s", rep[0].why, rep[1].why);
 	/* a marker that nobody vouches for */
 	struct damage d = record(AUDIT_CHAIN_log, 0), gone = d;
