@@ -122,6 +122,9 @@ static void read_facts(struct eval *e)
 		e->facts.host_org = e->facts.host->uuid;
 }
 
+/* No element of the cases tells of a vulnerability yet. */
+static const struct vuln_facts no_record;
+
 static void read_case(struct eval *e)
 {
 	const json_t *who = json_object_get(e->in, "who");
@@ -149,6 +152,7 @@ static void read_case(struct eval *e)
 		.sharing_group = ENTITY(e, misp_sg, json_object_get(e->in, "group")),
 		.creator_email = text(e->in, "creator_email"),
 		.blocked = flag(e->in, "blocked"),
+		.vuln = &no_record,
 		.own_sighting = flag(e->in, "own_sighting")};
 	e->ctx = (struct gate_ctx){.policy = e->policy,
 				   .audience = &e->aud,
