@@ -27,9 +27,8 @@ struct derived {
 	size_t n, cap; /* cap: a power of two, or 0 */
 	uint64_t last_id; /* scanned up to this */
 	int64_t scanned_at; /* from the beginning */
+	char version[65]; /* of the policy whose profiles were scanned */
 };
-
-static const uint8_t rewriting[] = {PROFILE_TECHNICAL, PROFILE_INDICATORS};
 
 struct derived *derived_new(void)
 {
@@ -85,25 +84,29 @@ static bool grow(struct derived *d)
 	return true;
 }
 
-static enum err scan(struct derived *d, const struct store_rtxn *t, struct uuid host_org)
+static enum err scan(struct derived *d, const struct policy *policy, const struct store_rtxn *t,
+		     struct uuid host_org)
 {
 	OWN(arena) struct arena *a = arena_new(SCAN_ARENA);
 	struct gate_facts facts = {.host_org = host_org};
 	int64_t now = clock_now();
 	struct misp_event e;
+	uint8_t profile;
 	enum err err;
 
 	if (!a)
 		return ERR_NOMEM;
-	if (now - d->scanned_at > RESCAN_S || now < d->scanned_at) {
+	if (now - d->scanned_at > RESCAN_S || now < d->scanned_at ||
+	    strcmp(d->version, policy_version(policy)) != 0) {
 		d->last_id = 0;
 		d->scanned_at = now;
+		memcpy(d->version, policy_version(policy), sizeof(d->version));
 	}
 	while ((err = store_next(t, T_EVENT, &d->last_id, a, &e)) == ERR_OK) {
-		for (size_t p = 0; p < ARRAY_LEN(rewriting); p++) {
+		for (unsigned p = 0; gate_rewriting(policy, p, &profile); p++) {
 			if (!grow(d))
 				return ERR_NOMEM;
-			put(d, key_of(gate_uuid(&facts, rewriting[p], e.uuid)), d->last_id);
+			put(d, key_of(gate_uuid(policy, &facts, profile, e.uuid)), d->last_id);
 		}
 		arena_reset(a);
 	}
@@ -111,23 +114,25 @@ static enum err scan(struct derived *d, const struct store_rtxn *t, struct uuid 
 }
 
 /* Does this stored event leave as `u`? */
-static bool is_it(const struct store_rtxn *t, struct uuid host_org, uint64_t id, struct uuid u,
-		  uint8_t profile, bool any_profile)
+static bool is_it(const struct policy *policy, const struct store_rtxn *t, struct uuid host_org,
+		  uint64_t id, struct uuid u, uint8_t profile, bool any_profile)
 {
 	struct gate_facts facts = {.host_org = host_org};
 	struct misp_event e;
+	uint8_t one;
 
 	if (store_get(t, T_EVENT, id, NULL, &e) != ERR_OK)
 		return false;
-	for (size_t p = 0; p < ARRAY_LEN(rewriting); p++)
-		if ((any_profile || rewriting[p] == profile) &&
-		    uuid_eq(gate_uuid(&facts, rewriting[p], e.uuid), u))
+	for (unsigned p = 0; gate_rewriting(policy, p, &one); p++)
+		if ((any_profile || one == profile) &&
+		    uuid_eq(gate_uuid(policy, &facts, one, e.uuid), u))
 			return true;
 	return false;
 }
 
-enum err derived_find(struct derived *d, const struct store_rtxn *t, struct uuid host_org,
-		      struct uuid u, uint8_t profile, bool any_profile, uint64_t *id)
+enum err derived_find(struct derived *d, const struct policy *policy, const struct store_rtxn *t,
+		      struct uuid host_org, struct uuid u, uint8_t profile, bool any_profile,
+		      uint64_t *id)
 {
 	uint64_t key = key_of(u);
 	enum err e = ERR_NOENT;
@@ -138,7 +143,7 @@ enum err derived_find(struct derived *d, const struct store_rtxn *t, struct uuid
 	pthread_mutex_lock(&d->lock);
 	for (int again = 0; e == ERR_NOENT && again < 2; again++) {
 		if (again) {
-			enum err scanned = scan(d, t, host_org);
+			enum err scanned = scan(d, policy, t, host_org);
 
 			if (scanned != ERR_OK) {
 				e = scanned;
@@ -148,7 +153,7 @@ enum err derived_find(struct derived *d, const struct store_rtxn *t, struct uuid
 		for (size_t i = key & (d->cap - 1); d->cap && d->v[i].key;
 		     i = (i + 1) & (d->cap - 1))
 			if (d->v[i].key == key &&
-			    is_it(t, host_org, d->v[i].id, u, profile, any_profile)) {
+			    is_it(policy, t, host_org, d->v[i].id, u, profile, any_profile)) {
 				*id = d->v[i].id;
 				e = ERR_OK;
 				break;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "gate/facts.h"
+#include "gate/policy.h"
 #include "store/store.h"
 
 struct derived;
@@ -18,5 +19,6 @@ void derived_free(struct derived *d);
  * Id of the event that leaves as `u` in `profile`; with any_profile in any. ERR_NOENT. Event ids
  * are only what this snapshot holds.
  */
-MUST_USE enum err derived_find(struct derived *d, const struct store_rtxn *t, struct uuid host_org,
-			       struct uuid u, uint8_t profile, bool any_profile, uint64_t *id);
+MUST_USE enum err derived_find(struct derived *d, const struct policy *p, const struct store_rtxn *t,
+			       struct uuid host_org, struct uuid u, uint8_t profile,
+			       bool any_profile, uint64_t *id);

@@ -53,8 +53,8 @@ static struct str own_uuid(struct view *v, struct arena *a, struct str s)
 		return s;
 	struct arena_mark m = arena_mark(v->scratch);
 	bool known = v->env->derived &&
-		     derived_find(v->env->derived, v->txn, v->env->host_org, u, v->audience.profile,
-				  false, &id) == ERR_OK &&
+		     derived_find(v->env->derived, v->policy, v->txn, v->env->host_org, u,
+				  v->audience.profile, false, &id) == ERR_OK &&
 		     store_get(v->txn, T_EVENT, id, v->scratch, &e) == ERR_OK;
 	u = known ? e.uuid : UUID_NIL;
 	arena_rewind(v->scratch, m);
@@ -95,7 +95,7 @@ bool view_may_ask(struct view *v, struct query *q, struct arena *room)
 #define FILTER(kind, member, least) told |= GIVEN_##kind(member) && profile < (least);
 	FILTERS(FILTER)
 #undef FILTER
-	if (gate_rewrites(a))
+	if (gate_rewrites(v->policy, a))
 		told |= !translate(v, room, &q->uuid) || !translate(v, room, &q->eventid);
 	if (profile < PROFILE_PARTNER)
 		q->order = STR_NONE;

@@ -536,7 +536,7 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 	r->proposals = !q->opts.no_proposals;
 	r->sightings = q->opts.include_sightings;
 	r->correlations = q->opts.include_correlations;
-	r->analyst = q->opts.include_analyst && !gate_rewrites(&r->view->audience);
+	r->analyst = q->opts.include_analyst && !gate_rewrites(r->view->policy, &r->view->audience);
 	if (q->query) {
 		r->with_attachments = q->query->with_attachments;
 		r->no_galaxies = q->query->exclude_galaxy;

@@ -365,7 +365,11 @@ enum err view_subject(struct view *v, uint64_t id, struct arena *a, struct subje
 struct uuid egress_uuid(const struct egress_env *env, const struct audience *aud, struct uuid u)
 {
 	struct gate_facts facts = {.host_org = env->host_org};
-	return gate_rewrites(aud) ? gate_uuid(&facts, aud->profile, u) : u;
+	struct policy *p = env->policy(env->user);
+	if (gate_rewrites(p, aud))
+		u = gate_uuid(p, &facts, aud->profile, u);
+	policy_unref(p);
+	return u;
 }
 
 /* ---- single elements, for permission checks ---- */
@@ -423,11 +427,11 @@ void view_why(const struct verdict *v, char *text, size_t n)
 /* By the UUID that this audience knows the event by. */
 static enum err event_by_uuid(struct view *v, struct uuid u, uint64_t *id)
 {
-	if (!gate_rewrites(&v->audience))
+	if (!gate_rewrites(v->policy, &v->audience))
 		return store_find(v->txn, IX_EVENT_UUID, (struct str){(char *)u.b, 16}, id);
 	if (!v->env->derived)
 		return ERR_NOENT;
-	return derived_find(v->env->derived, v->txn, v->env->host_org, u, v->audience.profile,
+	return derived_find(v->env->derived, v->policy, v->txn, v->env->host_org, u, v->audience.profile,
 			    false, id);
 }
 
@@ -454,7 +458,7 @@ static enum err locate(struct view *v, struct str id_or_uuid, enum element_kind 
 	struct uuid u;
 	if (!parse_id(id_or_uuid, &id, &u))
 		return ERR_NOENT;
-	if (!id && gate_rewrites(&v->audience))
+	if (!id && gate_rewrites(v->policy, &v->audience))
 		return ERR_NOENT; /* it knows other UUIDs than we do */
 	if (!id) {
 		TRY(index_uuid_find(v->env->index, u, at));

@@ -112,10 +112,9 @@ enum gate_rule judge_analyst(const struct stance *event_st, const struct misp_an
 	if (!in_event && (!tlp_permits(&st, st.policy->default_tlp, false) ||
 			  !pap_permits(&st, st.policy->default_pap)))
 		return RULE_element_marking;
-	if (st.aud->profile == PROFILE_FULL)
-		return RULE_NONE;
-	return st.aud->profile == PROFILE_PARTNER && !marked_internal(&st, n) ? RULE_NONE :
-										RULE_strip;
+	if (!st.profile->leaves[CUT_ANALYST])
+		return RULE_strip;
+	return st.profile->hide_internal && marked_internal(&st, n) ? RULE_strip : RULE_NONE;
 }
 
 /* May what it is about be seen? */
@@ -213,7 +212,7 @@ static bool cut_one(struct released *r, bool in_event, const struct rel_analyst 
 		    struct rel_analyst *out, struct arena *a)
 {
 	const struct misp_analyst *cut = cut_entity(&r->plan, CUT_ANALYST, in->a, a);
-	uint8_t level = release_level(&r->st, in->a->distribution);
+	uint8_t level = release_reach(r, release_level(&r->st, in->a->distribution));
 	const void *org, *orgc, *sg = NULL;
 
 	if (cut && level != in->a->distribution) {

@@ -28,7 +28,7 @@ static bool can_answer(const struct gate_ctx *c, const struct misp_cluster *clus
 /* Do custom clusters, relations and galaxies of this node leave under the profile? */
 static bool profile_keeps(const struct stance *st)
 {
-	return st->misp || st->aud->profile == PROFILE_FULL || st->aud->profile == PROFILE_PARTNER;
+	return st->profile->custom_clusters;
 }
 
 static struct verdict judge(struct stance *st, const struct misp_cluster *c)
@@ -44,6 +44,8 @@ static struct verdict judge(struct stance *st, const struct misp_cluster *c)
 	a = st->misp ? ANSWER_PASS : policy_answer(st, &rs, NULL);
 	if (a.outcome != GATE_RELEASE)
 		return (struct verdict){a.outcome, RULE_element_policy, a.until};
+	if (!st->profile->leaves[CUT_CLUSTER] || !st->profile->leaves[CUT_GALAXY])
+		return (struct verdict){GATE_DENY, RULE_strip, 0};
 	if (c->default_)
 		return v;
 	if (!profile_keeps(st))
@@ -116,7 +118,7 @@ static bool cut_relation(struct released *r, const struct rel_relation *in,
 	if (in->rel->distribution == DIST_GROUP &&
 	    !release_optional(r, CUT_SG, in->sharing_group, &sg, a))
 		return false;
-	w->distribution = release_level(&r->st, in->rel->distribution);
+	w->distribution = release_reach(r, release_level(&r->st, in->rel->distribution));
 	*out = (struct rel_relation){.rel = w, .sharing_group = sg};
 	if (r->out.ids)
 		out->target_id = in->target_id;
@@ -165,7 +167,8 @@ static bool cut_cluster(struct released *r, const struct rel_cluster *in, struct
 	if (in->cluster->distribution == DIST_GROUP &&
 	    !release_optional(r, CUT_SG, in->sharing_group, &sg, a))
 		return false;
-	w->distribution = release_level(&r->st, in->cluster->distribution);
+	w->distribution =
+		release_reach(r, release_level(&r->st, in->cluster->distribution));
 	out->cluster = w;
 	out->galaxy = galaxy;
 	out->org = org;
@@ -210,7 +213,7 @@ bool gate_release_galaxy(const struct gate_ctx *c, const struct misp_galaxy *g, 
 	if (!c->policy || !c->audience || !c->facts || !g || c->audience->kind == AUD_NOBODY)
 		return false;
 	r.st = stance_of(&r.ctx, &r.subject);
-	if (!profile_keeps(&r.st) && !r.st.local)
+	if (!r.st.profile->leaves[CUT_GALAXY] || (!profile_keeps(&r.st) && !r.st.local))
 		return false;
 	if (ask_rule(&r.st, RULE_suspended, NULL).outcome != GATE_RELEASE)
 		return false;

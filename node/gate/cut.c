@@ -5,8 +5,6 @@
  */
 #include "gate/cut.h"
 
-#include <pthread.h>
-
 #include "base/own.h"
 
 /* clang-format off */
@@ -117,31 +115,14 @@ static bool act_drops(enum cut_act act, bool ids, bool local)
 	}
 }
 
-/* There are few plans, and one is wanted for every event: all are made once. */
-static struct cut_plan plans[PROFILE_COUNT][2][2];
-static pthread_once_t plans_once = PTHREAD_ONCE_INIT;
-
-static void plan_fill(struct cut_plan *p, uint8_t profile, bool ids, bool local)
+void cut_plan_make(const uint8_t (*acts)[64], bool ids, bool local, struct cut_plan *p)
 {
-	p->profile = profile;
 	for (unsigned e = 0; e < CUT_ENTITY_COUNT; e++) {
 		p->drop[e] = 0;
 		for (unsigned i = 0; i < tables[e].n; i++)
-			if (act_drops(tables[e].acts[i][p->profile], ids, local))
+			if (act_drops(acts[e][i], ids, local))
 				p->drop[e] |= UINT64_C(1) << i;
 	}
-}
-
-static void plans_make(void)
-{
-	for (unsigned i = 0; i < PROFILE_COUNT * 4; i++)
-		plan_fill(&plans[i / 4][i & 1][i >> 1 & 1], (uint8_t)(i / 4), i & 1, i >> 1 & 1);
-}
-
-const struct cut_plan *cut_plan_of(uint8_t profile, bool ids, bool local)
-{
-	pthread_once(&plans_once, plans_make);
-	return &plans[profile < PROFILE_COUNT ? profile : (uint8_t)PROFILE_INDICATORS][ids][local];
 }
 
 /* Size of each field kind, and whether its empty value is all zero bytes. */

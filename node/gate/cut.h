@@ -33,9 +33,9 @@ const struct cut_table *cut_table(enum cut_entity e);
 /* For one audience: which fields of each entity go. */
 struct cut_plan {
 	uint64_t drop[CUT_ENTITY_COUNT]; /* bit n: the n-th field */
-	uint8_t profile;
 };
-const struct cut_plan *cut_plan_of(uint8_t profile, bool ids, bool local);
+/* From the acts of a profile; are our numbers shown, and what is local? */
+void cut_plan_make(const uint8_t (*acts)[64], bool ids, bool local, struct cut_plan *p);
 
 /*
  * `entity` without the fields that go: itself when it has none of them, else a copy in `a`. NULL

@@ -45,29 +45,25 @@ enum gate_rule judge_container(const struct stance *st, const struct misp_object
 		r = policy_rule(st, &rs);
 	if (r != RULE_NONE)
 		return r;
-	return strip_keeps_object(st->aud->profile, o->name) ? RULE_NONE : RULE_strip;
+	return profile_keeps_object(st->profile, o->name) ? RULE_NONE : RULE_strip;
 }
 
 enum gate_rule judge_object(const struct stance *st, const struct misp_object *o)
 {
 	enum gate_rule r = judge_container(st, o);
 
-	/* indicators are values without context: the object goes, its attributes may stay */
-	if (r == RULE_NONE && !st->misp && st->aud->profile == PROFILE_INDICATORS)
+	/* values without context: the object goes, its attributes may stay */
+	if (r == RULE_NONE && !st->profile->leaves[CUT_OBJECT])
 		return RULE_strip;
 	return r;
 }
 
 static bool strip_keeps_attr(const struct stance *st, const struct misp_attr *a, bool in_object)
 {
-	uint8_t profile = st->aud->profile;
-
-	if (profile == PROFILE_FULL)
-		return true;
-	if (profile != PROFILE_PARTNER && profile != PROFILE_TECHNICAL &&
-	    (!a->to_ids || a->deleted))
+	if (!st->profile->leaves[CUT_ATTR] ||
+	    (st->profile->to_ids_only && (!a->to_ids || a->deleted)))
 		return false;
-	return strip_keeps_type(profile, a->type, a->category, in_object);
+	return profile_keeps_type(st->profile, a->type, a->category, in_object);
 }
 
 enum gate_rule judge_attr(const struct stance *st, const struct misp_object *object,
@@ -117,12 +113,12 @@ enum gate_rule judge_report(const struct stance *st, const struct misp_report *p
 		r = policy_rule(st, &rs);
 	if (r != RULE_NONE)
 		return r;
-	if (st->aud->profile == PROFILE_FULL)
-		return RULE_NONE;
-	if (st->aud->profile != PROFILE_PARTNER || is_internal(st, p->name) ||
-	    is_internal(st, p->content))
+	if (!st->profile->leaves[CUT_REPORT])
 		return RULE_strip;
-	return RULE_NONE;
+	return st->profile->hide_internal &&
+			       (is_internal(st, p->name) || is_internal(st, p->content)) ?
+		       RULE_strip :
+		       RULE_NONE;
 }
 
 /* A proposal has no level of its own: it is judged as the attribute that it would make. */
@@ -145,9 +141,7 @@ enum gate_rule judge_proposal(const struct stance *st, const struct misp_proposa
 		r = policy_rule(st, &rs);
 	if (r != RULE_NONE)
 		return r;
-	if (st->aud->profile == PROFILE_FULL)
-		return RULE_NONE;
-	if (st->aud->profile != PROFILE_PARTNER)
+	if (!st->profile->leaves[CUT_PROPOSAL])
 		return RULE_strip;
 	return strip_keeps_attr(st, &as, false) ? RULE_NONE : RULE_strip;
 }
@@ -158,8 +152,7 @@ bool sees_sighting(const struct stance *st, const struct misp_sighting *s)
 	const struct rule_subject rs = {.level = LEVEL_SIGHTING, .sighting = s};
 	bool own = st->aud->org_id && s->org_id == st->aud->org_id;
 
-	if (!st->misp && st->aud->profile != PROFILE_FULL && st->aud->profile != PROFILE_PARTNER &&
-	    st->aud->profile != PROFILE_TECHNICAL)
+	if (!st->profile->leaves[CUT_SIGHTING])
 		return false;
 	if (!st->misp && policy_rule(st, &rs) != RULE_NONE)
 		return false;
@@ -188,15 +181,15 @@ bool hides_sighter(const struct stance *st, const struct misp_sighting *s)
 bool sees_reference(const struct stance *st, const struct misp_ref *ref,
 		    const struct rel_ref *t)
 {
-	if (!t || !t->known || (ref->deleted && !sees_deleted(st)))
+	if (!st->profile->leaves[CUT_REF] || !t || !t->known || (ref->deleted && !sees_deleted(st)))
 		return false;
 	if (!level_reaches(st, t->distribution, t->sharing_group_id, false))
 		return false;
 	if (st->misp)
 		return true;
 	if (t->is_object)
-		return strip_keeps_object(st->aud->profile, t->name);
-	return strip_keeps_type(st->aud->profile, t->type, t->category, true);
+		return profile_keeps_object(st->profile, t->name);
+	return profile_keeps_type(st->profile, t->type, t->category, true);
 }
 
 bool gate_judge_attr(const struct gate_ctx *c, const struct gate_subject *s,

@@ -131,8 +131,12 @@ enum gate_rule gate_withheld_by(const struct released *r);
  * The UUID under which a rewriting profile lets an element or event leave: name-based on this
  * node's organisation and the profile, so that it never changes. `u` itself for other profiles.
  */
-bool gate_rewrites(const struct audience *a); /* does the audience get derived UUIDs? */
-struct uuid gate_uuid(const struct gate_facts *f, uint8_t profile, struct uuid u);
+bool gate_rewrites(const struct policy *p, const struct audience *a); /* does it get derived ones? */
+/* `profile` as in an audience of this policy; NULL: one of the shipped ones. */
+struct uuid gate_uuid(const struct policy *p, const struct gate_facts *f, uint8_t profile,
+		      struct uuid u);
+/* The n-th profile of the policy (shipped ones included) that derives UUIDs. False: no more. */
+bool gate_rewriting(const struct policy *p, unsigned n, uint8_t *profile);
 
 /* ---- explanation ------------------------------------------------------------------------- */
 

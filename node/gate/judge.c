@@ -272,7 +272,7 @@ static struct answer ask_protected(const struct stance *st, struct buf *why)
 
 	if (!st->s->event->is_protected)
 		return answer_because(ANSWER_PASS, why, "not protected");
-	if (copies && !st->misp && st->aud->profile != PROFILE_FULL)
+	if (copies && !st->profile->all)
 		return answer_because(ANSWER_DENY, why,
 				      "protected, and the audience's profile would cut it");
 	return answer_because(ANSWER_PASS, why, "protected, but %s",

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "gate/gate.h"
 #include "gate/policy_impl.h"
+#include "gate/profile.h"
 
 struct marks;
 
@@ -21,6 +22,7 @@ struct stance {
 	bool owner; /* the audience's organisation owns the event here (org_id) */
 	bool local; /* operator or user of a local organisation */
 	uint8_t cls; /* release class, own for owners */
+	const struct profile *profile; /* full under MISP's own rules */
 	const struct marks *marks; /* of the event; only while the event is judged */
 	const struct misp_cluster *cluster; /* that is judged as an event; NULL: it is one */
 };
@@ -136,8 +138,6 @@ bool sees_reference(const struct stance *st, const struct misp_ref *ref,
 
 /* ---- strip profiles (strip.c) ---- */
 
-bool strip_keeps_type(uint8_t profile, uint16_t type, uint8_t category, bool in_object);
-bool strip_keeps_object(uint8_t profile, struct str name);
 /* Does a tag leave? Local, non-exportable and the gate's own tags included. */
 bool tag_leaves(const struct stance *st, bool all_tags, bool no_local,
 		const struct misp_tagref *t);

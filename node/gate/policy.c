@@ -18,13 +18,6 @@ static const char *const kind_names[] = {
 	[AUD_PEER] = "peer",	 [AUD_FEED] = "feed",	      [AUD_EXPORT] = "export",
 	[AUD_STREAM] = "stream",
 };
-static const char *const profile_names[] = {
-	[PROFILE_INDICATORS] = "indicators",
-	[PROFILE_TECHNICAL] = "technical",
-	[PROFILE_PARTNER] = "partner",
-	[PROFILE_FULL] = "full",
-};
-
 const char *audience_kind_name(enum audience_kind k)
 {
 	return (unsigned)k < ARRAY_LEN(kind_names) ? kind_names[k] : "nobody";
@@ -38,22 +31,6 @@ bool audience_kind_parse(struct str s, enum audience_kind *out)
 			return true;
 		}
 	*out = AUD_NOBODY;
-	return false;
-}
-
-const char *profile_name(uint8_t profile)
-{
-	return profile < ARRAY_LEN(profile_names) ? profile_names[profile] : "indicators";
-}
-
-bool profile_parse(struct str s, uint8_t *out)
-{
-	for (unsigned i = 0; i < ARRAY_LEN(profile_names); i++)
-		if (str_is(s, profile_names[i])) {
-			*out = (uint8_t)i;
-			return true;
-		}
-	*out = PROFILE_INDICATORS;
 	return false;
 }
 

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/jsonw.h"
 #include "gate/policy_impl.h"
+#include "gate/profile.h"
 
 #define CANON_MAX (32u << 20)
 
@@ -14,7 +15,7 @@ const char *const policy_level_names[LEVEL_COUNT] = {
 	"event", "attribute", "object", "tag", "report", "sighting", "galaxy"};
 const char *const policy_effect_names[EFFECT_COUNT] = {"deny", "hold", "drop"};
 
-static void put_audience(struct jsonw *w, const struct audience *a)
+static void put_audience(struct jsonw *w, const struct policy *p, const struct audience *a)
 {
 	jsonw_obj(w);
 	JSONW_KV(w, jsonw_c, "name", a->name);
@@ -25,7 +26,7 @@ static void put_audience(struct jsonw *w, const struct audience *a)
 	JSONW_KV(w, jsonw_uint, "class", a->release_class);
 	JSONW_KV(w, jsonw_bool, "domestic", a->domestic);
 	JSONW_KV(w, jsonw_bool, "internal", a->internal);
-	JSONW_KV(w, jsonw_c, "profile", profile_name(a->profile));
+	JSONW_KV(w, jsonw_str, "profile", profile_of(p, a->profile)->name);
 	JSONW_KV(w, jsonw_int, "suspended_until", a->suspended_until);
 	JSONW_KV(w, jsonw_c, "vendor_of", a->vendor_of);
 	JSONW_KV(w, jsonw_uint, "compartment", a->compartment);
@@ -102,14 +103,66 @@ static void put_rows(struct jsonw *w, const struct policy *p)
 {
 	jsonw_key(w, "audiences");
 	jsonw_arr(w);
-	put_audience(w, &p->default_operator);
-	put_audience(w, &p->default_member);
-	put_audience(w, &p->default_peer);
+	put_audience(w, p, &p->default_operator);
+	put_audience(w, p, &p->default_member);
+	put_audience(w, p, &p->default_peer);
 	for (uint32_t i = 0; i < p->n_rows; i++) {
-		put_audience(w, &p->rows[i].a);
+		put_audience(w, p, &p->rows[i].a);
 		jsonw_str(w, p->rows[i].user);
 		jsonw_str(w, p->rows[i].url);
 	}
+	jsonw_arr_end(w);
+}
+
+static void put_names(struct jsonw *w, const struct name_rules *r)
+{
+	jsonw_bool(w, r->keep);
+	for (uint32_t i = 0; i < r->n; i++) {
+		jsonw_bool(w, r->v[i].keep);
+		jsonw_str(w, r->v[i].pattern);
+	}
+}
+
+static void put_profile(struct jsonw *w, const struct profile *p)
+{
+	jsonw_arr(w);
+	jsonw_str(w, p->name);
+	jsonw_bool(w, p->rewrites);
+	jsonw_bool(w, p->to_ids_only);
+	jsonw_bool(w, p->hide_internal);
+	jsonw_bool(w, p->custom_clusters);
+	jsonw_uint(w, p->data);
+	jsonw_uint(w, p->creator);
+	jsonw_uint(w, p->categories);
+	for (size_t i = 0; i < PROFILE_WORDS; i++) {
+		jsonw_uint(w, p->types[i]);
+		jsonw_uint(w, p->types_in_object[i]);
+	}
+	put_names(w, &p->objects);
+	put_names(w, &p->tags);
+	for (unsigned e = 0; e < CUT_ENTITY_COUNT; e++)
+		for (unsigned i = 0; i < cut_table((enum cut_entity)e)->n; i++)
+			jsonw_uint(w, (uint64_t)p->acts[e][i] << 8 | p->how[e][i]);
+	for (uint32_t i = 0; i < p->n_values; i++) {
+		jsonw_uint(w, (uint64_t)p->values[i].entity << 8 | p->values[i].field);
+		jsonw_str(w, p->values[i].text);
+		jsonw_uint(w, p->values[i].number);
+	}
+	jsonw_arr_end(w);
+}
+
+/* The key itself is a secret, and the version is told. */
+static void put_profiles(struct jsonw *w, const struct policy *p)
+{
+	struct sha256 d = hash_sha256(p->pseudonym_key);
+	char hex[65];
+
+	hash_hex(d.b, sizeof(d.b), hex);
+	JSONW_KV(w, jsonw_c, "pseudonym_key", p->pseudonym_key.n ? hex : "");
+	jsonw_key(w, "profiles");
+	jsonw_arr(w);
+	for (uint32_t i = 0; i < p->n_profiles; i++)
+		put_profile(w, p->profiles[i]);
 	jsonw_arr_end(w);
 }
 
@@ -166,6 +219,7 @@ enum err policy_seal(struct policy *p, struct fail *f)
 	JSONW_KV(&w, jsonw_str, "jurisdiction", p->jurisdiction);
 	JSONW_KV(&w, jsonw_str, "internal_marker", p->internal_marker);
 	put_compartments(&w, p);
+	put_profiles(&w, p);
 	put_rows(&w, p);
 	jsonw_key(&w, "rules");
 	jsonw_arr(&w);

@@ -150,6 +150,8 @@ enum vuln_rule {
 #define VULN_ALL ((1u << VULN_COUNT) - 1)
 extern const char *const vuln_rule_names[VULN_COUNT]; /* as in rules.inc */
 
+struct profile;
+
 struct policy {
 	atomic_uint refs;
 	struct arena *a; /* everything below lives here */
@@ -179,6 +181,10 @@ struct policy {
 	uint64_t reach[COMPARTMENTS];
 	uint8_t n_compartments; /* the highest number; 0: the policy has none, and all may exchange */
 	uint8_t compartment; /* this node's */
+	/* own strip profiles: number PROFILE_COUNT and up of an audience */
+	const struct profile **profiles;
+	uint32_t n_profiles;
+	struct str pseudonym_key;
 	struct policy_freeze *freezes;
 	uint32_t n_freezes;
 	struct uuid *blocked_events, *blocked_orgs;
@@ -205,8 +211,6 @@ uint8_t policy_compartment_number(struct policy *p, struct str name);
 /* Words of the policy file and of explanations. */
 const char *audience_kind_name(enum audience_kind k);
 bool audience_kind_parse(struct str s, enum audience_kind *out);
-const char *profile_name(uint8_t profile);
-bool profile_parse(struct str s, uint8_t *out);
 extern const char *const policy_level_names[LEVEL_COUNT];
 extern const char *const policy_effect_names[EFFECT_COUNT];
 

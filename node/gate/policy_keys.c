@@ -181,12 +181,7 @@ static enum err a_class(struct loader *l, const void *n, void *to)
 
 static enum err a_profile(struct loader *l, const void *n, void *to)
 {
-	struct str s;
-
-	TRY(node_scalar(l, n, &s));
-	return profile_parse(s, &((struct policy_row *)to)->a.profile) ?
-		       ERR_OK :
-		       BAD(l, n, "profile is one of full, partner, technical, indicators");
+	return policy_read_profile_name(l, n, &((struct policy_row *)to)->a.profile);
 }
 
 static enum err a_jurisdiction(struct loader *l, const void *n, void *to)
@@ -283,12 +278,14 @@ static enum err k_can_reach(struct loader *l, const void *n, void *to)
 }
 
 #define WHO_KEYS                                                                                   \
-	{"kind", a_kind, true}, {"org", a_org, false}, {"user", a_user, false},                    \
-		{"url", a_url, false},
+	{"kind", a_kind, true}, {"org", a_org, false},                               \
+		{"user", a_user, false}, {"url", a_url, false},
 #define HOW_KEYS                                                                                   \
-	{"tlp", a_tlp, false}, {"pap", a_pap, false}, {"class", a_class, false},                   \
-		{"profile", a_profile, false}, {"jurisdiction", a_jurisdiction, false},            \
-		{"suspended_until", a_suspended, false}, {"vendor_of", a_vendor, false},             \
+	{"tlp", a_tlp, false}, {"pap", a_pap, false},                                \
+		{"class", a_class, false}, {"profile", a_profile, false},            \
+		{"jurisdiction", a_jurisdiction, false},                                    \
+		{"suspended_until", a_suspended, false},                                    \
+		{"vendor_of", a_vendor, false},                                             \
 		{"compartment", a_compartment, false},
 static const struct key row_keys[] = {WHO_KEYS HOW_KEYS{"internal", a_internal, false}};
 static const struct key default_keys[] = {HOW_KEYS};
@@ -648,6 +645,14 @@ static enum err k_internal_marker(struct loader *l, const void *n, void *to)
 	return read_text(l, n, &((struct policy *)to)->internal_marker, 64);
 }
 
+static enum err k_pseudonym_key(struct loader *l, const void *n, void *to)
+{
+	TRY(read_text(l, n, &((struct policy *)to)->pseudonym_key, 255));
+	return ((struct policy *)to)->pseudonym_key.n >= 16 ?
+		       ERR_OK :
+		       BAD(l, n, "the key of pseudonyms has 16 characters or more");
+}
+
 static enum err k_use(struct loader *l, const void *n, void *to)
 {
 	static const char *const words[] = {"default", "cn-rmsv", "misp-compat"};
@@ -692,6 +697,8 @@ const struct key policy_keys[] = {
 	{"revive_deleted", k_revive_deleted, false},
 	{"use", k_use, false},
 	{"vuln_rules", policy_read_vuln, false},
+	{"profiles", policy_read_profiles, false},
+	{"pseudonym_key", k_pseudonym_key, false},
 	{"default_peer", k_default_peer, false},
 	{"default_member", k_default_member, false},
 	{"compartment", k_compartment, false},

@@ -56,6 +56,11 @@ struct place node_place(const struct loader *l, const void *n)
 	return place_of(l, &((const node *)n)->start_mark);
 }
 
+bool node_is_map(const void *n)
+{
+	return ((const node *)n)->type == YAML_MAPPING_NODE;
+}
+
 bool node_is_list(const void *n)
 {
 	return ((const node *)n)->type == YAML_SEQUENCE_NODE;
@@ -208,6 +213,12 @@ static enum err nothing(struct loader *l, const void *n, void *to)
 	return ERR_OK;
 }
 
+/* Read before those that name what is in it. */
+static bool is_first(const char *key)
+{
+	return strcmp(key, "profiles") == 0;
+}
+
 /* Included files are read first, so that what stands in the including file goes over them. */
 static enum err read_root(struct loader *l, const node *root)
 {
@@ -218,10 +229,15 @@ static enum err read_root(struct loader *l, const node *root)
 		keys[n] = (struct key){policy_keys[n].name, nothing, false};
 	keys[n++] = (struct key){"include", read_include, false};
 	TRY(node_map(l, root, keys, n, l->p));
-	for (size_t i = 0; i < policy_n_keys; i++)
-		keys[i].read = policy_keys[i].read;
 	keys[n - 1].read = nothing;
-	return node_map(l, root, keys, n, l->p);
+	/* then what others name */
+	for (size_t pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < policy_n_keys; i++)
+			keys[i].read = is_first(policy_keys[i].name) == !pass ? policy_keys[i].read :
+									 nothing;
+		TRY(node_map(l, root, keys, n, l->p));
+	}
+	return ERR_OK;
 }
 
 static enum err yaml_problem(const struct loader *l, const yaml_parser_t *y)
@@ -281,6 +297,7 @@ static enum err parse(struct str text, const char *file, bool may_include, struc
 		return fail(f, ERR_NOMEM, "no memory for a policy");
 	TRY(parse_text(&l, text));
 	TRY(policy_check_names(&l));
+	TRY(policy_check_profiles(&l));
 	TRY(policy_seal(p, f));
 	*out = MOVE(p);
 	return ERR_OK;

@@ -22,6 +22,8 @@ struct pending_name {
 struct pending {
 	struct pending_name *first;
 	unsigned files; /* included so far */
+	struct place pseudonyms; /* where a field is pseudonymised; line 0: nowhere */
+	struct place same_uuid; /* of the profile that is read: where it says so */
 	uint64_t reach_named; /* compartments that can_reach names */
 };
 
@@ -34,6 +36,7 @@ struct loader {
 	struct pending *pending;
 	size_t key; /* of node_map(): which key of its table is read */
 	const void *key_node; /* and where it stands */
+	void *reading; /* policy_profile.c: what is read */
 	struct fail *f;
 };
 
@@ -50,6 +53,10 @@ extern const size_t policy_n_keys;
 MUST_USE enum err policy_read_when(struct loader *l, const void *node, struct policy_when *to);
 MUST_USE enum err policy_check_when(const struct loader *l, const struct policy_when *w,
 				    enum policy_level level);
+/* Own strip profiles (policy_profile.c); read before whatever names them. */
+MUST_USE enum err policy_read_profiles(struct loader *l, const void *n, void *to);
+MUST_USE enum err policy_read_profile_name(struct loader *l, const void *n, uint8_t *out);
+MUST_USE enum err policy_check_profiles(const struct loader *l);
 /* Values that several keys have (policy_keys.c). */
 MUST_USE enum err read_bool(struct loader *l, const void *n, bool *out);
 MUST_USE enum err read_uuid(struct loader *l, const void *n, struct uuid *out);
@@ -69,6 +76,7 @@ enum err at_place(const struct loader *l, const struct place *p, const char *fmt
 	PRINTF_LIKE(3, 4) MUST_USE;
 struct place node_place(const struct loader *l, const void *node);
 bool node_is_list(const void *node);
+bool node_is_map(const void *node);
 /* Items of a list; anything else is a list of one (itself). Mappings count their pairs. */
 size_t node_count(const void *node);
 const void *node_item(const struct loader *l, const void *node, size_t i);

@@ -87,25 +87,30 @@ static bool cut_keys(struct released *r, struct entity_list *keys, struct arena 
 /* A comment that bears the internal marker goes; `*s` is changed only then. */
 static bool hides_comment(const struct released *r, struct str comment)
 {
-	return r->plan.profile == PROFILE_PARTNER && comment.n && is_internal(&r->st, comment);
+	return r->profile->hide_internal && comment.n && is_internal(&r->st, comment);
 }
 
 /* ---- heads --------------------------------------------------------------------------------- */
 
+/* Where the group itself does not leave, the level of a group says too much. */
+uint8_t release_reach(const struct released *r, uint8_t level)
+{
+	return level == DIST_GROUP && !r->profile->leaves[CUT_SG] ? (uint8_t)DIST_ORG : level;
+}
+
 void release_plan(struct released *r)
 {
 	const struct audience *aud = r->st.aud;
-	uint8_t profile = r->st.misp ? (uint8_t)PROFILE_FULL : aud->profile;
+	bool local = r->st.local || r->st.misp;
 	/* those who ask may name things by our numbers; in what we send they would only tell */
 	bool ids = r->st.local || (aud->kind == AUD_PEER && !aud->push);
 
-	if (profile > PROFILE_FULL)
-		profile = PROFILE_INDICATORS;
-	r->plan = *cut_plan_of(profile, ids, r->st.local || r->st.misp);
+	r->profile = r->st.profile;
+	r->plan = r->profile->plans[ids][local];
 	r->out.ids = ids;
-	r->rewrites = profile != PROFILE_FULL && profile != PROFILE_PARTNER;
+	r->rewrites = r->profile->rewrites;
 	if (r->rewrites)
-		r->space = rewrite_space(r->st.facts, profile);
+		r->space = rewrite_space(r->st.facts, r->profile);
 }
 
 static void count_for(struct released *r, const struct gate_subject *s)
@@ -122,7 +127,7 @@ static void creator_for(struct released *r, const struct gate_subject *s)
 		    ((r->st.local || r->st.misp) && r->st.aud->perm_audit && r->st.aud->org_id &&
 		     r->st.aud->org_id == s->event->orgc_id);
 
-	show &= r->plan.profile == PROFILE_FULL && s->creator_email.n > 0;
+	show &= r->profile->all && s->creator_email.n > 0;
 	r->out.show_creator_email = show;
 	r->head.creator_email = show ? s->creator_email : STR_NONE;
 }
@@ -146,7 +151,7 @@ static bool cut_head(struct released *r, const struct gate_subject *s, struct ar
 	if (!release_tags(r, &s->event->tags, &r->head.tags, a) ||
 	    !cut_keys(r, &r->head.crypto_keys, a))
 		return false;
-	r->head.distribution = release_level(&r->st, r->head.distribution);
+	r->head.distribution = release_reach(r, release_level(&r->st, r->head.distribution));
 	count_for(r, s);
 	creator_for(r, s);
 	r->out.org = s->org;
@@ -207,12 +212,12 @@ static const struct misp_proposal *cut_proposal(struct released *r, const struct
 	const struct misp_proposal *cut = cut_entity(&r->plan, CUT_PROPOSAL, p, a);
 	struct misp_proposal *w;
 
-	if (!cut || !hides_comment(r, cut->comment))
+	if (!cut || (!hides_comment(r, cut->comment) && !r->rewrites))
 		return cut;
 	w = cut_writable(CUT_PROPOSAL, cut, p, a);
-	if (w)
+	if (w && hides_comment(r, w->comment))
 		w->comment = STR_NONE;
-	return w;
+	return w && (!r->rewrites || rewrite_entity(r, CUT_PROPOSAL, w, a)) ? w : NULL;
 }
 
 /* The organisation that proposed; not for profiles that hide who made what. */
@@ -262,9 +267,7 @@ static bool cut_sighting(struct released *r, const struct misp_sighting *in,
 	if (!cut)
 		return false;
 	*out = *cut;
-	if (r->rewrites)
-		rewrite_sighting(r, out);
-	return true;
+	return !r->rewrites || rewrite_entity(r, CUT_SIGHTING, out, a);
 }
 
 static bool cut_sightings(struct released *r, struct rel_element *el, struct arena *a)
@@ -304,7 +307,7 @@ static bool cut_sightings(struct released *r, struct rel_element *el, struct are
 /* What MISP prints beside a reference says as much as the reference. */
 static void cut_target(const struct released *r, struct rel_ref *t)
 {
-	t->distribution = release_level(&r->st, t->distribution);
+	t->distribution = release_reach(r, release_level(&r->st, t->distribution));
 	if (!r->out.ids)
 		t->sharing_group_id = 0;
 	if (r->rewrites)
@@ -336,8 +339,8 @@ static bool cut_refs(struct released *r, struct rel_element *el, struct arena *a
 		targets[n] = el->ref_targets[i];
 		if (hides_comment(r, refs[n].comment))
 			refs[n].comment = STR_NONE;
-		if (r->rewrites)
-			rewrite_ref(r, &refs[n]);
+		if (r->rewrites && !rewrite_entity(r, CUT_REF, &refs[n], a))
+			return false;
 		cut_target(r, &targets[n]);
 		n++;
 	}
@@ -354,7 +357,8 @@ static bool cut_element_group(struct released *r, struct rel_element *el, uint8_
 {
 	const void *sg = NULL;
 
-	if (distribution == DIST_GROUP && !release_optional(r, CUT_SG, el->sharing_group, &sg, a))
+	if (distribution == DIST_GROUP && r->profile->leaves[CUT_SG] &&
+	    !release_optional(r, CUT_SG, el->sharing_group, &sg, a))
 		return false;
 	el->sharing_group = sg;
 	return true;
@@ -371,9 +375,21 @@ static bool cut_object(struct released *r, const struct misp_object *in, struct 
 	r->object.distribution = release_level(&r->st, cut->distribution);
 	if (hides_comment(r, cut->comment))
 		r->object.comment = STR_NONE;
-	if (r->rewrites)
-		rewrite_object(r, &r->object);
-	return true;
+	r->object.distribution = release_reach(r, r->object.distribution);
+	return !r->rewrites || rewrite_object(r, &r->object, a);
+}
+
+/*
+ * The level of an attribute that leaves without its object: the narrower of both, or it would go
+ * further from the receiver than it may go from here. The group itself does not leave.
+ */
+static uint8_t level_alone(uint8_t level, const struct misp_object *o)
+{
+	uint8_t around = o ? o->distribution : (uint8_t)DIST_INHERIT;
+
+	if (level == DIST_GROUP || around == DIST_GROUP)
+		return DIST_ORG;
+	return level < around ? level : around;
 }
 
 /* The attribute's own fields; `el->attr` stays the input's when nothing changes. */
@@ -385,7 +401,9 @@ static bool cut_attr(struct released *r, struct rel_element *el, struct arena *a
 
 	if (!cut || !release_tags(r, &in->tags, &tags, a))
 		return false;
-	level = release_level(&r->st, in->distribution);
+	level = r->profile->leaves[CUT_OBJECT] ? in->distribution :
+						level_alone(in->distribution, el->in_object);
+	level = release_reach(r, release_level(&r->st, level));
 	if (r->rewrites || tags.v != in->tags.v || tags.n != in->tags.n ||
 	    level != in->distribution || hides_comment(r, cut->comment)) {
 		struct misp_attr *w = cut_writable(CUT_ATTR, cut, in, a);
@@ -396,8 +414,8 @@ static bool cut_attr(struct released *r, struct rel_element *el, struct arena *a
 		w->distribution = level;
 		if (hides_comment(r, w->comment))
 			w->comment = STR_NONE;
-		if (r->rewrites)
-			rewrite_attr(r, w, el->in_object);
+		if (r->rewrites && !rewrite_entity(r, CUT_ATTR, w, a))
+			return false;
 		cut = w;
 	}
 	el->attr = cut;
@@ -407,9 +425,8 @@ static bool cut_attr(struct released *r, struct rel_element *el, struct arena *a
 /* Attachments: technical keeps samples only, indicators none. */
 static bool data_leaves(const struct released *r, uint16_t type)
 {
-	if (r->plan.profile == PROFILE_FULL || r->plan.profile == PROFILE_PARTNER)
-		return true;
-	return r->plan.profile == PROFILE_TECHNICAL && type == ATTR_MALWARE_SAMPLE;
+	return r->profile->data == DATA_ALL ||
+	       (r->profile->data == DATA_SAMPLES && type == ATTR_MALWARE_SAMPLE);
 }
 
 static bool cut_event_tags(struct released *r, struct rel_element *el, struct arena *a)
@@ -439,7 +456,7 @@ static bool release_attr(struct released *r, struct rel_element *el, struct aren
 		el->n_related = 0;
 	}
 	if (el->in_object) {
-		if (r->plan.profile == PROFILE_INDICATORS) {
+		if (!r->profile->leaves[CUT_OBJECT]) {
 			el->in_object = NULL;
 			return true;
 		}
@@ -463,18 +480,20 @@ static bool release_object(struct released *r, struct rel_element *el, struct ar
 static bool release_report(struct released *r, struct rel_element *el, struct arena *a)
 {
 	const struct misp_report *in = el->report, *cut;
-	uint8_t level = release_level(&r->st, in->distribution);
+	uint8_t level = release_reach(r, release_level(&r->st, in->distribution));
 
 	r->withheld = judge_report(&r->st, in);
 	if (r->withheld != RULE_NONE || !cut_element_group(r, el, in->distribution, a) ||
 	    !cut_analyst(r, el, a))
 		return false;
 	cut = cut_entity(&r->plan, CUT_REPORT, in, a);
-	if (cut && level != in->distribution) {
+	if (cut && (level != in->distribution || r->rewrites)) {
 		struct misp_report *w = cut_writable(CUT_REPORT, cut, in, a);
 
 		if (w)
 			w->distribution = level;
+		if (w && r->rewrites && !rewrite_entity(r, CUT_REPORT, w, a))
+			return false;
 		cut = w;
 	}
 	el->report = cut;

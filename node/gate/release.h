@@ -11,6 +11,7 @@ struct released {
 	struct gate_subject subject;
 	struct stance st;
 	struct cut_plan plan;
+	const struct profile *profile;
 	bool rewrites; /* the profile derives UUIDs and rewrites fields */
 	struct uuid space; /* for derived UUIDs */
 	struct misp_event head;
@@ -23,6 +24,7 @@ struct released {
 
 /* release.c: parts that heads, elements and clusters share. False: memory. */
 void release_plan(struct released *r); /* which fields go, by r->st */
+uint8_t release_reach(const struct released *r, uint8_t distribution);
 uint8_t release_level(const struct stance *st, uint8_t distribution);
 bool release_tags(struct released *r, const struct entity_list *in, struct entity_list *out,
 		  struct arena *a);
@@ -33,10 +35,8 @@ bool release_optional(const struct released *r, enum cut_entity e, const void *i
 bool cut_analyst(struct released *r, struct rel_element *el, struct arena *a);
 
 /* rewrite.c: the fields that a profile rewrites (X in profiles.inc). False: memory. */
-struct uuid rewrite_space(const struct gate_facts *f, uint8_t profile);
+struct uuid rewrite_space(const struct gate_facts *f, const struct profile *p);
 bool rewrite_head(struct released *r, struct arena *a);
-void rewrite_attr(const struct released *r, struct misp_attr *attr, const struct misp_object *object);
-void rewrite_object(struct released *r, struct misp_object *o);
-void rewrite_ref(const struct released *r, struct misp_ref *ref);
-void rewrite_sighting(const struct released *r, struct misp_sighting *s);
+bool rewrite_entity(const struct released *r, enum cut_entity e, void *entity, struct arena *a);
+bool rewrite_object(struct released *r, struct misp_object *o, struct arena *a);
 struct uuid rewrite_uuid(const struct released *r, struct uuid u);

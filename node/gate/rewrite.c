@@ -1,21 +1,29 @@
 /*
- * rewrite.c - profiles technical and indicators: derived UUIDs and neutral or coarser fields.
+ * rewrite.c - profiles that rewrite: derived UUIDs and neutral, coarser or other fields.
  *
  * A rewritten copy has its own UUIDs, so that at a third node it and the full event are two. They
  * are name-based: the same element has the same one for ever, and references agree.
  */
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "gate/release.h"
 #include "model/types.h"
 
 #define DAY_S 86400
 #define INFO_MAX 400u
 
-struct uuid rewrite_space(const struct gate_facts *f, uint8_t profile)
+#define SPACE_MAX 128u
+
+/* One name space for each node and profile. */
+struct uuid rewrite_space(const struct gate_facts *f, const struct profile *p)
 {
-	return uuid_v5(f->host_org, profile == PROFILE_TECHNICAL ? STR("tocsin:profile:technical") :
-								   STR("tocsin:profile:indicators"));
+	char name[SPACE_MAX];
+	int n = snprintf(name, sizeof(name), "tocsin:profile:%.*s", STR_ARG(p->name));
+
+	return uuid_v5(f->host_org, (struct str){name, MIN((size_t)n, sizeof(name) - 1)});
 }
 
 static struct uuid derive(struct uuid space, struct uuid u)
@@ -28,19 +36,32 @@ static struct uuid derive(struct uuid space, struct uuid u)
 	return uuid_v5(space, (struct str){text, UUID_TEXT_LEN});
 }
 
-struct uuid gate_uuid(const struct gate_facts *f, uint8_t profile, struct uuid u)
+struct uuid gate_uuid(const struct policy *p, const struct gate_facts *f, uint8_t profile,
+		      struct uuid u)
 {
-	if (profile == PROFILE_FULL || profile == PROFILE_PARTNER)
-		return u;
-	return derive(rewrite_space(f, profile), u);
+	const struct profile *pr = profile_of(p, profile);
+
+	return pr->rewrites ? derive(rewrite_space(f, pr), u) : u;
 }
 
-bool gate_rewrites(const struct audience *a)
+bool gate_rewrites(const struct policy *p, const struct audience *a)
 {
 	bool misp = a->misp_rules_only && (a->kind == AUD_OPERATOR || a->kind == AUD_MEMBER ||
 					   a->kind == AUD_PEER);
 
-	return !misp && a->profile != PROFILE_FULL && a->profile != PROFILE_PARTNER;
+	return !misp && profile_of(p, a->profile)->rewrites;
+}
+
+bool gate_rewriting(const struct policy *p, unsigned n, uint8_t *profile)
+{
+	unsigned all = PROFILE_COUNT + (p ? p->n_profiles : 0);
+
+	for (unsigned i = 0; i < all; i++)
+		if (profile_of(p, (uint8_t)i)->rewrites && n-- == 0) {
+			*profile = (uint8_t)i;
+			return true;
+		}
+	return false;
 }
 
 struct uuid rewrite_uuid(const struct released *r, struct uuid u)
@@ -52,7 +73,7 @@ struct uuid rewrite_uuid(const struct released *r, struct uuid u)
 static struct str neutral_info(struct released *r, struct arena *a)
 {
 	OWN(buf) struct buf b = BUF(INFO_MAX);
-	bool technical = r->plan.profile == PROFILE_TECHNICAL;
+	bool technical = r->profile->leaves[CUT_OBJECT];
 	unsigned shown = 0;
 
 	buf_puts(&b, technical ? "Technical features" : "Indicators");
@@ -79,29 +100,6 @@ static uint32_t date_of(int64_t t)
 	return (uint32_t)(c.year * 10000 + c.month * 100 + c.day);
 }
 
-bool rewrite_head(struct released *r, struct arena *a)
-{
-	struct misp_event *e = &r->head;
-	bool hide = r->plan.profile != PROFILE_TECHNICAL || r->st.policy->pseudonymous_origin;
-
-	e->uuid = rewrite_uuid(r, e->uuid);
-	e->info = neutral_info(r, a);
-	e->threat_level_id = 4;
-	e->analysis = 0;
-	if (r->plan.profile != PROFILE_TECHNICAL) {
-		e->date = date_of(e->timestamp);
-		if (e->distribution == DIST_GROUP)
-			e->distribution = DIST_ORG;
-	}
-	if (hide) {
-		e->orgc_id = r->out.ids && r->plan.profile == PROFILE_TECHNICAL ?
-				     r->st.facts->host_org_id :
-				     0;
-		r->out.org = r->out.orgc = r->st.facts->host;
-	}
-	return e->info.p != NULL;
-}
-
 static int64_t whole_day(int64_t us)
 {
 	const int64_t day_us = INT64_C(1000000) * DAY_S;
@@ -113,54 +111,175 @@ static int64_t whole_day(int64_t us)
 	return us - (rest < 0 ? rest + day_us : rest);
 }
 
-/*
- * The level of an attribute that leaves without its object: the narrower of both, or it would go
- * further from the receiver than it may go from here. The group itself does not leave.
- */
-static uint8_t level_alone(uint8_t level, const struct misp_object *o)
+static const struct profile_value *value_of(const struct profile *p, unsigned e, unsigned field)
 {
-	uint8_t around = o ? o->distribution : (uint8_t)DIST_INHERIT;
-
-	if (level == DIST_GROUP || around == DIST_GROUP)
-		return DIST_ORG;
-	return level < around ? level : around;
+	for (uint32_t i = 0; i < p->n_values; i++)
+		if (p->values[i].entity == e && p->values[i].field == field)
+			return &p->values[i];
+	return NULL;
 }
 
-void rewrite_attr(const struct released *r, struct misp_attr *a, const struct misp_object *object)
+/* The same for the same text in the same field; without the key nobody finds the text by trying. */
+static struct str pseudonym(const struct released *r, const struct field *f, struct str text,
+			    struct arena *a)
 {
-	const struct type_row *row;
+	struct str named;
+	struct sha256 d;
+	char hex[65];
 
-	a->uuid = rewrite_uuid(r, a->uuid);
-	if (r->plan.profile == PROFILE_TECHNICAL)
-		return;
-	row = type_get((enum attr_type)a->type);
-	a->category = row ? row->category : (uint8_t)CAT_OTHER;
-	a->distribution = release_level(&r->st, level_alone(a->distribution, object));
-	a->timestamp = r->head.timestamp;
-	a->first_seen = whole_day(a->first_seen);
-	a->last_seen = whole_day(a->last_seen);
+	if (!text.n)
+		return text;
+	named = arena_printf(a, "%s:%.*s", f->key, STR_ARG(text));
+	if (!named.p)
+		return STR_NONE;
+	d = hash_hmac(r->st.policy->pseudonym_key, named);
+	hash_hex(d.b, sizeof(d.b), hex);
+	return arena_printf(a, "anon-%.24s", hex);
 }
 
-void rewrite_object(struct released *r, struct misp_object *o)
+static void put_day(const struct field *f, char *at)
 {
-	if (!uuid_eq(r->object_from, o->uuid) || uuid_is_nil(r->object_to)) {
-		r->object_from = o->uuid;
-		r->object_to = rewrite_uuid(r, o->uuid);
+	int64_t *t = (int64_t *)(void *)at;
+
+	if (f->kind == F_MICRO)
+		*t = whole_day(*t);
+	else
+		*t -= ((*t % DAY_S) + DAY_S) % DAY_S;
+}
+
+static void put_number(const struct field *f, char *at, uint64_t v)
+{
+	switch ((enum field_kind)f->kind) {
+	case F_U8:
+		*(uint8_t *)at = (uint8_t)v;
+		break;
+	case F_BOOL:
+		*(bool *)at = v != 0;
+		break;
+	case F_DATE:
+		*(uint32_t *)(void *)at = (uint32_t)v;
+		break;
+	case F_U64:
+		*(uint64_t *)(void *)at = v;
+		break;
+	case F_I64:
+	case F_TIME:
+		*(int64_t *)(void *)at = (int64_t)v;
+		break;
+	case F_STR:
+	case F_MICRO:
+	case F_UUID:
+	case F_TYPE:
+	case F_CATEGORY:
+	case F_LIST:
+	default:
+		break;
 	}
-	o->uuid = r->object_to;
-	o->description = o->name;
 }
 
-void rewrite_ref(const struct released *r, struct misp_ref *ref)
+/* The usual category of the type that the attribute has. */
+static uint8_t usual_category(const struct misp_attr *attr)
 {
-	ref->uuid = rewrite_uuid(r, ref->uuid);
-	ref->object_uuid = rewrite_uuid(r, ref->object_uuid);
-	ref->referenced_uuid = rewrite_uuid(r, ref->referenced_uuid);
+	const struct type_row *row = type_get((enum attr_type)attr->type);
+
+	return row ? row->category : (uint8_t)CAT_OTHER;
 }
 
-void rewrite_sighting(const struct released *r, struct misp_sighting *s)
+static bool rewrite_field(const struct released *r, enum cut_entity e, unsigned i, char *entity,
+			  struct arena *a)
 {
-	s->uuid = rewrite_uuid(r, s->uuid);
-	s->attribute_uuid = rewrite_uuid(r, s->attribute_uuid);
-	s->date_sighting -= ((s->date_sighting % DAY_S) + DAY_S) % DAY_S;
+	const struct field *f = &cut_table(e)->desc->fields[i];
+	const struct profile_value *v;
+	char *at = entity + f->offset;
+	struct str *text = (struct str *)(void *)at;
+
+	switch ((enum rewrite_how)r->profile->how[e][i]) {
+	case HOW_DERIVE:
+		*(struct uuid *)(void *)at = rewrite_uuid(r, *(struct uuid *)(void *)at);
+		return true;
+	case HOW_DAY:
+		put_day(f, at);
+		return true;
+	case HOW_THREAT:
+		*(uint8_t *)at = 4;
+		return true;
+	case HOW_ANALYSIS:
+		*(uint8_t *)at = 0;
+		return true;
+	case HOW_DATE:
+		*(uint32_t *)(void *)at = date_of(r->head.timestamp);
+		return true;
+	case HOW_CATEGORY:
+		*(uint8_t *)at = usual_category((const struct misp_attr *)(const void *)entity);
+		return true;
+	case HOW_TIMESTAMP:
+		*(int64_t *)(void *)at = r->head.timestamp;
+		return true;
+	case HOW_DESCRIPTION:
+		*text = ((const struct misp_object *)(const void *)entity)->name;
+		return true;
+	case HOW_TEXT:
+	case HOW_NUMBER:
+		v = value_of(r->profile, e, i);
+		if (v && f->kind == F_STR)
+			*text = v->text;
+		else if (v)
+			put_number(f, at, v->number);
+		return v != NULL;
+	case HOW_PSEUDONYM:
+		*text = pseudonym(r, f, *text, a);
+		return text->p || !text->n;
+	case HOW_INFO: /* rewrite_head() */
+	case HOW_REACH: /* release.c */
+	case HOW_NOT:
+		return true;
+	}
+	return false;
+}
+
+bool rewrite_entity(const struct released *r, enum cut_entity e, void *entity, struct arena *a)
+{
+	uint64_t left = r->profile->rewritten[e];
+
+	for (; left; left &= left - 1)
+		if (!rewrite_field(r, e, (unsigned)__builtin_ctzll(left), entity, a))
+			return false;
+	return true;
+}
+
+bool rewrite_head(struct released *r, struct arena *a)
+{
+	const struct profile *p = r->profile;
+	struct misp_event *e = &r->head;
+	bool hide = p->creator == CREATOR_NODE ||
+		    (p->creator == CREATOR_BY_POLICY && r->st.policy->pseudonymous_origin);
+
+	if (!rewrite_entity(r, CUT_EVENT, e, a))
+		return false;
+	if (p->how[CUT_EVENT][EVENT_F_info] == HOW_INFO)
+		e->info = neutral_info(r, a);
+	if (hide) {
+		e->orgc_id = r->out.ids && e->orgc_id ? r->st.facts->host_org_id : 0;
+		r->out.org = r->out.orgc = r->st.facts->host;
+	}
+	return e->info.p != NULL;
+}
+
+/* Many attributes stand in one object: its UUID is derived once. */
+bool rewrite_object(struct released *r, struct misp_object *o, struct arena *a)
+{
+	bool known = !uuid_is_nil(o->uuid) && uuid_eq(r->object_from, o->uuid);
+	struct uuid from = o->uuid;
+
+	if (known)
+		o->uuid = UUID_NIL;
+	if (!rewrite_entity(r, CUT_OBJECT, o, a))
+		return false;
+	if (known) {
+		o->uuid = r->object_to;
+	} else {
+		r->object_from = from;
+		r->object_to = o->uuid;
+	}
+	return true;
 }

@@ -28,6 +28,7 @@ struct stance stance_of(const struct gate_ctx *c, const struct gate_subject *s)
 	st.sees_all = a->kind == AUD_OPERATOR ||
 		      (a->site_admin && !a->push && (a->kind == AUD_MEMBER || st.misp));
 	st.owner = owns(a, s);
+	st.profile = st.misp ? profile_shipped(PROFILE_FULL) : profile_of(c->policy, a->profile);
 	st.cls = a->release_class < CLASS_COUNT ? a->release_class : (uint8_t)CLASS_PUBLIC;
 	/* "own" is the organisation that owns the event, and the one that runs the node */
 	if (a->kind == AUD_OPERATOR ||

@@ -269,7 +269,10 @@ static bool own_derived(void *user, const struct store_rtxn *t, struct uuid u)
 {
 	struct node *n = user;
 	uint64_t id;
-	return derived_find(n->derived, t, n->api.egress.host_org, u, 0, true, &id) == ERR_OK;
+	struct policy *p = current_policy(n);
+	bool ours = derived_find(n->derived, p, t, n->api.egress.host_org, u, 0, true, &id) == ERR_OK;
+	policy_unref(p);
+	return ours;
 }
 
 static const char *clock_alarm(void *user)

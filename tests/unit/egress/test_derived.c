@@ -60,11 +60,11 @@ static void profiles(struct world *w, const struct gate_facts *facts, const uint
 		uint8_t not_p = p == PROFILE_TECHNICAL ? PROFILE_INDICATORS : PROFILE_TECHNICAL;
 		uint64_t id;
 
-		is_ok(by_uuid(w, p, gate_uuid(facts, p, nth(5)), &id), "profile %u: its UUID", p);
+		is_ok(by_uuid(w, p, gate_uuid(NULL, facts, p, nth(5)), &id), "profile %u: its UUID", p);
 		is_uint(id, ids[5], "finds the event");
-		is_err(by_uuid(w, p, gate_uuid(facts, not_p, nth(5)), &id), ERR_NOENT,
+		is_err(by_uuid(w, p, gate_uuid(NULL, facts, not_p, nth(5)), &id), ERR_NOENT,
 		       "that of another profile does not");
-		is_err(by_uuid(w, p, gate_uuid(facts, p, nth(0)), &id), ERR_NOENT,
+		is_err(by_uuid(w, p, gate_uuid(NULL, facts, p, nth(0)), &id), ERR_NOENT,
 		       "nor does that of an event which it may not have");
 		if (p == PROFILE_TECHNICAL || p == PROFILE_INDICATORS)
 			is_err(by_uuid(w, p, nth(5), &id), ERR_NOENT, "nor the real one");
@@ -90,20 +90,22 @@ int main(void)
 		ids[i] = add(&w, i, "tlp:green");
 	for (unsigned i = 1; i < EVENTS; i++)
 		wrong += by_uuid(&w, PROFILE_TECHNICAL,
-				 gate_uuid(&facts, PROFILE_TECHNICAL, nth(i)), &id) != ERR_OK ||
+				 gate_uuid(NULL, &facts, PROFILE_TECHNICAL, nth(i)), &id) != ERR_OK ||
 			 id != ids[i];
 	is_uint(wrong, 0, "all of %d events, those that came later too", EVENTS);
 
+	struct policy *p = policy_shipped("default");
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	if (store_read(w.store, &t, NULL) != ERR_OK)
 		bail_out("store");
-	is_ok(derived_find(w.out.derived, t, facts.host_org, gate_uuid(&facts, 0, nth(9)), 0, true,
-			   &id),
+	is_ok(derived_find(w.out.derived, p, t, facts.host_org, gate_uuid(NULL, &facts, 0, nth(9)), 0,
+			   true, &id),
 	      "our own copies are known when they come back");
 	is_uint(id, ids[9], "as what they were");
-	is_err(derived_find(w.out.derived, t, facts.host_org, nth(9), 0, true, &id), ERR_NOENT,
+	is_err(derived_find(w.out.derived, p, t, facts.host_org, nth(9), 0, true, &id), ERR_NOENT,
 	       "originals are no copies");
 	store_read_end(MOVE(t));
+	policy_unref(p);
 	derived_free(w.out.derived);
 	world_close(&w);
 	return done_testing();

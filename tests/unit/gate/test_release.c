@@ -203,7 +203,7 @@ static void generic(void)
 
 				memset(&room, 0, sizeof(room));
 				fill(t->desc, &room);
-				plan = *cut_plan_of(p, who & 1, who & 2);
+				plan = profile_shipped(p)->plans[who & 1][who >> 1];
 				out = cut_entity(&plan, (enum cut_entity)e, &room, a);
 				ok(out != NULL, "cut");
 				for (unsigned i = 0; i < t->n; i++) {
@@ -426,8 +426,8 @@ static void rewriting(void)
 	r = gate_release(&w.x.c, &w.x.s, a, &v);
 	first = released_event(r)->e->uuid;
 	ok(!uuid_eq(first, w.x.e.uuid), "the event has another UUID");
-	ok(uuid_eq(first, gate_uuid(&w.x.facts, PROFILE_TECHNICAL, w.x.e.uuid)), "the derived one");
-	ok(!uuid_eq(first, gate_uuid(&w.x.facts, PROFILE_INDICATORS, w.x.e.uuid)),
+	ok(uuid_eq(first, gate_uuid(NULL, &w.x.facts, PROFILE_TECHNICAL, w.x.e.uuid)), "the derived one");
+	ok(!uuid_eq(first, gate_uuid(NULL, &w.x.facts, PROFILE_INDICATORS, w.x.e.uuid)),
 	   "of its profile");
 	is_view(released_event(r)->e->info, "Technical features: misp-galaxy:tool=\"Anchor\"",
 		"a neutral line");
@@ -490,15 +490,15 @@ static void stripping(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		for (size_t p = 0; p < 4; p++)
-			ok(strip_keeps_type(profiles[p], cases[i].type, cases[i].category,
+			ok(profile_keeps_type(profile_shipped(profiles[p]), cases[i].type, cases[i].category,
 					    cases[i].in_object) == (cases[i].may[p] == 'y'),
 			   "case %zu profile %u", i, profiles[p]);
-	ok(strip_keeps_object(PROFILE_FULL, STR("person")) &&
-		   !strip_keeps_object(PROFILE_PARTNER, STR("Person")) &&
-		   strip_keeps_object(PROFILE_PARTNER, STR("report")) &&
-		   !strip_keeps_object(PROFILE_TECHNICAL, STR("report")) &&
-		   strip_keeps_object(PROFILE_TECHNICAL, STR("file")) &&
-		   !strip_keeps_object(PROFILE_TECHNICAL, STR("")),
+	ok(profile_keeps_object(profile_shipped(PROFILE_FULL), STR("person")) &&
+		   !profile_keeps_object(profile_shipped(PROFILE_PARTNER), STR("Person")) &&
+		   profile_keeps_object(profile_shipped(PROFILE_PARTNER), STR("report")) &&
+		   !profile_keeps_object(profile_shipped(PROFILE_TECHNICAL), STR("report")) &&
+		   profile_keeps_object(profile_shipped(PROFILE_TECHNICAL), STR("file")) &&
+		   !profile_keeps_object(profile_shipped(PROFILE_TECHNICAL), STR("")),
 	   "objects by name");
 	whole_init(&w, "default");
 	audience(&w, AUD_PEER, PROFILE_PARTNER);
