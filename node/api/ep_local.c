@@ -5,6 +5,7 @@
 #include "api/rest.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "egress/openings.h"
 
 /* ---- status ---- */
 
@@ -39,6 +40,26 @@ static void status_store(struct http_req *r, struct jsonw *w)
 	jsonw_obj_end(w);
 }
 
+#define UNREADABLE_SHOWN 20
+
+static void status_embargo(const struct api *api, struct jsonw *w)
+{
+	uint64_t ids[UNREADABLE_SHOWN], n = 0;
+	if (!api->egress.openings)
+		return;
+	n = openings_unreadable(api->egress.openings, ids, ARRAY_LEN(ids));
+	jsonw_key(w, "embargo");
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_uint, "openings", openings_pending(api->egress.openings));
+	JSONW_KV(w, jsonw_uint, "unreadable", n);
+	jsonw_key(w, "unreadable_events");
+	jsonw_arr(w);
+	for (uint64_t i = 0; i < n && i < ARRAY_LEN(ids); i++)
+		jsonw_uint(w, ids[i]);
+	jsonw_arr_end(w);
+	jsonw_obj_end(w);
+}
+
 static enum err status(struct http_req *r, struct fail *f)
 {
 	struct api *api = api_of(r);
@@ -64,6 +85,8 @@ static enum err status(struct http_req *r, struct fail *f)
 	JSONW_KV(&w, jsonw_bool, "policy_is_misp_compat", policy_is_misp_compat(p));
 	JSONW_KV(&w, jsonw_int, "clock", now);
 	JSONW_KV(&w, jsonw_bool, "clock_trusted", trusted);
+	JSONW_KV(&w, jsonw_c, "clock_alarm", api->clock_alarm ? api->clock_alarm(api->user) : "fine");
+	status_embargo(api, &w);
 	status_store(r, &w);
 	jsonw_obj_end(&w);
 	policy_unref(p);

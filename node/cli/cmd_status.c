@@ -11,6 +11,22 @@ static uint64_t number(const json_t *j, const char *part, const char *key)
 	return (uint64_t)json_integer_value(json_object_get(json_object_get(j, part), key));
 }
 
+static void show_embargo(struct cli *c, const json_t *j)
+{
+	const json_t *events = json_object_get(j, "unreadable_events");
+	uint64_t openings = (uint64_t)json_integer_value(json_object_get(j, "openings"));
+	OWN(buf) struct buf b = BUF(1000);
+	if (openings)
+		term_pair(c, "openings", TERM_PLAIN,
+			  arena_printf(c->arena, "%.*s to come", STR_ARG(term_number(c, openings))));
+	if (!json_array_size(events))
+		return;
+	buf_puts(&b, "cannot be read, so they hold for ever: event");
+	for (size_t i = 0; i < json_array_size(events); i++)
+		buf_printf(&b, " %lld", json_integer_value(json_array_get(events, i)));
+	term_pair(c, "embargoes", TERM_BAD, arena_str(c->arena, buf_str(&b)));
+}
+
 static void show(struct cli *c, const json_t *j)
 {
 	static const char *const counts[] = {"events", "attributes",	"objects", "tags",
@@ -34,6 +50,9 @@ static void show(struct cli *c, const json_t *j)
 		  arena_printf(c->arena, "%.*s%s",
 			       STR_ARG(term_time(c, json_integer_value(json_object_get(j, "clock")))),
 			       trusted ? "" : ", not trusted: embargoes stay shut"));
+	if (trusted && !str_is(cli_text(c, j, "clock_alarm"), "fine"))
+		term_pair(c, "clock alarm", TERM_BAD, cli_text(c, j, "clock_alarm"));
+	show_embargo(c, json_object_get(j, "embargo"));
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
 		term_pair(c, counts[i], TERM_PLAIN, term_number(c, number(j, "store", counts[i])));
 	term_pair(c, "store", TERM_PLAIN,

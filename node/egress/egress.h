@@ -17,6 +17,7 @@
 #include "store/store.h"
 
 struct derived;
+struct openings;
 struct records;
 
 /* What egress works with; one per daemon, shared by all threads. */
@@ -33,6 +34,7 @@ struct egress_env {
 	uint8_t sightings_policy; /* 0 to 3 (sync-protocol.md 6.7) */
 	bool sightings_anonymise;
 	struct records *records; /* NULL: facts about vulnerability records are read each time */
+	struct openings *openings; /* NULL: nothing opens by time */
 	struct derived *derived; /* NULL: who gets derived UUIDs cannot ask by UUID */
 	struct ledger *ledger; /* NULL: nothing leaves for peers, feeds, exports, streams */
 };

@@ -1,10 +1,12 @@
 /*
- * openings.c - a heap of (time, event) fed from the change log, emptied into the change log.
+ * openings.c - a heap of (time, event) fed from the change log, emptied into the change log; and what
+ * opened when, for questions about what is new.
  */
 #include "egress/openings.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -15,10 +17,19 @@
 #define BATCH 1000
 #define AUDIENCES_MAX 256
 #define KV_DONE "egress/openings/done"
+#define KV_OPENED "egress/opened/"
+#define UNREADABLE_MAX 1000
 
 struct opening {
 	int64_t at;
 	uint64_t event_id;
+	unsigned classes; /* bit mask of 1 << release class */
+};
+
+/* What opened last, for each class; as in KV_OPENED, behind the event's id in 8 bytes. */
+struct opened {
+	uint64_t event_id; /* 0: empty */
+	int64_t at[GATE_CLASSES];
 };
 
 struct openings {
@@ -31,6 +42,18 @@ struct openings {
 	int64_t done; /* openings up to this time are written */
 	struct opening *heap;
 	size_t n, cap;
+	atomic_size_t pending; /* n, for others */
+	/* under `table` */
+	pthread_mutex_t table;
+	struct opened *opened; /* open addressing */
+	size_t n_opened, cap_opened;
+	uint64_t unreadable[UNREADABLE_MAX]; /* events, unordered */
+	size_t n_unreadable;
+	/* only on the thread */
+	uint64_t *tags; /* embargo tags that there are: elements may carry them */
+	size_t n_tags;
+	bool again; /* scan everything once more */
+	bool elements; /* look at all elements with such a tag again */
 };
 
 /* ---- heap, the soonest first ---- */
@@ -62,7 +85,7 @@ static void heap_down(struct opening *h, size_t n, size_t i)
 	}
 }
 
-static enum err heap_add(struct openings *o, int64_t at, uint64_t event_id)
+static enum err heap_add(struct openings *o, int64_t at, uint64_t event_id, unsigned classes)
 {
 	if (o->n == o->cap) {
 		size_t cap = o->cap ? o->cap * 2 : 256;
@@ -72,7 +95,7 @@ static enum err heap_add(struct openings *o, int64_t at, uint64_t event_id)
 		o->heap = h;
 		o->cap = cap;
 	}
-	o->heap[o->n] = (struct opening){at, event_id};
+	o->heap[o->n] = (struct opening){at, event_id, classes};
 	heap_up(o->heap, o->n++);
 	return ERR_OK;
 }
@@ -85,20 +108,101 @@ static struct opening heap_pop(struct openings *o)
 	return first;
 }
 
+/* ---- what opened when ---- */
+
+static struct opened *opened_slot(struct opened *v, size_t cap, uint64_t event_id)
+{
+	size_t i = (size_t)(event_id * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (cap - 1);
+	while (v[i].event_id && v[i].event_id != event_id)
+		i = (i + 1) & (cap - 1);
+	return &v[i];
+}
+
+/* With the lock of the table; NULL: memory. */
+static struct opened *opened_put(struct openings *o, uint64_t event_id)
+{
+	if (o->n_opened >= o->cap_opened / 2) {
+		size_t cap = o->cap_opened ? o->cap_opened * 2 : 256;
+		struct opened *v = calloc(cap, sizeof(*v));
+		if (!v)
+			return NULL;
+		for (size_t i = 0; i < o->cap_opened; i++)
+			if (o->opened[i].event_id)
+				*opened_slot(v, cap, o->opened[i].event_id) = o->opened[i];
+		free(o->opened);
+		o->opened = v;
+		o->cap_opened = cap;
+	}
+	struct opened *s = opened_slot(o->opened, o->cap_opened, event_id);
+	o->n_opened += !s->event_id;
+	s->event_id = event_id;
+	return s;
+}
+
+int64_t openings_of(struct openings *o, uint64_t event_id, unsigned release_class)
+{
+	int64_t at = 0;
+	if (release_class >= GATE_CLASSES)
+		return 0;
+	pthread_mutex_lock(&o->table);
+	if (o->cap_opened)
+		at = opened_slot(o->opened, o->cap_opened, event_id)->at[release_class];
+	pthread_mutex_unlock(&o->table);
+	return at;
+}
+
+/* ---- embargoes that nobody can read ---- */
+
+uint64_t openings_unreadable(struct openings *o, uint64_t *ids, size_t n)
+{
+	pthread_mutex_lock(&o->table);
+	uint64_t all = o->n_unreadable;
+	for (size_t i = 0; i < n && i < o->n_unreadable; i++)
+		ids[i] = o->unreadable[i];
+	pthread_mutex_unlock(&o->table);
+	return all;
+}
+
+static void note_unreadable(struct openings *o, uint64_t event_id, bool is)
+{
+	size_t i = 0;
+	pthread_mutex_lock(&o->table);
+	while (i < o->n_unreadable && o->unreadable[i] != event_id)
+		i++;
+	bool was = i < o->n_unreadable;
+	if (is && !was && o->n_unreadable < UNREADABLE_MAX)
+		o->unreadable[o->n_unreadable++] = event_id;
+	if (!is && was)
+		o->unreadable[i] = o->unreadable[--o->n_unreadable];
+	pthread_mutex_unlock(&o->table);
+	if (is && !was)
+		log_warn("embargo",
+			 "event=%llu unreadable=1: an embargo tag that cannot be read holds for ever",
+			 (unsigned long long)event_id);
+}
+
 /* ---- which times an event opens at ---- */
 
-/* The policy's audiences, and one peer of each class for those without a row. */
+/*
+ * The policy's audiences, one peer of each class that may hold everything, and the peer and the member
+ * without a row: whoever waits is one of them, or has a row.
+ */
 static unsigned audiences(const struct policy *p, struct audience *out)
 {
-	static const enum audience_kind kinds[] = {AUD_PEER, AUD_FEED, AUD_EXPORT, AUD_STREAM};
+	static const enum audience_kind kinds[] = {AUD_MEMBER, AUD_PEER, AUD_FEED, AUD_EXPORT,
+						   AUD_STREAM};
+	struct caller stranger = {.kind = AUD_PEER, .perm_sync = true};
+	struct caller member = {.kind = AUD_MEMBER};
 	unsigned n = 0;
+	policy_audience(p, &stranger, &out[n++]);
+	policy_audience(p, &member, &out[n++]);
+	for (unsigned c = 0; c < GATE_CLASSES; c++)
+		out[n++] = (struct audience){
+			.kind = AUD_PEER, .release_class = (uint8_t)c, .domestic = true};
 	for (unsigned k = 0; k < ARRAY_LEN(kinds); k++)
 		for (unsigned i = 0; n < AUDIENCES_MAX; i++, n++)
 			if (policy_audience_nth(p, kinds[k], i, &out[n]) != ERR_OK)
 				break;
-	struct caller stranger = {.kind = AUD_PEER, .perm_sync = true};
-	if (n < AUDIENCES_MAX)
-		policy_audience(p, &stranger, &out[n++]);
 	return n;
 }
 
@@ -107,22 +211,115 @@ static unsigned audiences(const struct policy *p, struct audience *out)
 static enum err judge(struct openings *o, struct view *v, uint64_t event_id,
 		      const struct audience *auds, unsigned n, int64_t after)
 {
+	struct opening found[8] = {{0}};
 	struct subject s;
-	int64_t last = 0;
+	unsigned k, n_found = 0;
 	arena_reset(v->scratch);
 	enum err e = view_subject(v, event_id, v->scratch, &s);
+	if (e == ERR_NOENT)
+		note_unreadable(o, event_id, false);
 	if (e != ERR_OK)
 		return e == ERR_NOENT ? ERR_OK : e;
+	if (s.event.tags.n || o->n_unreadable)
+		note_unreadable(o, event_id, gate_embargo_unreadable(&s.event.tags));
 	int64_t now = v->facts.now;
+	bool trusted = v->facts.clock_trusted;
 	v->facts.now = after; /* as things stood then: what has opened since is due */
+	v->facts.clock_trusted = true; /* openings wait for it, not their times */
 	for (unsigned i = 0; i < n && e == ERR_OK; i++) {
 		v->audience = auds[i];
-		struct verdict d = gate_judge(&v->gate, &s.s);
-		if (d.outcome == GATE_HOLD && d.until != INT64_MAX && d.until != last)
-			e = heap_add(o, last = d.until, event_id);
+		int64_t at = gate_opens_at(&v->gate, &s.s);
+		if (!at)
+			continue;
+		for (k = 0; k < n_found && found[k].at != at; k++)
+			;
+		if (k == ARRAY_LEN(found)) /* many policy holds: each for itself */
+			e = heap_add(o, at, event_id, 1u << auds[i].release_class);
+		else
+			n_found = MAX(n_found, k + 1);
+		if (k < ARRAY_LEN(found)) {
+			found[k].at = at;
+			found[k].classes |= 1u << auds[i].release_class;
+		}
 	}
+	for (k = 0; k < n_found && e == ERR_OK; k++)
+		e = heap_add(o, found[k].at, event_id, found[k].classes);
 	v->facts.now = now;
+	v->facts.clock_trusted = trusted;
 	return e;
+}
+
+/* ---- elements under embargoes of their own ---- */
+
+static enum err element_times(struct openings *o, uint64_t event_id, const struct entity_list *tags)
+{
+	int64_t shut[GATE_CLASSES];
+	gate_embargo_times(tags, shut);
+	for (unsigned c = 0; c < GATE_CLASSES; c++)
+		if (shut[c] != INT64_MAX && shut[c] > o->done)
+			TRY(heap_add(o, shut[c], event_id, 1u << c));
+	if (gate_embargo_unreadable(tags))
+		note_unreadable(o, event_id, true);
+	return ERR_OK;
+}
+
+struct tagged {
+	struct openings *o;
+	struct view *v;
+	enum err err;
+};
+
+static bool tagged_attr(void *user, uint64_t event_id, uint64_t object_id, uint64_t attr_id)
+{
+	struct tagged *t = user;
+	struct misp_event e;
+	struct misp_attr a;
+	arena_reset(t->v->scratch);
+	t->err = store_get(t->v->txn, T_EVENT, event_id, NULL, &e);
+	if (t->err == ERR_OK)
+		t->err = store_el_get(t->v->txn, EL_ATTR,
+				      (struct el_key){e.body, object_id, attr_id}, t->v->scratch, &a);
+	if (t->err == ERR_OK)
+		t->err = view_resolve_tags(t->v, t->v->scratch, &a.tags);
+	if (t->err == ERR_OK)
+		t->err = element_times(t->o, event_id, &a.tags);
+	if (t->err == ERR_NOENT) /* the index may be ahead of the snapshot, or behind */
+		t->err = ERR_OK;
+	return t->err == ERR_OK;
+}
+
+static enum err scan_elements(struct openings *o, struct view *v)
+{
+	struct tagged t = {o, v, ERR_OK};
+	for (size_t i = 0; i < o->n_tags && t.err == ERR_OK; i++)
+		TRY(index_tagged(o->env->index, o->tags[i], false, tagged_attr, &t));
+	if (t.err == ERR_OK)
+		o->elements = false;
+	return t.err;
+}
+
+static enum err tag_add(struct openings *o, const struct misp_tag *tag)
+{
+	if (!gate_is_embargo_tag(tag->name))
+		return ERR_OK;
+	uint64_t *v = realloc(o->tags, (o->n_tags + 1) * sizeof(*v));
+	if (!v)
+		return ERR_NOMEM;
+	o->tags = v;
+	o->tags[o->n_tags++] = tag->id;
+	o->elements = true;
+	return ERR_OK;
+}
+
+static enum err scan_tags(struct openings *o, struct view *v)
+{
+	struct misp_tag tag;
+	uint64_t id = 0;
+	enum err e;
+	o->n_tags = 0;
+	while ((e = store_next(v->txn, T_TAG, &id, NULL, &tag)) == ERR_OK)
+		TRY(tag_add(o, &tag));
+	return e == ERR_NOENT ? ERR_OK : e;
 }
 
 struct pass {
@@ -161,6 +358,10 @@ static enum err scan_all(struct openings *o, struct fail *f)
 		       (e = store_next(p->view->txn, T_EVENT, &id, NULL, NULL)) == ERR_OK)
 			e = judge(o, p->view, id, p->auds, p->n, o->done);
 		e = e == ERR_NOENT ? ERR_OK : e;
+		if (e == ERR_OK)
+			e = scan_tags(o, p->view);
+		if (e == ERR_OK && !policy_is_misp_compat(p->policy))
+			e = scan_elements(o, p->view);
 	}
 	pass_end(p);
 	free(p);
@@ -174,6 +375,18 @@ static enum err log_grew(struct openings *o, bool *grew, struct fail *f)
 	TRY(store_read(o->env->store, &t, f));
 	*grew = store_seq(t) != o->seq;
 	return ERR_OK;
+}
+
+static enum err follow_tag(struct openings *o, struct view *v, uint64_t id)
+{
+	struct misp_tag tag;
+	for (size_t i = 0; i < o->n_tags; i++)
+		if (o->tags[i] == id) {
+			o->elements = true; /* it may have been renamed */
+			return ERR_OK;
+		}
+	enum err e = store_get(v->txn, T_TAG, id, NULL, &tag);
+	return e == ERR_OK ? tag_add(o, &tag) : e == ERR_NOENT ? ERR_OK : e;
 }
 
 /* What has changed since. */
@@ -190,10 +403,19 @@ static enum err follow(struct openings *o, struct fail *f)
 		return fail(f, ERR_NOMEM, "no memory");
 	enum err e = pass_begin(o, p, f);
 	bool compat = policy_is_misp_compat(p->policy);
-	while (e == ERR_OK && (e = store_change_next(p->view->txn, &o->seq, &c)) == ERR_OK)
-		if (!compat && c.kind == CHANGE_TABLE(T_EVENT) && c.op != CHANGE_DELETE &&
+	while (e == ERR_OK && (e = store_change_next(p->view->txn, &o->seq, &c)) == ERR_OK) {
+		if (c.kind == CHANGE_TABLE(T_TAG) && c.op != CHANGE_DELETE)
+			e = follow_tag(o, p->view, c.id);
+		o->elements |= o->n_tags && (c.kind == CHANGE_EL(EL_ATTR) ||
+					     (c.kind == CHANGE_TABLE(T_EVENT) &&
+					      (c.op == CHANGE_ADD || c.whole)));
+		if (e == ERR_OK && !compat && c.kind == CHANGE_TABLE(T_EVENT) &&
 		    c.op != CHANGE_OPEN && c.id != last)
 			e = judge(o, p->view, last = c.id, p->auds, p->n, o->done);
+	}
+	e = e == ERR_NOENT ? ERR_OK : e;
+	if (e == ERR_OK && o->elements && !compat)
+		e = scan_elements(o, p->view);
 	pass_end(p);
 	free(p);
 	return e == ERR_NOENT ? ERR_OK : e;
@@ -202,17 +424,32 @@ static enum err follow(struct openings *o, struct fail *f)
 /* ---- writing what has opened ---- */
 
 struct due {
-	uint64_t ids[BATCH];
+	struct opened v[BATCH];
 	unsigned n;
 	int64_t upto;
 };
+
+static enum err put_opened(struct store_wtxn *w, const struct opened *now, struct fail *f)
+{
+	char key[sizeof(KV_OPENED) - 1 + 8];
+	struct str name = {key, sizeof(key)}, old;
+	int64_t at[GATE_CLASSES] = {0};
+	memcpy(key, KV_OPENED, sizeof(KV_OPENED) - 1);
+	for (unsigned i = 0; i < 8; i++)
+		key[sizeof(KV_OPENED) - 1 + i] = (char)(now->event_id >> (56 - 8 * i));
+	if (store_kv_get(store_view(w), name, &old) == ERR_OK && old.n == sizeof(at))
+		memcpy(at, old.p, sizeof(at));
+	for (unsigned c = 0; c < GATE_CLASSES; c++)
+		at[c] = MAX(at[c], now->at[c]);
+	return store_kv_put(w, name, (struct str){(const char *)at, sizeof(at)}, f);
+}
 
 static enum err run_open(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	const struct due *d = arg;
 	for (unsigned i = 0; i < d->n; i++) {
 		struct misp_event e;
-		enum err err = store_get(store_view(w), T_EVENT, d->ids[i], NULL, &e);
+		enum err err = store_get(store_view(w), T_EVENT, d->v[i].event_id, NULL, &e);
 		if (err == ERR_NOENT)
 			continue;
 		TRY(err);
@@ -223,29 +460,65 @@ static enum err run_open(struct store_wtxn *w, void *arg, struct fail *f)
 				   .uuid = e.uuid,
 				   .time = clock_now(),
 				   .origin = {.kind = ORIGIN_SYSTEM}};
+		TRY(put_opened(w, &d->v[i], f));
 		TRY(store_change(w, &c, f));
 	}
 	return store_kv_put(w, STR(KV_DONE),
 			    (struct str){(const char *)&d->upto, sizeof(d->upto)}, f);
 }
 
+static void due_add(struct due *d, const struct opening *one)
+{
+	struct opened *v = d->n ? &d->v[d->n - 1] : NULL;
+	if (!v || v->event_id != one->event_id) {
+		v = &d->v[d->n++];
+		*v = (struct opened){.event_id = one->event_id};
+	}
+	for (unsigned c = 0; c < GATE_CLASSES; c++)
+		if (one->classes >> c & 1)
+			v->at[c] = MAX(v->at[c], one->at);
+}
+
+/* Known before the change is written: who reads the log at once finds it. */
+static bool note_opened(struct openings *o, const struct due *d)
+{
+	bool good = true;
+	pthread_mutex_lock(&o->table);
+	for (unsigned i = 0; i < d->n && good; i++) {
+		struct opened *s = opened_put(o, d->v[i].event_id);
+		good = s != NULL;
+		for (unsigned c = 0; s && c < GATE_CLASSES; c++)
+			s->at[c] = MAX(s->at[c], d->v[i].at[c]);
+	}
+	pthread_mutex_unlock(&o->table);
+	return good;
+}
+
 static enum err open_due(struct openings *o, struct fail *f)
 {
-	struct due d = {0};
 	bool trusted;
 	int64_t now = o->env->now(o->env->user, &trusted);
 	if (!trusted || !o->n || o->heap[0].at > now)
 		return ERR_OK;
-	while (o->n && o->heap[0].at <= now && d.n < BATCH) {
+	struct due *d = calloc(1, sizeof(*d));
+	if (!d)
+		return fail(f, ERR_NOMEM, "no memory");
+	while (o->n && o->heap[0].at <= now && d->n < BATCH) {
 		struct opening first = heap_pop(o);
-		d.upto = first.at;
-		if (!d.n || d.ids[d.n - 1] != first.event_id)
-			d.ids[d.n++] = first.event_id;
+		d->upto = first.at;
+		due_add(d, &first);
 	}
-	TRY(store_run(o->env->store, run_open, &d, f));
-	o->done = MAX(o->done, d.upto);
-	log_info("embargo", "opened=%u until=%lld", d.n, (long long)d.upto);
-	return ERR_OK;
+	enum err e = note_opened(o, d) ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+	if (e == ERR_OK)
+		e = store_run(o->env->store, run_open, d, f);
+	if (e == ERR_OK) {
+		o->done = MAX(o->done, d->upto);
+		log_info("embargo", "opened=%u until=%lld", d->n, (long long)d->upto);
+	} else {
+		o->again = true; /* they are out of the heap: find them again */
+	}
+	free(d);
+	return e;
 }
 
 /* ---- the thread ---- */
@@ -253,7 +526,7 @@ static enum err open_due(struct openings *o, struct fail *f)
 static void sleep_tick(struct openings *o)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_REALTIME, &t);
+	clock_gettime(CLOCK_MONOTONIC, &t); /* a wall clock that is set back must not make it sleep */
 	t.tv_nsec += TICK_MS * 1000000L;
 	if (t.tv_nsec >= 1000000000L) {
 		t.tv_nsec -= 1000000000L;
@@ -269,12 +542,13 @@ static void *run(void *arg)
 	pthread_mutex_lock(&o->lock);
 	while (!o->stop) {
 		struct fail f = {0};
-		bool all = o->rescan;
-		o->rescan = false;
+		bool all = o->rescan || o->again;
+		o->rescan = o->again = false;
 		pthread_mutex_unlock(&o->lock);
 		enum err e = all ? scan_all(o, &f) : follow(o, &f);
 		if (e == ERR_OK)
 			e = open_due(o, &f);
+		atomic_store(&o->pending, o->n);
 		if (e != ERR_OK)
 			log_warn("embargo", "err=%s detail=%s", err_name(e), log_val(str_c(f.text)));
 		pthread_mutex_lock(&o->lock);
@@ -284,6 +558,27 @@ static void *run(void *arg)
 	}
 	pthread_mutex_unlock(&o->lock);
 	return NULL;
+}
+
+/* What has opened so far. Entries of events that are gone take a little space and do nothing. */
+static enum err load_opened(struct openings *o, const struct store_rtxn *t)
+{
+	OWN(buf) struct buf key = BUF(512);
+	const size_t prefix = sizeof(KV_OPENED) - 1;
+	struct str v;
+	enum err e;
+	while ((e = store_kv_next(t, STR(KV_OPENED), &key, &v)) == ERR_OK) {
+		uint64_t id = 0;
+		struct str k = buf_str(&key);
+		for (size_t i = prefix; i < k.n; i++)
+			id = id << 8 | (uint8_t)k.p[i];
+		struct opened *s = k.n == prefix + 8 && id ? opened_put(o, id) : NULL;
+		if (!s)
+			return k.n == prefix + 8 && id ? ERR_NOMEM : ERR_CORRUPT;
+		if (v.n == sizeof(s->at))
+			memcpy(s->at, v.p, v.n);
+	}
+	return e == ERR_NOENT ? ERR_OK : e;
 }
 
 /* What was written last before the restart; a new store begins now. */
@@ -296,7 +591,18 @@ static enum err load_done(struct openings *o, struct fail *f)
 	o->done = o->env->now(o->env->user, &trusted);
 	if (store_kv_get(t, STR(KV_DONE), &v) == ERR_OK && v.n == sizeof(o->done))
 		memcpy(&o->done, v.p, v.n);
-	return ERR_OK;
+	return load_opened(o, t);
+}
+
+static void openings_free(struct openings *o)
+{
+	pthread_mutex_destroy(&o->lock);
+	pthread_mutex_destroy(&o->table);
+	pthread_cond_destroy(&o->wake);
+	free(o->heap);
+	free(o->opened);
+	free(o->tags);
+	free(o);
 }
 
 enum err openings_start(const struct egress_env *env, struct openings **out, struct fail *f)
@@ -307,15 +613,18 @@ enum err openings_start(const struct egress_env *env, struct openings **out, str
 		return fail(f, ERR_NOMEM, "no memory");
 	o->env = env;
 	o->rescan = true;
+	pthread_condattr_t attr;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&o->lock, NULL);
-	pthread_cond_init(&o->wake, NULL);
+	pthread_mutex_init(&o->table, NULL);
+	pthread_cond_init(&o->wake, &attr);
+	pthread_condattr_destroy(&attr);
 	enum err e = load_done(o, f);
 	if (e == ERR_OK && pthread_create(&o->thread, NULL, run, o) != 0)
 		e = fail_errno(f, ERR_NOMEM, errno, "cannot start a thread");
 	if (e != ERR_OK) {
-		pthread_mutex_destroy(&o->lock);
-		pthread_cond_destroy(&o->wake);
-		free(o);
+		openings_free(o);
 		return e;
 	}
 	*out = o;
@@ -332,7 +641,7 @@ void openings_rescan(struct openings *o)
 
 uint64_t openings_pending(struct openings *o)
 {
-	return o->n;
+	return atomic_load(&o->pending);
 }
 
 void openings_stop(struct openings *o)
@@ -344,8 +653,5 @@ void openings_stop(struct openings *o)
 	pthread_cond_signal(&o->wake);
 	pthread_mutex_unlock(&o->lock);
 	pthread_join(o->thread, NULL);
-	pthread_mutex_destroy(&o->lock);
-	pthread_cond_destroy(&o->wake);
-	free(o->heap);
-	free(o);
+	openings_free(o);
 }

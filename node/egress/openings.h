@@ -19,4 +19,9 @@ MUST_USE enum err openings_start(const struct egress_env *env, struct openings *
 void openings_rescan(struct openings *o);
 /* Times waited for (status, tests). */
 uint64_t openings_pending(struct openings *o);
+/* When the event, or something in it, opened last for a release class; 0: never. */
+int64_t openings_of(struct openings *o, uint64_t event_id, unsigned release_class);
+/* Events with an embargo tag that cannot be read (it holds for ever): how many, and the ids of the
+   first `n`. */
+uint64_t openings_unreadable(struct openings *o, uint64_t *ids, size_t n);
 void openings_stop(struct openings *o);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "egress/derived.h"
+#include "egress/openings.h"
 #include "egress/records.h"
 #include "model/pack.h"
 
@@ -616,10 +617,20 @@ static bool tag_visible(void *user, const struct misp_event *e, const struct mis
 	return view_shows_tag(user, e, t);
 }
 
+static int64_t event_opened(void *user, uint64_t event_id)
+{
+	struct view *v = user;
+	/* who gets MISP's own rules, or everything, waits for nothing */
+	if (view_is_whole(v) || v->audience.release_class >= GATE_CLASSES)
+		return 0;
+	return openings_of(v->env->openings, event_id, v->audience.release_class);
+}
+
 struct search_visible view_visible(struct view *v)
 {
 	return (struct search_visible){.user = v,
 				       .event = event_visible,
 				       .attr = gate_passes_attrs(&v->gate) ? NULL : attr_visible,
-				       .tag = tag_visible};
+				       .tag = tag_visible,
+				       .opened = v->env->openings ? event_opened : NULL};
 }

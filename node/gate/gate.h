@@ -57,6 +57,20 @@ bool gate_judge_attr(const struct gate_ctx *c, const struct gate_subject *s,
 bool gate_passes_attrs(const struct gate_ctx *c);
 bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
 		       const struct misp_object *object);
+/* ---- embargoes, as time goes on ---- */
+
+#define GATE_CLASSES 3 /* public, sector, partner: those that wait */
+/*
+ * When time alone will change that the event is held from the audience (embargo, freeze window, holds
+ * of the policy), whatever other rules say; 0: it is not held by time.
+ */
+int64_t gate_opens_at(const struct gate_ctx *c, const struct gate_subject *s);
+/* Until when the embargo tags of one element shut each class: INT64_MIN not, INT64_MAX not by time. */
+void gate_embargo_times(const struct entity_list *tags, int64_t shut[GATE_CLASSES]);
+/* Is there one among the tags that cannot be read, so that it holds for ever? */
+bool gate_embargo_unreadable(const struct entity_list *tags);
+bool gate_is_embargo_tag(struct str name);
+
 /* Does this attribute say how a vulnerability is repaired or protected against (by its tag, relation
    or object)? For gathering vuln_facts. Tags resolved. */
 bool gate_is_remedy(const struct misp_object *object, const struct misp_attr *attr);

@@ -332,6 +332,31 @@ struct verdict judge_event(const struct stance *st)
 	return v;
 }
 
+int64_t gate_opens_at(const struct gate_ctx *c, const struct gate_subject *s)
+{
+	static const enum gate_rule by_time[] = {RULE_embargo, RULE_vuln_event_freeze, RULE_policy};
+	int64_t at = 0;
+	struct stance st;
+	struct marks m;
+
+	if (!c->policy || !c->audience || !c->facts || !s->event)
+		return 0;
+	st = stance_of(c, s);
+	if (st.misp)
+		return 0;
+	m = marks_of(&st, &s->event->tags);
+	st.marks = &m;
+	for (size_t i = 0; i < ARRAY_LEN(by_time); i++) {
+		struct answer a = asks[by_time[i]](&st, NULL);
+
+		if (a.outcome == GATE_HOLD && a.until == INT64_MAX)
+			return 0;
+		if (a.outcome == GATE_HOLD && a.until > at)
+			at = a.until;
+	}
+	return at;
+}
+
 struct verdict gate_judge(const struct gate_ctx *c, const struct gate_subject *s)
 {
 	struct stance st;

@@ -108,6 +108,32 @@ struct marks marks_of(const struct stance *st, const struct entity_list *tags)
 	return m;
 }
 
+void gate_embargo_times(const struct entity_list *tags, int64_t out[GATE_CLASSES])
+{
+	struct marks m = {0};
+
+	for (int c = 0; c < CLASS_COUNT; c++)
+		m.shut[c] = SHUT_NOT;
+	LIST_EACH(t, *tags, struct misp_tagref)
+	mark_embargo(&m, t->name);
+	for (int c = 0; c < GATE_CLASSES; c++)
+		out[c] = m.shut[c];
+}
+_Static_assert(GATE_CLASSES == CLASS_OWN, "classes that wait come before own");
+
+bool gate_embargo_unreadable(const struct entity_list *tags)
+{
+	LIST_EACH(t, *tags, struct misp_tagref)
+	if (taxo_embargo(t->name).kind == EMBARGO_UNREADABLE)
+		return true;
+	return false;
+}
+
+bool gate_is_embargo_tag(struct str name)
+{
+	return taxo_embargo(name).kind != EMBARGO_NONE;
+}
+
 /* A member of another local organisation. */
 static bool member_may(const struct stance *st, enum tlp t)
 {

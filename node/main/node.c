@@ -464,6 +464,7 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(offload_new(&oc, &n->workers, f));
 	TRY(make_server(n, f));
 	TRY(openings_start(&n->api.egress, &n->openings, f));
+	n->api.egress.openings = n->openings;
 	TRY(publisher_start(&n->api.egress, conf_feeds_dir(n->conf), &n->publisher, f));
 	TRY(client_hold(f)); /* connections to peers outlast single runs */
 	n->holds_client = true;
@@ -506,6 +507,7 @@ void node_stop(struct node *n)
 	if (n->holds_client)
 		client_drop();
 	publisher_stop(MOVE(n->publisher));
+	n->api.egress.openings = NULL;
 	openings_stop(MOVE(n->openings));
 	derived_free(MOVE(n->derived));
 	records_free(MOVE(n->api.egress.records));

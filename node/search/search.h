@@ -18,6 +18,9 @@ struct search_visible {
 		     const struct misp_attr *a);
 	/* And this tag, of the event or of an attribute in it? NULL: all tags. */
 	bool (*tag)(void *user, const struct misp_event *e, const struct misp_tagref *t);
+	/* When the event opened for the audience by time (0: never): for questions about what is new it
+	   changed then. NULL: none ever did. */
+	int64_t (*opened)(void *user, uint64_t event_id);
 };
 
 struct search_hit {

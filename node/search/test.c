@@ -44,6 +44,19 @@ static bool in_time32(const struct query_range *r, uint32_t t)
 	return !r->set || (t >= ix_time(r->from) && t <= ix_time(r->to));
 }
 
+/* An event whose embargo ended is new from then on for those whom it shut out. */
+static bool is_new(const struct plan *p, const struct query_range *r, int64_t t, uint64_t event_id)
+{
+	int64_t opened;
+
+	if (in_time(r, t))
+		return true;
+	if (t > r->to || !p->vis || !p->vis->opened)
+		return false;
+	opened = p->vis->opened(p->vis->user, event_id);
+	return opened > t && in_time(r, opened);
+}
+
 static bool in_set(const struct idset *any, const struct idset *none, uint64_t id)
 {
 	return (!any->set || idset_has(any, id)) && !(none->set && idset_has(none, id));
@@ -74,8 +87,10 @@ bool event_maybe(const struct plan *p, uint32_t place)
 	    !in_mask(IX_GET(e->distribution), p->dist_any, p->dist_none))
 		return false;
 	if (IX_GET(e->date) < p->date_from || IX_GET(e->date) > p->date_to ||
-	    !in_time32(&q->event_timestamp, IX_GET(e->timestamp)) ||
-	    !in_time32(&q->publish_timestamp, IX_GET(e->publish_timestamp)) ||
+	    (!in_time32(&q->event_timestamp, IX_GET(e->timestamp)) &&
+	     !is_new(p, &q->event_timestamp, IX_GET(e->timestamp), e->id)) ||
+	    (!in_time32(&q->publish_timestamp, IX_GET(e->publish_timestamp)) &&
+	     !is_new(p, &q->publish_timestamp, IX_GET(e->publish_timestamp), e->id)) ||
 	    !flags_wanted(IX_GET(e->published), 1, q->published))
 		return false;
 	if (bit_get(&p->uuid_none, place) || !in_events(&p->event_any, place))
@@ -108,8 +123,8 @@ static bool event_ok(struct plan *p)
 
 	if (p->wild && q->scope == SCOPE_EVENTS)
 		return true;
-	if (!in_time(&q->event_timestamp, e->timestamp) ||
-	    !in_time(&q->publish_timestamp, e->publish_timestamp) ||
+	if (!is_new(p, &q->event_timestamp, e->timestamp, e->id) ||
+	    !is_new(p, &q->publish_timestamp, e->publish_timestamp, e->id) ||
 	    !flags_wanted(e->published, 1, q->published) || e->date < p->date_from ||
 	    e->date > p->date_to || !event_sg_ok(p, e))
 		return false;

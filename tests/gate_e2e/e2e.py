@@ -207,6 +207,23 @@ def embargo_opens(w):
         found = ally.post("/events/restSearch", {"returnFormat": "json", "uuid": key}).json()
         ok(bool(found["response"]) == there, "%s by search" % ("and" if there else "and not ours"))
     indistinguishable(w, "ally", None, u)
+    for key in ("timestamp", "publish_timestamp"):
+        asked = {"returnFormat": "json", key: opens}
+        new = [e["Event"]["uuid"] for e in ally.post("/events/restSearch", asked).json()["response"]]
+        ok(shown["uuid"] in new, "who asks by %s for what is new since then gets it" % key, new)
+        new = w.admin.post("/events/restSearch", asked).json()["response"]
+        ok(not new, "who had it before does not get it again", new)
+
+
+def unreadable_holds(w):
+    number, u = w.add(["tlp:clear", 'embargo:until="next week"'], "never.example")
+    end = time.time() + 2 + LATE
+    while time.time() < end and int(number) not in w.status()["embargo"]["unreadable_events"]:
+        time.sleep(0.05)
+    ok(int(number) in w.status()["embargo"]["unreadable_events"],
+       "an embargo that nobody can read is told to the operator", w.status()["embargo"])
+    ok(not by_view(w.client("ally"), w, number, u, ""), "and holds")
+    ok("event=%s unreadable" % number in w.node.log_tail(1 << 20), "it is in the log, too")
 
 
 def red_stays(w):
@@ -286,6 +303,7 @@ def main():
             if ready.status != 200:
                 nodelib.skip("nobody vouches for the clock of this machine: " + ready.text())
             embargo_opens(w)
+            unreadable_holds(w)
             red = red_stays(w)
             broken_policy(w, red)
             killed_while_shut(w)

@@ -16,6 +16,7 @@ struct world {
 	struct ingest_env in;
 	struct egress_env out;
 	int64_t now; /* 0: the clock of the machine */
+	bool distrust; /* nobody vouches for it */
 };
 
 /* Made in a new folder under TMPDIR; ends the test program when it cannot be. */
