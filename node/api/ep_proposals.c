@@ -517,6 +517,22 @@ const struct endpoint ep_proposals_index = {
 	.shape = "ShadowAttributes",
 	.doc = "Proposals of an event, of one's own events, or (all:1) of all visible ones",
 };
+/* Named in MISP's permissions and nowhere else: refused as there, and for those who may do all, gone. */
+static enum err proposals_by_uuids(struct http_req *r, struct fail *f)
+{
+	(void)f;
+	reply_error(r, 404, "Not Found");
+	return ERR_OK;
+}
+
+const struct endpoint ep_proposals_by_uuids = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/shadow_attributes/getProposalsByUuidList",
+	.auth = perm_site_admin,
+	.body_cap = BODY_MAX,
+	.run = proposals_by_uuids,
+	.doc = "Refused, as by MISP",
+};
 const struct endpoint ep_events_push_proposals = {
 	.methods = HTTP_POST,
 	.path = "/events/pushProposals/:event",

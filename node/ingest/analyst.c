@@ -104,8 +104,8 @@ static enum err put_new(struct ingest_ctx *c, struct store_wtxn *w, struct misp_
 {
 	bool refused;
 	TRY(capture_orgs(c, w, n, f));
-	TRY(ingest_capture_sg_of(c, w, &n->sharing_group, &n->distribution, &n->sharing_group_id,
-				 &refused, f));
+	TRY(ingest_capture_sg_of(c, w, &n->sharing_group, false, &n->distribution,
+				 &n->sharing_group_id, &refused, f));
 	n->id = store_new_row_id(w, T_ANALYST);
 	c->out->added++;
 	return put_row(c, w, n, CHANGE_ADD, f);
@@ -156,7 +156,7 @@ static enum err put_known(struct ingest_ctx *c, struct store_wtxn *w, uint64_t i
 	if (c->analyst_mode == ANALYST_EDIT)
 		TRY(later_than(c, row.modified, &n->modified));
 	merge(&row, n);
-	TRY(ingest_capture_sg_of(c, w, &n->sharing_group, &row.distribution, &row.sharing_group_id,
+	TRY(ingest_capture_sg_of(c, w, &n->sharing_group, false, &row.distribution, &row.sharing_group_id,
 				 &refused, f));
 	c->out->updated++;
 	return put_row(c, w, &row, CHANGE_EDIT, f);

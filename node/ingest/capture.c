@@ -283,9 +283,18 @@ static bool sg_usable(const struct misp_sg *g, const struct admit_facts *facts)
 	return usable;
 }
 
+/* Is it open to all of this node? Then nobody has to join. */
+static bool sg_open_here(const struct misp_sg *g, const struct admit_facts *facts)
+{
+	bool open = false;
+	LIST_EACH(s, g->servers, struct misp_sgserver)
+		open |= names_us(s, facts) && s->all_orgs;
+	return open;
+}
+
 static enum err sg_members(struct store_wtxn *w, struct arena *a, const struct misp_sg *in,
-			   struct misp_sg *out, const struct admit_facts *facts, bool *changed,
-			   struct fail *f)
+			   struct misp_sg *out, const struct admit_facts *facts, bool joins,
+			   bool *changed, struct fail *f)
 {
 	uint32_t max = in->orgs.n + out->orgs.n + 1, n = out->orgs.n;
 	struct misp_sgorg *v = ARENA_ARRAY(a, struct misp_sgorg, max);
@@ -312,9 +321,10 @@ static enum err sg_members(struct store_wtxn *w, struct arena *a, const struct m
 	}
 	/* the importing organisation must be able to see its data */
 	uint32_t i = 0;
+	joins = joins && facts->org_id && !facts->site_admin && !sg_open_here(in, facts);
 	while (i < n && v[i].org_id != facts->org_id)
 		i++;
-	if (i == n && facts->org_id && !facts->site_admin) {
+	if (i == n && joins) {
 		v[n++] = (struct misp_sgorg){.org_id = facts->org_id};
 		*changed = true;
 	}
@@ -323,7 +333,8 @@ static enum err sg_members(struct store_wtxn *w, struct arena *a, const struct m
 }
 
 enum err ingest_sg_capture(struct store_wtxn *w, const struct misp_sg *g,
-			   const struct admit_facts *facts, uint64_t *id, struct fail *f)
+			   const struct admit_facts *facts, bool joins, uint64_t *id,
+			   struct fail *f)
 {
 	OWN(arena) struct arena *a = arena_new(4 << 20);
 	struct misp_sg row = {0};
@@ -373,7 +384,7 @@ enum err ingest_sg_capture(struct store_wtxn *w, const struct misp_sg *g,
 		}
 		*id = row.id = store_new_row_id(w, T_SG);
 	}
-	TRY(sg_members(w, a, g, &row, facts, &changed, f));
+	TRY(sg_members(w, a, g, &row, facts, joins, &changed, f));
 	TRY(sg_servers(w, a, g, &row, facts, &changed, f));
 	if (!changed && e == ERR_OK)
 		return ERR_OK;
@@ -415,8 +426,9 @@ enum err ingest_facts_groups(const struct ingest_env *env, struct raw_event *raw
 /* The group of an event or element: embedded, or by local id. What cannot be resolved becomes
    "your organisation only" (`refused` tells the caller, who may rather refuse). */
 enum err ingest_capture_sg_of(struct ingest_ctx *c, struct store_wtxn *w,
-			      const struct entity_list *group, uint8_t *distribution,
-			      uint64_t *sg_id, bool *refused, struct fail *f)
+			      const struct entity_list *group, bool joins,
+			      uint8_t *distribution, uint64_t *sg_id, bool *refused,
+			      struct fail *f)
 {
 	struct misp_sg known;
 	struct fail why = {0};
@@ -427,7 +439,8 @@ enum err ingest_capture_sg_of(struct ingest_ctx *c, struct store_wtxn *w,
 	}
 	enum err e = ERR_PERM;
 	if (group->n)
-		e = ingest_sg_capture(w, LIST_AT(*group, struct misp_sg, 0), c->facts, sg_id, &why);
+		e = ingest_sg_capture(w, LIST_AT(*group, struct misp_sg, 0), c->facts, joins, sg_id,
+				      &why);
 	else if (*sg_id)
 		e = store_get(store_view(w), T_SG, *sg_id, NULL, &known);
 	if (e == ERR_OK)

@@ -76,7 +76,8 @@ enum err ingest_cluster_group(struct store_wtxn *w, const struct admit_facts *fa
 		return ERR_OK;
 	}
 	if (group->n)
-		e = ingest_sg_capture(w, LIST_AT(*group, struct misp_sg, 0), facts, sg_id, &why);
+		e = ingest_sg_capture(w, LIST_AT(*group, struct misp_sg, 0), facts, false, sg_id,
+				      &why);
 	else if (*sg_id)
 		e = store_get(store_view(w), T_SG, *sg_id, NULL, &known);
 	if (e == ERR_OK)

@@ -118,8 +118,9 @@ MUST_USE enum err ingest_put_analyst(struct ingest_ctx *c, struct store_wtxn *w,
 MUST_USE enum err ingest_capture_tags(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
 			       struct entity_list *tags, struct fail *f);
 MUST_USE enum err ingest_capture_sg_of(struct ingest_ctx *c, struct store_wtxn *w,
-				const struct entity_list *group, uint8_t *distribution,
-				uint64_t *sg_id, bool *refused, struct fail *f);
+				const struct entity_list *group, bool joins,
+				uint8_t *distribution, uint64_t *sg_id, bool *refused,
+				struct fail *f);
 MUST_USE enum err ingest_capture_cluster(struct ingest_ctx *c, struct store_wtxn *w,
 				  struct misp_cluster *cl, struct misp_galaxy *g, struct fail *f);
 

@@ -80,8 +80,8 @@ static enum err head_capture(struct ingest_ctx *c, struct store_wtxn *w, struct 
 	e->orgc_id = c->facts->org_id;
 	if (e->orgc.n)
 		TRY(ingest_org_capture(w, LIST_AT(e->orgc, struct misp_org, 0), false, &e->orgc_id, f));
-	TRY(ingest_capture_sg_of(c, w, &e->sharing_group, &e->distribution, &e->sharing_group_id, &refused,
-			  f));
+	TRY(ingest_capture_sg_of(c, w, &e->sharing_group, true, &e->distribution,
+				 &e->sharing_group_id, &refused, f));
 	return ingest_capture_tags(c, w, a, &e->tags, f);
 }
 
@@ -249,7 +249,7 @@ enum err ingest_edit_head(struct ingest_ctx *c, struct store_wtxn *w, uint64_t i
 			    "copy.");
 	head_merge(&c->event, h);
 	if (ENTITY_HAS(h, EVENT_F_distribution)) {
-		TRY(ingest_capture_sg_of(c, w, &h->sharing_group, &c->event.distribution,
+		TRY(ingest_capture_sg_of(c, w, &h->sharing_group, true, &c->event.distribution,
 					 &c->event.sharing_group_id, &refused, f));
 		if (refused)
 			return fail(f, ERR_INVAL,

@@ -178,8 +178,11 @@ MUST_USE enum err ingest_tag_capture(struct store_wtxn *w, const struct misp_tag
 /* Likewise organisations and sharing groups named in documents. */
 MUST_USE enum err ingest_org_capture(struct store_wtxn *w, const struct misp_org *o, bool local,
 				     uint64_t *id, struct fail *f);
+/* `joins`: the caller's organisation becomes a member when it is none, so that it sees what it brings:
+   events, and what new events hold; never by edits, reports, clusters or notes (5.4). */
 MUST_USE enum err ingest_sg_capture(struct store_wtxn *w, const struct misp_sg *g,
-				    const struct admit_facts *facts, uint64_t *id, struct fail *f);
+				    const struct admit_facts *facts, bool joins, uint64_t *id,
+				    struct fail *f);
 /*
  * Analyst data (notes, opinions, relationships) of a document of RAW_ELEMENTS, each on its own:
  * added, or put in the place of an older copy whose `modified` is less and which was not made here

@@ -224,8 +224,8 @@ static enum err attr_new(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 	}
 	if (err != ERR_NOENT)
 		return err;
-	TRY(ingest_capture_sg_of(c, w, &a->sharing_group, &a->distribution, &a->sharing_group_id, &refused,
-			  f));
+	TRY(ingest_capture_sg_of(c, w, &a->sharing_group, c->adding, &a->distribution,
+				 &a->sharing_group_id, &refused, f));
 	if (refused && !c->adding)
 		return ERR_OK; /* appendix C, row 4 */
 	TRY(attr_tags(c, w, a, &none, f));
@@ -299,8 +299,8 @@ static enum err attr_known(struct ingest_ctx *c, struct store_wtxn *w, struct el
 			return err;
 	}
 	row.tags = a->tags;
-	TRY(ingest_capture_sg_of(c, w, &a->sharing_group, &row.distribution, &row.sharing_group_id,
-			  &refused, f));
+	TRY(ingest_capture_sg_of(c, w, &a->sharing_group, false, &row.distribution,
+				 &row.sharing_group_id, &refused, f));
 	if (refused)
 		return ERR_OK; /* appendix C, row 4 */
 	TRY(attr_tags(c, w, &row, &had, f));
@@ -420,8 +420,8 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 				     &slot->refused, f));
 		if (slot->refused)
 			return ERR_OK;
-		TRY(ingest_capture_sg_of(c, w, &o->sharing_group, &o->distribution, &o->sharing_group_id,
-				  &refused, f));
+		TRY(ingest_capture_sg_of(c, w, &o->sharing_group, c->adding, &o->distribution,
+					 &o->sharing_group_id, &refused, f));
 		if (refused && !c->adding) {
 			slot->refused = true;
 			ingest_ctx_problem(c, index, text_no_group);
@@ -449,8 +449,8 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	TRY(entity_copy(c->arena, &desc_misp_object, &row, &row));
 	bool dies = ENTITY_HAS(o, OBJECT_F_deleted) && o->deleted && !row.deleted;
 	object_merge(&row, o);
-	TRY(ingest_capture_sg_of(c, w, &o->sharing_group, &row.distribution, &row.sharing_group_id,
-			  &refused, f));
+	TRY(ingest_capture_sg_of(c, w, &o->sharing_group, false, &row.distribution,
+				 &row.sharing_group_id, &refused, f));
 	if (refused) {
 		ingest_ctx_problem(c, index, text_no_group);
 		return ERR_OK;
@@ -517,8 +517,8 @@ static enum err put_report(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	struct misp_report *r = &e->report, row;
 	struct index_uuid at;
 	bool refused;
-	TRY(ingest_capture_sg_of(c, w, &r->sharing_group, &r->distribution, &r->sharing_group_id, &refused,
-			  f));
+	TRY(ingest_capture_sg_of(c, w, &r->sharing_group, false, &r->distribution,
+				 &r->sharing_group_id, &refused, f));
 	enum err err = find_uuid(c, r->uuid, &at);
 	if (err == ERR_NOENT) {
 		TRY(ingest_is_buried(store_view(w), c->facts, r->uuid, r->timestamp, &refused, f));

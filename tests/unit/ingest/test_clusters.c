@@ -257,6 +257,86 @@ static void relations(void)
 	is_int(r[0].distribution, 3, "with its new level");
 }
 
+/* ---- sharing groups ---- */
+
+#define SG "5c0a1e3a-71aa-4b0d-9e2f-0000000050aa"
+#define HOME_URL "https://home.example"
+#define SG_OF(modified, servers) \
+	"\"distribution\":\"4\",\"sharing_group_id\":\"9\",\"SharingGroup\":{\"uuid\":\"" SG \
+	"\",\"name\":\"g\",\"releasability\":\"r\",\"roaming\":true,\"modified\":\"" modified "\"," \
+	"\"SharingGroupOrg\":[{\"Organisation\":{\"name\":\"Reef\",\"uuid\":\"" REEF_ORG "\"}}]," \
+	"\"SharingGroupServer\":[" servers "]}"
+#define OPEN_HERE "{\"all_orgs\":true,\"Server\":{\"url\":\"" HOME_URL "\"}}"
+
+static struct admit_facts with_groups(void)
+{
+	struct admit_facts fa = facts(PULL);
+	fa.perm_sharing_group = true;
+	fa.base_url = env.base_url = STR(HOME_URL);
+	return fa;
+}
+
+/* Does the organisation of this node belong to it? */
+static bool in_group(void)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct fail f = {0};
+	struct misp_sg g;
+	struct uuid u;
+	uint64_t id;
+	bool in = false;
+	uuid_parse(STR(SG), &u);
+	if (store_read(store, &t, &f) != ERR_OK ||
+	    store_find(t, IX_SG_UUID, (struct str){(char *)u.b, 16}, &id) != ERR_OK ||
+	    store_get(t, T_SG, id, arena, &g) != ERR_OK)
+		bail_out("there is no group");
+	LIST_EACH(o, g.orgs, struct misp_sgorg)
+		in |= o->org_id == 1;
+	return in;
+}
+
+static void group_cluster(const char *json)
+{
+	OWN(raw) struct raw_event *raw = fix_parse(RAW_CLUSTERS, json);
+	struct admit_facts fa = with_groups();
+	struct origin o = {.kind = ORIGIN_PEER, .id = 7};
+	struct ingest_clusters got;
+	struct fail f = {0};
+	is_ok(ingest_clusters(&env, &raw, &o, &fa, arena, &got, &f), "taken: %s", f.text);
+	is_uint(got.imported, 1, "the cluster");
+}
+
+static void group_event(const char *json)
+{
+	OWN(raw) struct raw_event *raw = fix_parse(RAW_EVENT, json);
+	struct admit_facts fa = with_groups();
+	struct ingest_result res;
+	struct fail f = {0};
+	struct origin o = {.kind = ORIGIN_PEER, .id = 7};
+	fa.perm_publish = true;
+	is_ok(ingest_event_add(&env, &raw, &o, &fa, arena, &res, &f), "an event: %s", f.text);
+}
+
+/* Whoever brings an event for a group joins it, to see what it brings; with a cluster nobody does. */
+static void groups(void)
+{
+#define CLUSTER(n, version, sg) \
+	"[{\"GalaxyCluster\":{\"uuid\":\"5c0a1e3a-71aa-4b0d-9e2f-00000000500" n "\",\"type\":\"t\"," \
+	"\"value\":\"v\",\"version\":\"" version "\"," sg "," REEF "," G "}}]"
+	group_cluster(CLUSTER("1", "1", SG_OF("2026-01-01 00:00:00", OPEN_HERE)));
+	ok(!in_group(), "a group that comes with a cluster stays as it is");
+	group_cluster(CLUSTER("1", "2", SG_OF("2026-01-02 00:00:00", "")));
+	ok(!in_group(), "also when it is updated");
+#define EVENT(n, sg) \
+	"{\"Event\":{\"uuid\":\"5c0a1e3a-71aa-4b0d-9e2f-00000000501" n "\",\"info\":\"e\"," \
+	"\"Attribute\":[{\"type\":\"domain\",\"category\":\"Network activity\",\"value\":\"g" n \
+	".example\"}]," sg "}}"
+	group_event(EVENT("1", SG_OF("2026-01-03 00:00:00", OPEN_HERE)));
+	ok(!in_group(), "nor with an event when it is open to this node");
+	group_event(EVENT("2", SG_OF("2026-01-04 00:00:00", "")));
+	ok(in_group(), "with an event for members only its bringer joins");
+}
+
 /* ---- made here ---- */
 
 static enum err save(uint64_t galaxy, uint64_t *id, const char *json, struct fail *f)
@@ -371,6 +451,7 @@ int main(void)
 	what_is_kept();
 	many_at_once();
 	relations();
+	groups();
 	made_here();
 	named_by_events();
 	return fix_end();
