@@ -153,6 +153,15 @@ static enum err choose(struct pushing *x, struct fail *f)
 	return fill(x, all ? NULL : &only, f);
 }
 
+/* What failed before has got there over another link. */
+static void forget(const struct pushing *x, const struct candidate *c)
+{
+	const struct note_change v[] = {{NOTE_push_cluster_refused, NULL},
+					{NOTE_push_cluster_again, NULL}};
+	if (c->noted && !x->p->o->preview)
+		notes_write(x->p->o->in->store, x->p->o->peer_id, c->uuid, v, ARRAY_LEN(v));
+}
+
 /* Does the peer have them, and as new? */
 static enum err drop_current(struct pushing *x, struct fail *f)
 {
@@ -168,6 +177,7 @@ static enum err drop_current(struct pushing *x, struct fail *f)
 	for (size_t i = 0; i < x->n_v; i++) {
 		const struct cluster_row *row = cluster_list_find(&there, x->v[i].uuid);
 		if (row && row->version >= x->v[i].version) {
+			forget(x, &x->v[i]);
 			x->n->current++;
 			continue;
 		}
