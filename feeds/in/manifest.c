@@ -25,7 +25,6 @@ struct manifest_read {
 	bool is_event; /* the member at depth 1 is named by a UUID */
 	bool in_orgc, in_tags; /* of the entry's members */
 	enum place place;
-	enum err err;
 };
 
 struct manifest_read *manifest_read_new(manifest_fn fn, void *user)
@@ -108,8 +107,9 @@ static bool on_text(struct manifest_read *m, struct str v)
 	return !arena_overflowed(m->a);
 }
 
-static enum err on_token(struct manifest_read *m, enum json_tok t, struct fail *f)
+static enum err on_token(void *user, enum json_tok t, struct fail *f)
 {
+	struct manifest_read *m = user;
 	bool ok = true;
 	switch (t) {
 	case TOK_OBJ:
@@ -147,22 +147,10 @@ static enum err on_token(struct manifest_read *m, enum json_tok t, struct fail *
 
 enum err manifest_read_feed(struct manifest_read *m, const void *p, size_t n, struct fail *f)
 {
-	enum json_tok t;
-	if (m->err != ERR_OK)
-		return fail(f, m->err, "the manifest was bad before");
-	json_scan_feed(&m->scan, p, n);
-	while (m->err == ERR_OK && (t = json_scan_next(&m->scan)) != TOK_MORE)
-		m->err = t == TOK_BAD ? json_scan_fail(&m->scan, f) : on_token(m, t, f);
-	if (m->err == ERR_OK)
-		json_scan_leave(&m->scan);
-	return m->err;
+	return json_scan_each(&m->scan, p, n, on_token, m, f);
 }
 
 enum err manifest_read_end(struct manifest_read *m, struct fail *f)
 {
-	if (m->err != ERR_OK)
-		return fail(f, m->err, "the manifest was bad before");
-	if (!json_scan_complete(&m->scan))
-		return json_scan_fail_here(&m->scan, f, ERR_PARSE, "the manifest ends too early");
-	return ERR_OK;
+	return json_scan_end(&m->scan, f);
 }

@@ -75,6 +75,27 @@ enum err json_scan_fail(const struct json_scan *s, struct fail *f)
 	return json_scan_fail_here(s, f, s->err, s->why);
 }
 
+enum err json_scan_each(struct json_scan *s, const void *p, size_t n, json_token_fn fn, void *user,
+			struct fail *f)
+{
+	enum json_tok t;
+	if (s->broken != ERR_OK)
+		return fail(f, s->broken, "what came before was bad");
+	json_scan_feed(s, p, n);
+	while (s->broken == ERR_OK && (t = json_scan_next(s)) != TOK_MORE)
+		s->broken = t == TOK_BAD ? json_scan_fail(s, f) : fn(user, t, f);
+	if (s->broken == ERR_OK)
+		json_scan_leave(s);
+	return s->broken;
+}
+
+enum err json_scan_end(const struct json_scan *s, struct fail *f)
+{
+	if (s->broken != ERR_OK)
+		return fail(f, s->broken, "what came before was bad");
+	return json_scan_complete(s) ? ERR_OK : json_scan_fail(s, f);
+}
+
 enum json_tok json_scan_bad(struct json_scan *s, const char *at, enum err e, const char *why)
 {
 	s->p = at;

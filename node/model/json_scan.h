@@ -40,6 +40,8 @@ struct json_scan {
 	/* Is `text` a view into the fed bytes? Otherwise it dies with the next token. */
 	bool borrowed;
 
+	enum err broken; /* what json_scan_each() ended with */
+
 	/* Settings that the caller may change between two tokens. */
 	bool quiet;	 /* texts of values are checked but not kept */
 	size_t max_text; /* ERR_LIMIT for longer texts */
@@ -83,6 +85,15 @@ enum err json_scan_fail(const struct json_scan *s, struct fail *f);
 /* As fail_at() with the place that the tokenizer has reached. */
 enum err json_scan_fail_here(const struct json_scan *s, struct fail *f, enum err e,
 			     const char *why);
+/*
+ * Take in a piece, of which nothing is kept: every token goes to `fn`. An error, of the text or of fn,
+ * ends it and is given again for all further pieces. `s->broken` is it.
+ */
+typedef enum err (*json_token_fn)(void *user, enum json_tok t, struct fail *f);
+MUST_USE enum err json_scan_each(struct json_scan *s, const void *p, size_t n, json_token_fn fn,
+				 void *user, struct fail *f);
+/* After the last piece. ERR_PARSE: the text ends too early; or what it ended with before. */
+MUST_USE enum err json_scan_end(const struct json_scan *s, struct fail *f);
 /* Bytes taken so far. */
 static inline uint64_t json_scan_offset(const struct json_scan *s)
 {

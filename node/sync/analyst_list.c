@@ -72,7 +72,6 @@ struct analyst_reader {
 	uint8_t kind; /* of the open member; ANALYST_KINDS: none of ours */
 	struct uuid uuid;
 	bool has_uuid;
-	enum err failed;
 };
 
 struct analyst_reader *analyst_reader_new(struct analyst_rows *out)
@@ -103,8 +102,9 @@ static uint8_t kind_of(struct str name)
 	return k;
 }
 
-static enum err on_token(struct analyst_reader *r, enum json_tok t, struct fail *f)
+static enum err on_token(void *user, enum json_tok t, struct fail *f)
 {
+	struct analyst_reader *r = user;
 	struct analyst_row row = {.uuid = r->uuid, .kind = r->kind};
 	int64_t us;
 	int east;
@@ -123,24 +123,10 @@ static enum err on_token(struct analyst_reader *r, enum json_tok t, struct fail 
 
 enum err analyst_reader_feed(struct analyst_reader *r, const void *p, size_t n, struct fail *f)
 {
-	if (r->failed != ERR_OK)
-		return fail(f, r->failed, "the list was broken off");
-	json_scan_feed(&r->scan, p, n);
-	for (;;) {
-		enum json_tok t = json_scan_next(&r->scan);
-		if (t == TOK_MORE)
-			break;
-		r->failed = t == TOK_BAD ? json_scan_fail(&r->scan, f) : on_token(r, t, f);
-		if (r->failed != ERR_OK)
-			return r->failed;
-	}
-	json_scan_leave(&r->scan);
-	return ERR_OK;
+	return json_scan_each(&r->scan, p, n, on_token, r, f);
 }
 
 enum err analyst_reader_end(struct analyst_reader *r, struct fail *f)
 {
-	if (r->failed != ERR_OK)
-		return r->failed;
-	return json_scan_complete(&r->scan) ? ERR_OK : json_scan_fail(&r->scan, f);
+	return json_scan_end(&r->scan, f);
 }

@@ -21,7 +21,6 @@ struct peer_index {
 	bool has_members; /* of a single row */
 	bool in_orgc; /* "Orgc":{..} of a full row */
 	enum place place;
-	enum err err;
 };
 
 struct peer_index *peer_index_new(peer_index_fn fn, void *user)
@@ -93,8 +92,9 @@ static void on_value(struct peer_index *x, bool is_text, bool truth)
 	x->place = AT_OTHER;
 }
 
-static enum err on_token(struct peer_index *x, enum json_tok t, struct fail *f)
+static enum err on_token(void *user, enum json_tok t, struct fail *f)
 {
+	struct peer_index *x = user;
 	switch (t) {
 	case TOK_OBJ:
 	case TOK_ARR:
@@ -134,22 +134,10 @@ static enum err on_token(struct peer_index *x, enum json_tok t, struct fail *f)
 
 enum err peer_index_feed(struct peer_index *x, const void *p, size_t n, struct fail *f)
 {
-	enum json_tok t;
-	if (x->err != ERR_OK)
-		return fail(f, x->err, "the index was bad before");
-	json_scan_feed(&x->scan, p, n);
-	while (x->err == ERR_OK && (t = json_scan_next(&x->scan)) != TOK_MORE)
-		x->err = t == TOK_BAD ? json_scan_fail(&x->scan, f) : on_token(x, t, f);
-	if (x->err == ERR_OK)
-		json_scan_leave(&x->scan);
-	return x->err;
+	return json_scan_each(&x->scan, p, n, on_token, x, f);
 }
 
 enum err peer_index_end(struct peer_index *x, struct fail *f)
 {
-	if (x->err != ERR_OK)
-		return fail(f, x->err, "the index was bad before");
-	if (!json_scan_complete(&x->scan))
-		return json_scan_fail_here(&x->scan, f, ERR_PARSE, "the index ends too early");
-	return ERR_OK;
+	return json_scan_end(&x->scan, f);
 }

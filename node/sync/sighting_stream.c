@@ -31,7 +31,6 @@ struct sighting_stream {
 	bool in_org, org_next;
 	enum place place;
 	enum { ORG_OTHER, ORG_UUID, ORG_NAME } org_place;
-	enum err err;
 };
 
 struct sighting_stream *sighting_stream_new(sighting_stream_fn fn, void *user)
@@ -166,8 +165,9 @@ static enum err closed(struct sighting_stream *x, struct fail *f)
 	return uuid_is_nil(x->row.uuid) ? ERR_OK : x->fn(x->user, &x->row, f);
 }
 
-static enum err on_token(struct sighting_stream *x, enum json_tok t, struct fail *f)
+static enum err on_token(void *user, enum json_tok t, struct fail *f)
 {
+	struct sighting_stream *x = user;
 	switch (t) {
 	case TOK_OBJ:
 	case TOK_ARR:
@@ -201,22 +201,10 @@ static enum err on_token(struct sighting_stream *x, enum json_tok t, struct fail
 
 enum err sighting_stream_feed(struct sighting_stream *x, const void *p, size_t n, struct fail *f)
 {
-	enum json_tok t;
-	if (x->err != ERR_OK)
-		return fail(f, x->err, "the answer was bad before");
-	json_scan_feed(&x->scan, p, n);
-	while (x->err == ERR_OK && (t = json_scan_next(&x->scan)) != TOK_MORE)
-		x->err = t == TOK_BAD ? json_scan_fail(&x->scan, f) : on_token(x, t, f);
-	if (x->err == ERR_OK)
-		json_scan_leave(&x->scan);
-	return x->err;
+	return json_scan_each(&x->scan, p, n, on_token, x, f);
 }
 
 enum err sighting_stream_end(struct sighting_stream *x, struct fail *f)
 {
-	if (x->err != ERR_OK)
-		return fail(f, x->err, "the answer was bad before");
-	return json_scan_complete(&x->scan) ?
-		       ERR_OK :
-		       json_scan_fail_here(&x->scan, f, ERR_PARSE, "the answer ends in the middle");
+	return json_scan_end(&x->scan, f);
 }
