@@ -92,3 +92,40 @@ int cmd_explain(struct cli *c)
 		code = CLI_FINDING;
 	return code;
 }
+
+/* Written only when it is a policy: to a file beside the one that is wanted, then in its place. */
+static int write_checked(struct cli *c, const char *path, struct str text)
+{
+	OWN(buf) struct buf said = BUF(1 << 20);
+	char temporary[4096];
+	int n = snprintf(temporary, sizeof(temporary), "%s.new", path);
+	FILE *out = n > 0 && (size_t)n < sizeof(temporary) ? fopen(temporary, "w") : NULL;
+	if (!out || fwrite(text.p, 1, text.n, out) != text.n || fclose(out) != 0)
+		return cli_fail(c, CLI_FINDING, "cannot write %s", path);
+	const char *args[] = {"--check-policy", temporary, NULL};
+	int code = daemon_run(c, args, &said);
+	if (code == CLI_OK && rename(temporary, path) != 0)
+		code = cli_fail(c, CLI_FINDING, "cannot write %s", path);
+	if (code != CLI_OK)
+		remove(temporary);
+	else
+		cli_say(c, "%s: %.*s", path, STR_ARG(str_trim(buf_str(&said))));
+	return code;
+}
+
+int cmd_policy_misp_guard(struct cli *c)
+{
+	OWN(buf) struct buf out = BUF(8 << 20);
+	const char *instance = cli_opt(c, "instance"), *to = cli_opt(c, "output");
+	if (cli_want_args(c, 1, 1))
+		return CLI_USAGE;
+	const char *args[] = {"--import-misp-guard", c->argv[0], instance ? "--instance" : NULL,
+			      instance, NULL};
+	int code = daemon_run(c, args, &out);
+	if (code != CLI_OK)
+		return code;
+	if (to)
+		return write_checked(c, to, buf_str(&out));
+	fwrite(out.p, 1, out.n, stdout);
+	return CLI_OK;
+}

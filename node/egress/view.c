@@ -353,7 +353,8 @@ enum err view_subject_of(struct view *v, const struct misp_event *e, struct aren
 		.creator_email = creator ? creator->email : STR_NONE,
 	};
 	subject_origin(v, e, &out->s);
-	return view_vuln(v, &out->event, a, &out->s.vuln);
+	TRY(view_vuln(v, &out->event, a, &out->s.vuln));
+	return view_condemned(v, out);
 }
 
 enum err view_subject(struct view *v, uint64_t id, struct arena *a, struct subject *out)

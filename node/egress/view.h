@@ -18,6 +18,14 @@ struct row_cache {
 	} slots[CACHE_SLOTS];
 };
 
+#define CONDEMNED_SLOTS 64
+/* Which rule withholds an event because of one of its elements; absent: none. */
+struct condemned_slot {
+	uint64_t id, seq;
+	int64_t now;
+	struct str rule;
+};
+
 struct view {
 	const struct egress_env *env;
 	struct audience audience;
@@ -36,6 +44,7 @@ struct view {
 	bool (*shows_protected)(void *user, const struct entity_list *keys); /* likewise */
 	void *shows_user;
 	bool filled_only; /* for the search callback */
+	struct condemned_slot condemned[CONDEMNED_SLOTS];
 	/* the last answer of the search callback */
 	uint64_t judged_id;
 	bool judged;
@@ -74,6 +83,8 @@ struct subject {
 	struct misp_event event;
 	struct gate_subject s;
 };
+/* condemned.c: ask the elements of a subject whether one withholds it, where the policy does. */
+MUST_USE enum err view_condemned(struct view *v, struct subject *s);
 MUST_USE enum err view_subject(struct view *v, uint64_t id, struct arena *a, struct subject *out);
 /* The same for a head that is at hand. */
 MUST_USE enum err view_subject_of(struct view *v, const struct misp_event *e, struct arena *a,

@@ -98,6 +98,7 @@ static bool reaches(const struct stance *st, const struct misp_analyst *n, bool 
 enum gate_rule judge_analyst(const struct stance *event_st, const struct misp_analyst *n,
 			     bool in_event)
 {
+	const struct rule_subject rs = {.level = LEVEL_ANALYST, .analyst = n};
 	struct stance st = *event_st;
 
 	st.owner = is_own(&st, n->org_uuid);
@@ -112,6 +113,8 @@ enum gate_rule judge_analyst(const struct stance *event_st, const struct misp_an
 	if (!in_event && (!tlp_permits(&st, st.policy->default_tlp, false) ||
 			  !pap_permits(&st, st.policy->default_pap)))
 		return RULE_element_marking;
+	if (policy_answer(&st, &rs, NULL).outcome != GATE_RELEASE)
+		return RULE_element_policy;
 	if (!st.profile->leaves[CUT_ANALYST])
 		return RULE_strip;
 	return st.profile->hide_internal && marked_internal(&st, n) ? RULE_strip : RULE_NONE;

@@ -245,6 +245,8 @@ static enum cond_answer cond_orgc(const struct cond_ask *q)
 {
 	if (q->rs->is_public_cluster)
 		return COND_NO;
+	if (q->rs->analyst)
+		return among(q->c, q->rs->analyst->orgc_uuid) ? COND_YES : COND_NO;
 	if (!q->st->s->orgc)
 		return COND_UNKNOWN;
 	return among(q->c, q->st->s->orgc->uuid) ? COND_YES : COND_NO;
@@ -275,7 +277,9 @@ static bool reach_of(const struct cond_ask *q, uint8_t *level, uint64_t *group)
 
 	*level = rs->is_public_cluster ? (uint8_t)DIST_ALL : e->distribution;
 	*group = e->sharing_group_id;
-	if (rs->level == LEVEL_ATTRIBUTE) {
+	if (rs->is_proposal) {
+		*level = UINT8_MAX;
+	} else if (rs->level == LEVEL_ATTRIBUTE) {
 		*level = rs->attr->distribution;
 		*group = rs->attr->sharing_group_id;
 	} else if (rs->level == LEVEL_OBJECT) {
@@ -284,6 +288,9 @@ static bool reach_of(const struct cond_ask *q, uint8_t *level, uint64_t *group)
 	} else if (rs->level == LEVEL_REPORT) {
 		*level = rs->report->distribution;
 		*group = rs->report->sharing_group_id;
+	} else if (rs->level == LEVEL_ANALYST) {
+		*level = rs->analyst->distribution;
+		*group = rs->analyst->sharing_group_id;
 	} else if (rs->level == LEVEL_GALAXY && !rs->cluster) {
 		return rs->is_public_cluster;
 	}
@@ -363,8 +370,9 @@ static enum cond_answer cond_comment(const struct cond_ask *q)
 
 static enum cond_answer cond_text(const struct cond_ask *q)
 {
-	enum cond_answer a = matches(q->c, q->rs->report->name),
-			 b = matches(q->c, q->rs->report->content);
+	const struct misp_analyst *n = q->rs->analyst;
+	enum cond_answer a = matches(q->c, n ? n->comment : q->rs->report->name),
+			 b = matches(q->c, n ? n->note : q->rs->report->content);
 
 	return a == COND_YES || b == COND_YES ? COND_YES : a == COND_UNKNOWN ? a : b;
 }
@@ -401,6 +409,7 @@ static int64_t time_of(const struct cond_ask *q)
 	case LEVEL_EVENT:
 	case LEVEL_TAG:
 	case LEVEL_GALAXY:
+	case LEVEL_ANALYST:
 	case LEVEL_COUNT:
 	default:
 		return q->st->s->event->timestamp;

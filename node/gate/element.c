@@ -129,7 +129,7 @@ enum gate_rule judge_proposal(const struct stance *st, const struct misp_proposa
 				     .value = p->value,
 				     .to_ids = p->to_ids,
 				     .distribution = DIST_INHERIT};
-	const struct rule_subject rs = {.level = LEVEL_ATTRIBUTE, .attr = &as};
+	const struct rule_subject rs = {.level = LEVEL_ATTRIBUTE, .attr = &as, .is_proposal = true};
 	enum gate_rule r;
 
 	if (p->deleted && !sees_deleted(st))
@@ -225,4 +225,49 @@ bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
 		return false;
 	st = stance_of(c, s);
 	return judge_object(&st, object) == RULE_NONE;
+}
+
+bool gate_asks_elements(const struct gate_ctx *c, const struct gate_subject *s)
+{
+	struct stance st = stance_of(c, s);
+
+	return policy_condemning(&st);
+}
+
+/* Would it leave, but for the rules by which it withholds its event? */
+static bool would_leave(const struct stance *st, const struct rel_element *el)
+{
+	if (el->attr)
+		return judge_attr(st, el->in_object, el->attr) == RULE_NONE;
+	if (el->object)
+		return judge_object(st, el->object) == RULE_NONE;
+	if (el->report)
+		return judge_report(st, el->report) == RULE_NONE;
+	return el->proposal && judge_proposal(st, el->proposal) == RULE_NONE;
+}
+
+struct str gate_condemns(const struct gate_ctx *c, const struct gate_subject *s,
+			 const struct rel_element *el)
+{
+	struct stance st = stance_of(c, s);
+	struct rule_subject rs = {.level = LEVEL_ATTRIBUTE, .attr = el->attr, .object = el->in_object};
+	struct misp_attr as;
+
+	if (el->proposal) {
+		as = (struct misp_attr){.type = el->proposal->type,
+					.category = el->proposal->category,
+					.value = el->proposal->value,
+					.to_ids = el->proposal->to_ids,
+					.distribution = DIST_INHERIT};
+		rs.attr = &as;
+		rs.is_proposal = true;
+	} else if (el->object) {
+		rs = (struct rule_subject){.level = LEVEL_OBJECT, .object = el->object};
+	} else if (el->report) {
+		rs = (struct rule_subject){.level = LEVEL_REPORT, .report = el->report};
+	} else if (!el->attr) {
+		return STR_NONE;
+	}
+	st.weighing = true;
+	return would_leave(&st, el) ? policy_condemns(&st, &rs) : STR_NONE;
 }

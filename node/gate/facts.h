@@ -72,6 +72,10 @@ struct gate_subject {
 	   known); asked by policies that have compartments */
 	bool from_peer;
 	uint8_t from_compartment;
+	/* were the elements asked whether one withholds the event (gate_condemns()), and the rule by
+	   which one does; asked by policies that have such rules, which withhold what was not asked */
+	bool elements_asked;
+	struct str condemned_by;
 	bool blocked; /* the event or its organisation is on a block list */
 	/* NULL: not gathered. Rules that need it then withhold. */
 	const struct vuln_facts *vuln;

@@ -52,6 +52,12 @@ struct released *gate_release(const struct gate_ctx *c, const struct gate_subjec
  */
 bool gate_judge_attr(const struct gate_ctx *c, const struct gate_subject *s,
 		     const struct misp_object *object, const struct misp_attr *attr);
+/* Are there rules by which an element withholds its whole event from this audience? */
+bool gate_asks_elements(const struct gate_ctx *c, const struct gate_subject *s);
+/* The rule by which this element (attr, object, report or proposal of `el`), if it would leave,
+   withholds its event; absent: none. */
+struct str gate_condemns(const struct gate_ctx *c, const struct gate_subject *s,
+			 const struct rel_element *el);
 /* Is the answer yes for every attribute, whatever it says? Then a search need not read them. False
    where it depends. */
 bool gate_passes_attrs(const struct gate_ctx *c);

@@ -254,6 +254,13 @@ static struct answer ask_policy(const struct stance *st, struct buf *why)
 	if (st->misp)
 		return answer_because(ANSWER_PASS, why, "MISP's rules only");
 	a = policy_answer(st, &event, &which);
+	if (a.outcome != GATE_DENY && !st->cluster && policy_condemning(st)) {
+		if (!st->s->elements_asked)
+			return answer_because(ANSWER_DENY, why, "the elements were not asked");
+		if (st->s->condemned_by.n)
+			return answer_because(ANSWER_DENY, why, "rule %.*s: one of its elements withholds it",
+					      STR_ARG(st->s->condemned_by));
+	}
 	if (a.outcome == GATE_RELEASE)
 		return answer_because(a, why, "no rule of the policy file applies");
 	if (a.outcome == GATE_HOLD)

@@ -24,6 +24,7 @@ struct stance {
 	uint8_t cls; /* release class, own for owners */
 	const struct profile *profile; /* full under MISP's own rules */
 	const struct marks *marks; /* of the event; only while the event is judged */
+	bool weighing; /* rules by which elements withhold their event are left out */
 	const struct misp_cluster *cluster; /* that is judged as an event; NULL: it is one */
 };
 struct stance stance_of(const struct gate_ctx *c, const struct gate_subject *s);
@@ -112,6 +113,8 @@ struct rule_subject {
 	const struct misp_tagref *tag; /* LEVEL_TAG, and LEVEL_GALAXY of a tag that names a cluster */
 	const struct misp_sighting *sighting;
 	const struct misp_cluster *cluster; /* LEVEL_GALAXY */
+	const struct misp_analyst *analyst;
+	bool is_proposal; /* attr is one: it has no level of its own */
 	bool is_public_cluster; /* of the public libraries: nobody's, for everybody */
 };
 /* The verdict of all rules of the level; `which` (may be NULL) gets the deciding rule's name. */
@@ -119,6 +122,11 @@ struct answer policy_answer(const struct stance *st, const struct rule_subject *
 			    struct str *which);
 
 const char *time_text(int64_t t, char out[32]);
+
+/* Is there a rule by which an element withholds its event from the audience? */
+bool policy_condemning(const struct stance *st);
+/* The first such rule that this element meets; absent: none. */
+struct str policy_condemns(const struct stance *st, const struct rule_subject *rs);
 
 /* ---- elements (element.c): RULE_NONE it may leave, otherwise what withholds it ---- */
 

@@ -12,8 +12,9 @@
 #define CANON_MAX (32u << 20)
 
 const char *const policy_level_names[LEVEL_COUNT] = {
-	"event", "attribute", "object", "tag", "report", "sighting", "galaxy"};
-const char *const policy_effect_names[EFFECT_COUNT] = {"deny", "hold", "drop"};
+	"event", "attribute", "object", "tag", "report", "sighting", "galaxy",
+	"analyst"};
+const char *const policy_effect_names[EFFECT_COUNT] = {"deny", "hold", "drop", "deny_event"};
 
 static void put_audience(struct jsonw *w, const struct policy *p, const struct audience *a)
 {

@@ -31,9 +31,11 @@ enum policy_level {
 	LEVEL_REPORT,
 	LEVEL_SIGHTING,
 	LEVEL_GALAXY,
+	LEVEL_ANALYST,
 	LEVEL_COUNT
 };
-enum policy_effect { EFFECT_DENY, EFFECT_HOLD, EFFECT_DROP, EFFECT_COUNT };
+/* DENY_EVENT: an element that would leave withholds its whole event. */
+enum policy_effect { EFFECT_DENY, EFFECT_HOLD, EFFECT_DROP, EFFECT_DENY_EVENT, EFFECT_COUNT };
 
 /* Whom a rule is for. Names of audiences, kinds and classes as in the file, and "*". */
 struct policy_who {
@@ -54,6 +56,7 @@ enum cond_levels {
 	COND_R = 1 << LEVEL_REPORT,
 	COND_S = 1 << LEVEL_SIGHTING,
 	COND_G = 1 << LEVEL_GALAXY,
+	COND_N = 1 << LEVEL_ANALYST,
 };
 /* What stands behind the key of a condition. */
 enum cond_value {

@@ -495,6 +495,9 @@ static const char *rule_mistake(const struct policy_rule *r)
 {
 	if (r->effect == EFFECT_DROP && r->level == LEVEL_EVENT)
 		return "an event is denied or held, not dropped";
+	if (r->effect == EFFECT_DENY_EVENT && r->level != LEVEL_ATTRIBUTE &&
+	    r->level != LEVEL_OBJECT && r->level != LEVEL_REPORT)
+		return "deny_event is for levels attribute, object and report";
 	if (r->effect != EFFECT_HOLD && (r->hold_s >= 0 || r->until))
 		return "for and until are for effect hold";
 	if (!r->name.n)

@@ -96,7 +96,8 @@ struct answer policy_answer(const struct stance *st, const struct rule_subject *
 		const struct policy_rule *r = st->policy->by_level[rs->level][i];
 		struct answer a;
 
-		if (!is_for(st, r) || !applies(st, r, rs))
+		if ((st->weighing && r->effect == EFFECT_DENY_EVENT) || !is_for(st, r) ||
+		    !applies(st, r, rs))
 			continue;
 		a = rule_answer(st, r);
 		if (a.outcome == GATE_DENY ||
@@ -110,4 +111,24 @@ struct answer policy_answer(const struct stance *st, const struct rule_subject *
 			break;
 	}
 	return worst;
+}
+
+bool policy_condemning(const struct stance *st)
+{
+	for (uint32_t i = 0; !st->misp && i < st->policy->n_rules; i++)
+		if (st->policy->rules[i].effect == EFFECT_DENY_EVENT &&
+		    is_for(st, &st->policy->rules[i]))
+			return true;
+	return false;
+}
+
+struct str policy_condemns(const struct stance *st, const struct rule_subject *rs)
+{
+	for (uint32_t i = 0; i < st->policy->n_by_level[rs->level]; i++) {
+		const struct policy_rule *r = st->policy->by_level[rs->level][i];
+
+		if (r->effect == EFFECT_DENY_EVENT && is_for(st, r) && applies(st, r, rs))
+			return r->name;
+	}
+	return STR_NONE;
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "main/list.h"
 #include "main/maintenance.h"
+#include "main/misp_guard.h"
 #include "main/node.h"
 #include "main/notify.h"
 
@@ -21,13 +22,14 @@ struct options {
 	size_t n_over;
 	bool init, check_config;
 	enum err (*list)(struct fail *f); /* print this table, and end */
-	const char *maintenance, *argument, *check_policy;
+	const char *maintenance, *argument, *check_policy, *misp_guard, *instance;
 	struct first_admin admin;
 };
 
 static const char usage[] =
 	"usage: tocsind [-c FILE] [-s KEY=VALUE]... [--init [--email ADDR] [--key KEY]]\n"
 	"               [--maintenance COMMAND [DIR]] [--check-config] [--check-policy FILE]\n"
+	"               [--import-misp-guard FILE [--instance ID]]\n"
 	"               [--list-endpoints | --list-ways-out]\n"
 	"               [--version] [--help]\n"
 	"\n"
@@ -39,6 +41,8 @@ static const char usage[] =
 	"      --maintenance CMD check or compact the store, backup to or restore from DIR\n"
 	"      --check-config    read the configuration and the policy, and end\n"
 	"      --check-policy FILE  read this policy file, say what is wrong with it, and end\n"
+	"      --import-misp-guard FILE  write the rules of this misp-guard configuration as a policy,\n"
+	"                        and end; --instance ID: which of its instances this node is\n"
 	"      --list-endpoints  what the HTTP interface answers to, as JSON, and end\n"
 	"      --list-ways-out   every way by which bytes leave the process, as JSON, and end\n";
 
@@ -52,6 +56,8 @@ static int parse(int argc, char **argv, struct options *o)
 					      {"maintenance", required_argument, NULL, 'm'},
 					      {"check-config", no_argument, NULL, 'C'},
 					      {"check-policy", required_argument, NULL, 'P'},
+					      {"import-misp-guard", required_argument, NULL, 'G'},
+					      {"instance", required_argument, NULL, 'I'},
 					      {"list-endpoints", no_argument, NULL, 'L'},
 					      {"list-ways-out", no_argument, NULL, 'W'},
 					      {"version", no_argument, NULL, 'V'},
@@ -90,6 +96,12 @@ static int parse(int argc, char **argv, struct options *o)
 			break;
 		case 'P':
 			o->check_policy = optarg;
+			break;
+		case 'G':
+			o->misp_guard = optarg;
+			break;
+		case 'I':
+			o->instance = optarg;
 			break;
 		case 'L':
 		case 'W':
@@ -239,6 +251,13 @@ static int check_policy(const char *file)
 	return 0;
 }
 
+static int import_misp_guard(const char *file, const char *instance)
+{
+	struct fail f = {0};
+	enum err e = misp_guard_write(file, instance, stdout, &f);
+	return e == ERR_OK ? 0 : complain(e, &f);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {0};
@@ -251,6 +270,8 @@ int main(int argc, char **argv)
 		return status;
 	if (o.check_policy)
 		return check_policy(o.check_policy);
+	if (o.misp_guard)
+		return import_misp_guard(o.misp_guard, o.instance);
 	if (o.list)
 		return list(o.list);
 	enum err e = conf_load(o.config, o.over, o.n_over, &conf, &f);

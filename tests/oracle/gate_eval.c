@@ -100,6 +100,17 @@ static struct caller caller_of(const json_t *w)
 	return c;
 }
 
+/* Ids and UUIDs, ascending. */
+static const struct gate_group *all_groups(struct eval *e, const json_t *l, uint32_t *n)
+{
+	struct gate_group *v = ARENA_ARRAY(e->a, struct gate_group, json_array_size(l) + 1);
+
+	for (*n = 0; *n < json_array_size(l); ++*n)
+		v[*n] = (struct gate_group){(uint64_t)number(json_array_get(l, *n), "id"),
+					    uuid(json_array_get(l, *n), "uuid")};
+	return v;
+}
+
 static void read_facts(struct eval *e)
 {
 	const json_t *f = json_object_get(e->in, "facts"), *groups = json_object_get(f, "groups");
@@ -118,6 +129,7 @@ static void read_facts(struct eval *e)
 		.groups = ids,
 		.n_groups = (uint32_t)json_array_size(groups),
 		.link_id = (uint64_t)number(f, "link_id")};
+	e->facts.all_groups = all_groups(e, json_object_get(f, "all_groups"), &e->facts.n_all_groups);
 	if (e->facts.host)
 		e->facts.host_org = e->facts.host->uuid;
 }
@@ -373,6 +385,52 @@ static void explanation(struct eval *e, const struct verdict *v)
 			e->odd = "a step of gate_explain() says nothing";
 }
 
+/* ---- elements that withhold their event ----------------------------------------------------------- */
+
+static void ask(struct eval *e, struct rel_element el)
+{
+	if (!e->s.condemned_by.n)
+		e->s.condemned_by = gate_condemns(&e->ctx, &e->s, &el);
+}
+
+static void ask_attrs(struct eval *e, const json_t *l, const struct misp_object *object)
+{
+	const json_t *j, *p;
+	size_t i, k;
+
+	json_array_foreach(l, i, j) {
+		ask(e, (struct rel_element){.kind = EL_ATTR,
+					    .attr = ENTITY(e, misp_attr, j),
+					    .in_object = object});
+		json_array_foreach(json_object_get(j, "proposals"), k, p)
+			ask(e, (struct rel_element){.kind = EL_PROPOSAL,
+						    .proposal = ENTITY(e, misp_proposal, p)});
+	}
+}
+
+/* As egress does for policies that have such rules. */
+static void ask_elements(struct eval *e)
+{
+	const json_t *j;
+	size_t i;
+
+	e->s.elements_asked = gate_asks_elements(&e->ctx, &e->s);
+	if (!e->s.elements_asked)
+		return;
+	ask_attrs(e, json_object_get(e->in, "attributes"), NULL);
+	json_array_foreach(json_object_get(e->in, "objects"), i, j) {
+		const struct misp_object *o = ENTITY(e, misp_object, j);
+
+		ask(e, (struct rel_element){.kind = EL_OBJECT, .object = o});
+		ask_attrs(e, json_object_get(j, "attributes"), o);
+	}
+	json_array_foreach(json_object_get(e->in, "reports"), i, j)
+		ask(e, (struct rel_element){.kind = EL_REPORT, .report = ENTITY(e, misp_report, j)});
+	json_array_foreach(json_object_get(e->in, "proposals"), i, j)
+		ask(e, (struct rel_element){.kind = EL_PROPOSAL,
+					    .proposal = ENTITY(e, misp_proposal, j)});
+}
+
 static void answer(struct eval *e)
 {
 	static const char *const outcomes[] = {"deny", "hold", "release"};
@@ -413,6 +471,7 @@ int main(void)
 		if (!in)
 			die(where.text, NULL);
 		read_case(&e);
+		ask_elements(&e);
 		answer(&e);
 		json_dumpf(e.out, stdout, JSON_COMPACT);
 		putchar('\n');

@@ -303,8 +303,46 @@ static void levels(void)
 	fixture_free(&x);
 }
 
+/* One element withholds the whole event. */
+static void condemning(void)
+{
+	struct rel_element el = {.kind = EL_ATTR, .attr = &attr};
+	struct policy *p;
+	struct fail f = {0};
+
+	begin();
+	rule("attribute", "when: {type: domain}");
+	ok(!gate_asks_elements(&x.c, &x.s), "other rules do not ask");
+	policy_unref(x.policy);
+	is_ok(policy_parse(STR("default_tlp: clear\nrules:\n - {name: all, level: attribute, effect: "
+			       "deny_event, when: {type: domain}, to: [peer]}\n"),
+			   "p", &p, &f),
+	      "%s", f.text);
+	x.policy = p;
+	x.c.policy = p;
+	fixture_caller(&x, AUD_MEMBER, 4);
+	ok(!gate_asks_elements(&x.c, &x.s) && event_leaves(), "nobody else is concerned");
+	fixture_caller(&x, AUD_PEER, 4);
+	x.aud.profile = PROFILE_FULL;
+	ok(gate_asks_elements(&x.c, &x.s), "a rule that needs the elements");
+	ok(!event_leaves(), "which were not asked");
+	x.s.elements_asked = true;
+	ok(event_leaves(), "none objects");
+	is_view(gate_condemns(&x.c, &x.s, &el), "all", "this one does");
+	attr.distribution = DIST_ORG;
+	is_uint(gate_condemns(&x.c, &x.s, &el).n, 0, "not if it would stay here anyway");
+	attr.distribution = DIST_INHERIT;
+	attr.type = ATTR_MD5;
+	is_uint(gate_condemns(&x.c, &x.s, &el).n, 0, "another type does not");
+	x.s.condemned_by = STR("all");
+	ok(!event_leaves(), "the event is withheld");
+	is_int(gate_judge(&x.c, &x.s).rule, RULE_policy, "by the policy's rule");
+	fixture_free(&x);
+}
+
 int main(void)
 {
+	condemning();
 	attributes();
 	groups_known();
 	tags();
