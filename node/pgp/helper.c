@@ -1,6 +1,7 @@
 /*
  * helper.c - the helper process: takes requests, forks a child for each, sees that none lives too
- * long, cleans up behind them. It touches no key and parses nothing but a header itself.
+ * long, cleans up behind them. It touches no key and parses nothing but a header itself. Above it is
+ * one that does nothing but start it again: the daemon cannot, confined and with threads as it is.
  */
 #include "pgp/helper.h"
 
@@ -28,6 +29,10 @@
 #define FILE_BYTES_MAX (64u << 20)
 #define MEMORY_MAX (UINT64_C(2) << 30)
 #define FOLDER_DEPTH 3u
+/* Before it is started again; doubled when it has not lived long. */
+#define AGAIN_MS 50
+#define AGAIN_MS_MAX 30000
+#define LONG_MS 10000
 
 struct child {
 	pid_t pid; /* 0: free */
@@ -284,6 +289,53 @@ static enum err confine(const struct pgp_opts *o, struct fail *f)
 	return sandbox_enter(&plan, NULL, f);
 }
 
+static _Noreturn void work(struct helper *h, pid_t keeper)
+{
+	prctl(PR_SET_NAME, "tocsin-pgp-work");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != keeper)
+		_exit(1);
+	sweep(h->opts);
+	pgp_work_begin();
+	serve(h);
+	end_all(h);
+	pgp_work_end(h->opts->home);
+	_exit(0);
+}
+
+/* Has the daemon gone? Waits for that as long as this. */
+static bool daemon_gone(const struct helper *h, int64_t ms)
+{
+	struct pollfd p = {.fd = h->control};
+
+	return poll(&p, 1, (int)ms) > 0;
+}
+
+/* One that works, and when it dies the next. What is asked meanwhile waits in the socket. */
+static _Noreturn void keep(struct helper *h)
+{
+	int64_t wait_ms = AGAIN_MS, began;
+	int status = 0;
+	pid_t keeper = getpid(), pid;
+
+	do {
+		began = pgp_now_ms();
+		pid = fork();
+		if (pid == 0)
+			work(h, keeper);
+		while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+			break;
+		wait_ms = pgp_now_ms() - began > LONG_MS ? AGAIN_MS : MIN(wait_ms * 2, AGAIN_MS_MAX);
+		log_error("pgp", "the helper died %s=%d, it is started again in %d ms",
+			  WIFSIGNALED(status) ? "signal" : "code",
+			  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+			  (int)wait_ms);
+	} while (!daemon_gone(h, wait_ms));
+	_exit(0);
+}
+
 _Noreturn void pgp_helper_main(int control, const struct pgp_opts *o)
 {
 	struct helper h = {.control = control, .opts = o};
@@ -306,10 +358,5 @@ _Noreturn void pgp_helper_main(int control, const struct pgp_opts *o)
 		log_error("pgp", "helper not confined, it ends detail=%s", log_val(str_c(f.text)));
 		_exit(1);
 	}
-	sweep(o);
-	pgp_work_begin();
-	serve(&h);
-	end_all(&h);
-	pgp_work_end(o->home);
-	_exit(0);
+	keep(&h);
 }

@@ -169,7 +169,7 @@ static enum err ask(struct pgp *p, int pair, enum pgp_op op, const struct str *p
 		e = pgp_frame_recv(pair, out, deadline, f);
 	if (e == ERR_NET)
 		return fail(f, ERR_AGAIN, "%s",
-			    pgp_lives(p) ? "the signing helper gave up on a request"
+			    pgp_lives(p) ? "the signing helper gave up on a request or died in it"
 					 : "the signing helper has died; restart the daemon");
 	return e == ERR_OK ? answer_code(out, f) : e;
 }

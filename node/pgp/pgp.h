@@ -3,8 +3,8 @@
  * against the keys of an event and no others.
  *
  * Calls block for as long as gpg takes, with a limit: for workers and threads that may wait. Any
- * thread. When the helper has died, or gpg is not there, each call fails with a reason and nothing
- * else suffers.
+ * thread. When the helper dies it is started again, and only what it was at fails; when that cannot be,
+ * or gpg is not there, each call fails with a reason and nothing else suffers.
  */
 #pragma once
 
@@ -59,6 +59,7 @@ MUST_USE enum err pgp_sign(struct pgp *p, int fd, uint64_t bytes, struct buf *ba
 MUST_USE enum err pgp_verify(struct pgp *p, int fd, uint64_t bytes, struct str base64,
 			     const struct entity_list *keys, struct fail *f);
 
-/* For status: is there a helper that lives? And its pid (0: none), for tests. */
+/* For status: is there a helper that lives, or is started again when it dies? And the pid of the
+   process that starts it (0: none), for tests. */
 bool pgp_lives(const struct pgp *p);
 int pgp_pid(const struct pgp *p);

@@ -632,10 +632,19 @@ def helper_of(node):
     return None
 
 
+def children_of(pid):
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [int(x) for x in f.read().split()]
+    except (OSError, ValueError):
+        return []
+
+
 def killed(a, b, link, edit, ring):
     """The helper dies in the middle: no signature, a clear reason, and nothing else suffers."""
-    pid = helper_of(a.node)
-    check(pid, "alpha's helper is there")
+    keeper = helper_of(a.node)
+    check(keeper, "alpha's helper is there")
+    pid = children_of(keeper)[0]
     edit.at = int(time.time()) + 100
     same(edit("six").status, 200, "a change")
     # children that die: single requests fail, the next ones do not
@@ -643,12 +652,11 @@ def killed(a, b, link, edit, ring):
 
     def children():
         while not stop.is_set():
-            try:
-                with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
-                    for child in f.read().split():
-                        os.kill(int(child), signal.SIGKILL)
-            except (OSError, ValueError):
-                pass
+            for child in children_of(pid):
+                try:
+                    os.kill(child, signal.SIGKILL)
+                except OSError:
+                    pass
     t = threading.Thread(target=children)
     t.start()
     sync = a.sync_user("sync@killer.test", "killer link")
@@ -658,7 +666,12 @@ def killed(a, b, link, edit, ring):
     check(500 in answers and set(answers) <= {200, 500}, "while its children are killed", answers)
     same(a.get("/events/view/" + UUID % 1, key=sync, headers=MISP).status, 200, "and afterwards it works")
 
-    # b's helper: a pull fails and is tried again, not refused for good
+    # the helper itself is started again
+    os.kill(pid, signal.SIGKILL)
+    same(a.get("/events/view/" + UUID % 1, key=sync, headers=MISP).status, 200, "alpha's helper killed: the next one signs")
+    same(children_of(keeper) not in ([], [pid]), True, "which is another process")
+
+    # b's, and what starts it: a pull fails and is tried again, not refused for good
     os.kill(helper_of(b.node), signal.SIGKILL)
     r, lines = b.pull(link)
     same((r["events"]["updated"], r["events"]["failed"]), (0, 1), "beta cannot verify any more")
@@ -672,10 +685,10 @@ def killed(a, b, link, edit, ring):
     r, lines = b.pull(link)
     same(b.event(UUID % 1)["info"], "six", "and after a new start it comes over")
 
-    os.kill(pid, signal.SIGKILL)
+    os.kill(keeper, signal.SIGKILL)
     time.sleep(0.1)
     began = time.monotonic()
-    same(a.get("/events/view/" + UUID % 1, key=sync, headers=MISP).status, 500, "alpha's helper killed")
+    same(a.get("/events/view/" + UUID % 1, key=sync, headers=MISP).status, 500, "alpha's helper killed for good")
     check(time.monotonic() - began < 5, "the answer comes at once")
     same(a.get("/events/view/" + UUID % 1).status, 200, "people read on")
     check("died" in a.get("/tocsin/pgp").json().get("reason", "died"), "the status says why")

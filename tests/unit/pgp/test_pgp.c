@@ -295,19 +295,26 @@ static void nothing_left(void)
 	ok(!left, "no folder is left behind");
 }
 
-/* Kill a child of the helper, if it has one now. */
-static bool kill_child(int helper)
+/* The first child of a process; 0: it has none. */
+static pid_t child_of(pid_t parent)
 {
 	char path[64], room[32] = "";
 	uint64_t child;
 	struct str first;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", helper, helper);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
 	OWN(fd) int fd = open(path, O_RDONLY);
 	ssize_t n = fd < 0 ? -1 : read(fd, room, sizeof(room) - 1);
 	if (n <= 0)
-		return false;
+		return 0;
 	str_split((struct str){room, (size_t)n}, ' ', &first);
-	return str_u64(first, &child) && kill((pid_t)child, SIGKILL) == 0;
+	return str_u64(first, &child) ? (pid_t)child : 0;
+}
+
+/* Kill a child of the helper, if it has one now. */
+static bool kill_child(pid_t helper)
+{
+	pid_t child = child_of(helper);
+	return child && kill(child, SIGKILL) == 0;
 }
 
 static void killed(void)
@@ -322,10 +329,10 @@ static void killed(void)
 	is_ok(verify(p, event, sig, two, &f), "works");
 
 	/* children killed as they come: the request fails, the next one does not */
-	pid_t killer = fork();
+	pid_t helper = child_of(pgp_pid(p)), killer = fork();
 	if (killer == 0) {
 		for (unsigned i = 0; i < 20000; i++) {
-			if (kill_child(pgp_pid(p)))
+			if (kill_child(helper))
 				_exit(0);
 			usleep(1000);
 		}
@@ -342,9 +349,16 @@ static void killed(void)
 	is_ok(verify(p, event, sig, two, &f), "the helper goes on");
 	ok(pgp_lives(p), "and lives");
 
+	for (unsigned i = 0; i < 3; i++) {
+		is_int(kill(child_of(pgp_pid(p)), SIGKILL), 0, "the helper itself killed");
+		is_ok(verify(p, event, sig, two, &f), "the next request finds a new one: %s", f.text);
+	}
+	ok(child_of(pgp_pid(p)) != helper, "another process");
+	ok(pgp_lives(p), "that lives");
+
 	kill(pgp_pid(p), SIGKILL);
 	usleep(50000);
-	is_err(verify(p, event, sig, two, &f), ERR_AGAIN, "the helper itself killed");
+	is_err(verify(p, event, sig, two, &f), ERR_AGAIN, "with the one that starts it killed, too");
 	is_str(f.text, "the signing helper has died; restart the daemon", "why");
 	is_err(verify(p, event, sig, two, &f), ERR_AGAIN, "once more");
 	ok(!pgp_lives(p), "known to be dead");
