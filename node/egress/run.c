@@ -51,17 +51,9 @@ static enum err own_sighting(struct run *r)
 	return ERR_OK;
 }
 
-/* Load and judge; ERR_WITHHELD when it does not leave (any more). */
-static enum err event_load(struct run *r, uint64_t id)
+/* The caches may renew while this event is under way: own copies of what they lend. */
+static enum err subject_keep(struct run *r, struct gate_subject *s)
 {
-	struct verdict v;
-	event_clear(r);
-	enum err e = view_subject(r->view, id, r->event_arena, &r->subject);
-	if (e == ERR_NOENT)
-		return ERR_WITHHELD; /* deleted since the search */
-	TRY(e);
-	/* the caches may renew while this event is under way: own copies of what they lend */
-	struct gate_subject *s = &r->subject.s;
 	struct misp_org *orgs = ARENA_ARRAY(r->event_arena, struct misp_org, 2);
 	struct misp_sg *sg = ARENA_NEW(r->event_arena, struct misp_sg);
 	if (!orgs || !sg)
@@ -82,6 +74,22 @@ static enum err event_load(struct run *r, uint64_t id)
 	struct misp_tagref *t = r->subject.event.tags.v;
 	for (uint32_t i = 0; i < r->subject.event.tags.n; i++)
 		TRY(entity_copy(r->event_arena, &desc_misp_tagref, &t[i], &t[i]));
+	return ERR_OK;
+}
+
+/* Load and judge; ERR_WITHHELD when it does not leave (any more). */
+static enum err event_load(struct run *r, uint64_t id)
+{
+	struct verdict v;
+	event_clear(r);
+	enum err e = r->light ? view_subject_lent(r->view, id, r->event_arena, &r->subject)
+			      : view_subject(r->view, id, r->event_arena, &r->subject);
+	if (e == ERR_NOENT)
+		return ERR_WITHHELD; /* deleted since the search */
+	TRY(e);
+	struct gate_subject *s = &r->subject.s;
+	if (!r->light)
+		TRY(subject_keep(r, s));
 	TRY(own_sighting(r));
 	r->released = gate_release(&r->view->gate, s, r->event_arena, &v);
 	if (!r->released) {
@@ -92,7 +100,7 @@ static enum err event_load(struct run *r, uint64_t id)
 	r->rel = *released_event(r->released);
 	TRY(run_clusters(r, r->event_arena, &r->rel.e->tags, &r->rel.clusters, &r->rel.n_clusters));
 	r->event_id = id;
-	r->event_seq = store_seq(r->view->txn);
+	r->event_seq = r->seq;
 	return ERR_OK;
 }
 
@@ -110,7 +118,7 @@ enum err run_name_event(struct run *r)
 static enum err event_recheck(struct run *r, struct fail *f)
 {
 	struct misp_event now;
-	if (!r->event_id || store_seq(r->view->txn) == r->event_seq)
+	if (!r->event_id || r->seq == r->event_seq)
 		return ERR_OK;
 	struct arena_mark m = arena_mark(r->element_arena);
 	enum err e = store_get(r->view->txn, T_EVENT, r->event_id, r->element_arena, &now);
@@ -121,7 +129,7 @@ static enum err event_recheck(struct run *r, struct fail *f)
 	    now.distribution != was->distribution || now.tags.n != was->tags.n)
 		return fail(f, ERR_AGAIN, "event %llu changed while it was sent",
 			    (unsigned long long)r->event_id);
-	r->event_seq = store_seq(r->view->txn);
+	r->event_seq = r->seq;
 	return ERR_OK;
 }
 
@@ -474,9 +482,11 @@ static enum err produce(void *user, struct seal_writer *w, size_t want, bool *en
 	size_t before = out->n;
 	r->out.out = w;
 	enum err e = view_reopen(r->view, f);
-	if (e == ERR_OK)
+	if (e == ERR_OK) {
+		r->seq = store_seq(r->view->txn);
 		e = event_recheck(r, f);
-	while (e == ERR_OK && out->n < want && r->state != RUN_DONE) {
+	}
+	while (e == ERR_OK && (out->n < want || (r->light && r->event_id)) && r->state != RUN_DONE) {
 		e = step(r, want, f);
 		if (e == ERR_OK)
 			e = buf_err(out);
@@ -537,6 +547,7 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 	r->sightings = q->opts.include_sightings;
 	r->correlations = q->opts.include_correlations;
 	r->analyst = q->opts.include_analyst && !gate_rewrites(r->view->policy, &r->view->audience);
+	r->light = r->opts.scope == EXPORT_EVENTS && r->opts.metadata && !r->correlations;
 	if (q->query) {
 		r->with_attachments = q->query->with_attachments;
 		r->no_galaxies = q->query->exclude_galaxy;

@@ -45,6 +45,9 @@ struct run {
 	uint64_t n_hits, at;
 	enum run_state state;
 
+	uint64_t seq; /* of the store, in this slice */
+	bool light; /* heads alone: an event ends in the slice in which it began, and borrows */
+
 	/* the current event */
 	uint64_t event_id; /* 0: none */
 	uint64_t event_seq; /* store sequence when it was loaded */

@@ -338,10 +338,10 @@ static void subject_origin(struct view *v, const struct misp_event *e, struct ga
 	s->from_compartment = from.compartment;
 }
 
-enum err view_subject_of(struct view *v, const struct misp_event *e, struct arena *a,
-			 struct subject *out)
+/* What the ids of out->event stand for. */
+static enum err subject_fill(struct view *v, struct arena *a, struct subject *out)
 {
-	TRY(entity_copy(a, &desc_misp_event, e, &out->event));
+	const struct misp_event *e = &out->event;
 	TRY(view_resolve_tags(v, a, &out->event.tags));
 	const struct misp_user *creator = view_user(v, e->user_id);
 	out->s = (struct gate_subject){
@@ -355,6 +355,19 @@ enum err view_subject_of(struct view *v, const struct misp_event *e, struct aren
 	subject_origin(v, e, &out->s);
 	TRY(view_vuln(v, &out->event, a, &out->s.vuln));
 	return view_condemned(v, out);
+}
+
+enum err view_subject_of(struct view *v, const struct misp_event *e, struct arena *a,
+			 struct subject *out)
+{
+	TRY(entity_copy(a, &desc_misp_event, e, &out->event));
+	return subject_fill(v, a, out);
+}
+
+enum err view_subject_lent(struct view *v, uint64_t id, struct arena *a, struct subject *out)
+{
+	TRY(store_get(v->txn, T_EVENT, id, a, &out->event));
+	return subject_fill(v, a, out);
 }
 
 enum err view_subject(struct view *v, uint64_t id, struct arena *a, struct subject *out)
@@ -548,7 +561,8 @@ static bool event_visible(void *user, const struct misp_event *e)
 	if (v->judged_id == e->id && e->id)
 		return v->judged;
 	struct arena_mark m = arena_mark(v->scratch);
-	v->judged = view_subject_of(v, e, v->scratch, &s) == ERR_OK &&
+	s.event = *e; /* lent for the question */
+	v->judged = subject_fill(v, v->scratch, &s) == ERR_OK &&
 		    gate_judge(&v->gate, &s.s).outcome == GATE_RELEASE;
 	v->judged_id = e->id;
 	arena_rewind(v->scratch, m);

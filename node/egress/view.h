@@ -86,7 +86,10 @@ struct subject {
 /* condemned.c: ask the elements of a subject whether one withholds it, where the policy does. */
 MUST_USE enum err view_condemned(struct view *v, struct subject *s);
 MUST_USE enum err view_subject(struct view *v, uint64_t id, struct arena *a, struct subject *out);
-/* The same for a head that is at hand. */
+/* Without copies: it lives as long as the transaction does. */
+MUST_USE enum err view_subject_lent(struct view *v, uint64_t id, struct arena *a,
+				    struct subject *out);
+/* The same for a head that is at hand; copied. */
 MUST_USE enum err view_subject_of(struct view *v, const struct misp_event *e, struct arena *a,
 				  struct subject *out);
 

@@ -24,8 +24,9 @@
 #define DESC_OF_CLUSTERREL desc_misp_clusterrel
 
 #define DESC(sname, wrapper, rows)                                                                 \
-	const struct entity_desc desc_##sname = {wrapper, sizeof(struct sname),                    \
-						 ARRAY_LEN(rows), rows}
+	static struct desc_quick quick_##sname;                                                    \
+	const struct entity_desc desc_##sname = {wrapper, sizeof(struct sname), ARRAY_LEN(rows),   \
+						 rows, &quick_##sname}
 
 #define ENTITY misp_tagref
 static const struct field tagref_rows[] = {TAGREF_FIELDS(ROW, ROW_LIST)};
@@ -152,7 +153,7 @@ static struct {
 	const struct entity_desc *d;
 	const struct field *f;
 } slots[SLOTS];
-static pthread_once_t slots_once = PTHREAD_ONCE_INIT;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static unsigned slot_of(const struct entity_desc *d, const char *key, size_t n)
 {
@@ -162,10 +163,14 @@ static unsigned slot_of(const struct entity_desc *d, const char *key, size_t n)
 	return (unsigned)(h ^ (h >> 29)) & (SLOTS - 1);
 }
 
-static void slots_fill(void)
+static void tables_fill(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(all_descs); i++) {
 		const struct entity_desc *d = all_descs[i];
+		for (unsigned k = 0; k < d->n; k++) {
+			d->quick->row_of_tag[d->fields[k].tag & 127] = (uint8_t)(k + 1);
+			d->quick->has_micro |= d->fields[k].kind == F_MICRO;
+		}
 		for (unsigned k = 0; k < d->n; k++) {
 			const char *key = d->fields[k].key;
 			if (!key)
@@ -181,7 +186,7 @@ static void slots_fill(void)
 
 const struct field *desc_find(const struct entity_desc *d, struct str key, unsigned *bit)
 {
-	pthread_once(&slots_once, slots_fill);
+	pthread_once(&once, tables_fill);
 	for (unsigned s = slot_of(d, key.p, key.n); slots[s].d; s = (s + 1) & (SLOTS - 1)) {
 		if (slots[s].d == d && str_is(key, slots[s].f->key)) {
 			if (bit)
@@ -190,4 +195,10 @@ const struct field *desc_find(const struct entity_desc *d, struct str key, unsig
 		}
 	}
 	return NULL;
+}
+
+const struct desc_quick *desc_quick(const struct entity_desc *d)
+{
+	pthread_once(&once, tables_fill);
+	return d->quick;
 }

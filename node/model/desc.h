@@ -76,11 +76,18 @@ struct field {
 	const struct entity_desc *sub; /* of a LIST */
 };
 
+/* What unpacking asks of a descriptor, made from its rows at first use. */
+struct desc_quick {
+	uint8_t row_of_tag[128]; /* number of the row + 1 */
+	bool has_micro;
+};
+
 struct entity_desc {
 	const char *name; /* JSON wrapper name: "Attribute" */
 	uint16_t size; /* sizeof the struct */
 	uint16_t n;
 	const struct field *fields;
+	struct desc_quick *quick; /* ask desc_quick() */
 };
 
 #define ENTITY_HAS(e, bit) (((e)->head.has >> (bit)) & 1)
@@ -88,3 +95,4 @@ struct entity_desc {
 
 /* Row of a JSON member (or NULL); linear hash made at first use, thread-safe after model_init(). */
 const struct field *desc_find(const struct entity_desc *d, struct str key, unsigned *bit);
+const struct desc_quick *desc_quick(const struct entity_desc *d);

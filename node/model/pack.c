@@ -188,25 +188,12 @@ void pack_entity(struct buf *out, const struct entity_desc *d, const void *entit
 	}
 }
 
-static void entity_init(const struct entity_desc *d, void *entity)
+static void entity_init(const struct entity_desc *d, const struct desc_quick *quick, void *entity)
 {
 	memset(entity, 0, d->size);
-	for (unsigned i = 0; i < d->n; i++)
+	for (unsigned i = 0; quick->has_micro && i < d->n; i++)
 		if (d->fields[i].kind == F_MICRO)
 			*(int64_t *)((char *)entity + d->fields[i].offset) = MICRO_NONE;
-}
-
-/* Row of a tag: rows are mostly in tag order, so begin behind the last one. */
-static const struct field *row_of_tag(const struct entity_desc *d, uint8_t tag, unsigned *hint)
-{
-	for (unsigned k = 0; k < d->n; k++) {
-		unsigned i = *hint + k < d->n ? *hint + k : *hint + k - d->n;
-		if (d->fields[i].tag == tag) {
-			*hint = i + 1 < d->n ? i + 1 : 0;
-			return &d->fields[i];
-		}
-	}
-	return NULL;
 }
 
 /* One more sub-entity: arrays grow by doubling inside the arena. */
@@ -230,8 +217,8 @@ static enum err list_add(struct str bytes, const struct field *f, struct arena *
 
 enum err unpack_entity(struct str bytes, const struct entity_desc *d, struct arena *a, void *entity)
 {
-	unsigned hint = 0;
-	entity_init(d, entity);
+	const struct desc_quick *quick = desc_quick(d);
+	entity_init(d, quick, entity);
 	while (bytes.n) {
 		uint8_t tag = (uint8_t)*bytes.p >> 1;
 		enum wire wire = *bytes.p & 1;
@@ -247,9 +234,10 @@ enum err unpack_entity(struct str bytes, const struct entity_desc *d, struct are
 			((struct entity_head *)entity)->has = v;
 			continue;
 		}
-		const struct field *f = row_of_tag(d, tag, &hint);
-		if (!f)
+		unsigned row = quick->row_of_tag[tag];
+		if (!row)
 			continue; /* of a newer node */
+		const struct field *f = &d->fields[row - 1];
 		if (wire_of(f->kind) != wire)
 			return ERR_CORRUPT;
 		void *at = (char *)entity + f->offset;

@@ -181,13 +181,22 @@ static enum err test_events(struct plan *p, const struct bits *events, const str
 	return ERR_OK;
 }
 
+/* By number, as events are found: mostly nothing is to be sorted. */
+static bool in_order(const struct founds *l, const struct order *o)
+{
+	for (size_t i = 1; i < l->n; i++)
+		if (found_cmp(&l->v[i - 1], &l->v[i], (void *)(uintptr_t)o) > 0)
+			return false;
+	return true;
+}
+
 static enum err page(struct plan *p, struct founds *l, const struct order *o,
 		     struct search_result *out)
 {
 	uint64_t from = 0, n = l->n;
 
 	out->total = l->n;
-	if (l->n)
+	if (!in_order(l, o))
 		qsort_r(l->v, l->n, sizeof(*l->v), found_cmp, (void *)(uintptr_t)o);
 	if (p->q->limit) {
 		if (__builtin_mul_overflow(p->q->limit, p->q->page ? p->q->page - 1 : 0, &from) ||

@@ -188,6 +188,8 @@ enum err db_err(int rc);
 /* Map rc, keep the words in f. */
 enum err db_fail(struct fail *f, int rc, enum db db, const char *what);
 enum err db_get(const struct store_rtxn *t, enum db db, MDB_val key, MDB_val *val);
+/* The same, quick where the last key asked for was a neighbour: a reader's cursor stays where it is. */
+enum err db_get_near(const struct store_rtxn *t, enum db db, MDB_val key, MDB_val *val);
 /* The transaction's own cursor of a database; NULL when out of memory. */
 MDB_cursor *db_cursor(const struct store_rtxn *t, enum db db);
 MUST_USE enum err db_put(struct store_wtxn *w, enum db db, MDB_val key, MDB_val val, struct fail *f);

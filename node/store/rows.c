@@ -21,7 +21,7 @@ enum err store_get(const struct store_rtxn *t, enum store_table tab, uint64_t id
 	MDB_val v;
 
 	be64_put(key, id);
-	TRY(db_get(t, db_of_table(tab), VAL(key, 8), &v));
+	TRY(db_get_near(t, db_of_table(tab), VAL(key, 8), &v));
 	return row_unpack(tab, v, a, row);
 }
 

@@ -208,6 +208,14 @@ enum err db_get(const struct store_rtxn *t, enum db db, MDB_val key, MDB_val *va
 	return db_err(mdb_get(t->txn, t->s->dbi[db], &key, val));
 }
 
+enum err db_get_near(const struct store_rtxn *t, enum db db, MDB_val key, MDB_val *val)
+{
+	MDB_cursor *c = t->writing ? NULL : db_cursor(t, db);
+	if (!c)
+		return db_get(t, db, key, val);
+	return db_err(mdb_cursor_get(c, &key, val, MDB_SET));
+}
+
 /* ---- the writer's transaction -------------------------------------------------------------- */
 
 /* Pages in use, free ones taken off, reach the quota? Only counted when the file is that big. */
