@@ -112,23 +112,61 @@ static bool compartments_meet(const struct policy *p, const struct admit_facts *
 			     policy_may_connect(p, peer.compartment, p->compartment);
 }
 
-static enum err head_blocked(const struct policy *p, const struct admit_facts *facts,
-			     const struct misp_event *h, struct fail *f)
+static enum err admit_suspended(struct admission *x)
 {
-	const struct misp_org *orgc = h->orgc.n ? LIST_AT(h->orgc, struct misp_org, 0) : NULL;
+	struct audience peer;
 
-	if (!compartments_meet(p, facts))
-		return fail(f, ERR_BLOCKED, "Blocked by event block rules.");
-
-	if (facts->event_blocked || facts->own_derived ||
-	    in_uuids(p->blocked_events, p->n_blocked_events, h->uuid))
-		return fail(f, ERR_BLOCKED, "Event blocked by event blocklist.");
-	if (facts->tag_blocked && !facts->is_edit)
-		return fail(f, ERR_BLOCKED, "Blocked by event block rules.");
-	if (facts->org_blocked ||
-	    (orgc && in_uuids(p->blocked_orgs, p->n_blocked_orgs, orgc->uuid)))
-		return fail(f, ERR_BLOCKED, "Event blocked by organisation blocklist.");
+	if (x->facts->kind != AUD_PEER || !x->facts->peer.kind)
+		return ERR_OK;
+	policy_audience(x->p, &x->facts->peer, &peer);
+	if (x->facts->now < peer.suspended_until)
+		return fail(x->f, ERR_BLOCKED, "Blocked by event block rules.");
 	return ERR_OK;
+}
+
+static enum err admit_compartment(struct admission *x)
+{
+	return compartments_meet(x->p, x->facts) ?
+		       ERR_OK :
+		       fail(x->f, ERR_BLOCKED, "Blocked by event block rules.");
+}
+
+static enum err admit_event_blocked(struct admission *x)
+{
+	if (x->facts->event_blocked ||
+	    in_uuids(x->p->blocked_events, x->p->n_blocked_events, x->h->uuid))
+		return fail(x->f, ERR_BLOCKED, "Event blocked by event blocklist.");
+	return ERR_OK;
+}
+
+static enum err admit_own_copy(struct admission *x)
+{
+	return x->facts->own_derived ? fail(x->f, ERR_BLOCKED, "Event blocked by event blocklist.") :
+				       ERR_OK;
+}
+
+static enum err admit_tag_blocked(struct admission *x)
+{
+	return x->facts->tag_blocked ? fail(x->f, ERR_BLOCKED, "Blocked by event block rules.") :
+				       ERR_OK;
+}
+
+static enum err admit_org_blocked(struct admission *x)
+{
+	const struct misp_org *orgc =
+		x->h->orgc.n ? LIST_AT(x->h->orgc, struct misp_org, 0) : NULL;
+
+	if (x->facts->org_blocked ||
+	    (orgc && in_uuids(x->p->blocked_orgs, x->p->n_blocked_orgs, orgc->uuid)))
+		return fail(x->f, ERR_BLOCKED, "Event blocked by organisation blocklist.");
+	return ERR_OK;
+}
+
+static enum err admit_remembered(struct admission *x)
+{
+	return x->facts->remembered && !x->facts->accepted ?
+		       fail(x->f, ERR_BLOCKED, ADMIT_TEXT_WAITS) :
+		       ERR_OK;
 }
 
 enum err gate_admit_protected(const struct admit_facts *facts, const struct entity_list *keys,
@@ -146,10 +184,21 @@ enum err gate_admit_protected(const struct admit_facts *facts, const struct enti
 	return ERR_OK;
 }
 
-/* A local copy may be changed over a link, an event made here may not (3.6, 4.5.2). */
-static enum err head_permitted(const struct admit_facts *facts, struct fail *f)
+/* A feed's file has no signature: it may bring a protected event, and never change one. */
+static enum err admit_signature(struct admission *x)
 {
-	if (!facts->is_edit || !facts->existing_local || facts->internal_link)
+	if (!x->h->is_protected || x->facts->kind == AUD_FEED)
+		return ERR_OK;
+	return gate_admit_protected(x->facts, &x->h->crypto_keys, x->f);
+}
+
+/* A local copy may be changed over a link, an event made here may not (3.6, 4.5.2). */
+static enum err admit_made_here(struct admission *x)
+{
+	const struct admit_facts *facts = x->facts;
+	struct fail *f = x->f;
+
+	if (!facts->existing_local || facts->internal_link)
 		return ERR_OK;
 	if ((facts->kind == AUD_PEER && facts->pull) || facts->kind == AUD_FEED)
 		return fail(f, ERR_PERM, "Blocked an edit to an event that was created locally.");
@@ -187,6 +236,21 @@ static void head_check(const struct misp_event *h, bool add, struct problems *p)
 	}
 }
 
+static enum err admit_fields(struct admission *x)
+{
+	OWN(problems) struct problems problems = PROBLEMS;
+	bool is_new = !x->facts->is_edit;
+
+	head_check(x->h, is_new, &problems);
+	return problems_end(&problems, is_new ? "Event" : NULL, x->f);
+}
+
+static enum err admit_local_tags(struct admission *x)
+{
+	cut_incoming_tags(x->facts, &x->h->tags);
+	return ERR_OK;
+}
+
 static uint32_t today(int64_t now)
 {
 	struct clock_civil c = clock_to_civil(now);
@@ -195,8 +259,11 @@ static uint32_t today(int64_t now)
 }
 
 /* What a new event has when its document does not say. */
-static void head_defaults(struct misp_event *h, const struct admit_facts *facts)
+static enum err admit_defaults(struct admission *x)
 {
+	struct misp_event *h = x->h;
+	const struct admit_facts *facts = x->facts;
+
 	if (!ENTITY_HAS(h, EVENT_F_distribution))
 		h->distribution = facts->pull ? (uint8_t)DIST_COMMUNITY :
 						facts->default_event_distribution;
@@ -210,11 +277,21 @@ static void head_defaults(struct misp_event *h, const struct admit_facts *facts)
 		h->uuid = uuid_random();
 	if (h->timestamp <= 0)
 		h->timestamp = facts->now;
+	return ERR_OK;
+}
+
+static enum err admit_distribution(struct admission *x)
+{
+	if (!x->facts->is_edit || ENTITY_HAS(x->h, EVENT_F_distribution))
+		x->h->distribution = lowered(x->facts, x->h->distribution);
+	return ERR_OK;
 }
 
 /* Who made it and who owns it: a document says so only when it comes from who may (4.5.1). */
-static void head_owner(struct misp_event *h, const struct admit_facts *facts)
+static enum err admit_creator(struct admission *x)
 {
+	struct misp_event *h = x->h;
+	const struct admit_facts *facts = x->facts;
 	bool may = facts->perm_sync || facts->site_admin || facts->pull || facts->kind == AUD_FEED;
 
 	if (!may)
@@ -225,12 +302,17 @@ static void head_owner(struct misp_event *h, const struct admit_facts *facts)
 	h->orgc_id = facts->org_id; /* until the named organisation is captured */
 	h->user_id = facts->user_id;
 	h->creator_email = STR_NONE;
+	return ERR_OK;
 }
 
-static enum err head_group(struct misp_event *h, const struct admit_facts *facts, struct fail *f)
+static enum err admit_group(struct admission *x)
 {
+	struct misp_event *h = x->h;
+	const struct admit_facts *facts = x->facts;
 	bool may_embed = from_elsewhere(facts) || facts->perm_sync || facts->site_admin;
 
+	if (facts->is_edit && !ENTITY_HAS(h, EVENT_F_distribution))
+		return ERR_OK;
 	if (h->distribution != DIST_GROUP) {
 		h->sharing_group = (struct entity_list){NULL, 0};
 		h->sharing_group_id = 0;
@@ -247,13 +329,22 @@ static enum err head_group(struct misp_event *h, const struct admit_facts *facts
 		return ERR_OK;
 	}
 	if (!admit_group_known(facts, h->sharing_group_id))
-		return fail(f, ERR_PERM, "Invalid Sharing Group or not authorised.");
+		return fail(x->f, ERR_PERM, "Invalid Sharing Group or not authorised.");
 	return ERR_OK;
 }
 
 /* What a document cannot set, whatever it says. */
-static void head_own_members(struct misp_event *h, const struct admit_facts *facts)
+static enum err admit_own_members(struct admission *x)
 {
+	struct misp_event *h = x->h;
+	const struct admit_facts *facts = x->facts;
+
+	if (facts->is_edit) {
+		if (!facts->perm_publish && !facts->pull)
+			h->published = false;
+		h->creator_email = STR_NONE;
+		return ERR_OK;
+	}
 	if (facts->pull || facts->kind == AUD_FEED)
 		h->locked = true;
 	if (!facts->perm_publish && !facts->pull)
@@ -265,6 +356,7 @@ static void head_own_members(struct misp_event *h, const struct admit_facts *fac
 	h->attribute_count = h->attribute_total = h->object_count = h->ref_count = 0;
 	h->report_count = h->proposal_count = h->sighting_count = 0;
 	h->received = facts->now;
+	return ERR_OK;
 }
 
 static bool is_empty(struct raw_event *r)
@@ -273,51 +365,65 @@ static bool is_empty(struct raw_event *r)
 	       raw_count(r, EL_REPORT) == 0;
 }
 
-static enum err admit_new(const struct admit_facts *facts, struct raw_event *r,
-			  struct misp_event *h, struct fail *f)
+static enum err admit_empty(struct admission *x)
 {
-	if (h->published && is_empty(r))
-		return fail(f, ERR_INVAL,
+	if (x->h->published && is_empty(x->raw))
+		return fail(x->f, ERR_INVAL,
 			    "{\"Event\":\"Received a published event that was empty. Event add "
 			    "process blocked.\"}");
-	if (lowers(facts) && is_empty(r))
-		return fail(f, ERR_INVAL, "\"The event is empty.\"");
-	head_defaults(h, facts);
-	h->distribution = lowered(facts, h->distribution);
-	head_owner(h, facts);
-	TRY(head_group(h, facts, f));
-	head_own_members(h, facts);
+	if (lowers(x->facts) && is_empty(x->raw))
+		return fail(x->f, ERR_INVAL, "\"The event is empty.\"");
 	return ERR_OK;
 }
 
-static enum err admit_edit(const struct admit_facts *facts, struct misp_event *h, struct fail *f)
+/* ---- all of them ---------------------------------------------------------------------------- */
+
+enum level { level_document, level_new, level_edit, level_element };
+enum effect { effect_refuse, effect_wait, effect_change };
+
+#define admit_el_link NULL /* admit_el.c asks these */
+#define admit_el_form NULL
+static const struct {
+	const char *name, *text;
+	enum level level;
+	enum effect effect;
+	enum err (*ask)(struct admission *x);
+} rules[] = {
+#define ADMIT(name, level, effect, text) {#name, text, level_##level, effect_##effect, admit_##name},
+#include "gate/admit_rules.inc"
+#undef ADMIT
+};
+
+const char *admit_rule_name(enum admit_rule r)
 {
-	if (ENTITY_HAS(h, EVENT_F_distribution)) {
-		h->distribution = lowered(facts, h->distribution);
-		TRY(head_group(h, facts, f));
+	return r < ADMIT_RULES ? rules[r].name : "none";
+}
+
+const char *admit_rule_text(enum admit_rule r)
+{
+	return r < ADMIT_RULES ? rules[r].text : "";
+}
+
+static enum err judge_head(struct admission *x)
+{
+	enum level now = x->facts->is_edit ? level_edit : level_new;
+
+	if (!cryptokeys_regular(&x->h->crypto_keys, raw_arena(x->raw)))
+		return fail(x->f, ERR_LIMIT, "too many keys");
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		if (!rules[i].ask || (rules[i].level != level_document && rules[i].level != now))
+			continue;
+		enum err e = rules[i].ask(x);
+
+		if (e == ERR_OK)
+			continue;
+		if (x->facts->decision)
+			x->facts->decision->rule = (enum admit_rule)i;
+		/* only what a rule may let wait does */
+		x->waits = x->waits && rules[i].effect == effect_wait;
+		return e;
 	}
-	if (!facts->perm_publish && !facts->pull)
-		h->published = false;
-	h->creator_email = STR_NONE;
 	return ERR_OK;
-}
-
-static enum err judge_head(const struct policy *p, const struct admit_facts *facts,
-			   struct raw_event *r, struct misp_event *h, struct fail *f)
-{
-	OWN(problems) struct problems problems = PROBLEMS;
-
-	if (!cryptokeys_regular(&h->crypto_keys, raw_arena(r)))
-		return fail(f, ERR_LIMIT, "too many keys");
-	/* a feed's file has no signature: it may bring a protected event, and never change one */
-	if (!facts->is_edit && h->is_protected && facts->kind != AUD_FEED)
-		TRY(gate_admit_protected(facts, &h->crypto_keys, f));
-	TRY(head_blocked(p, facts, h, f));
-	TRY(head_permitted(facts, f));
-	head_check(h, !facts->is_edit, &problems);
-	TRY(problems_end(&problems, facts->is_edit ? NULL : "Event", f));
-	cut_incoming_tags(facts, &h->tags);
-	return facts->is_edit ? admit_edit(facts, h, f) : admit_new(facts, r, h, f);
 }
 
 enum err gate_admit(const struct policy *p, struct raw_event **raw, const struct origin *o,
@@ -331,7 +437,12 @@ enum err gate_admit(const struct policy *p, struct raw_event **raw, const struct
 		return fail(f, ERR_PERM, "nobody may bring in anything");
 	if (r && raw_root(r) == RAW_EVENT) {
 		head = *raw_head(r);
-		TRY(judge_head(p, facts, r, &head, f));
+		struct admission x = {.p = p, .facts = facts, .raw = r, .h = &head, .f = f};
+		enum err e = judge_head(&x);
+
+		if (e != ERR_OK && x.waits)
+			*raw = MOVE(r); /* it is kept */
+		TRY(e);
 	}
 	*out = admitted_make(&r, &head, o);
 	return *out ? ERR_OK : fail(f, ERR_NOMEM, "no memory for a document");

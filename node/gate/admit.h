@@ -8,6 +8,22 @@
 #include "model/link_rules.h"
 #include "trust/admitted.h"
 
+enum admit_rule {
+#define ADMIT(name, level, effect, text) ADMIT_##name,
+#include "gate/admit_rules.inc"
+#undef ADMIT
+	ADMIT_RULES
+};
+const char *admit_rule_name(enum admit_rule r);
+const char *admit_rule_text(enum admit_rule r);
+
+/* Why a document did not come in. */
+struct admit_decision {
+	enum admit_rule rule;
+	bool waits; /* it is to be put into quarantine; the document is handed back */
+	char names[240]; /* rules of the policy file that said so */
+};
+
 struct admit_facts {
 	enum audience_kind kind; /* who sends: OPERATOR, MEMBER, PEER, FEED */
 	uint64_t org_id, user_id;
@@ -33,6 +49,11 @@ struct admit_facts {
 	   by newer ones, if the policy says so */
 	bool dead_stay_dead, newer_revives;
 	bool own_derived; /* the UUID is one under which we gave out a cut copy */
+	/* in quarantine, or rejected, in this version or a newer one (looked up by ingest) */
+	bool remembered;
+	bool accepted; /* taken out of quarantine: rules that would put it there again do not */
+	struct admit_decision *decision; /* filled when it is refused; NULL: nothing waits */
+	struct str sender; /* name of the peer or feed, e-mail of the user; for rules of the policy */
 	/* local ids of the sharing groups that the caller may use, ascending (all, for a site
 	   administrator); a group given by number is refused when it is not among them */
 	const uint64_t *groups;
@@ -50,12 +71,18 @@ struct admit_facts {
  * bit. Distribution is lowered on pull, local tags of others are cut, the creator is forced to the
  * caller's organisation where MISP does (`orgc` is then empty), `published` needs perm_publish,
  * `locked` is set on what is pulled or comes from a feed.
+ * What a rule of the policy lets wait is ERR_BLOCKED too: facts->decision says so, and *raw stays the
+ * caller's then.
  * ERR_BLOCKED; ERR_INVAL with MISP's messages in f->text: a JSON map, nested under "Event" for a
  * new event; ERR_PERM with a plain text. *raw is freed when this fails.
  */
 MUST_USE enum err gate_admit(const struct policy *p, struct raw_event **raw,
 			     const struct origin *o, const struct admit_facts *facts,
 			     struct admitted **out, struct fail *f);
+/* Does the policy let documents wait? Then readers keep their bytes. */
+bool policy_has_quarantine(const struct policy *p);
+/* Has it rules of admission at all? */
+bool policy_has_admission(const struct policy *p);
 /*
  * May a document with these facts touch an event that is protected by `keys`? ERR_PERM with MISP's
  * text. gate_admit() asks for new events; edits are asked for where the stored event is read.

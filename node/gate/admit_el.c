@@ -372,6 +372,7 @@ enum err gate_admit_element(const struct admitted *adm, const struct admit_facts
 {
 	if (facts->kind == AUD_NOBODY)
 		return fail(f, ERR_PERM, "nobody may bring in anything");
+	/* the two rows of level element: el_link, then el_form by kind */
 	if (!rules_take(facts, e))
 		return fail(f, ERR_INVAL, "\"A rule of the link leaves it out.\"");
 	switch (e->kind) {

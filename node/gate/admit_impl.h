@@ -36,3 +36,16 @@ MUST_USE enum err admit_cluster(const struct admit_facts *facts, struct arena *a
 				struct element *e, struct fail *f);
 /* Elements that came as `meta`. */
 void admit_cluster_meta(struct misp_cluster *c, struct arena *a);
+
+/* A document on its way in. */
+struct admission {
+	const struct policy *p;
+	const struct admit_facts *facts;
+	struct raw_event *raw;
+	struct misp_event *h; /* the head as it will be */
+	struct fail *f;
+	bool waits; /* set by a rule: it goes into quarantine */
+};
+#define ADMIT_TEXT_WAITS "The event waits for a decision of the receiving organisation."
+/* admit_policy.c */
+MUST_USE enum err admit_policy(struct admission *x);

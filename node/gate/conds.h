@@ -18,6 +18,11 @@ struct cond_ask {
 enum cond_answer cond_ask(const struct stance *st, const struct rule_subject *rs,
 			  const struct policy_cond *c, enum cond_mode mode);
 
+/* policy_rules.c: do these parts of a rule, together, apply to it? */
+bool policy_conds_hold(const struct stance *st, const struct rule_subject *rs,
+		       const struct policy_when *when, const struct policy_when *unless,
+		       const struct policy_when *require, const struct policy_when *allow);
+
 /* Seconds at which a thing was last seen or changed, whatever is later. */
 int64_t conds_last_seen(int64_t timestamp, int64_t last_seen_us);
 

@@ -91,6 +91,31 @@ static void put_rule(struct jsonw *w, const struct policy_rule *r)
 	jsonw_obj_end(w);
 }
 
+static void put_admission(struct jsonw *w, const struct admission_rule *r)
+{
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_str, "name", r->name);
+	JSONW_KV(w, jsonw_c, "effect", admission_effect_names[r->effect]);
+	JSONW_KV(w, jsonw_int, "kinds", r->has_from ? r->kinds : -1);
+	jsonw_key(w, "from");
+	jsonw_arr(w);
+	for (uint32_t i = 0; i < r->n_from; i++)
+		jsonw_str(w, r->from[i]);
+	jsonw_arr_end(w);
+	put_when(w, "when", &r->when);
+	put_when(w, "unless", &r->unless);
+	put_when(w, "require", &r->require);
+	put_when(w, "allow", &r->allow);
+	jsonw_key(w, "type");
+	jsonw_arr(w);
+	for (size_t i = 0; r->has_types && i < COND_WORDS; i++)
+		jsonw_uint(w, r->types[i]);
+	jsonw_arr_end(w);
+	JSONW_KV(w, jsonw_int, "attributes", r->attributes_above);
+	JSONW_KV(w, jsonw_int, "bytes", r->bytes_above);
+	jsonw_obj_end(w);
+}
+
 static void put_uuids(struct jsonw *w, const char *key, const struct uuid *u, uint32_t n)
 {
 	jsonw_key(w, key);
@@ -227,6 +252,13 @@ enum err policy_seal(struct policy *p, struct fail *f)
 	for (uint32_t i = 0; i < p->n_rules; i++)
 		put_rule(&w, &p->rules[i]);
 	jsonw_arr_end(&w);
+	if (p->n_admission) { /* a policy without has the version that it always had */
+		jsonw_key(&w, "admission");
+		jsonw_arr(&w);
+		for (uint32_t i = 0; i < p->n_admission; i++)
+			put_admission(&w, &p->admission[i]);
+		jsonw_arr_end(&w);
+	}
 	jsonw_key(&w, "freeze");
 	jsonw_arr(&w);
 	for (uint32_t i = 0; i < p->n_freezes; i++) {

@@ -127,6 +127,21 @@ struct policy_rule {
 	uint8_t release_class; /* with has_class: for audiences of this class and wider ones */
 };
 
+/* A rule of `admission`: who sends, what it is, what becomes of it. All that is said must hold. */
+enum admission_effect { ADMISSION_REFUSE, ADMISSION_QUARANTINE, ADMISSION_ACCEPT, ADMISSION_COUNT };
+struct admission_rule {
+	struct str name;
+	enum admission_effect effect;
+	const struct str *from; /* names of peers and feeds, e-mails */
+	uint32_t n_from;
+	uint8_t kinds; /* bit mask of 1 << enum audience_kind */
+	bool has_from;
+	struct policy_when when, unless, require, allow; /* of level event */
+	uint64_t types[COND_WORDS]; /* an attribute of one of these types */
+	bool has_types;
+	int64_t attributes_above, bytes_above; /* -1: not said */
+};
+
 /* A time in which no vulnerability record is published (gate.md section 6). */
 struct policy_freeze {
 	struct str name;
@@ -178,6 +193,8 @@ struct policy {
 	/* the rules of each level, in their order (policy_seal) */
 	const struct policy_rule **by_level[LEVEL_COUNT];
 	uint32_t n_by_level[LEVEL_COUNT];
+	struct admission_rule *admission;
+	uint32_t n_admission;
 	struct policy_regex *regexes;
 	/* which compartments may open connections to which: bit `to` of reach[from] */
 	struct str compartments[COMPARTMENTS]; /* number 0 is "none" */
@@ -216,6 +233,7 @@ const char *audience_kind_name(enum audience_kind k);
 bool audience_kind_parse(struct str s, enum audience_kind *out);
 extern const char *const policy_level_names[LEVEL_COUNT];
 extern const char *const policy_effect_names[EFFECT_COUNT];
+extern const char *const admission_effect_names[ADMISSION_COUNT];
 
 /* Is the audience, in this release class, among these? */
 bool policy_who_has(const struct policy_who *w, const struct audience *a, uint8_t release_class);

@@ -708,6 +708,7 @@ const struct key policy_keys[] = {
 	{"can_reach", k_can_reach, false},
 	{"audiences", k_audiences, false},
 	{"rules", k_rules, false},
+	{"admission", policy_read_admission, false},
 	{"freeze", k_freeze, false},
 	{"blocked_events", k_blocked_events, false},
 	{"blocked_orgs", k_blocked_orgs, false},

@@ -67,6 +67,8 @@ void *read_room(struct loader *l, const void *old, uint32_t had, size_t more, si
 #define READ_BAD(l, n, ...) at_place((l), &(struct place[]){node_place((l), (n))}[0], __VA_ARGS__)
 #define READ_TOO_MANY(l, n)                                                                        \
 	READ_BAD((l), (n), "more than %u entries, or the policy is too large", POLICY_MAX_ROWS)
+/* policy_admission.c: the key admission. */
+MUST_USE enum err policy_read_admission(struct loader *l, const void *n, void *to);
 /* policy_vuln.c: the key vuln_rules. */
 MUST_USE enum err policy_read_vuln(struct loader *l, const void *n, void *to);
 /* All names in rules are known? */

@@ -36,16 +36,23 @@ static bool falls_short(const struct stance *st, const struct policy_when *w,
 	return false;
 }
 
+bool policy_conds_hold(const struct stance *st, const struct rule_subject *rs,
+		       const struct policy_when *when, const struct policy_when *unless,
+		       const struct policy_when *require, const struct policy_when *allow)
+{
+	if (!when_holds(st, when, rs) || is_excepted(st, unless, rs))
+		return false;
+	return require->n + allow->n == 0 || falls_short(st, require, rs, COND_REQUIRE) ||
+	       falls_short(st, allow, rs, COND_ALLOW);
+}
+
 static bool applies(const struct stance *st, const struct policy_rule *r,
 		    const struct rule_subject *rs)
 {
 	/* a cluster has no tags that could be required; rules of its own level say what is */
 	if (rs->level == LEVEL_EVENT && rs->cluster && r->require.n + r->allow.n)
 		return false;
-	if (!when_holds(st, &r->when, rs) || is_excepted(st, &r->unless, rs))
-		return false;
-	return r->require.n + r->allow.n == 0 || falls_short(st, &r->require, rs, COND_REQUIRE) ||
-	       falls_short(st, &r->allow, rs, COND_ALLOW);
+	return policy_conds_hold(st, rs, &r->when, &r->unless, &r->require, &r->allow);
 }
 
 static bool is_for(const struct stance *st, const struct policy_rule *r)

@@ -83,6 +83,8 @@ struct json_read {
 	struct json_scan scan;
 	uint64_t event_from, event_to; /* where the event at hand stands; to: 0 before its end */
 	bool event_open;
+	bool keep_source;
+	uint64_t kept; /* of the input, up to here */
 	struct raw_limits lim;
 	enum raw_root root;
 	bool many;
@@ -108,6 +110,9 @@ struct json_read {
 	struct frame *fr; /* the top frame */
 	struct frame frames[FRAMES_MAX];
 };
+
+/* The fed bytes go, or the event ends at j->event_to: keep what of it stands in them. */
+MUST_USE enum err json_keep_source(struct json_read *j, struct fail *f);
 
 /* Skip the container that was just opened. */
 static inline void json_skip(struct json_read *j)

@@ -331,10 +331,12 @@ static enum err close_event(struct json_read *j, struct frame *fr, struct fail *
 		return ERR_OK;
 	if (fr->cluster_tags)
 		TRY(attach_cluster_tags(fr, &raw_head(j->raw)->tags, EVENT_F_tags, f));
-	if (j->many) {
-		/* the scanner may have taken the comma behind it */
-		bool comma = j->scan.p > j->scan.chunk && j->scan.p[-1] == ',';
+	/* the scanner may have taken the comma behind it */
+	bool comma = j->scan.p > j->scan.chunk && j->scan.p[-1] == ',';
+	if (j->many || j->keep_source)
 		j->event_to = json_scan_offset(&j->scan) - comma;
+	TRY(json_keep_source(j, f));
+	if (j->many) {
 		enum err e = j->fn(j->user, MOVE(j->raw), f);
 		j->event_open = false;
 		j->event_to = 0;

@@ -43,6 +43,7 @@ struct json_read *json_read_new(const struct json_read_opts *o, json_read_fn fn,
 		return NULL;
 	j->root = o->root;
 	j->many = j->scan.many = o->many;
+	j->keep_source = o->keep_source;
 	j->fn = fn;
 	j->user = user;
 	j->top = (struct place){.item = tops[o->root].item, .kind = tops[o->root].kind,
@@ -212,6 +213,19 @@ static bool settle(struct json_read *j, const struct entity_desc *d, void *entit
 	return true;
 }
 
+enum err json_keep_source(struct json_read *j, struct fail *f)
+{
+	uint64_t base = json_scan_offset(&j->scan) - (uint64_t)(j->scan.p - j->scan.chunk);
+	uint64_t end = base + (uint64_t)(j->scan.end - j->scan.chunk);
+	uint64_t from = MAX(MAX(j->event_from, j->kept), base);
+	uint64_t to = j->event_to ? j->event_to : end;
+
+	if (!j->keep_source || !j->event_open || !j->raw || to <= from)
+		return ERR_OK;
+	j->kept = to;
+	return raw_source_add(j->raw, j->scan.chunk + (from - base), to - from, f);
+}
+
 /* The fed bytes go: copy what still points into them. */
 static enum err settle_all(struct json_read *j, struct fail *f)
 {
@@ -245,6 +259,7 @@ static enum err read_tokens(struct json_read *j, struct fail *f)
 				continue;
 		}
 		if (t == TOK_MORE) {
+			TRY(json_keep_source(j, f));
 			TRY(settle_all(j, f));
 			json_scan_leave(&j->scan);
 			return ERR_OK;

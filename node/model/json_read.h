@@ -27,6 +27,7 @@ struct json_read_opts {
 	enum raw_root root;
 	const struct raw_limits *limits; /* NULL: default */
 	const char *spool_dir; /* NULL: /tmp is not used, memory only */
+	bool keep_source; /* RAW_EVENT: each document keeps its bytes (raw_source()) */
 	bool many; /* are several events allowed (feeds, restSearch answers)? else ERR_PARSE */
 };
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/own.h"
 #include "model/pack.h"
@@ -17,6 +18,7 @@
 #define MIB ((size_t)1 << 20)
 /* Bytes gathered before they are written to, or after they are read from, the file. */
 #define IO_BYTES (256u << 10)
+#define SOURCE_MEMORY (1u << 20) /* a larger source goes to a file */
 /* The head's strings: event info, tags, organisations, a sharing group. */
 #define HEAD_BYTES (64 * MIB)
 
@@ -46,6 +48,12 @@ struct raw_event {
 	uint64_t in_file;   /* bytes written */
 	struct buf mem;	    /* what is not in the file */
 	bool broken;	    /* a write failed: nothing can be added */
+	struct {
+		int fd; /* 0: all is in `mem` (standard input is no spool) */
+		uint64_t in_file;
+		struct buf mem;
+		void *map;
+	} source;
 };
 
 struct raw_cursor {
@@ -71,6 +79,7 @@ struct raw_event *raw_new(enum raw_root root, const struct raw_limits *lim, cons
 	r->lim = lim ? *lim : raw_limits_default;
 	/* A record is never larger than its texts; their sum is limited by spool_bytes. */
 	r->mem = BUF(SIZE_MAX / 2);
+	r->source.mem = BUF(SIZE_MAX / 2);
 	r->arena = arena_new(HEAD_BYTES);
 	if (spool_dir)
 		r->dir = strdup(spool_dir);
@@ -87,6 +96,11 @@ void raw_free(struct raw_event *r)
 		return;
 	if (r->fd >= 0)
 		close(r->fd);
+	if (r->source.map)
+		munmap(r->source.map, r->source.in_file);
+	if (r->source.fd)
+		close(r->source.fd);
+	buf_free(&r->source.mem);
 	buf_free(&r->mem);
 	arena_free(r->arena);
 	free(r->dir);
@@ -146,10 +160,25 @@ static int spool_open(const char *dir)
 	return fd;
 }
 
+static enum err write_behind(int fd, uint64_t at, struct str bytes, struct fail *f)
+{
+	size_t done = 0;
+
+	while (done < bytes.n) {
+		ssize_t n = pwrite(fd, bytes.p + done, bytes.n - done, (off_t)(at + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return fail_errno(f, n < 0 && errno == ENOSPC ? ERR_FULL : ERR_IO,
+					  n < 0 ? errno : EIO, "cannot write to the spool");
+		done += (size_t)n;
+	}
+	return ERR_OK;
+}
+
 /* Move what is in memory behind what is in the file. */
 static enum err spill(struct raw_event *r, struct fail *f)
 {
-	size_t done = 0;
 
 	if (r->fd < 0) {
 		if (!r->dir)
@@ -160,17 +189,8 @@ static enum err spill(struct raw_event *r, struct fail *f)
 			return fail_errno(f, ERR_IO, errno, "cannot make a spool file in %s",
 					  r->dir);
 	}
-	while (done < r->mem.n) {
-		ssize_t n = pwrite(r->fd, r->mem.p + done, r->mem.n - done,
-				   (off_t)(r->in_file + done));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return fail_errno(f, n < 0 && errno == ENOSPC ? ERR_FULL : ERR_IO,
-					  n < 0 ? errno : EIO, "cannot write to the spool");
-		done += (size_t)n;
-	}
-	r->in_file += done;
+	TRY(write_behind(r->fd, r->in_file, buf_str(&r->mem), f));
+	r->in_file += r->mem.n;
 	buf_clear(&r->mem);
 	if (r->mem.cap > 4 * IO_BYTES)
 		buf_free(&r->mem);
@@ -226,6 +246,54 @@ enum err raw_add(struct raw_event *r, const struct element *e, struct fail *f)
 	enum err err = spill(r, f);
 	r->broken = err != ERR_OK;
 	return err;
+}
+
+/* ---- the bytes it was read from ---- */
+
+static enum err source_spill(struct raw_event *r, struct fail *f)
+{
+	if (!r->source.fd) {
+		int fd = r->dir ? spool_open(r->dir) : -1;
+
+		if (fd < 0)
+			return fail_errno(f, ERR_IO, r->dir ? errno : ENOENT,
+					  "cannot make a spool file");
+		r->source.fd = fd;
+	}
+	TRY(write_behind(r->source.fd, r->source.in_file, buf_str(&r->source.mem), f));
+	r->source.in_file += r->source.mem.n;
+	buf_clear(&r->source.mem);
+	return ERR_OK;
+}
+
+enum err raw_source_add(struct raw_event *r, const void *p, size_t n, struct fail *f)
+{
+	if (r->source.in_file + r->source.mem.n + n > r->lim.spool_bytes)
+		return fail(f, ERR_LIMIT, "document of more than %llu bytes",
+			    (unsigned long long)r->lim.spool_bytes);
+	buf_add(&r->source.mem, p, n);
+	if (buf_err(&r->source.mem) != ERR_OK)
+		return fail(f, ERR_NOMEM, "no memory for a document");
+	return r->source.mem.n > (r->source.fd ? IO_BYTES : SOURCE_MEMORY) ? source_spill(r, f) :
+									     ERR_OK;
+}
+
+enum err raw_source(struct raw_event *r, struct str *out, struct fail *f)
+{
+	if (!r->source.fd) {
+		*out = buf_str(&r->source.mem);
+		return out->n ? ERR_OK : fail(f, ERR_NOENT, "its bytes were not kept");
+	}
+	if (!r->source.map) {
+		TRY(source_spill(r, f));
+		void *m = mmap(NULL, r->source.in_file, PROT_READ, MAP_SHARED, r->source.fd, 0);
+
+		if (m == MAP_FAILED)
+			return fail_errno(f, ERR_IO, errno, "cannot map the spool");
+		r->source.map = m;
+	}
+	*out = (struct str){r->source.map, r->source.in_file};
+	return ERR_OK;
 }
 
 struct raw_cursor *raw_cursor_new(struct raw_event *r)

@@ -54,6 +54,14 @@ void raw_set_list(struct raw_event *r, bool is_list);
 /* Bytes of the packed elements: small (below `memory_bytes`) ones can be merged in one step. */
 uint64_t raw_spool_size(const struct raw_event *r);
 
+/*
+ * The bytes that the document was read from, when its reader keeps them (json_read_opts.keep_source):
+ * from "{" to "}", small ones in memory, others in a file without a name.
+ */
+MUST_USE enum err raw_source_add(struct raw_event *r, const void *p, size_t n, struct fail *f);
+/* All of them, mapped where they are in a file; live as long as `r`. ERR_NOENT: they were not kept. */
+MUST_USE enum err raw_source(struct raw_event *r, struct str *out, struct fail *f);
+
 /* Are all elements in memory? Then the views of raw_next() live as long as `r`. */
 bool raw_in_memory(const struct raw_event *r);
 

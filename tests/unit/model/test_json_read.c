@@ -265,6 +265,56 @@ static void check_places(void)
 	}
 }
 
+/* Each document keeps its own bytes, however they come; large ones in a file. */
+static void check_sources(void)
+{
+	static const char *const texts[] = {
+		"{\"Event\":{\"info\":\"}\"}} ",
+		"{\"info\":\"b\",\"Attribute\":[{\"type\":\"domain\",\"value\":\"a.b\"}]}\n",
+		"{\"response\": [{\"Event\":{\"info\":\"}\"}} ,\n"
+		"{\"info\":\"b\"},{\"Event\":{\"info\":\"c\"}}]}"};
+	static const char *const want[] = {
+		"{\"Event\":{\"info\":\"}\"}}|",
+		"{\"info\":\"b\",\"Attribute\":[{\"type\":\"domain\",\"value\":\"a.b\"}]}|",
+		"{\"Event\":{\"info\":\"}\"}}|{\"info\":\"b\"}|{\"Event\":{\"info\":\"c\"}}|"};
+	struct fail f = {0};
+	struct str source;
+	struct got g;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		for (size_t step = 1; step < 70; step += 4) {
+			struct json_read_opts o = {
+				.root = RAW_EVENT, .keep_source = true, .many = i == 2};
+			char found[400] = "";
+
+			is_ok(read_as(o, texts[i], step, &g, &f), "read %s", f.text);
+			for (unsigned k = 0; k < g.n; k++) {
+				is_ok(raw_source(g.r[k], &source, &f), "its bytes");
+				snprintf(found + strlen(found), sizeof(found) - strlen(found), "%.*s|",
+					 STR_ARG(source));
+			}
+			is_str(found, want[i], "%zu bytes at a time", step);
+			drop(&g);
+		}
+	struct json_read_opts o = {.root = RAW_EVENT, .keep_source = true, .spool_dir = "/tmp"};
+	size_t n = 5000000;
+	char *big = malloc(n + 1);
+
+	memset(big, ' ', n);
+	memcpy(big, "{\"info\":\"x\"", 11);
+	big[n - 1] = '}';
+	big[n] = 0;
+	is_ok(read_as(o, big, 65536, &g, &f), "a big one %s", f.text);
+	is_ok(raw_source(g.r[0], &source, &f), "its bytes %s", f.text);
+	ok(source.n == n && memcmp(source.p, big, n) == 0, "all of them");
+	drop(&g);
+	o.keep_source = false;
+	is_ok(read_as(o, big, 65536, &g, &f), "without keeping");
+	is_err(raw_source(g.r[0], &source, &f), ERR_NOENT, "none");
+	drop(&g);
+	free(big);
+}
+
 static void check_many(void)
 {
 	static const char *const streams[] = {
@@ -449,6 +499,7 @@ int main(void)
 	check_attrs();
 	check_many();
 	check_places();
+	check_sources();
 	check_errors();
 	check_entity();
 	check_spool();
