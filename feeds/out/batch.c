@@ -23,27 +23,12 @@ static enum err sealed_run(struct job *j, const struct exporter *x, unsigned sco
 			   const struct changed *b, size_t n, sink_fn sink, void *user,
 			   struct receipt **receipt, struct fail *f)
 {
-	static const struct query query = {.with_attachments = true};
 	struct search_hit hits[BATCH];
-	OWN(view) struct view *v = NULL;
 	OWN(sealed) struct sealed *s = NULL;
 	bool end = false;
 	for (size_t i = 0; i < n; i++)
 		hits[i] = (struct search_hit){.event_id = b[i].id};
-	struct egress_query q = {
-		.query = &query,
-		.exporter = x,
-		.opts = {.scope = scope,
-			 .base_url = j->o->env->base_url,
-			 .host_org_name = j->o->env->host_org_name,
-			 .node_uuid = store_node_uuid(j->o->env->store),
-			 .no_proposals = true,
-			 .metadata = x == &export_feed_manifest},
-		.hits = hits,
-		.n_hits = n,
-	};
-	TRY(view_open_as(j->o->env, j->o->audience, &v, f));
-	TRY(egress_search(&v, &q, NULL, NULL, &s, f));
+	TRY(egress_feed(j->o->env, j->o->audience, x, scope, hits, n, &s, f));
 	if (strcmp(sealed_audience(s)->name, j->o->audience->name) != 0)
 		return fail(f, ERR_BUG, "sealed for somebody else");
 	sealed_hold(s);

@@ -8,3 +8,6 @@
 /* Store a new key (id, digest and ends are filled in from `key`, 40 letters and digits), in a job. */
 MUST_USE enum err account_key_put(struct store_wtxn *w, const struct api *api,
 				  struct misp_authkey *k, const char *key, struct fail *f);
+/* Who a user is for the gate. Text is borrowed from `u`. */
+struct caller account_caller(const struct misp_user *u, const struct misp_role *role,
+			     const struct misp_org *org);

@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <pwd.h>
 
+#include "api/accounts.h"
 #include "api/audit.h"
 #include "api/rest.h"
 #include "base/clock.h"
@@ -96,6 +97,24 @@ static enum err refuse(struct http_req *r, struct fail *f, const char *text)
 	return fail(f, ERR_AUTH, "%s", text);
 }
 
+struct caller account_caller(const struct misp_user *u, const struct misp_role *role,
+			     const struct misp_org *org)
+{
+	bool admin = role->perms & perm_site_admin;
+	bool sync = role->perms & perm_sync;
+	return (struct caller){
+		.kind = admin ? AUD_OPERATOR : sync ? AUD_PEER : AUD_MEMBER,
+		.user_id = u->id,
+		.org_id = u->org_id,
+		.org = org->uuid,
+		.name = u->email,
+		.site_admin = admin,
+		.perm_sync = sync,
+		.perm_audit = role->perms & perm_audit,
+		.bound_id = u->server_id,
+	};
+}
+
 static enum err load(struct http_req *r, const struct store_rtxn *t, uint64_t user_id,
 		     struct api_user *u, struct fail *f)
 {
@@ -118,19 +137,7 @@ static enum err load(struct http_req *r, const struct store_rtxn *t, uint64_t us
 	u->perms = (uint32_t)u->role.perms;
 	if (u->key.read_only)
 		u->perms &= perm_auth | perm_audit;
-	bool admin = u->role.perms & perm_site_admin;
-	bool sync = u->role.perms & perm_sync;
-	u->caller = (struct caller){
-		.kind = admin ? AUD_OPERATOR : sync ? AUD_PEER : AUD_MEMBER,
-		.user_id = u->user.id,
-		.org_id = u->user.org_id,
-		.org = u->org.uuid,
-		.name = u->user.email,
-		.site_admin = admin,
-		.perm_sync = sync,
-		.perm_audit = u->role.perms & perm_audit,
-		.bound_id = u->user.server_id,
-	};
+	u->caller = account_caller(&u->user, &u->role, &u->org);
 	return ERR_OK;
 }
 

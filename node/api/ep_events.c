@@ -220,6 +220,27 @@ static bool stays_protected(struct http_req *r)
 	       (rest_view(r, &v, &why) == ERR_OK && view_is_whole(v));
 }
 
+struct event_opts rest_event_opts(struct http_req *r, const json_t *body)
+{
+	struct event_opts o = {
+		.attachments = asked(r, body, "includeAttachments", true),
+		.no_sightings = asked(r, body, "noSightings", false),
+		.correlations = asked(r, body, "includeEventCorrelations", true),
+		.all_tags = asked(r, body, "includeAllTags", false),
+		.no_local_tags = asked(r, body, "excludeLocalTags", false),
+		.no_reports = asked(r, body, "noEventReports", false),
+		.no_proposals = asked(r, body, "noShadowAttributes", false),
+		.public_only = asked(r, body, "public", false),
+		.no_galaxies = asked(r, body, "excludeGalaxy", false),
+		.no_analyst = !asked(r, body, "includeAnalystData", true),
+		.related_inbound = true,
+	};
+	o.no_related = !o.correlations;
+	o.to_ids = str_is(rest_param(r, body, "toIDS"), "1") ? 2 : 0;
+	deleted_option(r, body, &o);
+	return o;
+}
+
 static enum err events_view(struct http_req *r, struct fail *f)
 {
 	struct misp_event e;
@@ -233,27 +254,12 @@ static enum err events_view(struct http_req *r, struct fail *f)
 		return ERR_OK;
 	}
 	TRY(err);
-	struct event_opts o = {
-		.sign = r->is_auto && e.is_protected && stays_protected(r),
-		.attachments = asked(r, body, "includeAttachments", true),
-		.no_sightings = asked(r, body, "noSightings", false),
-		.correlations = asked(r, body, "includeEventCorrelations", true),
-		.all_tags = asked(r, body, "includeAllTags", false),
-		.no_local_tags = asked(r, body, "excludeLocalTags", false),
-		.no_reports = asked(r, body, "noEventReports", false),
-		.no_proposals = asked(r, body, "noShadowAttributes", false),
-		.public_only = asked(r, body, "public", false),
-		.no_galaxies = asked(r, body, "excludeGalaxy", false),
-		.no_analyst = !asked(r, body, "includeAnalystData", true),
-	};
+	struct event_opts o = rest_event_opts(r, body);
+	o.sign = r->is_auto && e.is_protected && stays_protected(r);
 	if (o.public_only && e.distribution != DIST_ALL) {
 		reply_error(r, 404, "Invalid event");
 		return ERR_OK;
 	}
-	o.no_related = !o.correlations;
-	o.related_inbound = true;
-	o.to_ids = str_is(rest_param(r, body, "toIDS"), "1") ? 2 : 0;
-	deleted_option(r, body, &o);
 	if (r->method == HTTP_HEAD) {
 		reply_empty(r, 200);
 		return ERR_OK;

@@ -2,6 +2,7 @@
  * ep_local.c - /tocsin/...: what the local tool asks besides MISP's own calls. Over the Unix socket
  * or by a site administrator's key.
  */
+#include "api/preview_who.h"
 #include "api/rest.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -269,7 +270,7 @@ static enum err explain(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
 	OWN(view) struct view *mine = NULL;
-	struct audience aud;
+	struct preview_who who;
 	struct misp_event e;
 	struct verdict decided;
 	struct gate_step *steps = NULL;
@@ -284,14 +285,13 @@ static enum err explain(struct http_req *r, struct fail *f)
 		reply_error(r, 404, "Invalid event");
 		return ERR_OK;
 	}
-	struct policy *p = api_of(r)->egress.policy(api_of(r)->egress.user);
-	enum err err = policy_audience_named(p, to, &aud);
-	policy_unref(p);
-	if (err != ERR_OK) {
-		reply_error(r, 404, "The policy names no audience %.*s", STR_ARG(to));
+	if (preview_who(api_of(r), to, r->arena, &who, &why) != ERR_OK) {
+		reply_error(r, 404, "%s", why.text);
 		return ERR_OK;
 	}
-	TRY(view_open_as(&api_of(r)->egress, &aud, &v, f));
+	enum err err = preview_view(&who, &api_of(r)->egress, &v, f);
+	preview_who_close(&who);
+	TRY(err);
 	TRY(view_explain(v, e.id, r->arena, &steps, &n, &decided, f));
 	struct buf b = BUF(4 << 20);
 	struct jsonw w = jsonw_on(&b);

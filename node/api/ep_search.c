@@ -73,8 +73,8 @@ enum err rest_search_params(struct http_req *r, json_t **out, struct fail *f)
 
 static struct str raw_param(void *user, const char *name)
 {
-	struct http_req *r = user;
-	return rest_text(r, r->ctx, name);
+	const struct search_way *w = user;
+	return rest_text_in(w->a, w->params, name);
 }
 
 static void content_type(const struct exporter *x, char *out, size_t n)
@@ -106,14 +106,14 @@ static void headers(struct http_req *r, const struct exporter *x, const struct q
 }
 
 /* A format that says little searches for what it can say, unless the caller names types. */
-static enum err only_types(struct http_req *r, const struct exporter *x, struct query *q)
+static enum err only_types(struct arena *a, const struct exporter *x, struct query *q)
 {
 	uint32_t n = 0;
 	if (q->scope != SCOPE_ATTRIBUTES || !x->types || q->type.set)
 		return ERR_OK;
 	while (x->types[n])
 		n++;
-	q->type.any.v = ARENA_ARRAY(r->arena, struct str, n);
+	q->type.any.v = ARENA_ARRAY(a, struct str, n);
 	if (!q->type.any.v)
 		return ERR_LIMIT;
 	for (uint32_t i = 0; i < n; i++)
@@ -123,11 +123,72 @@ static enum err only_types(struct http_req *r, const struct exporter *x, struct 
 	return ERR_OK;
 }
 
+enum err rest_search_way(struct search_way *w, struct fail *f)
+{
+	struct query *q = ARENA_NEW(w->a, struct query);
+	unsigned xscope = w->scope == SCOPE_EVENTS ? EXPORT_EVENTS : EXPORT_ATTRIBUTES;
+	if (!q)
+		return fail(f, ERR_NOMEM, "no memory");
+	TRY(query_parse(q, w->scope, w->params, w->a, clock_now(), f));
+	const struct exporter *x =
+		export_find(q->return_format.n ? q->return_format : STR("json"));
+	if (!x || !(x->scopes & xscope))
+		return fail(f, ERR_NOENT, "Invalid output format.");
+	TRY(only_types(w->a, x, q));
+	if (x->restrictive && !q->to_ids_given)
+		q->to_ids = q->to_ids_output = 2;
+	if (x->restrictive && !q->published_given)
+		q->published = 2;
+	w->q = q;
+	w->eq = (struct egress_query){.query = q, .exporter = x, .opts = w->base};
+	struct egress_query *eq = &w->eq;
+	eq->opts.scope = xscope;
+	eq->opts.headerless = q->headerless;
+	eq->opts.include_context = q->include_context;
+	eq->opts.include_event_uuid = q->include_event_uuid;
+	eq->opts.include_event_tags = q->include_event_tags;
+	eq->opts.include_sightings = q->include_sightings || w->scope == SCOPE_EVENTS;
+	eq->opts.include_analyst = q->include_analyst_data;
+	eq->opts.include_correlations = w->scope == SCOPE_EVENTS || q->include_correlations;
+	eq->opts.metadata = q->metadata;
+	eq->opts.no_reports = q->no_event_reports;
+	eq->opts.no_proposals = q->no_shadow_attributes;
+	eq->opts.sg_reference_only = q->sg_reference_only;
+	eq->opts.columns = q->requested_attributes.v;
+	eq->opts.n_columns = q->requested_attributes.n;
+	eq->opts.param = raw_param;
+	eq->opts.param_user = w;
+	eq->deleted_too = q->deleted_given && q->deleted == 3;
+	eq->deleted_only = q->deleted_given && q->deleted == 2;
+	return ERR_OK;
+}
+
+enum err rest_view_named(struct http_req *r, const json_t *params, struct view **v, struct fail *f)
+{
+	const struct egress_env *env = &api_of(r)->egress;
+	struct str name = rest_text(r, params, "tocsin_audience");
+	struct audience aud;
+	if (!name.n)
+		return rest_view(r, v, f);
+	if (!may(r, perm_site_admin)) {
+		reply_error(r, 403, "You do not have permission to use this functionality.");
+		return ERR_WITHHELD;
+	}
+	struct policy *p = env->policy(env->user);
+	enum err e = policy_audience_named(p, name, &aud);
+	policy_unref(p);
+	if (e != ERR_OK || (aud.kind != AUD_EXPORT && aud.kind != AUD_STREAM)) {
+		reply_error(r, 404, "The policy names no export %.*s", STR_ARG(name));
+		return ERR_WITHHELD;
+	}
+	return view_open_as(env, &aud, v, f);
+}
+
 static enum err restsearch(struct http_req *r, enum search_scope scope, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
 	OWN(sealed) struct sealed *s = NULL;
-	struct query *q = ARENA_NEW(r->arena, struct query);
+	struct search_way *w = ARENA_NEW(r->arena, struct search_way);
 	struct search_result found = {0};
 	json_t *params;
 	char type[64];
@@ -139,48 +200,24 @@ static enum err restsearch(struct http_req *r, enum search_scope scope, struct f
 			    "passed parameters via a JSON body, make sure you use POST requests.");
 		return ERR_OK;
 	}
-	if (!q)
+	if (!w)
 		return fail(f, ERR_NOMEM, "no memory");
+	*w = (struct search_way){
+		.scope = scope, .params = params, .a = r->arena, .base = rest_export_opts(r, 0)};
 	struct fail why = {0};
-	enum err e = query_parse(q, scope, params, r->arena, clock_now(), &why);
-	if (e == ERR_INVAL) {
-		reply_error(r, 400, "%s", why.text);
+	enum err e = rest_search_way(w, &why);
+	if (e == ERR_INVAL || e == ERR_NOENT) {
+		reply_error(r, e == ERR_INVAL ? 400 : 404, "%s", why.text);
 		return ERR_OK;
 	}
-	TRY(e);
-	unsigned xscope = scope == SCOPE_EVENTS ? EXPORT_EVENTS : EXPORT_ATTRIBUTES;
-	const struct exporter *x =
-		export_find(q->return_format.n ? q->return_format : STR("json"));
-	if (!x || !(x->scopes & xscope)) {
-		reply_error(r, 404, "Invalid output format.");
-		return ERR_OK;
-	}
-	TRY(only_types(r, x, q));
-	if (x->restrictive && !q->to_ids_given)
-		q->to_ids = q->to_ids_output = 2;
-	if (x->restrictive && !q->published_given)
-		q->published = 2;
-	struct egress_query eq = {.query = q, .exporter = x, .opts = rest_export_opts(r, xscope)};
-	eq.opts.headerless = q->headerless;
-	eq.opts.include_context = q->include_context;
-	eq.opts.include_event_uuid = q->include_event_uuid;
-	eq.opts.include_event_tags = q->include_event_tags;
-	eq.opts.include_sightings = q->include_sightings || scope == SCOPE_EVENTS;
-	eq.opts.include_analyst = q->include_analyst_data;
-	eq.opts.include_correlations = scope == SCOPE_EVENTS || q->include_correlations;
-	eq.opts.metadata = q->metadata;
-	eq.opts.no_reports = q->no_event_reports;
-	eq.opts.no_proposals = q->no_shadow_attributes;
-	eq.opts.sg_reference_only = q->sg_reference_only;
-	eq.opts.columns = q->requested_attributes.v;
-	eq.opts.n_columns = q->requested_attributes.n;
-	eq.opts.param = raw_param;
-	eq.opts.param_user = r;
-	eq.deleted_too = q->deleted_given && q->deleted == 3;
-	eq.deleted_only = q->deleted_given && q->deleted == 2;
-	TRY(rest_view(r, &v, f));
-	TRY(egress_search(&v, &eq, NULL, &found, &s, f));
-	headers(r, x, q, &found);
+	if (e != ERR_OK)
+		return fail(f, e, "%s", why.text);
+	const struct exporter *x = w->eq.exporter;
+	e = rest_view_named(r, params, &v, f);
+	if (e != ERR_OK)
+		return e == ERR_WITHHELD ? ERR_OK : e;
+	TRY(egress_search(&v, &w->eq, NULL, &found, &s, f));
+	headers(r, x, w->q, &found);
 	content_type(x, type, sizeof(type));
 	char *copy = arena_cstr(r->arena, str_c(type));
 	rest_sealed(r, &s, copy ? copy : x->media);

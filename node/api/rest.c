@@ -52,18 +52,23 @@ enum err rest_json(struct http_req *r, const char *wrapper, json_t **out, struct
 	return ERR_OK;
 }
 
-struct str rest_text(struct http_req *r, const json_t *o, const char *key)
+struct str rest_text_in(struct arena *a, const json_t *o, const char *key)
 {
 	const json_t *v = json_object_get(o, key);
 	if (json_is_string(v))
 		return (struct str){json_string_value(v), json_string_length(v)};
 	if (json_is_integer(v))
-		return arena_printf(r->arena, "%lld", (long long)json_integer_value(v));
+		return arena_printf(a, "%lld", (long long)json_integer_value(v));
 	if (json_is_real(v))
-		return arena_printf(r->arena, "%.17g", json_real_value(v));
+		return arena_printf(a, "%.17g", json_real_value(v));
 	if (json_is_boolean(v))
 		return json_is_true(v) ? STR("1") : STR("0");
 	return STR_NONE;
+}
+
+struct str rest_text(struct http_req *r, const json_t *o, const char *key)
+{
+	return rest_text_in(r->arena, o, key);
 }
 
 bool json_truthy(const json_t *v)
@@ -172,6 +177,8 @@ struct stream {
 	struct buf pending;
 	size_t sent; /* of pending */
 	bool end;
+	void (*after)(void *arg); /* NULL: nothing */
+	void *arg;
 };
 
 static enum produce stream_produce(struct reply_source *source, char *to, size_t max, size_t *made)
@@ -210,6 +217,8 @@ static void stream_free(struct reply_source *source)
 		sealed_lost(s->sealed);
 	sealed_free(s->sealed);
 	buf_free(&s->pending);
+	if (s->after)
+		s->after(s->arg);
 	free(s);
 }
 
@@ -218,13 +227,23 @@ static const struct reply_source_ops stream_ops = {stream_produce, stream_leaves
 
 void rest_sealed(struct http_req *r, struct sealed **sealed, const char *content_type)
 {
+	rest_sealed_then(r, sealed, content_type, NULL, NULL);
+}
+
+void rest_sealed_then(struct http_req *r, struct sealed **sealed, const char *content_type,
+		      void (*after)(void *arg), void *arg)
+{
 	struct stream *s = calloc(1, sizeof(*s));
 	struct fail f = {0};
 	if (!s) {
 		sealed_free(MOVE(*sealed));
+		if (after)
+			after(arg);
 		reply_err(r, ERR_NOMEM);
 		return;
 	}
+	s->after = after;
+	s->arg = arg;
 	s->source.ops = &stream_ops;
 	s->source.length = -1;
 	s->sealed = MOVE(*sealed);
@@ -311,23 +330,26 @@ struct origin rest_origin(struct http_req *r)
 	return o;
 }
 
-struct export_opts rest_export_opts(struct http_req *r, unsigned scope)
+struct export_opts rest_opts_of(const struct api *api, unsigned scope, uint64_t nids_sid)
 {
-	const struct api *api = api_of(r);
 	return (struct export_opts){
 		.scope = scope,
 		.base_url = api->base_url,
 		.host_org_name = api->egress.host_org_name,
 		.node_uuid = store_node_uuid(api->store),
-		.nids_sid = me(r) ? me(r)->user.nids_sid : 0,
+		.nids_sid = nids_sid,
 		.now = clock_now(),
 	};
 }
 
-enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o, struct fail *f)
+struct export_opts rest_export_opts(struct http_req *r, unsigned scope)
 {
-	OWN(view) struct view *v = NULL;
-	OWN(sealed) struct sealed *s = NULL;
+	return rest_opts_of(api_of(r), scope, me(r) ? me(r)->user.nids_sid : 0);
+}
+
+enum err rest_event_sealed(struct view **v, uint64_t id, const struct event_opts *o,
+			   const struct export_opts *base, struct sealed **out, struct fail *f)
+{
 	struct search_hit hit = {.event_id = id};
 	struct query q = {.scope = SCOPE_EVENTS,
 			  .with_attachments = o->attachments,
@@ -339,7 +361,7 @@ enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 			  .to_ids_given = o->to_ids != 0};
 	struct egress_query eq = {.query = &q,
 				  .exporter = export_find(STR("json")),
-				  .opts = rest_export_opts(r, EXPORT_ONE_EVENT),
+				  .opts = *base,
 				  .hits = &hit,
 				  .n_hits = 1,
 				  .deleted_too = o->deleted_too,
@@ -353,8 +375,16 @@ enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 	eq.opts.no_proposals = o->no_proposals;
 	eq.opts.no_related = o->no_related;
 	eq.opts.related_inbound = o->related_inbound;
+	return egress_search(v, &eq, NULL, NULL, out, f);
+}
+
+enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	OWN(sealed) struct sealed *s = NULL;
+	struct export_opts base = rest_export_opts(r, EXPORT_ONE_EVENT);
 	TRY(rest_view(r, &v, f));
-	TRY(egress_search(&v, &eq, NULL, NULL, &s, f));
+	TRY(rest_event_sealed(&v, id, o, &base, &s, f));
 	if (o->sign)
 		return rest_signed(r, &s, f);
 	rest_sealed(r, &s, "application/json; charset=UTF-8");

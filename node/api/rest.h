@@ -32,6 +32,7 @@ static inline bool may(const struct http_req *r, uint32_t perms)
 MUST_USE enum err rest_json(struct http_req *r, const char *wrapper, json_t **out, struct fail *f);
 /* A member as text, whatever its JSON type ("5", 5, true -> "1"); absent when not there or null. */
 struct str rest_text(struct http_req *r, const json_t *o, const char *key);
+struct str rest_text_in(struct arena *a, const json_t *o, const char *key);
 bool rest_flag(const json_t *o, const char *key, bool otherwise);
 bool json_truthy(const json_t *v);
 /* Named parameter, query parameter or member of the body. */
@@ -52,6 +53,9 @@ void rest_message(struct http_req *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Send a sealed answer; whole with length when small, else streamed. Takes *s over. */
 void rest_sealed(struct http_req *r, struct sealed **s, const char *content_type);
+/* The same; `after` frees, in any case, what the stream needed. */
+void rest_sealed_then(struct http_req *r, struct sealed **s, const char *content_type,
+		      void (*after)(void *arg), void *arg);
 /* As JSON inside the handler: pull everything (at most ANSWER_MAX) into `out`. */
 MUST_USE enum err rest_sealed_all(struct sealed **s, struct buf *out, struct fail *f);
 
@@ -129,8 +133,33 @@ struct event_opts {
 /* One event as the caller may see it, as {"Event":..}; 404 when there is none. */
 MUST_USE enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 			     struct fail *f);
-/* The defaults of export options for this caller. */
+/* The answer itself, for the view's audience; the view is consumed. */
+MUST_USE enum err rest_event_sealed(struct view **v, uint64_t id, const struct event_opts *o,
+				    const struct export_opts *base, struct sealed **out,
+				    struct fail *f);
+/* What the request asks for of all this. */
+struct event_opts rest_event_opts(struct http_req *r, const json_t *body);
+/* The defaults of export options for this caller; of anybody, for whom SIDs begin there. */
 struct export_opts rest_export_opts(struct http_req *r, unsigned scope);
+struct export_opts rest_opts_of(const struct api *api, unsigned scope, uint64_t nids_sid);
+
+/* A search with its options made from restSearch's parameters. */
+struct search_way {
+	enum search_scope scope;
+	json_t *params; /* borrowed, like the arena, for as long as the answer */
+	struct arena *a;
+	struct export_opts base;
+	struct query *q; /* made */
+	struct egress_query eq;
+};
+/* ERR_INVAL: a parameter is wrong, in f's text; ERR_NOENT: there is no such format. */
+MUST_USE enum err rest_search_way(struct search_way *w, struct fail *f);
+/*
+ * A view for the caller, or for the audience of the policy that `tocsin_audience` names, which site
+ * administrators may ask for: so subscriptions are made. ERR_WITHHELD: answered.
+ */
+MUST_USE enum err rest_view_named(struct http_req *r, const json_t *params, struct view **v,
+				  struct fail *f);
 
 /* Analyst data on its own, through the gate, in a form of the exporter ".analyst"; sent, or MISP's
    error document with `status` and `text` when nothing passed (status 0: sent all the same). What

@@ -118,6 +118,8 @@ int cmd_export(struct cli *c)
 	if (!path)
 		return cli_usage(c, "--scope is events or attributes");
 	json_object_set_new(query, "returnFormat", json_string(c->argv[0]));
+	if (cli_opt(c, "to"))
+		json_object_set_new(query, "tocsin_audience", json_string(cli_opt(c, "to")));
 	OWN(chars) char *text = json_dumps(query, JSON_COMPACT);
 	struct call what = {.method = "POST", .path = str_c(path), .body = str_c(text)};
 	return export_run(c, &what, cli_opt(c, "output"));

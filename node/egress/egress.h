@@ -20,6 +20,18 @@ struct derived;
 struct openings;
 struct records;
 
+/*
+ * Looks over a stream's shoulder: what the store has, and what leaves of it. A stream that is made
+ * with one in the environment is a preview: the same bytes, shown to the operator and sent to nobody.
+ */
+struct egress_tap {
+	void (*event)(void *user, const struct misp_event *full, const struct rel_event *cut);
+	/* `cut` NULL: withheld, by this rule; RULE_strip also for objects that keep no attribute */
+	void (*element)(void *user, const struct rel_element *full, const struct rel_element *cut,
+			enum gate_rule by);
+	void *user;
+};
+
 /* What egress works with; one per daemon, shared by all threads. */
 struct egress_env {
 	struct store *store;
@@ -37,6 +49,7 @@ struct egress_env {
 	struct openings *openings; /* NULL: nothing opens by time */
 	struct derived *derived; /* NULL: who gets derived UUIDs cannot ask by UUID */
 	struct ledger *ledger; /* NULL: nothing leaves for peers, feeds, exports, streams */
+	const struct egress_tap *tap; /* NULL: what is made goes out; else a preview */
 };
 
 struct view;
@@ -223,6 +236,12 @@ struct egress_push {
 /* A sealed stream of {"Event":..}; nothing comes when the event may not leave. */
 MUST_USE enum err egress_push(const struct egress_env *env, const struct egress_push *p,
 			      struct sealed **out, struct fail *f);
+
+/* Events for a published folder: these hits, whole (EXPORT_ONE_EVENT) or as lists have them. */
+MUST_USE enum err egress_feed(const struct egress_env *env, const struct audience *aud,
+			      const struct exporter *exporter, unsigned scope,
+			      const struct search_hit *hits, size_t n, struct sealed **out,
+			      struct fail *f);
 
 /* Parts (hits as in EXPORT_PARTS) for a link, in a form of an exporter of parts. `form` and `filter`
    must outlive the stream. */

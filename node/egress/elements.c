@@ -202,12 +202,24 @@ static const struct misp_sg *group_of(struct run *r, uint8_t distribution, uint6
 
 /* ---- one element out ---- */
 
+bool run_tell_withheld(struct run *r, const struct rel_element *in, enum gate_rule by)
+{
+	const struct egress_tap *tap = r->view->env->tap;
+	if (tap)
+		tap->element(tap->user, in, NULL, by);
+	return tap != NULL;
+}
+
 enum err run_release(struct run *r, const struct rel_element *in, bool *shown)
 {
 	const struct rel_element *cut = gate_release_element(r->released, in, r->element_arena);
+	const struct egress_tap *tap = r->view->env->tap;
 	*shown = cut != NULL;
+	if (tap)
+		tap->element(tap->user, in, cut, gate_withheld_by(r->released));
 	if (!cut) {
-		metric_add(M_GATE_WITHHELD, gate_withheld_by(r->released), 0, 1);
+		if (run_counts(r))
+			metric_add(M_GATE_WITHHELD, gate_withheld_by(r->released), 0, 1);
 		return ERR_OK;
 	}
 	struct rel_element el = *cut;
@@ -251,8 +263,10 @@ enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fai
 	    (r->to_ids && !(r->to_ids & (1u << attr->to_ids))))
 		return ERR_OK;
 	enum err e = view_resolve_tags(r->view, r->element_arena, &attr->tags);
-	if (e == ERR_OK && left_out(r, attr))
+	if (e == ERR_OK && left_out(r, attr)) {
+		(void)run_tell_withheld(r, &el, RULE_element_link);
 		return ERR_OK;
+	}
 	el.in_object = attr->object_id ? &r->object : NULL;
 	el.sharing_group = group_of(r, attr->distribution, attr->sharing_group_id);
 	if (e == ERR_OK)

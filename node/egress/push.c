@@ -1,6 +1,6 @@
 /*
- * push.c - the document of one event for a link. The gate's audience is the link; nothing is decided
- * here.
+ * push.c - the document of one event for a link, and events for a published folder. The gate's
+ * audience is the link or the feed; nothing is decided here.
  */
 #include "base/clock.h"
 #include "egress/egress.h"
@@ -30,4 +30,24 @@ enum err egress_push(const struct egress_env *env, const struct egress_push *p,
 				  .rules = p->rules};
 	TRY(view_open(env, &p->caller, &v, f));
 	return egress_search(&v, &eq, NULL, NULL, out, f);
+}
+
+enum err egress_feed(const struct egress_env *env, const struct audience *aud,
+		     const struct exporter *exporter, unsigned scope, const struct search_hit *hits,
+		     size_t n, struct sealed **out, struct fail *f)
+{
+	static const struct query query = {.with_attachments = true};
+	OWN(view) struct view *v = NULL;
+	struct egress_query q = {.query = &query,
+				 .exporter = exporter,
+				 .opts = {.scope = scope,
+					  .base_url = env->base_url,
+					  .host_org_name = env->host_org_name,
+					  .node_uuid = store_node_uuid(env->store),
+					  .no_proposals = true,
+					  .metadata = exporter == &export_feed_manifest},
+				 .hits = hits,
+				 .n_hits = n};
+	TRY(view_open_as(env, aud, &v, f));
+	return egress_search(&v, &q, NULL, NULL, out, f);
 }

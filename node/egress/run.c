@@ -93,14 +93,19 @@ static enum err event_load(struct run *r, uint64_t id)
 	TRY(own_sighting(r));
 	r->released = gate_release(&r->view->gate, s, r->event_arena, &v);
 	if (!r->released) {
-		metric_add(M_GATE_WITHHELD, v.rule, 0, 1);
+		if (run_counts(r))
+			metric_add(M_GATE_WITHHELD, v.rule, 0, 1);
 		return ERR_WITHHELD;
 	}
-	metric_add(M_GATE_RELEASED, r->exporter_number, 0, 1);
+	if (run_counts(r))
+		metric_add(M_GATE_RELEASED, r->exporter_number, 0, 1);
 	r->rel = *released_event(r->released);
 	TRY(run_clusters(r, r->event_arena, &r->rel.e->tags, &r->rel.clusters, &r->rel.n_clusters));
 	r->event_id = id;
 	r->event_seq = r->seq;
+	const struct egress_tap *tap = r->view->env->tap;
+	if (tap)
+		tap->event(tap->user, &r->subject.event, &r->rel);
 	return ERR_OK;
 }
 
@@ -283,10 +288,14 @@ static enum err object_step(struct run *r, struct fail *f)
 	/* it must outlive slices, until its attributes are through */
 	TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
 	TRY(run_object_keeps(r, &r->object, &keeps));
-	if (!keeps)
-		return ERR_OK;
 	arena_reset(r->element_arena);
-	TRY(run_object(r, f));
+	if (keeps) {
+		TRY(run_object(r, f));
+	} else {
+		const struct rel_element el = {.kind = EL_OBJECT, .object = &r->object};
+		if (!run_tell_withheld(r, &el, RULE_strip))
+			return ERR_OK;
+	}
 	/* a profile may keep attributes and not the object that they stand in */
 	r->state = RUN_OBJECT_ATTRS;
 	r->next = (struct el_key){r->subject.event.body, r->object.id, 0};
@@ -493,7 +502,7 @@ static enum err produce(void *user, struct seal_writer *w, size_t want, bool *en
 	}
 	*end = r->state == RUN_DONE;
 	view_pause(r->view);
-	if (e == ERR_OK)
+	if (e == ERR_OK && run_counts(r))
 		metric_add(M_GATE_BYTES, r->exporter_number, 0, (int64_t)(out->n - before));
 	return e;
 }
@@ -608,6 +617,8 @@ enum err egress_search(struct view **v, const struct egress_query *q,
 	}
 	struct seal_source src = {produce, run_free, r};
 	struct audience aud = r->view->audience;
+	if (!run_counts(r))
+		aud = (struct audience){.kind = AUD_OPERATOR, .name = "preview"};
 	*out = sealed_new(&aud, q->exporter->media, &src, witness_seal(r->witness), CHUNK_MAX);
 	return *out ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }

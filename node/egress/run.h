@@ -66,6 +66,12 @@ struct run {
 
 /* The current event will stand in what comes next. */
 MUST_USE enum err run_name_event(struct run *r);
+/* Is it sent, so that the metrics count it? */
+static inline bool run_counts(const struct run *r)
+{
+	return !r->view->env->tap;
+}
+
 /* elements.c: make one ready (children, resolved tags), let the gate cut it, hand it to the
    exporter. *shown tells whether it left. */
 MUST_USE enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fail *f);
@@ -76,6 +82,8 @@ MUST_USE enum err run_proposal(struct run *r, struct misp_proposal *p, struct fa
 bool run_attr_passes(struct run *r, const struct misp_object *o, const struct misp_attr *attr);
 /* The gate's cut of an element that is ready, then the exporter. */
 MUST_USE enum err run_release(struct run *r, const struct rel_element *in, bool *shown);
+/* Tell a preview what is not asked of the gate; false: nobody looks. */
+bool run_tell_withheld(struct run *r, const struct rel_element *in, enum gate_rule by);
 /* parts.c: the part that a hit names, and the next ones of the event in r->next. ERR_NOENT: no more. */
 MUST_USE enum err run_part(struct run *r, const struct search_hit *h, struct fail *f);
 MUST_USE enum err run_parts(struct run *r, struct fail *f);

@@ -32,6 +32,9 @@ struct push {
 /* Who the link is, for the gate. */
 struct caller push_caller(const struct pass *p);
 struct caller push_caller_of(const struct link *l);
+/* One event as it goes over the link. */
+struct egress_push push_what(const struct link *l, const struct link_rules *rules,
+			     uint64_t event_id);
 /*
  * All events that may go to the peer and that it may lack: since the cursor, or all; judged by the
  * gate, the rules of the link, and what is remembered. What is held is told and counted.

@@ -30,6 +30,15 @@ struct caller push_caller(const struct pass *p)
 	return push_caller_of(&p->link);
 }
 
+struct egress_push push_what(const struct link *l, const struct link_rules *rules, uint64_t event_id)
+{
+	return (struct egress_push){.caller = push_caller_of(l),
+				    .event_id = event_id,
+				    .rules = rules,
+				    .local_tags = l->internal_push,
+				    .unpublished = l->row.unpublish_event};
+}
+
 /* ---- one event ---- */
 
 static void held(struct push *x, const struct misp_event *e, const char *why)

@@ -141,12 +141,8 @@ static enum err document_of(struct sending *s, const struct push_candidate *c, s
 	bool reports = false;
 	if (c->has_reports)
 		TRY(takes_reports(s, &reports, f));
-	struct egress_push what = {.caller = push_caller(p),
-				   .event_id = c->event_id,
-				   .rules = &x->rules,
-				   .local_tags = p->link.internal_push,
-				   .unpublished = p->link.row.unpublish_event,
-				   .no_reports = c->has_reports && !reports};
+	struct egress_push what = push_what(&p->link, &x->rules, c->event_id);
+	what.no_reports = c->has_reports && !reports;
 	TRY(egress_push(p->o->out, &what, &sealed, f));
 	TRY(document_make(d, &sealed, p->o->in->spool_dir,
 			  p->o->max_event_bytes ? p->o->max_event_bytes : INTAKE_EVENT_MAX, f));

@@ -293,6 +293,21 @@ def explain():
             check(j["verdict"] != "released", "an unpublished one does not", j)
             t.want(0, "explain", UUID % 1, "--to", "reef-cert")
             check("verdict" in t.want(1, "explain", UUID % 2, "reef-cert").out, "explain for people")
+            preview(t)
+
+
+def preview(t):
+    """More of it in tests/preview."""
+    out = t.want(0, "preview", "reef-cert").out
+    check("sent" in out and UUID % 1 in out and "Nothing was sent" in out, "preview for people", out)
+    lines = [json.loads(x) for x in t.want(0, "--json", "preview", "reef-cert").out.splitlines()]
+    is_equal(lines[-1]["result"]["events"], len(lines) - 1, "a line for each event")
+    doc = t.want(0, "preview", "reef-cert", UUID % 1, "--document").out
+    sent = [x for x in lines if x.get("uuid") == UUID % 1]
+    is_equal(sent[0]["bytes"], len(doc), "the document has the bytes of the preview")
+    t.want(0, "preview", "reef-cert", UUID % 1, "--diff")
+    t.want(1, "preview", "nobody-of-that-name")
+    t.want(2, "preview")
 
 
 def all_used():
