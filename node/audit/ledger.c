@@ -483,6 +483,17 @@ static enum err left_open(struct store *s, uint64_t *from, uint64_t *v, size_t *
 	return ERR_OK;
 }
 
+/* Is the key that signs the one that the log names? */
+static bool names_key(struct ledger *l)
+{
+	OWN(store_rtxn) struct store_rtxn *r = NULL;
+	struct fail f = {0};
+	struct str was;
+	return store_read(l->store, &r, &f) == ERR_OK &&
+	       store_kv_get(r, STR(SIGNER_KEY), &was) == ERR_OK && was.n == sizeof(l->key.pub) &&
+	       memcmp(was.p, l->key.pub, was.n) == 0;
+}
+
 static enum err recover(struct ledger *l, struct fail *f)
 {
 	OWN(mem) void *room = calloc(RECOVER_JOB, sizeof(uint64_t));
@@ -491,10 +502,19 @@ static enum err recover(struct ledger *l, struct fail *f)
 	if (!room)
 		return fail(f, ERR_NOMEM, "no memory");
 	do {
-		struct head h;
-		TRY(left_open(l->store, &from, room, &j.n, &h, f));
+		TRY(left_open(l->store, &from, room, &j.n, &j.head, f));
 		j.last = j.n < RECOVER_JOB;
-		TRY(store_run(l->store, open_run, &j, f));
+		if (j.last && !j.n && j.head.open_from == j.head.tree.size && names_key(l))
+			break;
+		enum err e = store_run(l->store, open_run, &j, f);
+		/* without room nothing can be sent, but the node has to run, if only to make room */
+		if (e == ERR_FULL)
+			log_error(ROOM_LEDGER, "opening=%s nothing is sent until there is room",
+				  err_name(e));
+		else if (e != ERR_OK)
+			return e;
+		if (e != ERR_OK)
+			break;
 		all += j.n;
 	} while (!j.last);
 	l->size = j.head.tree.size;

@@ -114,3 +114,19 @@ MUST_USE enum err ledger_prove(const struct store_rtxn *t, uint64_t seq, uint64_
 			       struct tree_path *out);
 MUST_USE enum err ledger_prove_growth(const struct store_rtxn *t, uint64_t from, uint64_t size,
 				      struct tree_path *out);
+
+/* ---- checking (ledger_check.c) ----------------------------------------------------------------- */
+
+struct ledger_report {
+	uint64_t leaves, checkpoints, named, audiences, problems;
+	uint64_t signed_size; /* leaves that the newest checkpoint covers */
+	struct sha256 root;
+};
+typedef void (*ledger_tell_fn)(void *user, const char *problem);
+typedef void (*ledger_progress_fn)(void *user, uint64_t done, uint64_t total);
+/* Every leaf, hash, checkpoint and index entry against each other. `key` (NULL: those that the log
+   names) must have signed the newest checkpoint. ERR_CORRUPT: there were problems, each was told.
+   `progress` may be NULL. */
+MUST_USE enum err ledger_verify(const struct store_rtxn *t, const struct note_key *key,
+				ledger_progress_fn progress, ledger_tell_fn tell, void *user,
+				struct ledger_report *out, struct fail *f);

@@ -64,6 +64,7 @@ struct head {
 	struct tree tree;
 	uint64_t open_from; /* transfers that begin before are closed */
 	uint64_t signed_size; /* of the last checkpoint */
+	uint64_t checkpoints; /* made so far */
 	uint64_t time_ms; /* of the last leaf */
 };
 MUST_USE enum err head_get(const struct store_rtxn *t, struct head *h);

@@ -115,7 +115,11 @@ enum err note_key_parse(struct str text, struct note_key *out, struct fail *f)
 	key_hash(out, want);
 	if (memcmp(hash, want, sizeof(want)) != 0)
 		return fail(f, ERR_PARSE, "the key and its check digits do not agree");
-	return ERR_OK;
+	OWN(buf) struct buf again = BUF(NOTE_BYTES_MAX);
+	note_key_print(out, &again);
+	return str_eq(buf_str(&again), str_trim(text))
+		       ? ERR_OK
+		       : fail(f, ERR_PARSE, "a key is written in one way only");
 }
 
 /* ---- checkpoints ---- */
@@ -184,6 +188,7 @@ enum err note_check(const struct note_key *k, struct str text, struct checkpoint
 {
 	ptrdiff_t end = str_find(text, STR("\n\n"));
 	uint8_t hash[4];
+	bool good = false;
 	key_hash(k, hash);
 	*out = (struct checkpoint){0};
 	if (text.n > NOTE_BYTES_MAX || end < 0)
@@ -193,19 +198,16 @@ enum err note_check(const struct note_key *k, struct str text, struct checkpoint
 	if (!parse_body(k, head, out))
 		return fail(f, ERR_PARSE, "this is no checkpoint of this log");
 	while (rest.n) {
-		OWN(buf) struct buf sig = BUF(128), again = BUF(256);
+		OWN(buf) struct buf sig = BUF(256), again = BUF(512);
 		rest = str_split(rest, '\n', &line);
-		if (!str_has_prefix(line, STR(DASH)))
-			return fail(f, ERR_PARSE, "a line of the checkpoint is no signature");
 		struct str name, b64 = str_split(str_sub(line, 4, line.n), ' ', &name);
-		if (!str_is(name, k->origin) || b64.n > 120 || !base64_decode(&sig, b64) ||
-		    sig.n != 4 + SIG || memcmp(sig.p, hash, 4) != 0)
-			continue;
+		if (!str_has_prefix(line, STR(DASH)) || !rest.p || !name.n || b64.n > 250 ||
+		    !base64_decode(&sig, b64))
+			return fail(f, ERR_PARSE, "a line of the checkpoint is no signature");
 		base64_encode(&again, buf_str(&sig));
-		if (str_eq(buf_str(&again), b64) && rest.p &&
-		    signed_by(k, head, (const uint8_t *)sig.p + 4))
-			return ERR_OK;
-		break;
+		if (str_is(name, k->origin) && sig.n == 4 + SIG && memcmp(sig.p, hash, 4) == 0)
+			good = str_eq(buf_str(&again), b64) &&
+			       signed_by(k, head, (const uint8_t *)sig.p + 4);
 	}
-	return fail(f, ERR_AUTH, "the checkpoint is not signed by this key");
+	return good ? ERR_OK : fail(f, ERR_AUTH, "the checkpoint is not signed by this key");
 }

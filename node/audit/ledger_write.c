@@ -78,7 +78,14 @@ struct lkey key_closed(uint64_t first)
 /* ---- values ---- */
 
 #define HEAD_FORMAT 1
-#define HEAD_FIXED 34
+#define HEAD_FIXED 42
+#define HEAD_CHECK 8 /* of the SHA-256 of all before: not all of it can be told from the leaves */
+
+static void head_check(const void *p, size_t n, uint8_t out[HEAD_CHECK])
+{
+	struct sha256 d = hash_sha256((struct str){p, n});
+	memcpy(out, d.b, HEAD_CHECK);
+}
 
 enum err head_get(const struct store_rtxn *t, struct head *h)
 {
@@ -88,13 +95,19 @@ enum err head_get(const struct store_rtxn *t, struct head *h)
 	if (e == ERR_NOENT)
 		return ERR_OK;
 	TRY(e);
-	if (v.n < HEAD_FIXED || v.p[0] != HEAD_FORMAT)
+	uint8_t check[HEAD_CHECK];
+	if (v.n < HEAD_FIXED + HEAD_CHECK || v.p[0] != HEAD_FORMAT)
+		return ERR_CORRUPT;
+	v.n -= HEAD_CHECK;
+	head_check(v.p, v.n, check);
+	if (memcmp(check, v.p + v.n, HEAD_CHECK) != 0)
 		return ERR_CORRUPT;
 	h->tree.size = be64_of(v.p + 1);
 	h->open_from = be64_of(v.p + 9);
 	h->signed_size = be64_of(v.p + 17);
 	h->time_ms = be64_of(v.p + 25);
-	h->tree.n = (uint8_t)v.p[33];
+	h->checkpoints = be64_of(v.p + 33);
+	h->tree.n = (uint8_t)v.p[41];
 	unsigned peaks = 0;
 	for (uint64_t n = h->tree.size; n; n &= n - 1)
 		peaks++;
@@ -106,14 +119,17 @@ enum err head_get(const struct store_rtxn *t, struct head *h)
 
 enum err head_put(struct store_wtxn *w, const struct head *h, struct fail *f)
 {
-	uint8_t b[HEAD_FIXED + sizeof(h->tree.peak)] = {HEAD_FORMAT};
+	uint8_t b[HEAD_FIXED + sizeof(h->tree.peak) + HEAD_CHECK] = {HEAD_FORMAT};
+	size_t n = HEAD_FIXED + 32 * (size_t)h->tree.n;
 	be64_to(b + 1, h->tree.size);
 	be64_to(b + 9, h->open_from);
 	be64_to(b + 17, h->signed_size);
 	be64_to(b + 25, h->time_ms);
-	b[33] = (uint8_t)h->tree.n;
+	be64_to(b + 33, h->checkpoints);
+	b[41] = (uint8_t)h->tree.n;
 	memcpy(b + HEAD_FIXED, h->tree.peak, 32 * (size_t)h->tree.n);
-	struct str v = {(const char *)b, HEAD_FIXED + 32 * (size_t)h->tree.n};
+	head_check(b, n, b + n);
+	struct str v = {(const char *)b, n + HEAD_CHECK};
 	return store_kv_put(w, STR(HEAD_KEY), v, f);
 }
 
@@ -327,6 +343,7 @@ enum err append_checkpoint(struct appending *a, const struct note_key *k, struct
 	struct lkey key = key_node(h->tree.size - 1, LEVEL_CHECKPOINT);
 	TRY(note_sign(k, &c, &text, f));
 	h->signed_size = h->tree.size;
+	h->checkpoints++;
 	return store_book_put(a->w, BOOK_LEDGER_NODE, lkey_str(&key), buf_str(&text), f);
 }
 

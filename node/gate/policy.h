@@ -41,6 +41,8 @@ struct caller {
 	uint64_t peer_id; /* row of the peer that we send to */
 	uint64_t bound_id; /* row of the peer that the reader's account is bound to */
 };
+/* "peer", "feed" ... as the policy file says it. */
+const char *audience_kind_name(enum audience_kind k);
 /* The audience of a caller: its row in the policy, or the default of its kind. */
 void policy_audience(const struct policy *p, const struct caller *c, struct audience *out);
 /* The audience named in the policy ("public-feed"); ERR_NOENT. */

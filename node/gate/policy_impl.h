@@ -229,7 +229,6 @@ const char *policy_compartment(const struct policy *p, uint8_t c);
 uint8_t policy_compartment_number(struct policy *p, struct str name);
 
 /* Words of the policy file and of explanations. */
-const char *audience_kind_name(enum audience_kind k);
 bool audience_kind_parse(struct str s, enum audience_kind *out);
 extern const char *const policy_level_names[LEVEL_COUNT];
 extern const char *const policy_effect_names[EFFECT_COUNT];

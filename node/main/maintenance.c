@@ -4,10 +4,13 @@
  */
 #include "main/maintenance.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/ledger_bundle.h"
+#include "base/clock.h"
 #include "store/store.h"
 
 /* One line that is overwritten on a terminal, one line a step elsewhere. */
@@ -47,18 +50,114 @@ static enum err open_reader(const struct maintenance *m, struct store **s, struc
 	return store_open(&o, s, f);
 }
 
+static void ledger_progress(void *user, uint64_t done, uint64_t total)
+{
+	show_progress(user, "ledger", done, total);
+}
+
+/* All of it against the newest checkpoint, in one snapshot. */
+static enum err check_ledger(struct store *s, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct ledger_report rep;
+	TRY(store_read(s, &t, f));
+	enum err e = ledger_verify(t, NULL, ledger_progress, tell_problem, NULL, &rep, f);
+	end_progress();
+	printf("ledger: leaves %llu, named %llu, checkpoints %llu, signed %llu, problems %llu\n",
+	       (unsigned long long)rep.leaves, (unsigned long long)rep.named,
+	       (unsigned long long)rep.checkpoints, (unsigned long long)rep.signed_size,
+	       (unsigned long long)rep.problems);
+	return e;
+}
+
 static enum err do_check(const struct maintenance *m, struct fail *f)
 {
 	struct store *s = NULL;
 	struct store_report rep = {0};
 	TRY(open_reader(m, &s, f));
 	enum err e = store_check(s, show_progress, tell_problem, NULL, &rep, f);
-	store_close(s);
 	end_progress();
 	printf("rows %llu, elements %llu, attachments %llu, problems %llu\n",
 	       (unsigned long long)rep.rows, (unsigned long long)rep.elements,
 	       (unsigned long long)rep.blobs, (unsigned long long)rep.problems);
-	return e;
+	struct fail why = {0};
+	enum err l = check_ledger(s, e == ERR_OK ? f : &why);
+	store_close(s);
+	return e == ERR_OK ? l : e;
+}
+
+/* ---- a text of a ledger, also one of another node ---- */
+
+static void print_time(uint64_t ms)
+{
+	struct clock_civil t = clock_to_civil((int64_t)(ms / 1000));
+	printf("%04d-%02d-%02dT%02d:%02d:%02dZ", t.year, t.month, t.day, t.hour, t.minute, t.second);
+}
+
+/* Names come from the log of whoever made the text: nothing of them reaches a terminal raw. */
+static void print_text(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		putchar(s.p[i] >= 0x20 && s.p[i] < 0x7f ? s.p[i] : '?');
+}
+
+static void print_leaf(void *user, uint64_t seq, const struct leaf *l)
+{
+	char uuid[UUID_TEXT_LEN + 1], hex[65];
+	(void)user;
+	printf("leaf %llu ", (unsigned long long)seq);
+	print_time(l->time_ms);
+	switch ((enum leaf_kind)l->kind) {
+	case LEAF_INTENT:
+		printf(" intent to ");
+		print_text(l->to.name);
+		printf(" (organisation %s) by ", uuid_format(l->to.org, uuid));
+		print_text(l->way);
+		printf(", transfer %llu, policy %s\n", (unsigned long long)(seq - l->back),
+		       hash_hex(l->policy, 32, hex));
+		for (uint32_t i = 0; i < l->n; i++)
+			printf("  %s %s of %lld\n", ledger_thing_name(l->v[i].item.thing),
+			       uuid_format(l->v[i].item.uuid, uuid),
+			       (long long)l->v[i].item.timestamp);
+		break;
+	case LEAF_CLOSED:
+		printf(" closed, transfer %llu %s, %llu bytes, sha256 %s\n",
+		       (unsigned long long)(seq - l->back), ledger_outcome_name(l->outcome),
+		       (unsigned long long)l->bytes, hash_hex(l->digest, 32, hex));
+		break;
+	case LEAF_KEY:
+		printf(" key %s\n", hash_hex(l->key, 32, hex));
+		break;
+	}
+}
+
+static enum err do_ledger(const struct maintenance *m, struct fail *f)
+{
+	static const char *const what[] = {"the log is whole", "proven", "the log has only grown"};
+	struct note_key key;
+	struct bundle_result r;
+	char hex[65];
+	if (m->trust)
+		TRY(note_key_parse(str_c(m->trust), &key, f));
+	FILE *in = strcmp(m->argument, "-") == 0 ? stdin : fopen(m->argument, "re");
+	if (!in)
+		return fail_errno(f, ERR_IO, errno, "cannot read the file");
+	enum err e = bundle_check(in, m->trust ? &key : NULL, print_leaf, NULL, &r, f);
+	if (in != stdin)
+		fclose(in);
+	if (e != ERR_OK)
+		return e;
+	printf("%s: leaves %llu, checkpoint of %llu leaves, root %s\n", what[r.what],
+	       (unsigned long long)r.leaves, (unsigned long long)r.size,
+	       hash_hex(r.root.b, 32, hex));
+	printf("signed by %s\n", r.key);
+	if (r.own_key)
+		printf("the key is the file's own word: compare it with what the node's operator told "
+		       "you\n");
+	if (r.unsigned_leaves)
+		printf("%llu leaves behind the newest checkpoint are not signed yet\n",
+		       (unsigned long long)r.unsigned_leaves);
+	return ERR_OK;
 }
 
 static enum err do_backup(const struct maintenance *m, struct fail *f)
@@ -100,6 +199,7 @@ static const struct command {
 	{"backup", true, do_backup},
 	{"restore", true, do_restore},
 	{"compact", false, do_compact},
+	{"ledger", true, do_ledger},
 };
 
 enum err maintenance_run(const struct maintenance *m, struct fail *f)
@@ -109,8 +209,8 @@ enum err maintenance_run(const struct maintenance *m, struct fail *f)
 			continue;
 		if (commands[i].wants_argument != (m->argument != NULL))
 			return fail(f, ERR_INVAL, "--maintenance %s %s", m->command,
-				    m->argument ? "takes no argument" : "wants a folder");
+				    m->argument ? "takes no argument" : "wants an argument");
 		return commands[i].run(m, f);
 	}
-	return fail(f, ERR_INVAL, "--maintenance knows check, backup, restore and compact");
+	return fail(f, ERR_INVAL, "--maintenance knows check, backup, restore, compact and ledger");
 }

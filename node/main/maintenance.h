@@ -6,8 +6,9 @@
 #include "base/err.h"
 
 struct maintenance {
-	const char *command; /* check, backup, restore, compact */
-	const char *argument; /* folder, or NULL */
+	const char *command; /* check, backup, restore, compact, ledger */
+	const char *argument; /* folder or file, or NULL */
+	const char *trust; /* public key of a ledger's text, or NULL */
 	const char *store_dir;
 	uint64_t map_size;
 };

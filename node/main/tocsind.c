@@ -22,7 +22,7 @@ struct options {
 	size_t n_over;
 	bool init, check_config;
 	enum err (*list)(struct fail *f); /* print this table, and end */
-	const char *maintenance, *argument, *check_policy, *misp_guard, *instance;
+	const char *maintenance, *argument, *check_policy, *misp_guard, *instance, *trust;
 	struct first_admin admin;
 };
 
@@ -39,6 +39,8 @@ static const char usage[] =
 	"      --email ADDR      with --init: the administrator (admin@admin.test)\n"
 	"      --key KEY         with --init: the key, 40 letters and digits (a random one)\n"
 	"      --maintenance CMD check or compact the store, backup to or restore from DIR\n"
+	"                        ledger: verify a text of a ledger, FILE or - instead of DIR\n"
+	"      --trust KEY       with --maintenance ledger: the key that must have signed it\n"
 	"      --check-config    read the configuration and the policy, and end\n"
 	"      --check-policy FILE  read this policy file, say what is wrong with it, and end\n"
 	"      --import-misp-guard FILE  write the rules of this misp-guard configuration as a policy,\n"
@@ -58,6 +60,7 @@ static int parse(int argc, char **argv, struct options *o)
 					      {"check-policy", required_argument, NULL, 'P'},
 					      {"import-misp-guard", required_argument, NULL, 'G'},
 					      {"instance", required_argument, NULL, 'I'},
+					      {"trust", required_argument, NULL, 'T'},
 					      {"list-endpoints", no_argument, NULL, 'L'},
 					      {"list-ways-out", no_argument, NULL, 'W'},
 					      {"version", no_argument, NULL, 'V'},
@@ -102,6 +105,9 @@ static int parse(int argc, char **argv, struct options *o)
 			break;
 		case 'I':
 			o->instance = optarg;
+			break;
+		case 'T':
+			o->trust = optarg;
 			break;
 		case 'L':
 		case 'W':
@@ -152,6 +158,7 @@ static int maintain(const struct conf *conf, const struct options *o)
 	snprintf(dir, sizeof(dir), "%s/store", conf->data_dir);
 	struct maintenance m = {.command = o->maintenance,
 				.argument = o->argument,
+				.trust = o->trust,
 				.store_dir = dir,
 				.map_size = conf->store_map_size};
 	enum err e = maintenance_run(&m, &f);

@@ -270,6 +270,20 @@ def audit(t):
     t.want(0, "audit", "verify")
 
 
+def ledger(t):
+    """Before anything was sent; more of it in tests/ledger."""
+    is_equal(t.json(0, "ledger", "who", UUID % 1)["audiences"], [], "nobody was given it")
+    is_equal(t.json(0, "ledger", "what")["more"], False, "ledger what")
+    check(t.json(0, "ledger", "log")["leaves"][-1]["kind"] == "key", "the log begins with the key")
+    key = t.want(0, "ledger", "key").out.strip()
+    size = t.want(0, "ledger", "checkpoint").out.split("\n")[1]
+    for words in (("prove", "0"), ("growth", size), ("export",)):
+        text = t.want(0, "ledger", *words).out
+        t.want(0, "ledger", "verify", "--offline", "-", "--trust", key, stdin=text.encode())
+    check(t.run("ledger", "verify", "--offline", "-", stdin=b"nonsense").code != 0, "nonsense is no proof")
+    t.want(0, "ledger", "verify")
+
+
 def explain():
     """With a policy that names an audience."""
     with tempfile.TemporaryDirectory() as d:
@@ -330,6 +344,7 @@ def main():
             accounts(n, t)
             policy_and_clock(n, t)
             audit(t)
+            ledger(t)
             peers.feeds(n, t)
     explain()
     peers.two_nodes()
