@@ -58,14 +58,15 @@ static const struct {
 	 "the peer does not answer in HTTP: is it https:// and not http://, or another port?"},
 };
 
-/* TLS 1.3 lets a client send before the server has said that it wants a certificate. */
+/* TLS 1.3 lets a client send before the server has said what it makes of its certificate, or that it
+   wants one. */
 static enum err broken_error(const struct transfer *t, const char *text, struct fail *f)
 {
-	if (t->status == 0 && !t->req.opts->cert_file && strncmp(t->req.url, "https:", 6) == 0)
+	if (t->status == 0 && strncmp(t->req.url, "https:", 6) == 0)
 		return fail(f, ERR_NET,
-			    "the connection broke before an answer came: the peer may want a client "
+			    "the connection broke before an answer came: the peer may %s client "
 			    "certificate (client_cert_file) (%s)",
-			    text);
+			    t->req.opts->cert_file ? "not accept our" : "want a", text);
 	return fail(f, ERR_NET, "the connection broke (%s)", text);
 }
 
@@ -110,6 +111,8 @@ enum err transfer_error(const struct transfer *t, struct fail *f)
 	case CURLE_RECV_ERROR:
 		return broken_error(t, text, f);
 	case CURLE_GOT_NOTHING:
+		if (t->req.opts->cert_file)
+			return broken_error(t, text, f);
 		return fail(f, ERR_NET, "the peer closed the connection without an answer");
 	case CURLE_ABORTED_BY_CALLBACK:
 		return fail(f, ERR_CANCELLED, "cancelled");
