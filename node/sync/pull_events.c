@@ -32,6 +32,7 @@ struct pull {
 	int64_t asked_at; /* the peer's clock at the index, else ours */
 	uint64_t resting; /* failed before, not yet due again */
 	char cursor[300]; /* a tocsin's, for the next time; "": it is none */
+	atomic_bool late; /* one came that had failed before */
 };
 
 /* ---- the index ---- */
@@ -395,11 +396,13 @@ static enum err events_get(void *run, struct client *c, const struct intake_want
 static void event_note(void *run, const struct intake_want *w, enum err e,
 		       const struct ingest_result *result, const struct fail *why)
 {
-	const struct pull *x = run;
+	struct pull *x = run;
 	bool refused = intake_is_refusal(e) ||
 		       (e == ERR_OK && result->outcome == INGEST_REFUSED);
 	bool gone = e == ERR_NOENT; /* no longer there, or no longer for us */
 	bool again = e != ERR_OK && !refused && !gone && !intake_stops_all(e);
+	if (w->again && e == ERR_OK && result->outcome == INGEST_ADDED)
+		atomic_store(&x->late, true);
 	if (!refused && !again && !w->again)
 		return;
 	struct note n = {.timestamp = w->timestamp, .time = clock_now(), .tries = 1};
@@ -509,6 +512,16 @@ static void advance(struct pull *x)
 		s->whole_at = clock_now();
 }
 
+/* Proposals of an event that was not here were passed over, and no cursor brings them now. */
+static void catch_up(struct pull *x)
+{
+	struct pass *p = x->p;
+	if (p->native && atomic_load(&x->late))
+		p->changed |= 1u << PASS_PROPOSAL;
+	else if (!p->native && x->got.added)
+		p->state.proposals_whole_at = 0;
+}
+
 /* A tocsin gives many at once; a few are not worth it. */
 static enum err fetch(struct pull *x, struct fail *f)
 {
@@ -537,6 +550,7 @@ enum err pull_events(struct pass *p, struct fail *f)
 		e = fetch(x, f);
 	count(x);
 	p->state.backlog += x->resting;
+	catch_up(x);
 	if (e == ERR_OK)
 		advance(x);
 	intake_done(&p->take);
