@@ -6,6 +6,7 @@
 #include "api/signed.h"
 #include "api/upload.h"
 #include "base/log.h"
+#include "ingest/approvals.h"
 
 static void url_with_id(struct http_req *r, const char *action, struct str id)
 {
@@ -50,7 +51,8 @@ static void answer_refused(struct http_req *r, const char *action, enum err e,
 		reply_error(r, 403, "%s", why->text);
 		break;
 	case ERR_PERM:
-		reply_error(r, 405, "%s", why->text);
+		/* MISP's answer, but for what it does not know */
+		reply_error(r, approval_was_asked(why) ? 403 : 405, "%s", why->text);
 		break;
 	case ERR_NOENT:
 		reply_error(r, 404, "Invalid event");

@@ -133,6 +133,14 @@ static const char *tag_forbidden(struct http_req *r, const struct misp_tag *tag,
 	return NULL;
 }
 
+/* Refused until a second person approves: answered, with the number under which it waits. */
+static bool two_persons(struct http_req *r, enum err e, const struct fail *f)
+{
+	if (e == ERR_PERM)
+		reply_error(r, 403, "%s", f->text);
+	return e == ERR_PERM;
+}
+
 /* ---- tags/attachTagToObject ---- */
 
 struct outcome {
@@ -273,6 +281,8 @@ static enum err attach(struct http_req *r, struct fail *f)
 	struct str text = tell(r, &t, &o, local);
 	json_decref(o.existing);
 	json_decref(o.reasons);
+	if (two_persons(r, e, f))
+		return ERR_OK;
 	TRY(e);
 	me(r)->url = STR("/tags/attachTagToObject");
 	char *c = arena_cstr(r->arena, text);
@@ -318,6 +328,8 @@ static enum err detach(struct http_req *r, struct fail *f)
 			    kind_name(&t));
 		return ERR_OK;
 	}
+	if (two_persons(r, e, f))
+		return ERR_OK;
 	TRY(e);
 	me(r)->url = STR("/tags/removeTagFromObject");
 	rest_saved(r, STR_NONE, "%s tag %.*s (%llu) successfully removed from %s(%llu).",
@@ -395,9 +407,13 @@ static enum err short_add(struct http_req *r, bool of_event, struct fail *f)
 	if (!may_tag(r, &c.t, c.local))
 		fault = "You do not have permission to do that.";
 	struct origin origin = rest_origin(r);
+	enum err e = ERR_OK;
 	if (!fault)
-		TRY(ingest_tag_attach(&api_of(r)->ingest, c.t.kind, c.t.id, c.tag.id, c.local,
-				      STR_NONE, &origin, &already, f));
+		e = ingest_tag_attach(&api_of(r)->ingest, c.t.kind, c.t.id, c.tag.id, c.local,
+				      STR_NONE, &origin, &already, f);
+	if (two_persons(r, e, f))
+		return ERR_OK;
+	TRY(e);
 	if (already)
 		fault = of_event ? "Tag is already attached to this event."
 				 : "Tag is already attached to this attribute.";
@@ -417,8 +433,12 @@ static enum err short_remove(struct http_req *r, bool of_event, struct fail *f)
 		fault = of_event ? "Invalid event - tag combination."
 				 : "Invalid attribute - tag combination.";
 	struct origin origin = rest_origin(r);
+	enum err e = ERR_OK;
 	if (!fault)
-		TRY(ingest_tag_detach(&api_of(r)->ingest, c.t.kind, c.t.id, c.tag.id, &origin, f));
+		e = ingest_tag_detach(&api_of(r)->ingest, c.t.kind, c.t.id, c.tag.id, &origin, f);
+	if (two_persons(r, e, f))
+		return ERR_OK;
+	TRY(e);
 	answer_short(r, "Tag removed.", fault);
 	return ERR_OK;
 }

@@ -401,12 +401,48 @@ static enum err tags_add(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
+static bool note_use(void *user, uint64_t event_id, uint64_t object_id, uint64_t attr_id)
+{
+	(void)event_id, (void)object_id, (void)attr_id;
+	*(bool *)user = true;
+	return false;
+}
+
+/* Does something carry it, or did once? */
+static bool is_used(struct http_req *r, uint64_t tag_id)
+{
+	bool used = false;
+	for (int events = 0; events < 2 && !used; events++)
+		if (index_tagged(api_of(r)->index, tag_id, events, note_use, &used) != ERR_OK)
+			used = true;
+	return used;
+}
+
+/* Renaming or deleting a tag must not do at once what takes two persons for each event; answered. */
+static bool would_loosen(struct http_req *r, uint64_t id, struct str was, struct str now)
+{
+	struct misp_tagref before = {.tag_id = id, .name = was}, after = {.tag_id = id, .name = now};
+	struct entity_list left = {&after, now.n != 0};
+	if (str_eq_nocase(was, now) ||
+	    (!gate_tag_loosens(&before, false, &left, INT64_MIN) &&
+	     (!now.n || !gate_tag_loosens(&after, true, &left, INT64_MIN))) ||
+	    !is_used(r, id))
+		return false;
+	reply_error(r, 403,
+		    "The tag is in use, and this would loosen an embargo or approve a release: it "
+		    "takes two persons, at each event.");
+	return true;
+}
+
 static enum err tags_edit(struct http_req *r, struct fail *f)
 {
 	struct misp_tag tag;
 	json_t *body;
 	if (rest_json(r, "Tag", &body, f) != ERR_OK ||
-	    !tag_of_path(r, 404, "Invalid tag", &tag, f) || !take_members(r, body, &tag))
+	    !tag_of_path(r, 404, "Invalid tag", &tag, f))
+		return ERR_OK;
+	struct str was = tag.name;
+	if (!take_members(r, body, &tag) || would_loosen(r, tag.id, was, tag.name))
 		return ERR_OK;
 	enum err e = rest_row_put(r, T_TAG, &tag.id, &tag, UUID_NIL, f);
 	if (e == ERR_EXISTS) {
@@ -423,7 +459,8 @@ static enum err tags_edit(struct http_req *r, struct fail *f)
 static enum err tags_delete(struct http_req *r, struct fail *f)
 {
 	struct misp_tag tag;
-	if (!tag_of_path(r, 404, "Invalid tag", &tag, f))
+	if (!tag_of_path(r, 404, "Invalid tag", &tag, f) ||
+	    would_loosen(r, tag.id, tag.name, STR("")))
 		return ERR_OK;
 	TRY(rest_row_del(r, T_TAG, tag.id, UUID_NIL, f));
 	struct buf b = BUF(1 << 16);

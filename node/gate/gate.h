@@ -76,6 +76,13 @@ void gate_embargo_times(const struct entity_list *tags, int64_t shut[GATE_CLASSE
 /* Is there one among the tags that cannot be read, so that it holds for ever? */
 bool gate_embargo_unreadable(const struct entity_list *tags);
 bool gate_is_embargo_tag(struct str name);
+/*
+ * Does attaching this tag (or taking it off, `after` being what is left) open to somebody what is shut,
+ * so that it needs two persons? Embargoes that are over at `now` shut nothing (INT64_MIN: none is known
+ * to be over); a later time of another tag stands in for an earlier one. Names are resolved.
+ */
+bool gate_tag_loosens(const struct misp_tagref *t, bool attach, const struct entity_list *after,
+		      int64_t now);
 
 /* Does this attribute say how a vulnerability is repaired or protected against (by its tag, relation
    or object)? For gathering vuln_facts. Tags resolved. */

@@ -134,6 +134,35 @@ bool gate_is_embargo_tag(struct str name)
 	return taxo_embargo(name).kind != EMBARGO_NONE;
 }
 
+/* rmsv:early-release and rmsv:freeze-approval open; what is left of an embargo must shut as long. */
+bool gate_tag_loosens(const struct misp_tagref *t, bool attach, const struct entity_list *after,
+		      int64_t now)
+{
+	struct embargo e = taxo_embargo(t->name);
+	struct machine_tag m;
+	int64_t left[GATE_CLASSES], until;
+	bool on = false;
+
+	if (attach)
+		return taxo_split(t->name, &m) && str_eq_nocase(m.ns, STR("rmsv")) &&
+		       (str_eq_nocase(m.predicate, STR("early-release")) ||
+			str_eq_nocase(m.predicate, STR("freeze-approval")));
+	if (e.kind == EMBARGO_NONE)
+		return false;
+	if (e.kind != EMBARGO_TIME || e.until_us == EMBARGO_FOREVER)
+		return true; /* no other tag says the same */
+	until = seconds_up(e.until_us);
+	if (until <= now)
+		return false;
+	gate_embargo_times(after, left);
+	for (int c = CLASS_PARTNER; c >= CLASS_PUBLIC; c--) {
+		on |= e.classes >> c & 1;
+		if (on && left[c] < until)
+			return true;
+	}
+	return false;
+}
+
 /* A member of another local organisation. */
 static bool member_may(const struct stance *st, enum tlp t)
 {

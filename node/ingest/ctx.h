@@ -8,6 +8,7 @@
 #pragma once
 
 #include "ingest/ingest.h"
+#include "ingest/two_keys.h"
 
 /* An element that stands in the document under `ordinal` got this id. Open addressing. */
 struct ordmap {
@@ -64,6 +65,7 @@ struct ingest_ctx {
 	uint32_t n_notes;
 	unsigned copy_kind; /* staged edit: where copying has come to */
 	struct el_key copy_at;
+	struct two_keys wants; /* what a job refused for want of a second person */
 	bool adding; /* a new event: nothing to look up */
 	bool staged; /* its body is a stage: nothing of it is in the index yet */
 	bool touched; /* something really changed */
@@ -90,6 +92,15 @@ MUST_USE enum err ingest_ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cu
 /* Note a refused element for the answer. `errors` is JSON. */
 void ingest_ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors);
 void ingest_ctx_id(struct ingest_ctx *c, enum element_kind k, uint64_t id, uint64_t parent);
+
+/* event.c: tags change from `before` to `after` (those of an attribute: its id and UUID). Peers and feeds
+   never loosen; users here need a second person: ERR_PERM, and c->wants says for what. */
+MUST_USE enum err ingest_guard_tags(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
+				    uint64_t attr_id, struct uuid attr_uuid,
+				    const struct entity_list *before, struct entity_list *after,
+				    struct fail *f);
+/* Behind the jobs of a document: ask for what they refused. Returns `e`, or ERR_PERM with the text. */
+MUST_USE enum err ingest_guard_end(struct ingest_ctx *c, enum err e, struct fail *f);
 
 /* reception.c: an element as prepared; the record, inside a job, when the event tells of a
    vulnerability that is not disclosed. */

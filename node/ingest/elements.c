@@ -160,6 +160,7 @@ static enum err one_job(const struct ingest_env *env, struct job *j, struct raw_
 		j->arena = a;
 		e = store_run(env->store, run, j, f);
 	}
+	e = ingest_guard_end(&c, e, f);
 	ingest_ctx_free(&c);
 	return e;
 }

@@ -85,6 +85,9 @@ static enum err head_capture(struct ingest_ctx *c, struct store_wtxn *w, struct 
 	return ingest_capture_tags(c, w, a, &e->tags, f);
 }
 
+static enum err guard_new(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
+			  struct fail *f);
+
 enum err ingest_head_begin(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
 			   struct fail *f)
 {
@@ -98,6 +101,7 @@ enum err ingest_head_begin(struct ingest_ctx *c, struct store_wtxn *w, struct ar
 		return fail(f, e, "looking up the event");
 	TRY(head_capture(c, w, a, f));
 	c->event.id = store_new_row_id(w, T_EVENT);
+	TRY(guard_new(c, w, a, f));
 	cryptokeys_number(&c->event);
 	c->event.user_id = c->facts->user_id;
 	c->event.received = clock_now();
@@ -154,6 +158,45 @@ static void head_merge(struct misp_event *to, const struct misp_event *from)
 	to->timestamp = ENTITY_HAS(from, EVENT_F_timestamp) ? from->timestamp : clock_now();
 }
 
+static bool is_from_here(const struct ingest_ctx *c)
+{
+	return (c->facts->kind == AUD_OPERATOR || c->facts->kind == AUD_MEMBER) && !c->facts->pull &&
+	       !c->facts->push && c->origin && c->origin->kind == ORIGIN_LOCAL;
+}
+
+enum err ingest_guard_tags(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
+			   uint64_t attr_id, struct uuid attr_uuid, const struct entity_list *before,
+			   struct entity_list *after, struct fail *f)
+{
+	struct tag_change x = {&c->event, attr_id, attr_uuid, before, after, a};
+	struct two_keys k = {0};
+	bool here = is_from_here(c);
+	TRY(two_keys_check(c->env, w, &x, !here, &k, f));
+	if (!k.n)
+		return ERR_OK;
+	c->wants = k;
+	return fail(f, ERR_PERM, "This needs two persons.");
+}
+
+enum err ingest_guard_end(struct ingest_ctx *c, enum err e, struct fail *f)
+{
+	return e == ERR_PERM && c->wants.n ? two_keys_ask(c->env, c->origin, &c->wants, f) : e;
+}
+
+/* A new event comes without what needs a second person; a user here has asked for it by that. */
+static enum err guard_new(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
+			  struct fail *f)
+{
+	static const struct entity_list none = {NULL, 0};
+	struct tag_change x = {&c->event, 0, UUID_NIL, &none, &c->event.tags, a};
+	uint64_t ids[WANTS_MAX];
+	struct two_keys k = {0};
+	if (is_from_here(c))
+		TRY(two_keys_check(c->env, w, &x, false, &k, f));
+	TRY(two_keys_check(c->env, w, &x, true, &k, f));
+	return k.n ? two_keys_put(w, c->origin->id, &k, ids, f) : ERR_OK;
+}
+
 /* Tags of the document join those of the event. */
 static enum err head_tags(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
 			  struct entity_list in, struct fail *f)
@@ -179,7 +222,9 @@ static enum err head_tags(struct ingest_ctx *c, struct store_wtxn *w, struct are
 			n = MAX(n, i + 1);
 		}
 	}
-	c->event.tags = (struct entity_list){v, n};
+	struct entity_list now = {v, n};
+	TRY(ingest_guard_tags(c, w, a, 0, UUID_NIL, &had, &now, f));
+	c->event.tags = now;
 	return ERR_OK;
 }
 
@@ -377,7 +422,7 @@ enum err ingest_event_edit(const struct ingest_env *env, uint64_t event_id, stru
 		return ingest_counted(o, out, e);
 	ingest_ctx_init(&c, env, adm, facts, a, out);
 	c.no_ids = true;
-	e = edit_admitted(&c, event_id, a, f);
+	e = ingest_guard_end(&c, edit_admitted(&c, event_id, a, f), f);
 	ingest_ctx_free(&c);
 	return ingest_counted(o, out, e);
 }

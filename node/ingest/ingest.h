@@ -26,6 +26,8 @@ struct ingest_env {
 	bool sightings_realtime; /* added sightings are published at once */
 	uint8_t default_event_distribution; /* 1 */
 	uint8_t default_attr_distribution; /* 5 */
+	/* the embargo clock; NULL: nobody vouches for a time */
+	int64_t (*now)(void *user, bool *trusted);
 	/* Is the UUID one under which we gave out a cut copy? NULL: not asked. */
 	bool (*own_derived)(void *user, const struct store_rtxn *t, struct uuid u);
 };

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "gate/admit.h"
 #include "ingest/ctx.h"
+#include "ingest/two_keys.h"
 #include "model/pack.h"
 
 struct op {
@@ -21,6 +22,10 @@ struct op {
 	/* results */
 	uint64_t new_id;
 	bool already;
+	/* two persons */
+	uint64_t approval_id; /* what is done was approved so; 0: nothing was */
+	const struct approver *approver;
+	struct two_keys wants;
 };
 
 enum err ingest_proof(const struct ingest_env *env, const struct origin *o, struct admitted **adm,
@@ -410,13 +415,30 @@ static bool tag_list_change(struct op *op, struct entity_list *tags, bool attach
 	return true;
 }
 
+/* Refused, and noted in op->wants, when it takes a second person who has not approved it. */
+static enum err guard(struct op *op, struct store_wtxn *w, const struct misp_event *e,
+		      const struct misp_attr *attr, const struct entity_list *had,
+		      struct entity_list *now, struct fail *f)
+{
+	struct tag_change x = {e,   attr ? attr->id : 0, attr ? attr->uuid : UUID_NIL,
+			       had, now,		 op->arena};
+	struct two_keys k = {0};
+	if (op->approval_id)
+		return ERR_OK;
+	TRY(two_keys_check(op->env, w, &x, false, &k, f));
+	op->wants = k;
+	return k.n ? fail(f, ERR_PERM, "This needs two persons.") : ERR_OK;
+}
+
 /* Local tags change neither timestamps nor the published state. */
 static enum err tag_event(struct op *op, struct store_wtxn *w, struct misp_event *e, bool attach,
 			  struct fail *f)
 {
+	struct entity_list had = e->tags;
 	op->already = !tag_list_change(op, &e->tags, attach);
 	if (op->already)
 		return ERR_OK;
+	TRY(guard(op, w, e, NULL, &had, &e->tags, f));
 	if (!op->local)
 		return event_touched(op, w, e, f);
 	TRY(store_event_put(w, op->adm, e, f));
@@ -430,9 +452,12 @@ static enum err tag_attr(struct op *op, struct store_wtxn *w, struct misp_event 
 	struct misp_attr row;
 	struct misp_object object;
 	TRY(store_el_get(store_view(w), EL_ATTR, key, op->arena, &row));
+	TRY(entity_copy(op->arena, &desc_misp_attr, &row, &row));
+	struct entity_list had = row.tags;
 	op->already = !tag_list_change(op, &row.tags, attach);
 	if (op->already)
 		return ERR_OK;
+	TRY(guard(op, w, e, &row, &had, &row.tags, f));
 	if (!op->local)
 		row.timestamp = clock_now();
 	TRY(store_el_put(w, op->adm, EL_ATTR, key, &row, f));
@@ -451,7 +476,14 @@ static enum err tag_attr(struct op *op, struct store_wtxn *w, struct misp_event 
 static enum err run_tag(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	struct op *op = arg;
+	struct approval p;
 	struct misp_event e;
+	if (op->approval_id) {
+		struct misp_tagref ref = {0};
+		TRY(two_keys_approved(w, op->approval_id, op->approver, op->arena, &p, f));
+		ref.name = p.tag;
+		TRY(ingest_tag_capture(w, &ref, &op->tag_id, f));
+	}
 	TRY(event_of(op, w, &e, f));
 	return op->kind == EL_ATTR ? tag_attr(op, w, &e, op->flag, f)
 				   : tag_event(op, w, &e, op->flag, f);
@@ -463,7 +495,32 @@ static enum err tag_op(struct op *op, struct fail *f)
 		TRY(locate(op, f));
 	else
 		op->event_id = op->id;
-	return run_op(op, run_tag, f);
+	enum err e = run_op(op, run_tag, f);
+	return e == ERR_PERM && op->wants.n ? two_keys_ask(op->env, op->origin, &op->wants, f) : e;
+}
+
+enum err approval_approve(const struct ingest_env *env, uint64_t id, const struct approver *who,
+			  const struct origin *o, struct fail *f)
+{
+	OWN(arena) struct arena *a = arena_new(1 << 16);
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct approval p;
+	if (!a)
+		return fail(f, ERR_NOMEM, "no memory");
+	TRY(store_read(env->store, &t, f));
+	enum err e = approval_get(t, id, a, &p);
+	store_read_end(MOVE(t));
+	if (e != ERR_OK)
+		return fail(f, e, "There is no approval %llu.", (unsigned long long)id);
+	struct op op = {.env = env,
+			.origin = o,
+			.kind = p.attr_id ? EL_ATTR : EL_COUNT,
+			.id = p.attr_id ? p.attr_id : p.event_id,
+			.local = p.local,
+			.flag = p.attach,
+			.approval_id = id,
+			.approver = who};
+	return tag_op(&op, f);
 }
 
 enum err ingest_tag_attach(const struct ingest_env *env, enum element_kind k, uint64_t id,

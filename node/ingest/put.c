@@ -264,7 +264,7 @@ static enum err attr_tags(struct ingest_ctx *c, struct store_wtxn *w, struct mis
 		n = MAX(n, i + 1);
 	}
 	a->tags = (struct entity_list){v, n};
-	return ERR_OK;
+	return had->n ? ingest_guard_tags(c, w, c->arena, a->id, a->uuid, had, &a->tags, f) : ERR_OK;
 }
 
 static enum err attr_known(struct ingest_ctx *c, struct store_wtxn *w, struct element *e,

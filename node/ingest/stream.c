@@ -122,6 +122,8 @@ static void settle(struct ingest_stream *s, bool all)
 	while (s->n && s->v[s->first]->landed) {
 		struct flight *fl = s->v[s->first];
 		pthread_mutex_unlock(&s->lock);
+		if (fl->begun)
+			fl->err = ingest_guard_end(&fl->c, fl->err, &fl->why);
 		enum err e = ingest_counted(&fl->origin, &fl->res, fl->err);
 		s->done(s->user, ingest_merged(fl->event_id, fl->uuid, &fl->res, e), &fl->res,
 			&fl->why);

@@ -308,6 +308,7 @@ static void fill_api(struct node *n)
 		.store = n->store,
 		.index = n->index,
 		.policy = current_policy,
+		.now = embargo_now,
 		.user = n,
 		.spool_dir = n->spool_dir,
 		.pgp = n->pgp,

@@ -261,6 +261,35 @@ def policy_and_clock(n, t):
     is_equal(t.json(0, "clock")["trusted"], True, "the clock is trusted then")
 
 
+def approvals(n, t):
+    """What needs two persons: the tool over the socket is the first, a key of another user the second."""
+    tag = 'embargo:until="2090-01-01T00:00:00Z"'
+    j = t.json(0, "user", "add", "mate@harbour.example", "--org", "1", "--role", "Publisher")
+    second = Tool(env={"TOCSIN_URL": n.url, "TOCSIN_KEY": j["User"]["authkey"]})
+    is_equal(t.json(0, "approvals", "list"), [], "nothing waits")
+    check("Nothing" in t.want(0, "approvals", "list").out, "which is said")
+    doc = event(0x70, "two persons", ["twokeys.example"], Tag=[{"name": tag}, {"name": "a"}])
+    t.json(0, "import", "-", stdin=json.dumps(doc).encode())
+    admin, u = n.client(), doc["Event"]["uuid"]
+    for _ in range(2):
+        d = admin.post("/tags/removeTagFromObject", {"uuid": u, "tag": tag})
+        is_equal(d.status, 403, "refused")
+    check("tocsin approve 1" in d.text(), "the answer tells how it goes on", d.text())
+    check(tag in t.want(0, "approvals", "list").out, "approvals list")
+    is_equal(t.json(0, "approvals", "show", "1")["state"], "pending", "approvals show")
+    t.want(0, "approvals", "show", "1")
+    d = t.want(1, "approve", "1")
+    check("another person" in d.err, "not the same person", d)
+    t.want(1, "approvals", "show", "77")
+    t.want(2, "approve", "one")
+    is_equal(second.json(0, "approve", "1")["state"], "approved", "approve")
+    second.want(1, "approvals", "approve", "1")
+    admin.post("/tags/attachTagToObject", {"uuid": u, "tag": 'rmsv:freeze-approval="1"'})
+    is_equal(second.json(0, "approvals", "reject", "2")["state"], "rejected", "reject")
+    is_equal(len(t.json(0, "approvals", "list", "--all")), 2, "approvals list --all")
+    t.want(0, "approvals", "list", "--all")
+
+
 def audit(t):
     """More of it in tests/audit."""
     check(t.json(0, "audit", "search", "action=account")["records"], "audit search")
@@ -343,6 +372,7 @@ def main():
             terminal(n, t)
             accounts(n, t)
             policy_and_clock(n, t)
+            approvals(n, t)
             audit(t)
             ledger(t)
             peers.feeds(n, t)
