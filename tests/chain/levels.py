@@ -10,11 +10,18 @@ EVENT = {"pull": PULL_EVENT, "push": PUSH_EVENT}
 ELEMENT = {way: {**table, 5: 5} for way, table in EVENT.items()}
 
 
+def member(way, group, reader):
+    """Does what is for this group go to the node of `reader`? Who pulls has to be a member; a push asks
+    too whether the group lists the node, unless it is roaming or lists none (6.4, 6.5)."""
+    servers = group.get("servers")
+    return reader in group["orgs"] and (way == "pull" or not servers or reader in servers)
+
+
 def hop(way, spec, reader, is_event=False):
     """(level, group) after the hop to the organisation `reader`, or None."""
     level, group = spec
     if level == 4:
-        return spec if reader in group["orgs"] else None
+        return spec if member(way, group, reader) else None
     to = (EVENT if is_event else ELEMENT)[way][level]
     return None if to is None else (to, None)
 

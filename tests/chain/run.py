@@ -41,7 +41,7 @@ class Chain:
         # everybody sees all sightings: otherwise they stay with who made them, as in MISP
         extra = ["--set", "sightings.policy=2"]
         self.nodes = [links.make(folder, x, extra=extra) for x in "abc"]
-        self.links = []
+        self.links, self.target, self.named = [], {}, {}
 
     def __enter__(self):
         for n in self.nodes:
@@ -56,7 +56,10 @@ class Chain:
             flags = {way: True, "push_sightings": way == "push",
                      "push_galaxy_clusters": way == "push", "push_analyst_data": way == "push",
                      "pull_galaxy_clusters": way == "pull", "pull_analyst_data": way == "pull"}
-            self.links.append((at, way, links.link(at, to, **flags)))
+            row = links.link(at, to, **flags)
+            self.links.append((at, way, row))
+            if at is self.nodes[0]:
+                self.target[row] = to
         return self
 
     def __exit__(self, *exc):
@@ -76,6 +79,28 @@ class Chain:
                                           "extend": False} for x in letters]}, **flags)
         got = links.ok(c.post("/sharing_groups/add", body), "sharing group")
         return {"name": name, "id": got["SharingGroup"]["id"], "orgs": letters}
+
+    def listed(self, name, letters, servers):
+        """One that is not roaming and lists these nodes, besides the first."""
+        c = self.nodes[0].client()
+        group = self.group(name, letters, roaming=False)
+        for letter in servers:
+            to = self.nodes["abc".index(letter)]
+            for server in ("0", self.row_for(to)):
+                c.post("/sharing_groups/addServer/%s/%s/0" % (group["id"], server))
+        shown = links.ok(c.get("/sharing_groups/view/" + group["id"]), "group")
+        if len(shown["SharingGroupServer"]) != len(servers) + 1:
+            raise RuntimeError("the group lists %s" % shown["SharingGroupServer"])
+        return dict(group, servers=servers)
+
+    def row_for(self, to):
+        """A row on the first node that names another one, and does nothing else."""
+        for at, _, link in self.links:
+            if at is self.nodes[0] and self.target[link] is to:
+                return link
+        if to.letter not in self.named:
+            self.named[to.letter] = links.link(self.nodes[0], to, name="names " + to.letter)
+        return self.named[to.letter]
 
 
 def shown(node, uuid):
@@ -106,11 +131,15 @@ def compare(chain, specs, what):
 def specs_of(chain):
     plain = [(x, None) for x in (0, 1, 2, 3, 5)]
     two, three = chain.group("two", "ab"), chain.group("three", "abc")
-    all_levels = plain + [(4, two), (4, three)]
+    # everybody is a member, but not every node is listed
+    near, far = chain.listed("near", "abc", "b"), chain.listed("far", "abc", "bc")
+    all_levels = plain + [(4, g) for g in (two, three, near, far)]
     return ([content.event("level%d" % x, (x, None), plain) for x in (0, 1, 2)] +
             [content.event("level3", (3, None), all_levels),
              content.event("two", (4, two), [(3, None), (5, None)]),
-             content.event("three", (4, three), [(3, None), (4, two), (5, None)])])
+             content.event("three", (4, three), [(3, None), (4, two), (5, None)]),
+             content.event("near", (4, near), [(3, None), (5, None)]),
+             content.event("far", (4, far), [(3, None), (4, near), (5, None)])])
 
 
 def first_time(chain, specs):
@@ -182,6 +211,28 @@ def beside(chain):
             same(got, want, "%s on %s" % (kind, n.letter))
 
 
+def both_ways(chain):
+    """Sightings made on every node, over links that pull and push: in the end all have all, once."""
+    spec = content.event("seen", (3, None), [(3, None), (5, None)])
+    e, attribute = spec["uuid"], spec["attributes"][0]["uuid"]
+    links.ok(chain.nodes[0].client().post("/events/add", content.document(spec)), "event seen")
+    chain.run()
+    for at, _, link in chain.links:
+        links.ok(at.client().post("/servers/edit/" + link, {
+            "pull": True, "push": True, "push_sightings": True}), "both ways")
+    seen = {others.sight(n, e, attribute, "sensor " + n.letter):
+            (attribute, "sensor " + n.letter, links.ORGS[n.letter]) for n in chain.nodes}
+    for _ in range(2):
+        for at, _, link in chain.links:
+            print("# %s: %s | %s" % (at.letter, links.run(at, "pull", link), links.run(at, "push", link)))
+    for n in chain.nodes:
+        same(others.sightings(n, e), seen, "sightings of all nodes on " + n.letter)
+    for at, _, link in chain.links:
+        text = links.run(at, "pull", link) + " " + links.run(at, "push", link)
+        check(not any(int(w) for w in text.replace(",", " ").split() if w.isdigit()),
+              "%s: both ways with nothing to do" % at.letter, [text])
+
+
 def filler(i):
     e = {"uuid": content.uid("filler", i), "info": "filler %d" % i, "level": (3, None),
          "timestamp": content.T0 + i, "tags": ["chain:event"], "objects": [], "reports": []}
@@ -234,6 +285,7 @@ def one_way(name, seed):
         quiet(chain)
         beside(chain)
         quiet(chain)
+        both_ways(chain)
         killed(chain, seed)
         quiet(chain)
 
