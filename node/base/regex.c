@@ -72,11 +72,11 @@ enum err regex_new(struct str pattern, bool nocase, struct regex **out, struct f
 		return fail(f, ERR_INVAL, "a regular expression has 1 to %u bytes", PATTERN_MAX);
 	r->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.n, flags, &code, &at, NULL);
 	if (!r->code) {
-		PCRE2_UCHAR text[160] = "";
+		unsigned char text[160] = ""; /* PCRE2's own words: nothing of the pattern */
 
 		pcre2_get_error_message(code, text, sizeof(text));
 		return fail_at(f, ERR_INVAL, 0, 0, at, "%s (at character %zu of the expression)",
-			       (const char *)text, at + 1);
+			       text, at + 1);
 	}
 	r->limits = pcre2_match_context_create(NULL);
 	if (!r->limits)

@@ -2,6 +2,7 @@
  * cmd_policy.c - the policy: is a file good, take it over, and what it means for one event.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/call.h"
 #include "cli/daemon.h"
@@ -107,7 +108,7 @@ static int write_checked(struct cli *c, const char *path, struct str text)
 	if (code == CLI_OK && rename(temporary, path) != 0)
 		code = cli_fail(c, CLI_FINDING, "cannot write %s", path);
 	if (code != CLI_OK)
-		remove(temporary);
+		unlink(temporary);
 	else
 		cli_say(c, "%s: %.*s", path, STR_ARG(str_trim(buf_str(&said))));
 	return code;

@@ -112,6 +112,12 @@ int follow(struct cli *c, struct str path, const char *what, json_t **result)
 int follow_each(struct cli *c, struct str path, const char *what, follow_each_fn each, void *user,
 		json_t **result)
 {
+	return follow_each_body(c, path, STR("{}"), what, each, user, result);
+}
+
+int follow_each_body(struct cli *c, struct str path, struct str body, const char *what,
+		     follow_each_fn each, void *user, json_t **result)
+{
 	struct trail t = {.c = c,
 			  .rest = BUF(LINE_MAX_BYTES),
 			  .problems = json_array(),
@@ -119,7 +125,7 @@ int follow_each(struct cli *c, struct str path, const char *what, follow_each_fn
 			  .user = user};
 	struct call k = {.method = "POST",
 			 .path = path,
-			 .body = STR("{}"),
+			 .body = body,
 			 .sink = sink,
 			 .user = &t};
 	*result = NULL;

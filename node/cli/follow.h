@@ -10,5 +10,7 @@
 int follow(struct cli *c, struct str path, const char *what, json_t **result);
 /* The same, each {"item":..} and {"problem":..} handed to `each` and not told nor counted. */
 typedef void (*follow_each_fn)(void *user, const json_t *item);
+int follow_each_body(struct cli *c, struct str path, struct str body, const char *what,
+		     follow_each_fn each, void *user, json_t **result);
 int follow_each(struct cli *c, struct str path, const char *what, follow_each_fn each, void *user,
 		json_t **result);

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "audit/ledger.h"
 #include "base/arena.h"
 #include "feeds/export/export.h"
@@ -51,6 +53,44 @@ struct egress_env {
 	struct ledger *ledger; /* NULL: nothing leaves for peers, feeds, exports, streams */
 	const struct egress_tap *tap; /* NULL: what is made goes out; else a preview */
 };
+
+/* ---- trying a policy (policy_diff.c) ---- */
+
+/* What one policy says of one event for one audience. */
+struct policy_side {
+	bool there; /* is there such an audience? A feed without a row is not published. */
+	struct verdict verdict;
+	char profile[64];
+	bool counted;
+	uint64_t attributes; /* that would leave, if they were counted */
+};
+struct policy_change {
+	const char *audience;
+	enum audience_kind kind;
+	uint64_t event_id;
+	struct uuid uuid;
+	struct policy_side was, will;
+};
+/* Of one audience: events by enum gate_outcome, and how many fare differently. */
+struct policy_sum {
+	char audience[64];
+	enum audience_kind kind;
+	bool was_there, will_be_there;
+	uint64_t was[3], will[3], changed;
+};
+struct policy_diff {
+	struct policy *next; /* instead of the one in force */
+	bool elements; /* count the attributes that leave, too */
+	const atomic_bool *cancelled;
+	void (*change)(void *user, const struct policy_change *c);
+	void (*progress)(void *user, uint64_t done, uint64_t total);
+	void *user;
+};
+/* Every event, for the audiences of both policies and those without a row: asked as a run asks.
+   The sums are the caller's (free). */
+MUST_USE enum err egress_policy_diff(const struct egress_env *env, const struct policy_diff *d,
+				     struct policy_sum **sums, size_t *n, uint64_t *events,
+				     struct fail *f);
 
 struct view;
 /* Open a view for a caller. It holds a read transaction: close it soon. */

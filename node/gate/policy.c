@@ -243,6 +243,23 @@ enum err policy_audience_named(const struct policy *p, struct str name, struct a
 	return ERR_NOENT;
 }
 
+enum err policy_caller_nth(const struct policy *p, unsigned n, struct caller *out, struct str *name)
+{
+	const struct policy_row *r = n < p->n_rows ? &p->rows[n] : NULL;
+
+	*out = (struct caller){0};
+	if (!r)
+		return ERR_NOENT;
+	*name = str_c(r->a.name);
+	*out = (struct caller){.kind = r->a.kind,
+			       .org = r->a.org,
+			       .name = r->user.n ? r->user : *name,
+			       .url = r->url,
+			       .internal = r->a.internal,
+			       .perm_sync = r->a.kind == AUD_PEER};
+	return ERR_OK;
+}
+
 enum err policy_audience_nth(const struct policy *p, enum audience_kind k, unsigned n,
 			     struct audience *out)
 {

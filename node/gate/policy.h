@@ -16,6 +16,13 @@ struct policy;
 struct policy *policy_shipped(const char *name);
 /* Parse a file with its includes. Every error has file, line and column; unknown keys are errors. */
 MUST_USE enum err policy_load(const char *path, struct policy **out, struct fail *f);
+/* The same for text at hand, with the files that it may include, by their names. */
+struct policy_file {
+	struct str name, text;
+};
+MUST_USE enum err policy_parse_files(struct str text, const char *file,
+				     const struct policy_file *files, size_t n, struct policy **out,
+				     struct fail *f);
 struct policy *policy_ref(struct policy *p);
 void policy_unref(struct policy *p);
 /* SHA-256 of the canonical form, hex: the policy version. */
@@ -45,6 +52,9 @@ struct caller {
 const char *audience_kind_name(enum audience_kind k);
 /* The audience of a caller: its row in the policy, or the default of its kind. */
 void policy_audience(const struct policy *p, const struct caller *c, struct audience *out);
+/* A caller that gets the n-th row of the policy, and the row's name. ERR_NOENT at the end. */
+MUST_USE enum err policy_caller_nth(const struct policy *p, unsigned n, struct caller *out,
+				    struct str *name);
 /* The audience named in the policy ("public-feed"); ERR_NOENT. */
 MUST_USE enum err policy_audience_named(const struct policy *p, struct str name,
 					struct audience *out);

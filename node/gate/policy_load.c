@@ -165,6 +165,19 @@ const void *node_item(const struct loader *l, const void *n_, size_t i)
 
 static enum err parse_text(struct loader *l, struct str text);
 
+/* One of the files that came with the policy, whose names have no folder. */
+static enum err include_given(struct loader *in, const node *n, struct str name)
+{
+	for (size_t i = 0; i < in->n_given; i++)
+		if (str_eq(in->given[i].name, name)) {
+			in->file = arena_cstr(in->p->a, name);
+			in->depth++;
+			return in->file ? parse_text(in, in->given[i].text) :
+					  AT(in, n, "the policy is too large");
+		}
+	return AT(in, n, "\"%.*s\" did not come with the policy", STR_ARG(str_sub(name, 0, 80)));
+}
+
 static enum err include_one(struct loader *l, const node *n)
 {
 	OWN(buf) struct buf text = BUF(FILE_MAX_BYTES);
@@ -183,6 +196,8 @@ static enum err include_one(struct loader *l, const node *n)
 		return AT(l, n, "more than %u files are included", INCLUDE_FILES);
 	if (!name.n || memchr(name.p, 0, name.n))
 		return AT(l, n, "not a file name");
+	if (l->given)
+		return include_given(&in, n, name);
 	if (name.p[0] == '/')
 		dir = 0;
 	if (snprintf(path, sizeof(path), "%.*s%.*s", dir, l->file, STR_ARG(name)) >=
@@ -282,12 +297,18 @@ static enum err parse_text(struct loader *l, struct str text)
 	return e;
 }
 
-static enum err parse(struct str text, const char *file, bool may_include, struct policy **out,
+static enum err parse(struct str text, const char *file, bool may_include,
+		      const struct policy_file *given, size_t n_given, struct policy **out,
 		      struct fail *f)
 {
 	OWN(policy) struct policy *p = policy_new(str_c(file));
 	struct pending pending = {0};
-	struct loader l = {.p = p, .f = f, .may_include = may_include, .pending = &pending};
+	struct loader l = {.p = p,
+			   .f = f,
+			   .may_include = may_include,
+			   .given = given,
+			   .n_given = n_given,
+			   .pending = &pending};
 
 	*out = NULL;
 	if (!p)
@@ -331,7 +352,13 @@ enum err policy_read_file(const char *path, struct buf *out, struct fail *f)
 
 enum err policy_parse(struct str text, const char *file, struct policy **out, struct fail *f)
 {
-	return parse(text, file, false, out, f);
+	return parse(text, file, false, NULL, 0, out, f);
+}
+
+enum err policy_parse_files(struct str text, const char *file, const struct policy_file *files,
+			    size_t n, struct policy **out, struct fail *f)
+{
+	return parse(text, file, n > 0, n ? files : NULL, n, out, f);
 }
 
 enum err policy_load(const char *path, struct policy **out, struct fail *f)
@@ -340,5 +367,5 @@ enum err policy_load(const char *path, struct policy **out, struct fail *f)
 
 	*out = NULL;
 	TRY(policy_read_file(path, &text, f));
-	return parse(buf_str(&text), path, true, out, f);
+	return parse(buf_str(&text), path, true, NULL, 0, out, f);
 }

@@ -33,6 +33,8 @@ struct loader {
 	const char *file;
 	unsigned depth;
 	bool may_include;
+	const struct policy_file *given; /* files at hand; NULL: they are read */
+	size_t n_given;
 	struct pending *pending;
 	size_t key; /* of node_map(): which key of its table is read */
 	const void *key_node; /* and where it stands */

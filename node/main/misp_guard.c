@@ -373,8 +373,8 @@ enum err misp_guard_write(const char *file, const char *instance, FILE *out, str
 
 	if (!root)
 		return fail_at(f, ERR_CONFIG, (uint32_t)why.line, (uint32_t)why.column,
-			       (uint64_t)why.position, "%s:%d:%d: %s", file, why.line, why.column,
-			       why.text);
+			       (uint64_t)why.position, "%s:%d:%d: this is not JSON", file, why.line,
+			       why.column);
 	e = json_is_object(root) ? convert(&g, instance) : bad(&g, "an object is wanted", file);
 	if (e == ERR_OK && fwrite(g.out.p, 1, g.out.n, out) != g.out.n)
 		e = fail(f, ERR_IO, "cannot write");

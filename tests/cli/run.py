@@ -252,6 +252,16 @@ def policy_and_clock(n, t):
     t.want(0, "policy", "check", os.path.join(nodes.TOP, "contrib", "policy", "policy.yaml"))
     t.want(0, "policy", "reload")
     t.json(0, "policy", "reload")
+    d = t.want(1, "policy", "diff", good)
+    check("1:1" in d.err, "a policy with a fault is not tried", d)
+    with open(good, "w") as f:
+        f.write("default_member: {tlp: clear}\n")
+    d = t.run("policy", "diff", good, "--list")
+    check("other users" in d.out and d.code in (0, 1), "what another policy would change", d)
+    check("audiences" in (t.json(0, "policy", "diff", good) if d.code == 0 else
+                          t.json(1, "policy", "diff", good)), "the same in JSON", d)
+    d = t.want(1, "policy", "import-misp-guard", good)
+    check("not JSON" in d.err, "misp-guard's configurations are JSON", d)
     d = t.json(1, "explain", UUID % 1, "nobody-of-that-name")
     is_equal(d["exit"], 1, "explain to an unknown audience")
     pgp(t)
