@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "retract/retract.h"
 
 #define IDS_MAX 20000
 #define CURSOR_TEXT 36 /* 20 digits and 16 of a digest, whatever they stand for */
@@ -209,6 +210,9 @@ static void say_kinds(struct http_req *r, const struct since *s)
 	snprintf(text, sizeof(text), "%s%s%s%s%s", s->n ? "events " : "",
 		 s->clusters ? "clusters " : "", s->proposals ? "proposals " : "",
 		 s->sightings ? "sightings " : "", s->analyst ? "analyst_data " : "");
+	bool waits = recipient_waits(view_txn(s->v), view_audience(s->v));
+	if (waits && !s->all)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "retractions");
 	reply_header(r, "X-Tocsin-Changed", s->all ? STR("all") : arena_str(r->arena, str_trim(str_c(text))));
 }
 
@@ -224,6 +228,8 @@ enum err changes_restrict(struct http_req *r, struct view *v, const json_t *para
 	s.ids = ARENA_ARRAY(r->arena, uint64_t, IDS_MAX);
 	s.a = arena_new(JUDGE_ARENA);
 	enum err e = s.ids && s.a ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+	if (e == ERR_OK)
+		e = recipient_is_native(api_of(r)->store, me(r)->user.id, f);
 	s.all = !cursor_read(r, given, &seq, &when) || when != now;
 	if (e == ERR_OK && !s.all)
 		e = read_since(&s, seq, f);

@@ -132,6 +132,16 @@ MUST_USE enum err view_verdict(struct view *v, uint64_t event_id, struct arena *
 			       struct misp_event *e, struct verdict *out, struct fail *f);
 /* SHA-256 (hex) of the policy in force for the view: other verdicts under another one. */
 const char *view_policy_version(const struct view *v);
+/*
+ * Would the audience get this attribute, object or report of event `e` (from view_verdict, released), as
+ * it is given here? For what was stored before; tags need not be resolved.
+ */
+bool view_would_show_attr(struct view *v, const struct misp_event *e, const struct misp_object *o,
+			  const struct misp_attr *attr);
+bool view_would_show_object(struct view *v, const struct misp_event *e,
+			    const struct misp_object *o);
+bool view_would_show_report(struct view *v, const struct misp_event *e,
+			    const struct misp_report *rep);
 /* A verdict in plain words, cut to `n` bytes. */
 void view_why(const struct verdict *v, char *text, size_t n);
 /* Every rule for this event and the view's audience, in order, with inputs and outcome. */

@@ -569,10 +569,9 @@ static bool event_visible(void *user, const struct misp_event *e)
 	return v->judged;
 }
 
-static bool attr_visible(void *user, const struct misp_event *e, const struct misp_object *o,
-			 const struct misp_attr *attr)
+bool view_would_show_attr(struct view *v, const struct misp_event *e, const struct misp_object *o,
+			  const struct misp_attr *attr)
 {
-	struct view *v = user;
 	struct subject s;
 	struct misp_attr copy = *attr;
 	struct arena_mark m = arena_mark(v->scratch);
@@ -581,6 +580,33 @@ static bool attr_visible(void *user, const struct misp_event *e, const struct mi
 		   gate_judge_attr(&v->gate, &s.s, o, &copy);
 	arena_rewind(v->scratch, m);
 	return yes;
+}
+
+bool view_would_show_object(struct view *v, const struct misp_event *e, const struct misp_object *o)
+{
+	struct subject s;
+	struct arena_mark m = arena_mark(v->scratch);
+	bool yes = view_subject_of(v, e, v->scratch, &s) == ERR_OK &&
+		   gate_judge_object(&v->gate, &s.s, o);
+	arena_rewind(v->scratch, m);
+	return yes;
+}
+
+bool view_would_show_report(struct view *v, const struct misp_event *e,
+			    const struct misp_report *rep)
+{
+	struct subject s;
+	struct arena_mark m = arena_mark(v->scratch);
+	bool yes = view_subject_of(v, e, v->scratch, &s) == ERR_OK &&
+		   gate_judge_report(&v->gate, &s.s, rep);
+	arena_rewind(v->scratch, m);
+	return yes;
+}
+
+static bool attr_visible(void *user, const struct misp_event *e, const struct misp_object *o,
+			 const struct misp_attr *attr)
+{
+	return view_would_show_attr(user, e, o, attr);
 }
 
 /* Resolved from the tag table; that the event itself leaves is asked apart. */

@@ -271,3 +271,14 @@ struct str gate_condemns(const struct gate_ctx *c, const struct gate_subject *s,
 	st.weighing = true;
 	return would_leave(&st, el) ? policy_condemns(&st, &rs) : STR_NONE;
 }
+
+bool gate_judge_report(const struct gate_ctx *c, const struct gate_subject *s,
+		       const struct misp_report *report)
+{
+	struct stance st;
+
+	if (!c->policy || !c->audience || !c->facts || !s->event || !report)
+		return false;
+	st = stance_of(c, s);
+	return judge_report(&st, report) == RULE_NONE;
+}

@@ -50,7 +50,8 @@ static bool key_add(char *key, size_t *n, struct str s)
 /* Does the controller stand behind another segment: MISP's admin/, our own tocsin/peers/? */
 static bool is_folder(struct str first, struct str second)
 {
-	static const char *const ours[] = {"peers", "audit", "ledger", "quarantine", "approvals"};
+	static const char *const ours[] = {"peers",      "audit",     "ledger",
+					   "quarantine", "approvals", "retractions"};
 
 	for (size_t i = 0; str_is(first, "tocsin") && i < ARRAY_LEN(ours); i++)
 		if (str_is(second, ours[i]))

@@ -108,6 +108,9 @@ void ingest_note_vuln(struct ingest_ctx *c, const struct element *e);
 MUST_USE enum err ingest_put_reception(struct ingest_ctx *c, struct store_wtxn *w, bool is_new,
 				       struct fail *f);
 
+/* event.c: the time of a change of the event: later than what was published, also within its second,
+   so that the change travels. */
+int64_t ingest_newer(const struct misp_event *e);
 /* event.c: is there an entry of this kind (enum block_kind) on the block list? */
 MUST_USE enum err ingest_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u,
 				 bool *blocked);

@@ -13,8 +13,8 @@ enum err ingest_touch_event(struct ingest_ctx *c, struct store_wtxn *w, struct f
 	if (!c->touched)
 		return ERR_OK;
 	if (c->content_changed) {
+		c->event.timestamp = ingest_newer(&c->event);
 		c->event.published = false;
-		c->event.timestamp = clock_now();
 	}
 	TRY(store_event_put(w, c->adm, &c->event, f));
 	return ingest_put_event_change(c, w, CHANGE_EDIT, false, f);

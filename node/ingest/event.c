@@ -9,11 +9,20 @@
 #include "metrics/metrics.h"
 #include "model/pack.h"
 
+#define AHEAD_MAX_S 60
+
 /* ---- adding ---- */
 
 static struct str uuid_key(const struct uuid *u)
 {
 	return (struct str){(const char *)u->b, sizeof(u->b)};
+}
+
+int64_t ingest_newer(const struct misp_event *e)
+{
+	int64_t now = clock_now(), next = e->timestamp + e->published;
+	/* ahead by some edits of one second; a time that somebody made up does not stay, as in MISP */
+	return next > now && next <= now + AHEAD_MAX_S ? next : now;
 }
 
 enum err ingest_blocked(const struct store_rtxn *t, uint8_t kind, struct uuid u, bool *blocked)

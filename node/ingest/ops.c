@@ -15,6 +15,7 @@ struct op {
 	enum element_kind kind;
 	uint64_t id, event_id, parent;
 	bool hard, flag, local;
+	bool quiet; /* the event is as new, and as published, as before */
 	uint64_t tag_id;
 	struct str relationship;
 	struct uuid uuid;
@@ -80,8 +81,8 @@ static enum err event_of(struct op *op, struct store_wtxn *w, struct misp_event 
 static enum err event_touched(struct op *op, struct store_wtxn *w, struct misp_event *e,
 			      struct fail *f)
 {
+	e->timestamp = ingest_newer(e);
 	e->published = false;
-	e->timestamp = clock_now();
 	TRY(store_event_put(w, op->adm, e, f));
 	return note(op, w, CHANGE_EDIT, CHANGE_TABLE(T_EVENT), e->id, 0, e->uuid, f);
 }
@@ -244,10 +245,8 @@ static enum err run_delete(struct store_wtxn *w, void *arg, struct fail *f)
 	if (op->kind == EL_ATTR || op->kind == EL_OBJECT)
 		TRY(delete_refs_to(op, w, &e, u, f));
 	TRY(delete_one(op, w, &e, op->kind, key, f));
-	if (op->kind == EL_SIGHTING) {
-		TRY(store_event_put(w, op->adm, &e, f));
-		return ERR_OK;
-	}
+	if (op->kind == EL_SIGHTING || op->quiet)
+		return store_event_put(w, op->adm, &e, f);
 	return event_touched(op, w, &e, f);
 }
 
@@ -255,6 +254,14 @@ enum err ingest_el_delete(const struct ingest_env *env, enum element_kind k, uin
 			  const struct origin *o, struct fail *f)
 {
 	struct op op = {.env = env, .origin = o, .kind = k, .id = id, .hard = hard};
+	TRY(locate(&op, f));
+	return run_op(&op, run_delete, f);
+}
+
+enum err ingest_el_take_back(const struct ingest_env *env, enum element_kind k, uint64_t id,
+			     const struct origin *o, struct fail *f)
+{
+	struct op op = {.env = env, .origin = o, .kind = k, .id = id, .hard = true, .quiet = true};
 	TRY(locate(&op, f));
 	return run_op(&op, run_delete, f);
 }

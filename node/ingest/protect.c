@@ -34,8 +34,8 @@ static enum err keep(struct op *op, struct store_wtxn *w, struct misp_event *e, 
 			    .time = clock_now(),
 			    .uuid = e->uuid,
 			    .origin = *op->origin};
+	e->timestamp = ingest_newer(e);
 	e->published = false;
-	e->timestamp = clock_now();
 	cryptokeys_number(e);
 	TRY(store_event_put(w, op->adm, e, f));
 	return store_change(w, &ch, f);

@@ -21,6 +21,7 @@
 #include "main/guarded_clock.h"
 #include "main/publisher.h"
 #include "main/telemetry.h"
+#include "retract/retract.h"
 #include "sandbox/sandbox.h"
 #include "sync/feed_schedule.h"
 #include "sync/peer_schedule.h"
@@ -442,6 +443,18 @@ static enum err start_ledger(struct node *n, struct fail *f)
 	return ledger_open(&o, &n->ledger, f);
 }
 
+static uint64_t published(void *user)
+{
+	return publisher_seq(((struct node *)user)->publisher);
+}
+
+static enum err start_retractor(struct node *n, struct fail *f)
+{
+	const struct retract_env env = {
+		.out = &n->api.egress, .published = published, .user = n};
+	return retractor_start(&env, &n->retractor, f);
+}
+
 enum err node_start(struct node *n, struct fail *f)
 {
 	default_base_url(n);
@@ -467,6 +480,7 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(openings_start(&n->api.egress, &n->openings, f));
 	n->api.egress.openings = n->openings;
 	TRY(publisher_start(&n->api.egress, conf_feeds_dir(n->conf), &n->publisher, f));
+	TRY(start_retractor(n, f));
 	TRY(client_hold(f)); /* connections to peers outlast single runs */
 	n->holds_client = true;
 	TRY(start_feeds(n, f));
@@ -481,6 +495,7 @@ enum err node_reload(struct node *n, struct fail *f)
 	if (e == ERR_OK) {
 		openings_rescan(n->openings);
 		publisher_rescan(n->publisher);
+		retractor_rescan(n->retractor);
 	}
 	if (e == ERR_OK && n->conf->tls_cert)
 		e = http_server_reload(n->http, f);
@@ -507,6 +522,7 @@ void node_stop(struct node *n)
 	peer_schedule_stop(MOVE(n->peers));
 	if (n->holds_client)
 		client_drop();
+	retractor_stop(MOVE(n->retractor));
 	publisher_stop(MOVE(n->publisher));
 	n->api.egress.openings = NULL;
 	openings_stop(MOVE(n->openings));

@@ -25,6 +25,7 @@ struct node {
 	struct pgp *pgp;
 	struct openings *openings;
 	struct publisher *publisher;
+	struct retractor *retractor;
 	struct feed_schedule *feeds;
 	struct peer_schedule *peers;
 	bool holds_client; /* the loop of our requests */

@@ -50,6 +50,7 @@ struct publisher {
 	pthread_cond_t wake;
 	atomic_bool stop;
 	atomic_bool cut; /* the run at hand ends: stop, or another policy */
+	atomic_uint_fast64_t withdrawn; /* changes up to here have left all folders */
 	bool rescan;
 	/* the rest is the thread's own */
 	struct folder *folder;
@@ -279,6 +280,7 @@ static void update_all(struct publisher *p, bool full)
 {
 	struct policy *pol = p->env->policy(p->env->user);
 	struct audience aud;
+	uint64_t withdrawn = log_end(p);
 	p->pol = pol;
 	for (unsigned n = 0; policy_audience_nth(pol, AUD_FEED, n, &aud) == ERR_OK; n++) {
 		struct folder *fo = folder_of(p, aud.name);
@@ -286,7 +288,9 @@ static void update_all(struct publisher *p, bool full)
 			continue;
 		fo->full |= full;
 		folder_update(p, &aud, fo);
+		withdrawn = MIN(withdrawn, fo->full ? 0 : MAX(fo->seq, fo->watched));
 	}
+	atomic_store(&p->withdrawn, withdrawn);
 	p->pol = NULL;
 	policy_unref(pol);
 }
@@ -343,6 +347,11 @@ void publisher_rescan(struct publisher *p)
 	atomic_store(&p->cut, true);
 	pthread_cond_signal(&p->wake);
 	pthread_mutex_unlock(&p->lock);
+}
+
+uint64_t publisher_seq(struct publisher *p)
+{
+	return p ? atomic_load(&p->withdrawn) : 0;
 }
 
 void publisher_stop(struct publisher *p)

@@ -12,4 +12,6 @@ MUST_USE enum err publisher_start(const struct egress_env *env, const char *feed
 				  struct publisher **out, struct fail *f);
 /* The policy has changed: look at every event again. */
 void publisher_rescan(struct publisher *p);
+/* What the change log up to here withdraws has left all folders. */
+uint64_t publisher_seq(struct publisher *p);
 void publisher_stop(struct publisher *p);

@@ -172,6 +172,35 @@ enum err store_before_unpack(enum element_kind k, struct str value, struct arena
 	return el_unpack(k, (MDB_val){value.n, (void *)(uintptr_t)value.p}, a, row);
 }
 
+enum err store_el_raw(const struct store_rtxn *t, enum element_kind k, struct el_key key,
+		      struct str *out)
+{
+	uint8_t bytes[EL_KEY_BYTES];
+	MDB_val v;
+
+	*out = STR_NONE;
+	el_key_put(bytes, key);
+	TRY(db_get(t, db_of_element(k), VAL(bytes, EL_KEY_BYTES), &v));
+	*out = (struct str){v.mv_data, v.mv_size};
+	return ERR_OK;
+}
+
+enum err store_before_done(struct store_wtxn *w, enum element_kind k, struct el_key key,
+			   struct str seen, struct fail *f)
+{
+	uint8_t at[STORE_BEFORE_KEY];
+	struct str now = STR_NONE;
+	enum err e = store_el_raw(&w->view, k, key, &now);
+
+	if (e != ERR_OK && e != ERR_NOENT)
+		return fail(f, e, "an element after its change");
+	store_before_key(k, key, at);
+	if (seen.p && !(now.p && str_eq(now, seen)))
+		return db_put(w, DB_BEFORE, VAL(at, sizeof(at)), VAL(seen.p, seen.n), f);
+	e = db_del(w, DB_BEFORE, VAL(at, sizeof(at)), NULL, f);
+	return e == ERR_NOENT ? ERR_OK : e;
+}
+
 static enum err keep_before(struct store_wtxn *w, enum element_kind k, struct el_key key,
 			    struct fail *f)
 {

@@ -222,6 +222,13 @@ void store_keep_before(struct store *s);
 /* The key of an element there; `out` has STORE_BEFORE_KEY bytes. */
 #define STORE_BEFORE_KEY 25
 void store_before_key(enum element_kind k, struct el_key key, uint8_t *out);
+/* The record of an element as it stands, to be compared; borrowed. */
+MUST_USE enum err store_el_raw(const struct store_rtxn *t, enum element_kind k, struct el_key key,
+			       struct str *out);
+/* The entry was looked at when the element was `seen` (absent: gone): it is deleted, or says what was
+   seen when the element has changed again meanwhile. */
+MUST_USE enum err store_before_done(struct store_wtxn *w, enum element_kind k, struct el_key key,
+				    struct str seen, struct fail *f);
 MUST_USE enum err store_before_unpack(enum element_kind k, struct str value, struct arena *a,
 				      void *row);
 /* The body is no longer used: its elements are deleted in the background, in small steps, also

@@ -31,7 +31,8 @@ enum pass_technique {
 	X(CLUSTER, "clusters", "clusters")                                                         \
 	X(PROPOSAL, "proposals", "proposals")                                                      \
 	X(SIGHTING, "sightings", "sightings")                                                      \
-	X(ANALYST, "analyst_data", "analyst data")
+	X(ANALYST, "analyst_data", "analyst data")                                                 \
+	X(RETRACTION, "retractions", "retractions")
 enum pass_kind {
 #define X(NAME, name, text) PASS_##NAME,
 	PASS_KINDS(X)

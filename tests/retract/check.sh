@@ -1,0 +1,6 @@
+#!/bin/sh
+# Three daemons in a row: what is taken back at the first leaves the others.
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../lib/blackbox.sh"
+need_daemon
+exec "$py" "$here/run.py" "$@"
