@@ -13,7 +13,7 @@ static enum gate_rule marking_rule(const struct stance *st, const struct entity_
 	if (tags->n == 0)
 		return RULE_NONE;
 	m = marks_of(st, tags);
-	if (m.has_tlp && !tlp_permits(st, m.tlp, m.named))
+	if (!tlp_permits_element(st, &m))
 		return RULE_element_marking;
 	if (m.has_pap && !pap_permits(st, m.pap))
 		return RULE_element_marking;

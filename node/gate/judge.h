@@ -70,11 +70,15 @@ struct marks {
 	int64_t shut[CLASS_COUNT]; /* for each class: opens then (seconds); INT64_MIN: not shut,
 				      INT64_MAX: not by time */
 	bool named; /* the audience's organisation is a named recipient */
+	bool recipients; /* anybody is named */
 	uint8_t on_remedy; /* classes shut until there is a remedy: bit mask of 1 << release_class */
 	struct vuln_marks vuln;
 };
 struct marks marks_of(const struct stance *st, const struct entity_list *tags);
 bool tlp_permits(const struct stance *st, enum tlp t, bool named);
+/* The same for an element with these marks. Who may have what is red the event says (gate.md 4); an
+   element can but name fewer. */
+bool tlp_permits_element(const struct stance *st, const struct marks *m);
 bool pap_permits(const struct stance *st, enum pap p);
 /* Embargo for the class of the audience. */
 struct answer embargo_answer(const struct stance *st, const struct marks *m);
@@ -99,6 +103,8 @@ struct answer ask_vuln_overseas(const struct stance *st, struct buf *why);
 /* The rule that withholds this element of a record; one of the two is NULL where there is none. */
 enum gate_rule vuln_element(const struct stance *st, const struct misp_object *o,
 			    const struct misp_attr *a);
+/* Does the tag name what these rules take out for the audience? */
+bool vuln_hides_tag(const struct stance *st, struct str name);
 /* Is it a remedy that a record must carry, so that no profile strips it? */
 bool vuln_keeps(const struct stance *st, const struct misp_object *o, const struct misp_attr *a);
 

@@ -67,6 +67,7 @@ static void mark_recipient(const struct stance *st, struct marks *m, struct str 
 	if (uuid_is_nil(st->aud->org) || !taxo_split(name, &t) ||
 	    !str_eq_nocase(t.ns, STR("tocsin")) || !str_eq_nocase(t.predicate, STR("recipient")))
 		return;
+	m->recipients = true;
 	if (uuid_parse(t.value, &org) && uuid_eq(org, st->aud->org))
 		m->named = true;
 }
@@ -204,6 +205,19 @@ bool tlp_permits(const struct stance *st, enum tlp t, bool named)
 		return false;
 	}
 	return may && tlp_allows((enum tlp_ceiling)st->aud->tlp, t);
+}
+
+bool tlp_permits_element(const struct stance *st, const struct marks *m)
+{
+	struct marks event = {0};
+
+	if (!m->has_tlp || tlp_permits(st, m->tlp, false))
+		return true;
+	if (!tlp_permits(st, m->tlp, true))
+		return false;
+	LIST_EACH(t, st->s->event->tags, struct misp_tagref)
+	mark_recipient(st, &event, t->name);
+	return event.named && (!m->recipients || m->named);
 }
 
 bool pap_permits(const struct stance *st, enum pap p)

@@ -77,6 +77,38 @@ static void tlp(struct fixture *x)
 	x->policy->tlp_members_strict = false;
 }
 
+/* Who may have a red element the event says; the element itself can but name fewer. */
+static void named_by_event(struct fixture *x)
+{
+	static const struct {
+		bool event, element, other;
+		bool may;
+	} rows[] = {{false, false, false, false}, {true, false, false, true}, {false, true, false, false},
+		    {true, true, false, true},	  {true, false, true, false}};
+	char named[80], other[80], org[UUID_TEXT_LEN + 1];
+
+	snprintf(named, sizeof(named), "tocsin:recipient=\"%s\"", uuid_format(test_uuid(4), org));
+	snprintf(other, sizeof(other), "tocsin:recipient=\"%s\"", uuid_format(test_uuid(5), org));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *tags[] = {"tlp:clear", rows[i].event ? named : "x", NULL};
+		struct misp_tagref own[2] = {{.name = STR("tlp:red"), .exportable = true},
+					     {.name = str_c(rows[i].element ? named :
+							    rows[i].other   ? other :
+									      "x"),
+					      .exportable = true}};
+		struct misp_attr a;
+
+		misp_attr_init(&a);
+		a.type = ATTR_DOMAIN;
+		a.category = CAT_NETWORK;
+		a.distribution = DIST_INHERIT;
+		a.tags = (struct entity_list){own, 2};
+		be(x, AUD_PEER, 4, TLP_UPTO_RED, -1);
+		fixture_tags(x, tags);
+		ok(gate_judge_attr(&x->c, &x->s, NULL, &a) == rows[i].may, "red element, row %zu", i);
+	}
+}
+
 static void strictest(struct fixture *x)
 {
 	const char *two[] = {"tlp:clear", "tlp:red", NULL};
@@ -288,6 +320,7 @@ int main(void)
 	fixture_init(&x, "default");
 	tlp(&x);
 	strictest(&x);
+	named_by_event(&x);
 	pap(&x);
 	elements(&x);
 	embargo(&x);
