@@ -34,7 +34,7 @@ bool tag_leaves(const struct stance *st, bool all_tags, bool no_local,
 	if (!st->misp && !rules_keep_tag(st, t))
 		return false;
 	/* no tag names what was removed */
-	if (!st->profile->leaves[CUT_TAGREF] ||
+	if (vuln_hides_tag(st, t->name) || !st->profile->leaves[CUT_TAGREF] ||
 	    (t->is_custom_galaxy && !st->profile->custom_clusters))
 		return false;
 	return profile_keeps_tag(st->profile, t->name);

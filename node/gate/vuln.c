@@ -438,6 +438,22 @@ enum gate_rule vuln_element(const struct stance *st, const struct misp_object *o
 	return is_vendor(st, &which) ? RULE_NONE : RULE_vuln_no_exploit;
 }
 
+bool vuln_hides_tag(const struct stance *st, struct str name)
+{
+	struct vuln_marks event, m = {0};
+	struct str which;
+
+	if (!taxo_in(name, "rmsv") || st->cls == CLASS_OWN)
+		return false;
+	mark_vuln(&m, st->aud, name);
+	m.in_use = m.in_use && m.in_use_other && !off_because(st, VULN_in_use_system);
+	m.exploit_tool = m.exploit_tool && !off_because(st, VULN_no_exploit);
+	if (!m.in_use && !m.exploit_tool)
+		return false;
+	event = event_vuln_marks(st);
+	return record(st, &event) && (m.in_use || !is_vendor(st, &which));
+}
+
 bool gate_is_remedy(const struct misp_object *o, const struct misp_attr *a)
 {
 	static const char *const objects[] = {"course-of-action", "remedy", "patch", "mitigation"};

@@ -423,6 +423,29 @@ static void explain(struct fixture *x)
 	arena_free(a);
 }
 
+/* No tag names what was removed; who gets the thing gets its tag. */
+static void telling_tags(struct fixture *x)
+{
+	static const struct {
+		const char *name;
+		enum vuln_rule rule;
+	} rows[] = {{"rmsv:exploit-tool", VULN_no_exploit}, {"rmsv:in-use-system", VULN_in_use_system}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (int c = CLASS_PUBLIC; c <= CLASS_OWN; c++) {
+			struct misp_tagref t = {.name = str_c(rows[i].name), .exportable = true};
+
+			tags_of(x, rows[i].name, NULL);
+			be(x, c, true);
+			only(x, rows[i].rule);
+			ok(gate_shows_tag(&x->c, &x->s, &t) == (c == CLASS_OWN), "%s, class %s",
+			   rows[i].name, class_name((enum release_class)c));
+			only(x, VULN_remedy_first);
+			ok(gate_shows_tag(&x->c, &x->s, &t), "%s, with its rule off", rows[i].name);
+		}
+	tags_of(x, NULL, NULL);
+}
+
 int main(void)
 {
 	struct fixture x;
@@ -438,6 +461,7 @@ int main(void)
 	freeze(&x);
 	overseas(&x);
 	elements(&x);
+	telling_tags(&x);
 	on_remedy(&x);
 	explain(&x);
 	fixture_free(&x);
