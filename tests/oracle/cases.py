@@ -2,6 +2,8 @@
 import datetime
 import random
 
+import cut
+
 NOW = 1780000000
 ORGS = {n: "a0000000-0000-4000-8000-%012x" % n for n in range(1, 7)}
 ORG_NAMES = {1: "HOST", 2: "OWNER", 3: "CREATOR", 4: "STRANGER", 5: "VENDOR", 6: "OTHER"}
@@ -36,6 +38,19 @@ TAGS = ["tlp:clear", "tlp:white", "TLP:GREEN", "tlp:green", "tlp:amber", "tlp:am
         'misp-galaxy:tool="Mimikatz"', 'misp-galaxy:ransomware="Locky"', 'misp-galaxy:threat-actor="Sofacy"',
         'misp-galaxy:sector="Energy"', 'admiralty-scale:source-reliability="b"', "workflow:todo=\"review\"",
         "customer-77", "type:OSINT"]
+RMSV = ["rmsv:record", 'rmsv:disclosure="undisclosed"', 'rmsv:disclosure="disclosed"', 'rmsv:remedy="patch"',
+        'rmsv:remedy="mitigation"', 'rmsv:remedy="none"', 'rmsv:remedy="workaround"', 'rmsv:early-release="MIIT-7"',
+        "rmsv:early-release", 'rmsv:freeze-approval="MPS-3"', 'rmsv:severity="confirmed"']
+RMSV_ELEMENT = ['rmsv:exploit-tool', "rmsv:in-use-system", 'rmsv:in-use-system="a0000000-0000-4000-8000-000000000004"',
+                'rmsv:remedy="patch"', 'rmsv:disclosure="disclosed"', 'rmsv:disclosure="coordinated"']
+VULN_RULES = ["vuln_remedy_first", "vuln_in_use_system", "vuln_no_exploit", "vuln_with_remedy",
+              "vuln_no_exaggeration", "vuln_event_freeze", "vuln_overseas"]
+VULN_ATTRIBUTES = [("vulnerability", "External analysis", "CVE-2026-1%04d"), ("vulnerability", "Payload delivery", "CVE-2026-2%04d"),
+                   ("malware-sample", "Payload delivery", "x%d.exe|d41d8cd98f00b204e9800998ecf8427e"),
+                   ("attachment", "Payload delivery", "poc%d.py"), ("target-machine", "Targeting data", "HOST-%d"),
+                   ("link", "External analysis", "https://vendor.example/%d")]
+VULN_OBJECTS = [("vulnerability", "vulnerability"), ("exploit", "misc"), ("exploit-poc", "vulnerability"),
+                ("in-use-system", "misc"), ("course-of-action", "misc")]
 PROFILES = ["full", "partner", "technical", "indicators"]
 CLASSES = ["own", "partner", "sector", "public"]
 TLPS = ["clear", "green", "amber", "amber+strict", "red"]
@@ -47,6 +62,7 @@ class Case:
         self.r = random.Random(seed)
         self.next_uuid = 0
         self.seed = seed
+        self.vuln = self.some(0.3)      # about a vulnerability
 
     def some(self, p):
         return self.r.random() < p
@@ -72,11 +88,13 @@ class Case:
                              'embargo:release-on="vendor-consent"', 'embargo:release-on="remedy-available"'])
         return 'embargo:%s="%s"' % (r.choice(["until", "partner", "sector", "public"]), self.time())
 
-    def tags(self, n, embargo):
+    def tags(self, n, embargo, rmsv=()):
         r, out = self.r, []
         for _ in range(n):
             name = r.choice(TAGS)
-            if self.some(embargo):
+            if self.vuln and rmsv and self.some(0.5):
+                name = r.choice(rmsv)
+            elif self.some(embargo):
                 name = self.embargo()
             elif self.some(0.06):
                 name = 'tocsin:recipient="%s"' % ORGS[r.choice([2, 4, 5])]
@@ -103,12 +121,13 @@ class Case:
 
     def attribute(self, number, obj=None):
         r = self.r
-        kind, category, form = r.choice(ATTRIBUTES)
+        vuln = self.vuln and self.some(0.5)
+        kind, category, form = r.choice(VULN_ATTRIBUTES if vuln else ATTRIBUTES)
         a = {"id": number, "event_id": 7, "uuid": self.uuid(), "type": kind, "category": category,
              "value": form % r.randint(1, 99), "to_ids": self.some(0.5), "timestamp": NOW - r.randint(0, 100000)}
         if obj is not None:
             a["object_id"] = obj["id"]
-            a["object_relation"] = r.choice(["text", "value", "domain", "filename"])
+            a["object_relation"] = r.choice(["text", "value", "domain", "filename", "patch"])
         self.level(a)
         a["comment"] = self.text()
         a["deleted"] = self.some(0.1)
@@ -117,12 +136,12 @@ class Case:
             a["first_seen"] = (NOW - r.randint(0, 10 ** 7)) * 1000000 + r.randint(0, 999999)
         if self.some(0.3):
             a["last_seen"] = (NOW - r.randint(0, 10 ** 6)) * 1000000
-        a["Tag"] = self.tags(r.choice([0, 0, 0, 1, 2]), 0.15)
+        a["Tag"] = self.tags(r.choice([0, 0, 0, 1, 2]), 0.15, RMSV_ELEMENT)
         return a
 
     def object(self, number):
         r = self.r
-        name, meta = r.choice(OBJECTS)
+        name, meta = r.choice(VULN_OBJECTS if self.vuln and self.some(0.5) else OBJECTS)
         o = {"id": number, "event_id": 7, "uuid": self.uuid(), "name": name, "meta-category": meta,
              "description": "as we use it", "template_uuid": ORGS[6], "template_version": "3",
              "timestamp": NOW - r.randint(0, 100000), "comment": self.text(), "deleted": self.some(0.1)}
@@ -146,7 +165,7 @@ class Case:
         if not e["published"] and self.some(0.7):
             e["publish_timestamp"] = 0
         self.level(e, True)
-        e["Tag"] = self.tags(r.choice([0, 1, 1, 2, 3]), 0.12)
+        e["Tag"] = self.tags(r.choice([0, 1, 1, 2, 3]), 0.12, RMSV + RMSV_ELEMENT[:3])
         return e
 
     # ---- policies ----
@@ -213,6 +232,12 @@ class Case:
             p["tlp_for_members"] = r.choice(["misp", "strict"])
         if self.some(0.15):
             p["use"] = ["misp-compat"]
+        elif self.some(0.3):
+            p["use"] = ["cn-rmsv"]
+        if self.vuln and self.some(0.4):
+            p["vuln_rules"] = {n: r.choice(["on", "off"]) for n in r.sample(VULN_RULES, r.randint(1, 4))}
+        if self.vuln and self.some(0.4):
+            p["freeze"] = [self.window(i) for i in range(r.randint(1, 2))]
         if self.some(0.5):
             p["internal_marker"] = "[internal]"
         if self.some(0.3):
@@ -233,6 +258,28 @@ class Case:
         if self.some(0.05):
             p["blocked_orgs"] = [ORGS[r.choice([3, 4])]]
         return p
+
+    def window(self, number):
+        r = self.r
+        begins = NOW + r.choice([-100000, -5, 0, 3, 50000])
+        return {"name": "window %d" % number, "from": rfc3339(begins),
+                "until": rfc3339(begins + r.choice([1, 5, 6, 60000, 200000]))}
+
+    def vuln_facts(self, case):
+        """What egress gathers of the elements (facts.h)."""
+        r = self.r
+        every = [(a, None) for a in case["attributes"]] + [(a, o) for o in case["objects"] for a in o["attributes"]]
+        said = [[t["name"] for t in a["Tag"] if t["name"].startswith("rmsv:disclosure")] for a, _ in every
+                if a["type"] == "vulnerability"]
+        facts = {"has_object": any(o["name"] == "vulnerability" for o in case["objects"]),
+                 "attr_silent": any(not s for s in said),
+                 "attr_shut": any(n != 'rmsv:disclosure="disclosed"' for s in said for n in s),
+                 "names": r.choice(["", "|Acme Router|", "|widget|acme|", "|other|"]),
+                 "has_cvss": self.some(0.5), "cvss_max": r.choice([0, 20, 39, 40, 98]),
+                 "cvss_unreadable": self.some(0.05), "cvss_outside": self.some(0.05)}
+        facts["remedies"] = [{"attr": a, "object": o} for a, o in every
+                             if cut.is_remedy(a, o) and not a["deleted"] and not (o and o["deleted"])][:4]
+        return facts
 
     # ---- who asks ----
 
@@ -284,8 +331,13 @@ class Case:
             case["group"] = groups[event["sharing_group_id"]]
         case["attributes"] = [self.attribute(200 + i) for i in range(r.choice([0, 1, 3, 6]))]
         case["objects"] = [self.object(50 + i) for i in range(r.choice([0, 0, 1, 2]))]
+        case["vuln"] = self.vuln_facts(case)
         case["reports"] = [self.report(90 + i) for i in range(r.choice([0, 0, 1, 2]))]
         return case
+
+
+def rfc3339(at):
+    return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=at)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def is_in(who, group):

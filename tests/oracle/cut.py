@@ -2,6 +2,7 @@
 and 7 of the specification). Part of the second opinion; see naive.py."""
 import datetime
 
+import vuln
 from naive import (Who, embargo_of, machine_tag, marking, may_hold_pap, may_hold_tlp, policy_rules,
                    reaches, shut, PAPS, TLPS)
 
@@ -24,9 +25,28 @@ def withheld_attr(w, attr, obj):
         return None
     if not marks_allow(w, attr):
         return "element_marking"
+    if vuln.withheld(w, attr, obj):
+        return vuln.withheld(w, attr, obj)
     if policy_rules(w, "attribute", attr, obj):
         return "element_policy"
-    return None if profile_keeps_attr(w, attr, obj) else "strip"
+    return None if profile_keeps_attr(w, attr, obj) or is_kept_remedy(w, attr, obj) else "strip"
+
+
+def is_remedy(attr, obj):
+    said = vuln.values(attr, "remedy")
+    if said:
+        return "none" not in said and "" not in said
+    return attr.get("object_relation") in ("remedy", "patch") or bool(obj) and obj["name"] == "course-of-action"
+
+
+def is_kept_remedy(w, attr, obj):
+    """What is published carries its remedy: that is never stripped."""
+    return vuln.switched_on(w, "vuln_with_remedy") and vuln.is_record(w) and is_remedy(attr, obj) and \
+        not attr.get("deleted") and not (obj and obj.get("deleted"))
+
+
+def remedy_leaves(w):
+    return any(withheld_attr(w, r["attr"], r.get("object")) is None for r in w.case["vuln"].get("remedies", []))
 
 
 def withheld_container(w, obj):
@@ -36,6 +56,8 @@ def withheld_container(w, obj):
         return "element_deleted"
     if w.misp:
         return None
+    if vuln.withheld(w, obj, obj):
+        return vuln.withheld(w, obj, obj)
     if policy_rules(w, "object", obj, obj):
         return "element_policy"
     # whose subject is a person or an account, whatever the categories inside; and for technical
@@ -62,6 +84,8 @@ def withheld_report(w, report):
         return "element_deleted"
     if w.misp:
         return None
+    if vuln.withheld(w, {}, None):          # by the event's own tags: the text would tell
+        return vuln.withheld(w, {}, None)
     if policy_rules(w, "report", report, None):
         return "element_policy"
     if w.profile in ("indicators", "technical"):
@@ -84,7 +108,7 @@ def sees_deleted(w):
 def marks_allow(w, e):
     """An element can be more restrictive than its event, never less; embargoes stand on it too."""
     tlp, pap = marking(e, "tlp", TLPS), marking(e, "pap", PAPS)
-    if tlp and not may_hold_tlp(w, tlp) or pap and not may_hold_pap(w, pap):
+    if tlp and not may_hold_tlp(w, tlp, e) or pap and not may_hold_pap(w, pap):
         return False
     return not shut(w, embargo_of(w, e))
 
@@ -119,7 +143,8 @@ def profile_keeps_attr(w, attr, obj):
 DERIVED = "(derived UUID)"     # name-based, the same for ever
 NEUTRAL = "(neutral line)"     # says nothing of the incident
 
-TECHNICAL_SPACES = ("tlp", "pap", "kill-chain")
+# how to handle it goes with it
+TECHNICAL_SPACES = ("tlp", "pap", "kill-chain", "rmsv")
 TECHNICAL_GALAXIES = {"mitre-attack-pattern", "mitre-malware", "mitre-tool", "tool", "ransomware"}
 
 
@@ -150,6 +175,8 @@ def shows_tag(w, tag):
     # they would tell that something is there; only the own organisation manages them
     if not (local_user(w) and (w.cls == "own" or w.misp)) and (ns == "embargo" or
                                                    (ns, predicate) == ("tocsin", "recipient")):
+        return False
+    if vuln.hides_tag(w, tag["name"]):
         return False
     if w.profile == "full":
         return True
@@ -203,6 +230,7 @@ def day(us):
 
 # of a type that has several
 USUAL_CATEGORY = {"sha256": "Payload delivery", "md5": "Payload delivery", "link": "External analysis",
+                  "vulnerability": "External analysis",
                   "filename": "Payload delivery", "yara": "Payload installation"}
 
 

@@ -134,8 +134,34 @@ static void read_facts(struct eval *e)
 		e->facts.host_org = e->facts.host->uuid;
 }
 
-/* No element of the cases tells of a vulnerability yet. */
-static const struct vuln_facts no_record;
+/* What elements say of a vulnerability record, as egress would gather it; NULL: not gathered. */
+static const struct vuln_facts *vuln_of(struct eval *e)
+{
+	const json_t *j = json_object_get(e->in, "vuln"), *list = json_object_get(j, "remedies"), *r;
+	struct vuln_facts *v = ARENA_NEW(e->a, struct vuln_facts);
+	struct vuln_remedy *remedies = ARENA_ARRAY(e->a, struct vuln_remedy, json_array_size(list) + 1);
+	size_t i;
+
+	if (!json_is_object(j))
+		return NULL;
+	json_array_foreach(list, i, r)
+		remedies[i] = (struct vuln_remedy){ENTITY(e, misp_attr, json_object_get(r, "attr")),
+						   ENTITY(e, misp_object, json_object_get(r, "object"))};
+	*v = (struct vuln_facts){.has_object = flag(j, "has_object"),
+				 .attr_silent = flag(j, "attr_silent"),
+				 .attr_shut = flag(j, "attr_shut"),
+				 .remedies = remedies,
+				 .n_remedies = (uint32_t)json_array_size(list),
+				 .names = text(j, "names"),
+				 .has_cvss = flag(j, "has_cvss"),
+				 .cvss_unreadable = flag(j, "cvss_unreadable"),
+				 .cvss_outside = flag(j, "cvss_outside"),
+				 .cvss_max = (uint8_t)number(j, "cvss_max")};
+	for (i = 0; i < v->n_remedies; i++)
+		if (!gate_is_remedy(remedies[i].object, remedies[i].attr))
+			e->odd = "gate_is_remedy() and the case";
+	return v;
+}
 
 static void read_case(struct eval *e)
 {
@@ -164,7 +190,7 @@ static void read_case(struct eval *e)
 		.sharing_group = ENTITY(e, misp_sg, json_object_get(e->in, "group")),
 		.creator_email = text(e->in, "creator_email"),
 		.blocked = flag(e->in, "blocked"),
-		.vuln = &no_record,
+		.vuln = vuln_of(e),
 		.own_sighting = flag(e->in, "own_sighting")};
 	e->ctx = (struct gate_ctx){.policy = e->policy,
 				   .audience = &e->aud,

@@ -234,10 +234,13 @@ def recipients(entity):
     return out
 
 
-def may_hold_tlp(w, tlp):
+def may_hold_tlp(w, tlp, element=None):
     if w.own:
         return True
+    # audiences that the event names; an element can but name fewer
     named = w.org is not None and w.org in recipients(w.event)
+    if element is not None and recipients(element):
+        named = named and w.org in recipients(element)
     high = tlp in ("red", "amber+strict")
     if w.kind == "member":
         if high and w.policy.get("tlp_for_members") == "strict":
@@ -416,10 +419,21 @@ def rule_protected(w):
     return None if w.profile == "full" else "deny"
 
 
+def vuln_rule(name):
+    def ask(w):
+        import cut      # what leaves of the remedy is a question about elements
+        import vuln
+        return vuln.event_rule(w, name, cut.remedy_leaves)
+    return ask
+
+
 EVENT_RULES = [("suspended", rule_suspended), ("blocked", rule_blocked),
                ("unpublished", rule_unpublished), ("distribution", rule_distribution),
                ("sharing_group", rule_sharing_group), ("tlp", rule_tlp), ("pap", rule_pap),
-               ("embargo", rule_embargo), ("policy", rule_policy), ("protected", rule_protected)]
+               ("embargo", rule_embargo)] + [
+                   (n, vuln_rule(n)) for n in ("vuln_remedy_first", "vuln_with_remedy", "vuln_no_exaggeration",
+                                               "vuln_event_freeze", "vuln_overseas")] + [
+               ("policy", rule_policy), ("protected", rule_protected)]
 # what is left of the rules when only MISP's own count
 MISP_RULES = {"suspended", "unpublished", "distribution", "sharing_group"}
 
