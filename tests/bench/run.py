@@ -17,6 +17,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 import measure
 import node as nodelib
 import refs
+import ledger
 import sync
 
 SEED = 1
@@ -302,7 +303,8 @@ def starts(b):
 
 
 WORKLOADS = {"feed": feed_ingest, "big": big_event, "small": small_events, "search": searches,
-             "index": event_index, "start": starts, **sync.WORKLOADS}
+             "index": event_index, "start": starts, **sync.WORKLOADS,
+             **ledger.WORKLOADS}
 
 
 def show(r):
