@@ -14,6 +14,7 @@
 #include "pgp/pgp.h"
 
 struct audit_queue;
+struct vocabs;
 struct audit_scope;
 
 /* One per daemon; handed to the server as http_conf.app. */
@@ -37,8 +38,13 @@ struct api {
 	const struct secret_key *peer_key; /* under which the keys of peers are stored */
 	struct long_jobs jobs; /* fetches and pulls */
 	struct index_tags index_tags; /* of events/index */
+	struct vocabs *vocabs; /* under its lock; NULL: not loaded yet */
+	pthread_mutex_t vocabs_lock;
 	struct audit_queue *audit; /* NULL: nothing is recorded */
 };
+
+/* Read the vocabularies (again); those before stay when that fails. */
+MUST_USE enum err api_vocabs_reload(struct api *api, struct fail *f);
 
 /* Who calls: made by api_auth(), in http_req.user. */
 struct api_user {

@@ -12,6 +12,7 @@
 
 #include "api/audit.h"
 #include "api/peer_rows.h"
+#include "api/vocab.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "egress/derived.h"
@@ -168,6 +169,8 @@ static enum err confine(struct node *n, const char *conf_file, struct fail *f)
 		}
 	if (c->feeds_dir)
 		paths[k++] = (struct sandbox_path){c->feeds_dir, SANDBOX_WRITE, true};
+	for (size_t i = 0; i < c->taxonomies.n && k < ARRAY_LEN(paths) - 1; i++)
+		paths[k++] = (struct sandbox_path){c->taxonomies.v[i], SANDBOX_READ, true};
 	for (size_t i = 0; i < c->readable.n && k < ARRAY_LEN(paths) - 1; i++)
 		paths[k++] = (struct sandbox_path){c->readable.v[i], SANDBOX_READ, true};
 	if (c->socket) {
@@ -193,6 +196,7 @@ enum err node_open(struct node *n, const struct conf *conf, const char *conf_fil
 {
 	*n = (struct node){.conf = conf};
 	pthread_mutex_init(&n->policy_lock, NULL);
+	pthread_mutex_init(&n->api.vocabs_lock, NULL);
 	long_jobs_init(&n->api.jobs);
 	index_tags_init(&n->api.index_tags);
 	TRY(make_dir(conf->data_dir, f));
@@ -474,6 +478,7 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(audit_queue_start(&ao, &n->audit, f));
 	record(n, AUDIT_start, ERR_OK);
 	fill_api(n);
+	TRY(api_vocabs_reload(&n->api, f));
 	struct offload_conf oc = {.threads = (unsigned)n->conf->workers};
 	TRY(offload_new(&oc, &n->workers, f));
 	TRY(make_server(n, f));
@@ -491,6 +496,8 @@ enum err node_start(struct node *n, struct fail *f)
 enum err node_reload(struct node *n, struct fail *f)
 {
 	enum err e = load_policy(n, f);
+	if (e == ERR_OK)
+		e = api_vocabs_reload(&n->api, f);
 	record(n, AUDIT_policy, e);
 	if (e == ERR_OK) {
 		openings_rescan(n->openings);
@@ -528,6 +535,7 @@ void node_stop(struct node *n)
 	openings_stop(MOVE(n->openings));
 	derived_free(MOVE(n->derived));
 	records_free(MOVE(n->api.egress.records));
+	vocabs_unref(MOVE(n->api.vocabs));
 	ledger_close(MOVE(n->ledger)); /* nothing is sent any more */
 	if (n->clock)
 		guarded_clock_persist(n->clock);

@@ -288,7 +288,8 @@ class Looking:
     def look(self, answer, call):
         text = answer.text() + "\n" + "\n".join("%s: %s" % h for h in answer.headers.items())
         for token, (what, may) in CANARIES.items():
-            if token not in text:
+            # what a vocabulary says of embargo tags is no event's
+            if token not in text or (token == "embargo:" and "/taxonomies/" in call):
                 continue
             self.seen.add(token)
             if self.letter not in may:
