@@ -219,6 +219,7 @@ enum err peer_run_scheduled(void *api_, uint64_t peer_id, enum pass_direction d,
 	struct fail f = {0};
 	(void)stop; /* the list of jobs is stopped first, and this is one of them */
 	x.o.direction = d;
+	x.o.routine = true;
 	x.o.technique = d == PASS_PULL ? PASS_FULL : PASS_INCREMENTAL;
 	TRY(long_job_here(&api->jobs, "peer", peer_id, scheduled_run, &x, &f));
 	return x.err;

@@ -15,6 +15,7 @@
 #include "model/pack.h"
 
 #define ANSWER_DEFAULT (UINT64_C(1) << 20)
+#define HELLO_TEXT_MAX 4096
 
 static void own_free_json(json_t **p)
 {
@@ -124,6 +125,17 @@ void link_close(struct link *l)
 
 /* ---- calls ---- */
 
+/* Apache marks the tag of an answer that it compressed, and MISP does not know that mark. (1.6) */
+static void etag_plain(char *etag)
+{
+	static const char *const marks[] = {"-gzip\"", "-br\""};
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+		size_t n = strlen(etag), k = strlen(marks[i]);
+		if (n > k && strcmp(etag + n - k, marks[i]) == 0)
+			snprintf(etag + n - k, 2, "\"");
+	}
+}
+
 enum err link_call(struct link *l, const struct link_req *q, struct client_res *res,
 		   struct fail *f)
 {
@@ -151,6 +163,7 @@ enum err link_call(struct link *l, const struct link_req *q, struct client_res *
 				 .header = q->header,
 				 .user = q->user};
 	enum err e = client_call(q->c ? q->c : l->c, &req, res, f);
+	etag_plain(res->etag);
 	atomic_fetch_add(&l->requests, 1);
 	atomic_fetch_add(&l->bytes_in, res->bytes_in);
 	atomic_fetch_add(&l->bytes_out, res->bytes_out);
@@ -277,6 +290,8 @@ enum err link_hello(struct link *l, struct fail *f)
 	enum err e = link_call(l, &q, &res, f);
 	if (e == ERR_OK)
 		j = json_loadb(h.body.n ? h.body.p : "", h.body.n, 0, NULL);
+	if (e == ERR_OK && h.body.n <= HELLO_TEXT_MAX)
+		l->hello_text = arena_str(l->a, buf_str(&h.body));
 	buf_free(&h.body);
 	if (e == ERR_AUTH && (!f || str_has_prefix(str_c(f->text), STR("status"))))
 		return fail(f, e, "the peer does not accept the API key");
@@ -285,6 +300,13 @@ enum err link_hello(struct link *l, struct fail *f)
 	l->hello.skew_s = h.skew_s;
 	l->hello.key_expires = h.key_expires;
 	return ERR_OK;
+}
+
+bool link_hello_again(struct link *l, struct str text)
+{
+	struct fail f = {0};
+	__attribute__((cleanup(own_free_json))) json_t *j = json_loadb(text.p, text.n, 0, NULL);
+	return j && link_hello_take(l, j, &f) == ERR_OK;
 }
 
 bool link_since(const struct link *l, unsigned minor, unsigned hotfix)

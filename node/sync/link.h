@@ -52,6 +52,7 @@ struct link {
 	struct client_opts client;
 	struct client *c; /* of the thread that runs the pass */
 	struct link_hello hello;
+	struct str hello_text; /* as it came, in `a`; absent when it is long */
 	atomic_ullong requests, bytes_in, bytes_out; /* on the wire */
 };
 
@@ -91,6 +92,8 @@ MUST_USE enum err link_json(struct link *l, const char *path, const json_t *body
 
 /* Ask getVersion; fills l->hello. ERR_AUTH: the key is not accepted; ERR_PEER: not a MISP. */
 MUST_USE enum err link_hello(struct link *l, struct fail *f);
+/* The same from what it said some time ago (text: JSON); false when it cannot be read. */
+bool link_hello_again(struct link *l, struct str text);
 /* The same with an answer of getVersion that is here already. */
 MUST_USE enum err link_hello_take(struct link *l, const json_t *j, struct fail *f);
 /* Is its version at least 2.`minor`.`hotfix` (or of a later minor)? (2.1, features) */

@@ -13,6 +13,8 @@
 #include "model/pack.h"
 #include "sync/push_log.h"
 
+#define HELLO_EVERY_S 3600
+
 static const struct step {
 	enum pass_direction direction;
 	enum pass_kind kind;
@@ -181,6 +183,9 @@ static void state_fill(struct misp_peerstate *s, const struct pass *p, int64_t b
 	s->taken = n->added + n->updated;
 	s->refused = n->refused;
 	s->failed = n->failed;
+	for (unsigned k = 0; k < PASS_KIND_COUNT; k++)
+		if (e != ERR_OK || res->n[k].failed)
+			s->hello_at = 0; /* it may be another one by now */
 	s->held = n->held;
 	s->next_try = 0;
 	if (res->hello.version[0]) {
@@ -267,9 +272,28 @@ static enum err step_run(struct pass *p, const struct step *s, enum err *first, 
 	return ERR_OK;
 }
 
+/* What it said of itself a while ago; it is asked anew after anything that failed. */
+static bool hello_known(struct pass *p)
+{
+	const struct misp_peerstate *s = &p->state;
+	int64_t now = clock_now();
+	if (!p->o->routine || p->o->direction != PASS_PULL || s->failures || !s->hello.n ||
+	    !s->hello_at || s->hello_at > now || s->hello_at + HELLO_EVERY_S <= now ||
+	    !link_hello_again(&p->link, s->hello))
+		return false;
+	p->link.hello.skew_s = s->skew_s;
+	p->link.hello.key_expires = s->key_expires;
+	return true;
+}
+
 static enum err greet(struct pass *p, struct fail *f)
 {
-	return p->link.hello.version[0] ? ERR_OK : link_hello(&p->link, f);
+	if (p->link.hello.version[0] || hello_known(p))
+		return ERR_OK;
+	TRY(link_hello(&p->link, f));
+	p->state.hello = p->link.hello_text;
+	p->state.hello_at = p->link.hello_text.n ? clock_now() : 0;
+	return ERR_OK;
 }
 
 /*

@@ -78,6 +78,7 @@ struct pass_opts {
 	struct uuid only; /* of PASS_ONE */
 	bool all; /* leave cursors and notes aside */
 	bool preview;
+	bool routine; /* by the schedule: what the peer can do was asked some time ago, and will do */
 	unsigned parallel; /* events at a time [4], at most 16 */
 	uint64_t max_event_bytes; /* [1 GiB] */
 	const atomic_bool *cancelled; /* NULL: never */
@@ -107,7 +108,12 @@ struct pass {
 	/* a tocsin: it has said what changed since our cursor (3.2 of nobody but us); then only these
 	   kinds are asked for */
 	bool native;
-	/* and these events in its index have sightings, at that sighting_timestamp of its */
+	/* or a MISP whose whole index the step of the events has read, or found to be as it was: that of
+	   the sightings does not ask for it again */
+	bool has_index, same_index;
+	const char *index_etag;
+	uint64_t index_rows;
+	/* in both cases these events have sightings, at that sighting_timestamp of the peer's */
 	struct pass_sighted {
 		struct uuid uuid;
 		int64_t at;
@@ -138,6 +144,8 @@ static inline bool pass_cancelled(const struct pass *p)
 {
 	return p->o->cancelled && atomic_load(p->o->cancelled);
 }
+/* pull_sightings.c: would the step ask for the whole index? Then one request does for both. */
+bool pull_sightings_due(const struct pass *p);
 /* Say and count what became of one thing. Thread-safe. `text` need live for the call only. */
 void pass_tell(struct pass *p, const struct pass_item *item);
 /* Only say it. */

@@ -122,10 +122,11 @@ static enum err is_done_with(struct index_job *j, const struct peer_index_row *r
 	return ERR_OK;
 }
 
-/* The step of the sightings need not ask a tocsin for the index again. */
+/* The step of the sightings need not ask for the index again. */
 static enum err sighted(struct pass *p, const struct peer_index_row *row, struct fail *f)
 {
-	if (!p->native || row->sighting_timestamp <= 0 || p->n_sighted == WANTED_MAX)
+	if ((!p->native && !p->has_index) || row->sighting_timestamp <= 0 ||
+	    p->n_sighted == WANTED_MAX)
 		return ERR_OK;
 	if (p->n_sighted == p->cap_sighted) {
 		size_t cap = p->cap_sighted ? p->cap_sighted * 2 : 64;
@@ -147,6 +148,7 @@ static enum err on_row(void *user, const struct peer_index_row *row, struct fail
 	struct pass_count *n = &p->res->n[PASS_EVENT];
 	bool blocked = false, done = false;
 	p->take.progress.listed = ++n->listed;
+	p->index_rows++;
 	if (!row->published)
 		return ERR_OK;
 	TRY(sighted(p, row, f));
@@ -204,9 +206,19 @@ static bool whole_due(const struct pass *p)
 	       whole + WHOLE_INDEX_EVERY_S < now;
 }
 
+/* Will the step of the sightings want the whole index, of a MISP? Then it is read once, for both, and
+   not sent at all when it is as it was. */
+static bool index_for_both(const struct pass *p)
+{
+	return p->o->technique == PASS_FULL && !p->o->preview && !p->state.remote_cursor.n &&
+	       !p->link.hello.changes && pull_sightings_due(p);
+}
+
 /* Everything, or what was published since the last success? */
 static int64_t cursor(const struct pass *p)
 {
+	if (p->has_index)
+		return 0;
 	if (p->state.remote_cursor.n || p->link.hello.changes || !p->state.asked_at || whole_due(p))
 		return 0;
 	return MAX(p->state.asked_at - OVERLAP_S, (int64_t)1);
@@ -269,8 +281,15 @@ static enum err index_ask(struct index_job *j, int64_t since, struct fail *f)
 	TRY(peer_rules_body(p->o->technique == PASS_UPDATE ? STR_NONE : p->link.row.pull_rules, since,
 			    &body, f));
 	TRY(changes_ask(p, &body));
+	char was[256] = "";
+	if (p->has_index && !whole_due(p))
+		snprintf(was, sizeof(was), "%.*s", STR_ARG(p->state.sightings_etag));
+	/* a MISP makes one only when it is asked for one (1.6) */
+	if (p->has_index && !*was)
+		snprintf(was, sizeof(was), "\"\"");
 	struct link_req q = {.path = "/events/index",
 			     .body = buf_str(&body),
+			     .etag = p->has_index ? was : NULL,
 			     .max_bytes = INDEX_MAX,
 			     .data = index_data,
 			     .header = index_header,
@@ -279,13 +298,20 @@ static enum err index_ask(struct index_job *j, int64_t since, struct fail *f)
 	if (e == ERR_NOENT)
 		return fail(f, ERR_PEER, "the peer has no index of events");
 	TRY(e);
-	return peer_index_end(j->index, f);
+	p->same_index = res.status == 304;
+	p->res->whole &= !p->same_index;
+	if (p->has_index)
+		p->index_etag = arena_cstr(p->a, p->same_index ? str_c(was) : str_c(res.etag));
+	if (p->same_index)
+		p->index_rows = p->state.sightings_rows;
+	return p->same_index ? ERR_OK : peer_index_end(j->index, f);
 }
 
 static enum err index_get(struct pull *x, struct fail *f)
 {
 	struct pass *p = x->p;
 	struct index_job j = {.x = x};
+	p->has_index = index_for_both(p);
 	int64_t since = cursor(p);
 	x->asked_at = clock_now();
 	p->res->whole = since == 0 && (whole_due(p) || !p->state.remote_cursor.n);

@@ -62,12 +62,10 @@ static enum err want(struct pull *x, const struct peer_index_row *row, struct fa
 	return ERR_OK;
 }
 
-static enum err on_row(void *user, const struct peer_index_row *row, struct fail *f)
+static enum err on_row(struct pull *x, const struct peer_index_row *row, struct fail *f)
 {
-	struct pull *x = user;
 	struct note n;
 	uint64_t id;
-	x->rows++;
 	if (row->sighting_timestamp <= 0)
 		return ERR_OK;
 	TRY(intake_snapshot_next(&x->p->take, &x->snap, f));
@@ -89,6 +87,13 @@ struct index_job {
 	struct peer_index *index;
 };
 
+static enum err on_index_row(void *user, const struct peer_index_row *row, struct fail *f)
+{
+	struct pull *x = user;
+	x->rows++;
+	return on_row(x, row, f);
+}
+
 static enum err index_data(void *user, const void *p, size_t n, struct fail *f)
 {
 	struct index_job *j = user;
@@ -109,7 +114,10 @@ static enum err index_get(struct pull *x, char *etag, size_t cap, struct fail *f
 			    &body, f));
 	if (!p->o->all)
 		snprintf(was, sizeof(was), "%.*s", STR_ARG(p->state.sightings_etag));
-	index = peer_index_new(on_row, x);
+	/* a MISP makes one only when it is asked for one (1.6) */
+	if (!*was)
+		snprintf(was, sizeof(was), "\"\"");
+	index = peer_index_new(on_index_row, x);
 	if (!index)
 		return fail(f, ERR_NOMEM, "no memory");
 	struct index_job j = {x, index};
@@ -128,10 +136,14 @@ static enum err index_get(struct pull *x, char *etag, size_t cap, struct fail *f
 	return peer_index_end(index, f);
 }
 
-/* A tocsin's index has been read by the step of the events, as far as it changed. */
-static enum err index_had(struct pull *x, struct fail *f)
+/* The index has been read by the step of the events, a tocsin's as far as it changed. */
+static enum err index_had(struct pull *x, char *etag, size_t cap, struct fail *f)
 {
 	const struct pass *p = x->p;
+	if (p->has_index) {
+		snprintf(etag, cap, "%s", p->index_etag);
+		x->rows = p->index_rows;
+	}
 	for (size_t i = 0; i < p->n_sighted; i++) {
 		const struct peer_index_row row = {.uuid = p->sighted[i].uuid,
 						   .sighting_timestamp = p->sighted[i].at};
@@ -330,7 +342,7 @@ static enum err chunk(struct pull *x, size_t at, size_t n, bool *all, struct fai
 
 /* ---- the step ---- */
 
-static bool is_due(const struct pass *p)
+bool pull_sightings_due(const struct pass *p)
 {
 	const struct misp_peerstate *s = &p->state;
 	int64_t now = clock_now();
@@ -345,7 +357,8 @@ static enum err pull(struct pull *x, struct fail *f)
 	struct pass *p = x->p;
 	char etag[256] = "";
 	bool all = true;
-	enum err e = p->native ? index_had(x, f) : index_get(x, etag, sizeof(etag), f);
+	enum err e = p->native || p->has_index ? index_had(x, etag, sizeof(etag), f)
+					       : index_get(x, etag, sizeof(etag), f);
 	intake_snapshot_end(&x->snap);
 	TRY(e);
 	for (size_t at = 0; at < x->n; at += CHUNK) {
@@ -367,7 +380,7 @@ enum err pull_sightings(struct pass *p, struct fail *f)
 {
 	struct pull x = {.p = p, .a = arena_new(BATCH_ARENA)};
 	enum err e = ERR_OK;
-	if (!is_due(p))
+	if (!pull_sightings_due(p))
 		goto out;
 	e = x.a ? pull(&x, f) : fail(f, ERR_NOMEM, "no memory");
 out:

@@ -65,6 +65,7 @@ enum err peer_state_rewind(struct store_wtxn *w, uint64_t peer_id, enum pass_dir
 		mine.proposals_at = mine.proposals_whole_at = 0;
 		mine.sightings_etag = STR_NONE;
 		mine.sightings_at = 0;
+		mine.hello_at = 0;
 		mine.proposals_covered = mine.sightings_covered = 0;
 	}
 	return peer_state_write(w, peer_id, d, &mine, f);
