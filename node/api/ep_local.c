@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "egress/openings.h"
+#include "ingest/quarantine.h"
 
 /* ---- status ---- */
 
@@ -147,8 +148,10 @@ static enum err import_event(void *user, struct raw_event *raw, struct fail *f)
 static enum err import_begin(struct http_req *r, struct fail *f)
 {
 	struct import *i = calloc(1, sizeof(*i));
-	struct json_read_opts o = {
-		.root = RAW_EVENT, .spool_dir = api_of(r)->ingest.spool_dir, .many = true};
+	struct json_read_opts o = {.root = RAW_EVENT,
+				   .spool_dir = api_of(r)->ingest.spool_dir,
+				   .keep_source = ingest_keeps_source(&api_of(r)->ingest),
+				   .many = true};
 	if (!i)
 		return fail(f, ERR_NOMEM, "no memory");
 	i->r = r;

@@ -3,6 +3,7 @@
  * servers/getAvailableSyncFilteringRules. sync-protocol.md 2.2, 2.5 and 4.3.
  */
 #include "api/rest.h"
+#include "ingest/quarantine.h"
 
 #define CANDIDATES_BODY_MAX (64u << 20)
 #define NAMES_ARENA (64u << 20)
@@ -60,12 +61,14 @@ static enum err wanted(struct http_req *r, const struct store_rtxn *t, const jso
 	enum err err = store_find(t, IX_EVENT_UUID, (struct str){(char *)u->b, sizeof(u->b)}, &id);
 	if (err == ERR_OK)
 		err = store_get(t, T_EVENT, id, NULL, &local);
+	/* what waits in quarantine, or was rejected, is not sent again and again */
+	bool known = ingest_quarantine_remembers(t, *u, timestamp);
 	if (err == ERR_NOENT) {
-		*yes = true;
+		*yes = !known;
 		return ERR_OK;
 	}
 	TRY(err);
-	*yes = local.locked && local.timestamp < timestamp;
+	*yes = !known && local.locked && local.timestamp < timestamp;
 	return ERR_OK;
 }
 

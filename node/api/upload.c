@@ -4,6 +4,7 @@
 #include "api/upload.h"
 
 #include "base/log.h"
+#include "ingest/quarantine.h"
 #include "pgp/spool.h"
 
 struct upload {
@@ -43,6 +44,8 @@ enum err upload_begin(struct http_req *r, enum raw_root root, struct fail *f)
 	struct upload *u = calloc(1, sizeof(*u));
 	struct json_read_opts o = {.root = root,
 				   .spool_dir = api_of(r)->ingest.spool_dir,
+				   .keep_source = root == RAW_EVENT &&
+						  ingest_keeps_source(&api_of(r)->ingest),
 				   .many = root == RAW_EVENT};
 	if (!u)
 		return fail(f, ERR_NOMEM, "no memory");

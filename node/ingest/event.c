@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ingest/ctx.h"
+#include "ingest/quarantine.h"
 #include "metrics/metrics.h"
 #include "model/pack.h"
 
@@ -54,12 +55,33 @@ static enum err look_up_blocks(const struct ingest_env *env, struct raw_event *r
 	TRY(ingest_blocked(t, BLOCK_EVENT, h->uuid, &facts->event_blocked));
 	if (!facts->event_blocked && !facts->is_edit)
 		TRY(ingest_is_buried(t, facts, h->uuid, h->timestamp, &facts->event_blocked, f));
+	facts->remembered = ingest_quarantine_remembers(t, h->uuid, h->timestamp);
 	facts->tag_blocked = has_blocked_tag(env, h);
 	facts->own_derived = env->own_derived && env->own_derived(env->user, t, h->uuid);
 	if (h->orgc.n)
 		TRY(ingest_blocked(t, BLOCK_ORG, LIST_AT(h->orgc, struct misp_org, 0)->uuid,
 				   &facts->org_blocked));
 	return ERR_OK;
+}
+
+/* Name of the peer or feed, or e-mail of the user, for the policy's rules about what comes in. */
+static struct str sender_name(const struct ingest_env *env, const struct origin *o,
+			      const struct admit_facts *facts, struct arena *a)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_peer peer;
+	struct misp_feed feed;
+	struct misp_user user;
+	struct fail f = {0};
+	if (store_read(env->store, &t, &f) != ERR_OK)
+		return STR_NONE;
+	if (o->kind == ORIGIN_FEED && store_get(t, T_FEED, o->id, NULL, &feed) == ERR_OK)
+		return arena_str(a, feed.name);
+	if (o->kind == ORIGIN_PEER && o->id && store_get(t, T_PEER, o->id, NULL, &peer) == ERR_OK)
+		return arena_str(a, peer.name);
+	if (facts->user_id && store_get(t, T_USER, facts->user_id, NULL, &user) == ERR_OK)
+		return arena_str(a, user.email);
+	return STR_NONE;
 }
 
 enum err ingest_admit(const struct ingest_env *env, struct raw_event **raw, const struct origin *o,
@@ -70,12 +92,21 @@ enum err ingest_admit(const struct ingest_env *env, struct raw_event **raw, cons
 	facts->dead_stay_dead = !policy_is_misp_compat(p) &&
 				(facts->kind == AUD_PEER || facts->kind == AUD_FEED);
 	facts->newer_revives = policy_newer_revives(p);
+	struct admit_decision why = {.rule = ADMIT_RULES};
+	facts->decision = policy_has_quarantine(p) ? &why : NULL;
+	const struct str given = facts->sender; /* what is looked up lives as long as the document */
+	if (policy_has_admission(p) && !given.p)
+		facts->sender = sender_name(env, o, facts, raw_arena(*raw));
 	enum err e = look_up_blocks(env, *raw, facts, f);
 	if (e == ERR_OK)
 		e = ingest_facts_groups(env, *raw, facts, f);
 	if (e == ERR_OK)
 		e = gate_admit(p, raw, o, facts, adm, f);
+	facts->decision = NULL;
 	policy_unref(p);
+	if (e != ERR_OK && why.waits)
+		e = ingest_quarantine_put(env, *raw, o, facts, &why, f);
+	facts->sender = given;
 	return e;
 }
 

@@ -23,6 +23,7 @@ struct ingest_env {
 	const char *const *block_tags; /* new events with one of these tags are refused */
 	size_t n_block_tags;
 	uint64_t host_org_id;
+	uint64_t quarantine_documents, quarantine_bytes; /* most that may wait (quarantine.h) */
 	bool sightings_realtime; /* added sightings are published at once */
 	uint8_t default_event_distribution; /* 1 */
 	uint8_t default_attr_distribution; /* 5 */

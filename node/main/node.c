@@ -321,6 +321,8 @@ static void fill_api(struct node *n)
 		.block_tags = n->conf->block_tags.v,
 		.n_block_tags = n->conf->block_tags.n,
 		.host_org_id = 1,
+		.quarantine_documents = (uint64_t)n->conf->quarantine_documents,
+		.quarantine_bytes = (uint64_t)n->conf->quarantine_bytes,
 		.sightings_realtime = n->conf->sightings_realtime,
 		.default_event_distribution = (uint8_t)n->conf->default_event_distribution,
 		.default_attr_distribution = (uint8_t)n->conf->default_attribute_distribution,

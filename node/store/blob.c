@@ -127,6 +127,19 @@ enum err store_blob_get(struct store *s, struct str digest, struct buf *out, str
 	return ERR_OK;
 }
 
+enum err store_blob_open(struct store *s, struct str digest, int *fd, struct fail *f)
+{
+	char path[4096];
+
+	if (digest.n != 32)
+		return fail(f, ERR_NOENT, "no attachment has a digest of %zu bytes", digest.n);
+	blob_path(s->dir, (const uint8_t *)digest.p, path, sizeof(path));
+	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	return *fd >= 0 ? ERR_OK :
+			  fail_errno(f, errno == ENOENT ? ERR_NOENT : ERR_IO, errno,
+				     "cannot open an attachment");
+}
+
 /* ---- walking -------------------------------------------------------------------------------- */
 
 struct walk {

@@ -290,6 +290,17 @@ static enum err blob_named(struct check *c, struct str digest)
 	return ERR_OK;
 }
 
+/* Files that hold what is in quarantine: key 'b', digest, number. */
+static enum err quarantine_entry(struct check *c, enum db db, MDB_val k, MDB_val v)
+{
+	const char *key = k.mv_data;
+
+	(void)db, (void)v;
+	if (k.mv_size < 33 || key[0] != 'b')
+		return ERR_OK;
+	return blob_named(c, (struct str){key + 1, 32});
+}
+
 static enum err el_entry(struct check *c, enum db db, MDB_val k, MDB_val v)
 {
 	enum element_kind kind = (enum element_kind)(db - DB_EL_ATTR);
@@ -434,6 +445,7 @@ static enum err steps(struct check *c)
 	bodies_sort(c);
 	for (enum element_kind k = 0; k < EL_STORED; k++)
 		TRY(each(c, db_of_element(k), el_entry));
+	TRY(each(c, DB_QUARANTINE, quarantine_entry));
 	counts(c);
 	TRY(each(c, DB_CHANGES, change_entry));
 	TRY(blobs(c));

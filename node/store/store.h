@@ -299,6 +299,9 @@ MUST_USE enum err store_blob_put(struct store *s, struct str bytes, uint8_t dige
 MUST_USE enum err store_blob_get(struct store *s, struct str digest, struct buf *out,
 				 struct fail *f);
 
+/* The same as an open file, for what does not fit into memory; not verified. The caller's. */
+MUST_USE enum err store_blob_open(struct store *s, struct str digest, int *fd, struct fail *f);
+
 /* ---- books ----------------------------------------------------------------------------------- */
 
 /*

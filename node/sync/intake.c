@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "ingest/quarantine.h"
 #include "model/pack.h"
 
 #define RESULT_ARENA (64u << 20)
@@ -154,7 +155,9 @@ static enum err event_data(void *user, const void *p, size_t n, struct fail *f)
 static enum err event_take(struct event_job *ev, struct client *c, struct fail *f)
 {
 	struct intake *i = ev->i;
-	struct json_read_opts jo = {.root = RAW_EVENT, .spool_dir = i->in->spool_dir};
+	struct json_read_opts jo = {.root = RAW_EVENT,
+				    .spool_dir = i->in->spool_dir,
+				    .keep_source = ingest_keeps_source(i->in)};
 	OWN(json_read) struct json_read *j = json_read_new(&jo, on_document, ev);
 	if (!j)
 		return fail(f, ERR_NOMEM, "no memory");

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "ingest/quarantine.h"
 #include "sync/intake.h"
 
 /* Of one answer: enough that the request does not count, few enough to begin anew without pain. */
@@ -110,7 +111,10 @@ static enum err on_data(void *user, const void *p, size_t n, struct fail *f)
 static enum err answer(struct many *m, struct client *c, struct fail *f)
 {
 	struct intake *i = m->i;
-	struct json_read_opts o = {.root = RAW_EVENT, .spool_dir = i->in->spool_dir, .many = true};
+	struct json_read_opts o = {.root = RAW_EVENT,
+				   .spool_dir = i->in->spool_dir,
+				   .keep_source = ingest_keeps_source(i->in),
+				   .many = true};
 	m->reader = json_read_new(&o, on_event, m);
 	if (!m->reader)
 		return fail(f, ERR_NOMEM, "no memory");

@@ -323,6 +323,13 @@ def ledger(t):
     t.want(0, "ledger", "verify")
 
 
+def quarantine(t):
+    """More of it in tests/quarantine."""
+    is_equal(t.json(0, "quarantine", "list")["waiting"], [], "quarantine list")
+    for verb in ("show", "accept", "reject"):
+        t.want(1, "quarantine", verb, "7")
+
+
 def explain():
     """With a policy that names an audience."""
     with tempfile.TemporaryDirectory() as d:
@@ -385,6 +392,7 @@ def main():
             approvals(n, t)
             audit(t)
             ledger(t)
+            quarantine(t)
             peers.feeds(n, t)
     explain()
     peers.two_nodes()
