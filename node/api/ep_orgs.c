@@ -65,11 +65,14 @@ static enum err more_members(struct http_req *r, struct jsonw *w, const struct s
 
 static enum err orgs_view(struct http_req *r, struct fail *f)
 {
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	struct misp_org o;
-	TRY(store_read(api_of(r)->store, &t, f));
+	OWN(view) struct view *v = NULL;
+	struct view_orgs known;
+	struct misp_org o = {0};
+	TRY(rest_view(r, &v, f));
+	const struct store_rtxn *t = view_txn(v);
+	TRY(view_orgs_find(v, r->arena, &known, f));
 	enum err e = find_org(r, t, req_arg(r, "id"), &o);
-	if (e == ERR_NOENT) {
+	if (e == ERR_NOENT || (e == ERR_OK && !view_orgs_has(&known, o.id))) {
 		reply_error(r, 404, "Invalid organisation");
 		return ERR_OK;
 	}
@@ -128,8 +131,9 @@ static bool in_scope(const struct misp_org *o, struct str scope)
 	return o->local != str_is(scope, "external");
 }
 
-static enum err collect(struct http_req *r, const struct store_rtxn *t, struct str scope,
-			struct str text, const struct misp_org ***out, size_t *n, struct fail *f)
+static enum err collect(struct http_req *r, const struct store_rtxn *t,
+			const struct view_orgs *known, struct str scope, struct str text,
+			const struct misp_org ***out, size_t *n, struct fail *f)
 {
 	uint64_t max = MIN(store_count(t, T_ORG), ORGS_MAX), id = 0;
 	const struct misp_org **v = ARENA_ARRAY(r->arena, const struct misp_org *, max + 1);
@@ -140,7 +144,7 @@ static enum err collect(struct http_req *r, const struct store_rtxn *t, struct s
 	if (!v)
 		return fail(f, ERR_LIMIT, "too many organisations");
 	while (*n < max && (e = store_next(t, T_ORG, &id, r->arena, &row)) == ERR_OK) {
-		if (!in_scope(&row, scope) || !holds(&row, text))
+		if (!view_orgs_has(known, id) || !in_scope(&row, scope) || !holds(&row, text))
 			continue;
 		struct misp_org *copy = ARENA_NEW(r->arena, struct misp_org);
 		if (!copy)
@@ -154,15 +158,18 @@ static enum err collect(struct http_req *r, const struct store_rtxn *t, struct s
 /* `scope` counts in the path and query only (recorded, organisations 2320). */
 static enum err orgs_index(struct http_req *r, struct fail *f)
 {
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(view) struct view *view = NULL;
+	struct view_orgs known;
 	const struct misp_org **v;
 	json_t *body;
 	size_t n;
 	enum err e = ERR_OK;
 	if (rest_json(r, NULL, &body, f) != ERR_OK)
 		return ERR_OK;
-	TRY(store_read(api_of(r)->store, &t, f));
-	TRY(collect(r, t, req_param(r, "scope"), rest_param(r, body, "searchall"), &v, &n, f));
+	TRY(rest_view(r, &view, f));
+	const struct store_rtxn *t = view_txn(view);
+	TRY(view_orgs_find(view, r->arena, &known, f));
+	TRY(collect(r, t, &known, req_param(r, "scope"), rest_param(r, body, "searchall"), &v, &n, f));
 	if (n)
 		qsort(v, n, sizeof(*v), by_name);
 	struct buf b = BUF(ANSWER_MAX);

@@ -132,6 +132,7 @@ static enum err filtering_rules(struct http_req *r, struct fail *f)
 	OWN(view) struct view *v = NULL;
 	OWN(arena) struct arena *a = arena_new(NAMES_ARENA);
 	struct misp_org o;
+	struct view_orgs known;
 	struct misp_tag tag;
 	uint64_t id = 0;
 	bool listed;
@@ -142,8 +143,10 @@ static enum err filtering_rules(struct http_req *r, struct fail *f)
 	struct names tags = {a ? ARENA_ARRAY(a, struct str, tags_max + 1) : NULL, 0};
 	if (!orgs.v || !tags.v)
 		return fail(f, ERR_LIMIT, "too many names");
+	TRY(view_orgs_find(v, a, &known, f));
 	while (orgs.n < orgs_max && store_next(t, T_ORG, &id, NULL, &o) == ERR_OK)
-		orgs.v[orgs.n++] = o.name; /* lives as long as the snapshot */
+		if (view_orgs_has(&known, id))
+			orgs.v[orgs.n++] = o.name; /* lives as long as the snapshot */
 	id = 0;
 	while (tags.n < tags_max && store_next(t, T_TAG, &id, NULL, &tag) == ERR_OK) {
 		TRY(rest_tag_listed(r, v, &tag, &listed));

@@ -17,19 +17,6 @@ struct totals {
 	size_t n_creators;
 };
 
-/* Attributes changed this month; only an event changed since then can have one. */
-static enum err count_month(struct view *v, const struct misp_event *e, struct totals *n)
-{
-	OWN(store_el_iter) struct store_el_iter *it = NULL;
-	struct el_key from = {.body = e->body}, key;
-	struct misp_attr a;
-	enum err err;
-	TRY(store_el_iter_new(view_txn(v), EL_ATTR, from, false, &it));
-	while ((err = store_el_iter_next(it, NULL, &key, &a)) == ERR_OK)
-		n->attributes_month += !a.deleted && a.timestamp >= n->month;
-	return err == ERR_NOENT ? ERR_OK : err;
-}
-
 static void note_creator(struct totals *n, uint64_t org)
 {
 	for (size_t i = 0; i < n->n_creators; i++)
@@ -50,21 +37,21 @@ static enum err count_events(struct http_req *r, struct view *v, struct totals *
 		if (req_cancelled(r))
 			return ERR_CANCELLED;
 		if (vis.event(vis.user, &e)) {
+			struct view_counts parts;
+			TRY(view_count_parts(v, &e, n->month, &parts));
 			n->events++;
-			n->attributes += e.attribute_count;
-			n->proposals += e.proposal_count;
+			n->events_month += e.timestamp >= n->month;
+			n->attributes += parts.attributes;
+			n->attributes_month += parts.attributes_since;
+			n->proposals += parts.proposals;
 			note_creator(n, e.orgc_id);
-			if (e.timestamp >= n->month) {
-				n->events_month++;
-				TRY(count_month(v, &e, n));
-			}
 		}
 		arena_rewind(r->arena, m);
 	}
 	return err == ERR_NOENT ? ERR_OK : err;
 }
 
-static void count_accounts(struct view *v, struct totals *n)
+static void count_accounts(struct view *v, const struct view_orgs *known, struct totals *n)
 {
 	struct misp_user u;
 	struct misp_org o;
@@ -81,6 +68,8 @@ static void count_accounts(struct view *v, struct totals *n)
 	}
 	id = 0;
 	while (store_next(view_txn(v), T_ORG, &id, NULL, &o) == ERR_OK) {
+		if (!view_orgs_has(known, id))
+			continue;
 		bool m = str_has_prefix(o.date_created, str_c(month));
 		bool y = str_has_prefix(o.date_created, str_c(year));
 		n->orgs++;
@@ -150,6 +139,7 @@ static enum err statistics(struct http_req *r, struct fail *f)
 	struct totals n = {.month = clock_from_civil(now.year, now.month, 1, 0, 0, 0),
 			   .year = clock_from_civil(now.year, 1, 1, 0, 0, 0),
 			   .creators = ARENA_ARRAY(r->arena, uint64_t, ORGS_MAX)};
+	struct view_orgs known;
 	bool of_users = str_is(req_arg(r, "page"), "users");
 	if (!n.creators)
 		return fail(f, ERR_NOMEM, "no memory");
@@ -160,7 +150,8 @@ static enum err statistics(struct http_req *r, struct fail *f)
 	TRY(rest_view(r, &v, f));
 	if (!of_users)
 		TRY(count_events(r, v, &n));
-	count_accounts(v, &n);
+	TRY(view_orgs_find(v, r->arena, &known, f));
+	count_accounts(v, &known, &n);
 	struct buf b = BUF(1 << 20);
 	struct jsonw w = jsonw_on(&b);
 	jsonw_obj(&w);

@@ -382,7 +382,7 @@ static enum err answer_known(struct http_req *r, struct str name, struct fail *f
 
 static enum err tags_add(struct http_req *r, struct fail *f)
 {
-	struct misp_tag tag = {.exportable = true};
+	struct misp_tag tag = {.exportable = true, .by_hand = true};
 	char colour[8];
 	json_t *body;
 	if (rest_json(r, "Tag", &body, f) != ERR_OK || !take_members(r, body, &tag))

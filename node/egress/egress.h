@@ -120,6 +120,22 @@ bool view_is_whole(const struct view *v);
  * out may not. Where *used_only is set, only if the audience sees something that carries it.
  */
 bool view_lists_tag(struct view *v, const struct misp_tag *tag, bool *used_only);
+/* Parts of an event that the audience may see. `since` is a time in seconds. */
+struct view_counts {
+	uint64_t attributes, attributes_since, proposals; /* live ones */
+};
+MUST_USE enum err view_count_parts(struct view *v, const struct misp_event *e, int64_t since,
+				   struct view_counts *n);
+/* Organisations that the audience may know: local ones, those that somebody entered here, of its sharing
+   groups, and of the events that it sees. In `a`; the snapshot's. */
+struct view_orgs {
+	uint64_t *v; /* ids, ascending */
+	uint32_t n, max;
+	bool all; /* without a list */
+};
+MUST_USE enum err view_orgs_find(struct view *v, struct arena *a, struct view_orgs *out,
+				 struct fail *f);
+bool view_orgs_has(const struct view_orgs *s, uint64_t org);
 /* Does the attribute carry the tag, and does the audience see both? */
 bool view_attr_tagged(struct view *v, const struct misp_event *e, uint64_t object_id,
 		      uint64_t attr_id, uint64_t tag_id, struct arena *a);

@@ -88,6 +88,9 @@ bool view_may_ask(struct view *v, struct query *q, struct arena *room)
 	/* Only site administrators may look for users. */
 	if (GIVEN_GENERIC(email) && !a->site_admin)
 		return false;
+	/* by a number that is not shown to them: of all that is there */
+	if (!view_is_whole(v) && str_find_nocase(q->order, STR("attribute_count")) >= 0)
+		q->order = STR_NONE;
 	/* Local users, and everybody under MISP's own rules, get whole copies. */
 	if (a->kind == AUD_OPERATOR || a->kind == AUD_MEMBER ||
 	    (a->kind == AUD_PEER && a->misp_rules_only))

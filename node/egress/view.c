@@ -553,8 +553,6 @@ static bool event_visible(void *user, const struct misp_event *e)
 {
 	struct view *v = user;
 	struct subject s;
-	if (v->filled_only && !e->attribute_count && !e->report_count)
-		return false;
 	if (v->shows_protected && e->is_protected &&
 	    !v->shows_protected(v->shows_user, &e->crypto_keys))
 		return false;
@@ -566,6 +564,7 @@ static bool event_visible(void *user, const struct misp_event *e)
 		    gate_judge(&v->gate, &s.s).outcome == GATE_RELEASE;
 	v->judged_id = e->id;
 	arena_rewind(v->scratch, m);
+	v->judged = v->judged && (!v->filled_only || view_is_filled(v, e));
 	return v->judged;
 }
 
@@ -632,7 +631,8 @@ bool view_lists_tag(struct view *v, const struct misp_tag *tag, bool *used_only)
 	struct misp_event nothing = {0};
 	struct misp_tagref t = {.name = tag->name, .tag_id = tag->id, .exportable = tag->exportable};
 	struct gate_subject s = {.event = &nothing};
-	*used_only = !view_is_whole(v) && v->audience.kind != AUD_MEMBER;
+	/* what documents brought along is known by what carries it */
+	*used_only = !view_is_whole(v) && !(tag->by_hand && v->audience.kind == AUD_MEMBER);
 	return view_is_whole(v) || gate_shows_tag(&v->gate, &s, &t);
 }
 

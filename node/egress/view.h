@@ -65,6 +65,9 @@ MUST_USE enum err view_resolve_tags(struct view *v, struct arena *a, struct enti
 /* May this tag of an event, or of something in it, be seen? */
 bool view_shows_tag(struct view *v, const struct misp_event *e, const struct misp_tagref *t);
 
+/* counts.c: is a live attribute or a report of the event left for the audience? */
+bool view_is_filled(struct view *v, const struct misp_event *e);
+
 /* guard.c: may the audience ask this, or would the answer tell what its copy leaves out? Changes
    `q` where it can do without, and puts our UUIDs for the derived ones (in `room`). */
 bool view_may_ask(struct view *v, struct query *q, struct arena *room);

@@ -282,3 +282,14 @@ bool gate_judge_report(const struct gate_ctx *c, const struct gate_subject *s,
 	st = stance_of(c, s);
 	return judge_report(&st, report) == RULE_NONE;
 }
+
+bool gate_judge_proposal(const struct gate_ctx *c, const struct gate_subject *s,
+			 const struct misp_proposal *proposal)
+{
+	struct stance st;
+
+	if (!c->policy || !c->audience || !c->facts || !s->event || !proposal)
+		return false;
+	st = stance_of(c, s);
+	return judge_proposal(&st, proposal) == RULE_NONE;
+}

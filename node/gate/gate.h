@@ -63,6 +63,11 @@ struct str gate_condemns(const struct gate_ctx *c, const struct gate_subject *s,
 bool gate_passes_attrs(const struct gate_ctx *c);
 bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
 		       const struct misp_object *object);
+bool gate_judge_report(const struct gate_ctx *c, const struct gate_subject *s,
+		       const struct misp_report *report);
+/* By itself: what it is about is asked apart. */
+bool gate_judge_proposal(const struct gate_ctx *c, const struct gate_subject *s,
+			 const struct misp_proposal *proposal);
 /* ---- embargoes, as time goes on ---- */
 
 #define GATE_CLASSES 3 /* public, sector, partner: those that wait */
@@ -90,8 +95,6 @@ bool gate_is_remedy(const struct misp_object *object, const struct misp_attr *at
 /* What tags say of a vulnerability record, as far as gathering its facts depends on it. */
 enum { RMSV_TAGGED = 1, RMSV_DISCLOSED = 2, RMSV_UNDISCLOSED = 4 };
 unsigned gate_rmsv(const struct entity_list *tags);
-bool gate_judge_report(const struct gate_ctx *c, const struct gate_subject *s,
-		       const struct misp_report *report);
 /* May this tag of the event or of an element of it leave? The tag is resolved (name, exportable).
    For filters: nobody may find out by a search what the answer leaves out. */
 bool gate_shows_tag(const struct gate_ctx *c, const struct gate_subject *s,

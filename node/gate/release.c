@@ -115,7 +115,10 @@ void release_plan(struct released *r)
 
 static void count_for(struct released *r, const struct gate_subject *s)
 {
-	if (r->st.misp || r->st.sees_all || r->st.owner)
+	/* an owner may get a cut copy: as a peer, or where the policy drops something for everybody */
+	bool whole = r->st.owner && r->st.local && r->profile->all;
+
+	if (r->st.misp || r->st.sees_all || whole)
 		return;
 	r->head.attribute_count = s->has_count ? s->visible_attributes : 0;
 	r->out.count_open = !s->has_count;
