@@ -279,6 +279,24 @@ static enum err references_add(struct http_req *r, struct fail *f)
 	return answer_ref(r, "add", e.id, o.id, id, f);
 }
 
+/* May the caller see what it refers to? Without that he does not see the reference. */
+static bool shows_target(struct http_req *r, struct view *v, const struct misp_event *of, uint64_t object,
+			 uint64_t id)
+{
+	struct fail why = {0};
+	struct misp_ref ref;
+	struct misp_event e;
+	struct misp_attr attr;
+	struct misp_object o;
+	struct index_uuid at;
+	if (store_el_get(view_txn(v), EL_REF, (struct el_key){of->body, object, id}, r->arena, &ref) != ERR_OK ||
+	    index_uuid_find(api_of(r)->index, ref.referenced_uuid, &at) != ERR_OK)
+		return false;
+	struct str to = rest_id(r, at.id);
+	return at.kind == CHANGE_EL(EL_OBJECT) ? view_object(v, to, r->arena, &e, &o, &why) == ERR_OK :
+						 view_attr(v, to, r->arena, &e, &attr, &why) == ERR_OK;
+}
+
 /* The reference of the path, of an object that the caller may see. */
 static bool find_ref(struct http_req *r, uint64_t *id, struct misp_event *e, struct misp_object *o,
 		     struct fail *f)
@@ -299,7 +317,8 @@ static bool find_ref(struct http_req *r, uint64_t *id, struct misp_event *e, str
 		object_id = at.parent;
 	}
 	if (err == ERR_OK && rest_view(r, &v, f) == ERR_OK &&
-	    view_object(v, rest_id(r, object_id), r->arena, e, o, &why) == ERR_OK)
+	    view_object(v, rest_id(r, object_id), r->arena, e, o, &why) == ERR_OK &&
+	    ((view_is_whole(v) && rest_may_modify(r, e)) || shows_target(r, v, e, object_id, *id)))
 		return true;
 	reply_error(r, 404, "Invalid object reference.");
 	return false;

@@ -4,6 +4,7 @@
  */
 #include "api/rest.h"
 #include "model/pack.h"
+#include "taxonomies/taxo.h"
 
 #define TAGS_PER_CALL 1000u
 
@@ -69,20 +70,27 @@ static const struct misp_tagref *attached(const struct target *t, uint64_t tag_i
 
 /* ---- tags by number or name ---- */
 
-static enum err find_tag(struct http_req *r, struct str s, bool names, struct misp_tag *tag,
-			 struct fail *f)
+/* `listed`: only if the caller may know it. */
+static enum err find_tag(struct http_req *r, struct str s, bool names, bool listed,
+			 struct misp_tag *tag, struct fail *f)
 {
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(view) struct view *v = NULL;
 	struct misp_tag row;
 	uint64_t id;
-	TRY(store_read(api_of(r)->store, &t, f));
+	TRY(rest_view(r, &v, f));
+	const struct store_rtxn *t = view_txn(v);
 	if (!str_u64(s, &id)) {
 		enum err e = names ? store_find(t, IX_TAG_NAME, s, &id) : ERR_NOENT;
 		if (e != ERR_OK)
 			return e;
 	}
 	TRY(store_get(t, T_TAG, id, r->arena, &row));
-	return entity_copy(r->arena, &desc_misp_tag, &row, tag);
+	TRY(entity_copy(r->arena, &desc_misp_tag, &row, tag));
+	if (listed)
+		TRY(rest_tag_listed(r, v, tag, &listed));
+	else
+		listed = true;
+	return listed ? ERR_OK : ERR_NOENT;
 }
 
 struct make {
@@ -106,15 +114,16 @@ static bool is_number(struct str s)
 static const char *tag_wanted(struct http_req *r, struct str s, struct misp_tag *tag, struct fail *f)
 {
 	struct make m = {.ref = {.name = str_trim(s)}};
-	enum err e = find_tag(r, m.ref.name, true, tag, f);
+	char colour[8]; /* TLP and PAP are for everybody who tags */
+	enum err e = find_tag(r, m.ref.name, true, true, tag, f);
 	if (e == ERR_OK)
 		return NULL;
 	if (is_number(s))
 		return "Invalid Tag.";
-	if (!may(r, perm_tag_editor))
+	if (!may(r, perm_tag_editor) && !taxo_marking_colour(m.ref.name, colour))
 		return "Tag not found and insufficient privileges to create it.";
 	if (rest_write(r, run_make, &m, f) != ERR_OK ||
-	    find_tag(r, rest_id(r, m.id), false, tag, f) != ERR_OK)
+	    find_tag(r, rest_id(r, m.id), false, false, tag, f) != ERR_OK)
 		return "Unable to create tag. Reason: invalid name.";
 	return NULL;
 }
@@ -304,11 +313,15 @@ static enum err detach(struct http_req *r, struct fail *f)
 	if (rest_json(r, NULL, &body, f) != ERR_OK)
 		return ERR_OK;
 	struct str name = rest_text(r, body, "tag"), uuid = rest_text(r, body, "uuid");
-	if (!name.n || find_tag(r, name, true, &tag, &why) != ERR_OK) {
+	bool there = name.n && find_tag(r, name, true, false, &tag, &why) == ERR_OK;
+	bool target = find_target(r, uuid, true, true, &t, &why) == ERR_OK;
+	/* what he sees attached he may name, be it in no list */
+	if (!there || (!(target && attached(&t, tag.id)) &&
+		       find_tag(r, name, true, true, &tag, &why) != ERR_OK)) {
 		reply_error(r, 405, "Invalid Tag.");
 		return ERR_OK;
 	}
-	if (find_target(r, uuid, true, true, &t, &why) != ERR_OK) {
+	if (!target) {
 		reply_error(r, 404, "Invalid Target.");
 		return ERR_OK;
 	}
@@ -389,11 +402,12 @@ static bool short_begin(struct http_req *r, bool of_event, struct short_call *c,
 	}
 	struct str local = rest_param(r, body, "local");
 	c->local = local.n && !str_is(local, "0") && !str_is(local, "false");
-	if (find_tag(r, short_tag(r, body), false, &c->tag, &why) != ERR_OK) {
+	if (find_tag(r, short_tag(r, body), false, false, &c->tag, &why) == ERR_OK)
+		c->ref = attached(&c->t, c->tag.id);
+	if (!c->ref && find_tag(r, short_tag(r, body), false, true, &c->tag, &why) != ERR_OK) {
 		answer_short(r, NULL, "Invalid Tag.");
 		return false;
 	}
-	c->ref = attached(&c->t, c->tag.id);
 	return true;
 }
 
