@@ -187,6 +187,23 @@ static bool about_reaches(const struct gate_ctx *c, const struct stance *st,
 	return about_visible(&reading, &reads, ab);
 }
 
+static const struct analyst_about nothing_here;
+
+/*
+ * Who wrote it, here, keeps it whatever it is about: to him what is hidden is not here, and what is about
+ * nothing here is his own all the same.
+ */
+static bool about_nothing(const struct gate_ctx *c, const struct analyst_about *ab,
+			  const struct misp_analyst *n)
+{
+	struct loose room;
+	struct stance st = stance_about(c, ab, n, &room);
+
+	return (c->audience->kind == AUD_MEMBER ||
+		(c->audience->kind == AUD_PEER && !c->audience->push)) &&
+	       is_own(&st, n->orgc_uuid) && !n->locked && !about_reaches(c, &st, ab, n);
+}
+
 bool gate_judge_analyst(const struct gate_ctx *c, const struct analyst_about *ab,
 			const struct misp_analyst *n)
 {
@@ -197,6 +214,8 @@ bool gate_judge_analyst(const struct gate_ctx *c, const struct analyst_about *ab
 		return false;
 	if (ab->event && !ab->event->event)
 		return false;
+	if (about_nothing(c, ab, n))
+		ab = &nothing_here;
 	st = stance_about(c, ab, n, &room);
 	/* a suspension shuts everything; an event asks for itself */
 	if (!ab->event && ask_rule(&st, RULE_suspended, NULL).outcome != GATE_RELEASE)
@@ -289,6 +308,8 @@ const struct rel_analyst *gate_release_one_analyst(const struct gate_ctx *c,
 
 	if (!out || !r || !gate_judge_analyst(c, ab, in->a))
 		return NULL;
+	if (about_nothing(c, ab, in->a))
+		ab = &nothing_here;
 	r->ctx = *c;
 	r->st = stance_about(c, ab, in->a, &room);
 	release_plan(r);
