@@ -142,7 +142,7 @@ static struct raw_event *parse(struct world *w, const char *json)
 	return raw;
 }
 
-static struct admit_facts operator_facts(void)
+struct admit_facts world_operator(void)
 {
 	return (struct admit_facts){.kind = AUD_OPERATOR,
 				    .org_id = 1,
@@ -165,19 +165,24 @@ uint64_t world_add(struct world *w, const char *json)
 uint64_t world_add_as(struct world *w, const char *json, uint64_t org_id, uint64_t user_id)
 {
 	static const uint64_t groups[] = {1, 2};
-	struct admit_facts facts = operator_facts();
+	struct admit_facts facts = world_operator();
 	facts.org_id = org_id;
 	facts.user_id = user_id;
 	facts.groups = groups;
 	facts.n_groups = ARRAY_LEN(groups);
-	struct origin origin = {.kind = ORIGIN_LOCAL, .time = facts.now};
+	return world_add_with(w, json, &facts);
+}
+
+uint64_t world_add_with(struct world *w, const char *json, struct admit_facts *facts)
+{
+	struct origin origin = {.kind = ORIGIN_LOCAL, .time = facts->now};
 	struct ingest_result res = {0};
 	struct fail f = {0};
 	OWN(arena) struct arena *a = arena_new(64u << 20);
 	struct raw_event *raw = parse(w, json);
 	if (!raw)
 		return 0;
-	enum err e = ingest_event_add(&w->in, &raw, &origin, &facts, a, &res, &f);
+	enum err e = ingest_event_add(&w->in, &raw, &origin, facts, a, &res, &f);
 	if (e != ERR_OK)
 		diag("not added: %s %s", err_name(e), f.text);
 	for (uint32_t i = 0; i < res.n_problems; i++)
@@ -187,7 +192,7 @@ uint64_t world_add_as(struct world *w, const char *json, uint64_t org_id, uint64
 
 bool world_edit(struct world *w, uint64_t id, const char *json)
 {
-	struct admit_facts facts = operator_facts();
+	struct admit_facts facts = world_operator();
 	struct origin origin = {.kind = ORIGIN_LOCAL, .time = facts.now};
 	struct ingest_result res = {0};
 	struct fail f = {0};

@@ -30,6 +30,9 @@ void world_close(struct world *w);
 uint64_t world_add(struct world *w, const char *json);
 /* Likewise as the user of another organisation, who may use the sharing groups 1 and 2. */
 uint64_t world_add_as(struct world *w, const char *json, uint64_t org_id, uint64_t user_id);
+/* Likewise with these facts about who adds it. */
+uint64_t world_add_with(struct world *w, const char *json, struct admit_facts *facts);
+struct admit_facts world_operator(void);
 /* Likewise as an edit of what is there. */
 bool world_edit(struct world *w, uint64_t id, const char *json);
 /* An audience that sees published events of every marking. */

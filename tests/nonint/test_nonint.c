@@ -1,0 +1,279 @@
+/*
+ * test_nonint.c - two stores that differ only in what somebody may not see answer him byte for byte alike.
+ *
+ * NONINT_SEED=N replays one world and tells what is in it; NONINT_WORLDS, NONINT_FIRST and NONINT_SECONDS
+ * search on. A failed world is made smaller first: things are left out as long as it still fails.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "loop/offload.h"
+#include "tests/nonint/nonint.h"
+#include "tests/tap/tap.h"
+
+#define BATCH 16
+
+struct bench {
+	struct api api[2];
+	struct line *line[2];
+	struct offload *workers;
+	struct side side[2];
+	struct model m;
+	uint64_t asked, other_than_404;
+	bool written; /* by the questions, into both */
+};
+
+struct failure {
+	char what[200];
+	struct buf story;
+};
+
+/* ---- one batch ---- */
+
+static void show(struct buf *out, const char *title, struct str s, size_t at)
+{
+	size_t from = at > 300 ? at - 300 : 0;
+	buf_printf(out, "%s: ...%.*s\n", title, (int)MIN(s.n - MIN(from, s.n), (size_t)700), s.p + MIN(from, s.n));
+}
+
+/* MISP counts all attributes of an event; under its rules alone so does this node. */
+static void mask_counts(struct buf *b)
+{
+	static const char key[] = "attribute_count\":";
+	struct str s = buf_str(b);
+	size_t from = 0;
+	ptrdiff_t at;
+	while ((at = str_find(str_sub(s, from, SIZE_MAX), str_c(key))) >= 0)
+		for (from += (size_t)at + sizeof(key) - 1; from < b->n && b->p[from] != ','; from++)
+			b->p[from] = '#';
+}
+
+/* Each store has its own, drawn by chance. */
+static void mask_node(struct side *s, struct buf *b)
+{
+	char u[UUID_TEXT_LEN + 1];
+	ptrdiff_t at;
+	uuid_format(store_node_uuid(s->w.store), u);
+	while ((at = str_find(buf_str(b), str_c(u))) >= 0)
+		memset(b->p + at, '0', UUID_TEXT_LEN);
+}
+
+static bool compare(struct bench *b, const struct question *q, struct answer a[2], struct failure *why)
+{
+	const struct numbers *na = &b->side[0].numbers, *nb = &b->side[1].numbers;
+	bool openioc = str_find(buf_str(&q->text[0]), STR("openioc")) >= 0;
+	bool lengths = false;
+	size_t at;
+	if (b->m.policy == POLICY_COMPAT && q->counts) {
+		lengths = a[0].body.n != a[1].body.n;
+		mask_counts(&a[0].body);
+		mask_counts(&a[1].body);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		mask_node(&b->side[i], &a[i].body);
+	b->asked++;
+	b->other_than_404 += a[0].status == 200;
+	bool body = same_bytes(na, nb, buf_str(&a[0].body), buf_str(&a[1].body), openioc, &at);
+	if (!body && b->written) { /* what was written has numbers now */
+		side_numbers(&b->side[0]);
+		side_numbers(&b->side[1]);
+		body = same_bytes(na, nb, buf_str(&a[0].body), buf_str(&a[1].body), openioc, &at);
+	}
+	if (body && (lengths || same_bytes(na, nb, buf_str(&a[0].head), buf_str(&a[1].head), false, &at)))
+		return true;
+	snprintf(why->what, sizeof(why->what), "%s, %s", who_names[b->m.who], q->row);
+	buf_clear(&why->story);
+	show(&why->story, "asked", buf_str(&q->text[0]), 0);
+	for (unsigned i = 0; i < 2; i++)
+		show(&why->story, i ? "with 1" : "with 0", buf_str(body ? &a[i].head : &a[i].body), at);
+	return false;
+}
+
+static bool put_batch(struct bench *b, struct question *q, unsigned n, struct failure *why)
+{
+	bool good = true;
+	for (unsigned i = 0; i < 2; i++) {
+		OWN(buf) struct buf all = BUF(4u << 20);
+		for (unsigned k = 0; k < n; k++)
+			buf_str_add(&all, buf_str(&q[k].text[i]));
+		line_put(b->line[i], buf_str(&all));
+	}
+	for (unsigned k = 0; k < n; k++) {
+		struct answer a[2];
+		for (unsigned i = 0; i < 2; i++)
+			line_read(b->line[i], q[k].head, &a[i]);
+		if (good && !compare(b, &q[k], a, why))
+			good = false;
+		answer_free(&a[0]);
+		answer_free(&a[1]);
+		buf_free(&q[k].text[0]);
+		buf_free(&q[k].text[1]);
+	}
+	return good;
+}
+
+/* ---- one world ---- */
+
+static bool ask_all(struct bench *b, struct failure *why)
+{
+	struct question q[BATCH];
+	unsigned n = 0;
+	bool good = true;
+	for (unsigned k = 0; k < asks_count() && good; k++) {
+		struct rng r = {b->m.seed * 7919u + k};
+		for (unsigned times = 2; times > 0 && good; times--) {
+			if (!asks_make(&b->m, b->side, &r, k, &q[n]))
+				continue;
+			b->written |= q[n].writes;
+			if (++n < BATCH)
+				continue;
+			good = put_batch(b, q, n, why);
+			n = 0;
+		}
+	}
+	return (n == 0 || put_batch(b, q, n, why)) && good;
+}
+
+/* Until nothing holds the stores any more: answers are freed after they were sent. */
+static void quiet(struct bench *b)
+{
+	struct offload_stats st;
+	do {
+		usleep(200);
+		offload_stats(b->workers, &st);
+	} while (st.busy || st.waiting);
+}
+
+/* Alike? The model is made; what is dropped stays out. */
+static bool world(struct bench *b, struct failure *why)
+{
+	clock_freeze(b->m.now * 1000000, 1000000);
+	b->written = false;
+	for (unsigned i = 0; i < 2; i++) {
+		b->side[i].api = &b->api[i];
+		side_open(&b->side[i], &b->m, i);
+	}
+	bool good = b->m.who >= WHO_USERS || ask_all(b, why);
+	quiet(b);
+	for (unsigned i = 0; i < 2; i++)
+		side_close(&b->side[i]);
+	return good;
+}
+
+/* Leave out what the failure does not need. */
+static void shrink(struct bench *b, struct failure *why)
+{
+	struct failure less = {.story = BUF(1 << 20)};
+	for (unsigned i = 0; i < b->m.n; i++) {
+		b->m.dropped[i] = true;
+		if (world(b, &less) || strcmp(why->what, less.what) != 0) {
+			b->m.dropped[i] = false;
+			continue;
+		}
+		buf_clear(&why->story);
+		buf_str_add(&why->story, buf_str(&less.story));
+	}
+	buf_free(&less.story);
+}
+
+static void tell_world(const struct model *m)
+{
+	static const char *const policies[] = {"default", "misp-compat", "cn-rmsv", "own"};
+	OWN(buf) struct buf b = BUF(1 << 20);
+	diag("policy %s, for %s, sightings %u", policies[m->policy], who_names[m->who], m->sightings_policy);
+	if (m->policy == POLICY_OWN) {
+		model_policy(m, &b);
+		diag("%s", buf_cstr(&b));
+	}
+	for (unsigned i = 0; i < m->n; i++) {
+		if (m->dropped[i])
+			continue;
+		buf_clear(&b);
+		model_tell(m, i, &b);
+		diag("%s", buf_cstr(&b));
+	}
+}
+
+static bool run_seed(struct bench *b, uint64_t seed)
+{
+	struct failure why = {.story = BUF(1 << 20)};
+	model_make(&b->m, seed);
+	bool good = world(b, &why);
+	if (!good) {
+		diag("seed %llu: %s", (unsigned long long)seed, why.what);
+		if (!getenv("NONINT_WHOLE"))
+			shrink(b, &why);
+		tell_world(&b->m);
+		diag("%s", buf_cstr(&why.story));
+	}
+	buf_free(&why.story);
+	return good;
+}
+
+/* ---- main ---- */
+
+static uint64_t setting(const char *name, uint64_t otherwise)
+{
+	const char *s = getenv(name);
+	return s ? strtoull(s, NULL, 10) : otherwise;
+}
+
+/* Values of intelligence in the log? All that is made here bears a mark. */
+static void look_into_log(int fd)
+{
+	static char piece[1 << 16];
+	ssize_t n;
+	unsigned lines = 0, told = 0;
+	FILE *f = fdopen(fd, "r");
+	rewind(f);
+	while (fgets(piece, sizeof(piece), f)) {
+		lines++;
+		for (const char *p = piece; (p = strstr(p, "nq")); p++)
+			if (strspn(p + 2, "0123456789abcdef") >= 8 && told++ < 5)
+				diag("in the log: %s", piece);
+	}
+	n = (ssize_t)told;
+	ok(n == 0, "%u lines of log hold no value, info, comment or text", lines);
+	fclose(f);
+}
+
+int main(void)
+{
+	static struct bench b;
+	struct fail f = {0};
+	struct offload_conf oc = {.threads = 4};
+	uint64_t first = setting("NONINT_SEED", setting("NONINT_FIRST", 1)), failed = 0, worlds = 0;
+	uint64_t most = getenv("NONINT_SEED") ? 1 : setting("NONINT_WORLDS", 100000);
+	uint64_t seconds = setting("NONINT_SECONDS", 20);
+	int log = memfd_create("log", MFD_CLOEXEC);
+	if (access("/dev/shm", W_OK) == 0)
+		setenv("TMPDIR", "/dev/shm", 0);
+	log_setup(getenv("NONINT_LOG") ? 2 : log, LOG_DEBUG, LOG_LOGFMT);
+	if (offload_new(&oc, &b.workers, &f) != ERR_OK)
+		bail_out("no workers");
+	for (unsigned i = 0; i < 2; i++)
+		b.line[i] = line_open(&b.api[i], b.workers);
+	struct timespec from, now;
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	do {
+		failed += !run_seed(&b, first + worlds++);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (worlds < most && failed < setting("NONINT_FAILURES", 3) &&
+		 (uint64_t)(now.tv_sec - from.tv_sec) < seconds);
+	ok(failed == 0, "%llu worlds: what is hidden changes no answer (%llu questions, %llu answered 200)",
+	   (unsigned long long)worlds, (unsigned long long)b.asked, (unsigned long long)b.other_than_404);
+	is_uint(asks_missing(), 0, "every answer of the table is asked, or excused with a reason");
+	for (unsigned i = 0; i < 2; i++)
+		line_close(b.line[i]);
+	offload_stop(b.workers, true);
+	offload_free(b.workers);
+	clock_thaw();
+	look_into_log(log);
+	return done_testing();
+}
