@@ -183,31 +183,46 @@ class Case:
             out["vendor_of"] = r.sample(["acme-router", "Acme", "widget"], r.randint(1, 2))
         return out
 
+    def conditions(self, level, p):
+        """Some of the conditions that rules of this level may have."""
+        r, out = self.r, {}
+        tags = ["tlp:*", "type:osint", "CUSTOMER-*", "kill-chain:delivery", "workflow:*", "tlp:clear", "tlp:green"]
+        kinds = [
+            ("EAT", "tag", lambda: r.sample(tags, r.randint(1, 2))),
+            ("EAT", "taxonomy", lambda: r.sample(["tlp", "PAP", "kill-chain", "type", "misp-galaxy"], r.randint(1, 3))),
+            ("EAT", "galaxy", lambda: r.sample(["tool", "ransomware", "threat-actor", "sector"], r.randint(1, 2))),
+            ("AOTR", "event_tag", lambda: r.sample(tags, r.randint(1, 2))),
+            ("EAOTR", "orgc", lambda: r.sample([ORGS[n] for n in (2, 3, 4, 5)], r.randint(1, 2))),
+            ("EAOR", "distribution", lambda: r.sample(range(0, 4 if level == "event" else 6), r.randint(1, 3))),
+            ("EAOTR", "published", lambda: self.some(0.5)),
+            ("E", "threat_level", lambda: r.sample([1, 2, 3, 4], 2)), ("E", "analysis", lambda: r.sample([0, 1, 2], 2)),
+            ("E", "info", lambda: r.choice(["Corp [1-4]", "(?i)INCIDENT", "^nothing$"])),
+            ("A", "category", lambda: r.sample(["Targeting data", "Network activity", "Payload delivery", "Other"], r.randint(1, 2))),
+            ("A", "type", lambda: r.sample(["domain", "ip-dst", "sha256", "comment", "link"], r.randint(1, 3))),
+            ("A", "to_ids", lambda: self.some(0.5)),
+            ("A", "value", lambda: r.choice([r"\.example$", "^192", "(?i)EVIL[0-9]", "[0-9]{3}", "x"])),
+            ("AO", "comment", lambda: r.choice(["internal", "(?i)SEEN by", "^$", "plain|x"])),
+            ("R", "text", lambda: r.choice(["What happened", "only for us", "Report 9[01]"])),
+            ("A", "relation", lambda: r.sample(["text", "value", "domain", "filename", "patch"], 2)),
+            ("AO", "object_name", lambda: r.sample(["file", "person", "email", "url"], r.randint(1, 2))),
+            ("AO", "object_template", lambda: r.sample([ORGS[5], ORGS[6]], 1)),
+            ("EAOR", "older_than", lambda: r.choice(["1000s", "999s", "12h", "1d"])),
+            ("EAOR", "younger_than", lambda: r.choice(["1000s", "1001s", "12h", "1d"]))]
+        mine = [(k, f) for levels, k, f in kinds if level[0].upper() in levels]
+        for k, f in mine:
+            if self.some(p / len(mine)):
+                out[k] = f()
+        return out
+
     def rule(self, number, rows):
         r = self.r
-        level = r.choice(["event", "attribute", "attribute", "object", "report"])
+        level = r.choice(["event", "attribute", "attribute", "object", "report", "tag"])
         rule = {"name": "rule-%d" % number, "level": level}
-        when = {}
-        if level in ("event", "attribute") and self.some(0.3):
-            when["tag"] = r.sample(["tlp:*", "type:osint", "CUSTOMER-*", "kill-chain:delivery", "workflow:*"], r.randint(1, 2))
-        if self.some(0.2):
-            when["orgc"] = r.sample([ORGS[n] for n in (2, 3, 4, 5)], r.randint(1, 2))
-        if self.some(0.2):
-            when["distribution"] = r.sample(range(0, 4 if level == "event" else 6), r.randint(1, 3))
-        if level == "event" and self.some(0.2):
-            when["published"] = self.some(0.5)
-        if level == "attribute":
-            if self.some(0.4):
-                when["category"] = r.sample(["Targeting data", "Network activity", "Payload delivery", "Other"], r.randint(1, 2))
-            if self.some(0.4):
-                when["type"] = r.sample(["domain", "ip-dst", "sha256", "comment", "link"], r.randint(1, 3))
-            if self.some(0.2):
-                when["to_ids"] = self.some(0.5)
-        if level in ("object", "attribute") and self.some(0.2):
-            when["object_name"] = r.sample(["file", "person", "email"], r.randint(1, 2))
-        if when:
-            rule["when"] = when
-        rule["effect"] = r.choice(["deny", "hold"]) if level == "event" else r.choice(["drop", "drop", "hold"])
+        for how, p in (("when", 1.6), ("unless", 0.7), ("require", 0.5), ("allow", 0.4)):
+            some = self.conditions(level, p)
+            if some:
+                rule[how] = some
+        rule["effect"] = r.choice(["deny", "hold"]) if level == "event" else r.choice(["drop", "drop", "deny", "hold"])
         if rule["effect"] == "hold":
             if self.some(0.6):
                 rule["for"] = r.choice(["900s", "1h", "72h", "5d", "15m"])

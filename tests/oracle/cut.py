@@ -176,7 +176,7 @@ def shows_tag(w, tag):
     if not (local_user(w) and (w.cls == "own" or w.misp)) and (ns == "embargo" or
                                                    (ns, predicate) == ("tocsin", "recipient")):
         return False
-    if vuln.hides_tag(w, tag["name"]):
+    if policy_rules(w, "tag", tag) or vuln.hides_tag(w, tag["name"]):
         return False
     if w.profile == "full":
         return True
@@ -230,7 +230,7 @@ def day(us):
 
 # of a type that has several
 USUAL_CATEGORY = {"sha256": "Payload delivery", "md5": "Payload delivery", "link": "External analysis",
-                  "vulnerability": "External analysis",
+                  "vulnerability": "External analysis", "attachment": "External analysis",
                   "filename": "Payload delivery", "yara": "Payload installation"}
 
 

@@ -358,29 +358,94 @@ def tag_like(pattern, name):
     return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
 
 
-def applies(w, rule, element, obj):
-    when = rule.get("when", {})
-    level = rule["level"]
-    if "orgc" in when and (w.case.get("orgc") or {}).get("uuid") not in aslist(when["orgc"]):
-        return False
-    if "published" in when and bool(w.event.get("published")) != when["published"]:
-        return False
+def taxonomy(name):
+    """What stands before the colon."""
+    return name.split(":", 1)[0].strip().lower() if ":" in name else ""
+
+
+def galaxy(name):
+    """The type of misp-galaxy:TYPE="value"."""
+    m = re.match(r"misp-galaxy:([^=]*)", name, re.I)
+    return m.group(1).strip().lower() if m else ""
+
+
+def tag_names(w, level, element):
+    if level == "tag":
+        return [element["name"]]
+    return names(w.event if level == "event" else element)
+
+
+def last_seen_or_changed(w, level, element):
+    if level in ("attribute", "object"):
+        return max(element.get("timestamp", 0), element.get("last_seen", 0) // 1000000)
+    return (w.event if level in ("event", "tag") else element).get("timestamp", 0)
+
+
+def matches(patterns, text):
+    return any(re.search(p, text or "") for p in aslist(patterns))
+
+
+# Each condition: does it hold? `how` is when, require or allow; lists of tags differ by it.
+def condition(w, key, want, how, level, element, obj):
     of = w.event if level == "event" else element
-    if "tag" in when and not any(tag_like(p, n) for p in aslist(when["tag"]) for n in names(of)):
-        return False
-    if "distribution" in when and of.get("distribution", 0) not in aslist(when["distribution"]):
-        return False
-    if "category" in when and element.get("category") not in aslist(when["category"]):
-        return False
-    if "type" in when and element.get("type") not in aslist(when["type"]):
-        return False
-    if "to_ids" in when and bool(element.get("to_ids")) != when["to_ids"]:
-        return False
-    if "object_name" in when:
+    if key in ("tag", "taxonomy", "galaxy"):
+        if key == "tag" and level == "tag" and how == "allow":
+            how = "when"        # of a single tag: it is one of these
+        return tags_hold(key, aslist(want), how, tag_names(w, level, element))
+    if key == "event_tag":
+        return tags_hold("tag", aslist(want), how, names(w.event))
+    if key == "orgc":
+        return (w.case.get("orgc") or {}).get("uuid") in aslist(want)
+    if key == "published":
+        return bool(w.event.get("published")) == want
+    if key == "to_ids":
+        return bool(element.get("to_ids")) == want
+    if key in ("category", "type"):
+        return element.get(key) in aslist(want)
+    if key in ("distribution", "threat_level", "analysis"):
+        return of.get({"threat_level": "threat_level_id"}.get(key, key), 0) in aslist(want)
+    if key in ("value", "comment", "info"):
+        return matches(want, of.get(key))
+    if key == "text":
+        return matches(want, element.get("content")) or matches(want, element.get("name"))
+    if key == "relation":
+        return element.get("object_relation") in aslist(want)
+    if key in ("object_name", "object_template"):
         named = element if level == "object" else obj
-        if named is None or named.get("name") not in aslist(when["object_name"]):
-            return False
-    return True
+        return named is not None and named.get({"object_name": "name"}.get(key, "template_uuid")) in aslist(want)
+    age = w.now - last_seen_or_changed(w, level, element)
+    if key == "older_than":
+        return age > duration(want)
+    assert key == "younger_than"
+    # a clock that nobody vouches for may be behind: what is not young may be young after all
+    return age < duration(want) or not w.trusted and how == "when"
+
+
+def tags_hold(key, want, how, have):
+    part = {"tag": lambda n: n, "taxonomy": taxonomy, "galaxy": galaxy}[key]
+    parts = [part(n) for n in have if part(n)]
+
+    def is_one(p, wanted=want):
+        return any(tag_like(x, p) for x in wanted)
+    if how == "require":        # all of the list must be there
+        return all(any(tag_like(x, p) for p in parts) for x in want)
+    if how == "allow":          # nothing else; of tags, nothing else of their taxonomies
+        mine = {taxonomy(x) for x in want}
+        return all(is_one(p) for p in parts if key != "tag" or taxonomy(p) in mine)
+    return any(is_one(p) for p in parts)
+
+
+def applies(w, rule, element, obj):
+    def hold(how, quantifier):
+        return quantifier(condition(w, k, v, how, rule["level"], element, obj)
+                          for k, v in rule.get(how, {}).items())
+    if not hold("when", all):
+        return False
+    if rule.get("unless") and hold("unless", all):
+        return False
+    if not rule.get("require") and not rule.get("allow"):
+        return True
+    return not (hold("require", all) and hold("allow", all))
 
 
 def duration(text):
