@@ -294,7 +294,7 @@ enum err append_intents(struct appending *a, const struct append_intent *x, uint
 		l.back = seq - *first;
 		memcpy(l.policy, x->policy, sizeof(l.policy));
 		for (; i < x->n && l.n < LEAF_ITEMS; i++) {
-			bool twice;
+			bool twice = false;
 			items[l.n] = (struct leaf_item){.item = x->v[i]};
 			TRY(note_given(a, audience, x->listing, &items[l.n], &twice, f));
 			l.n += !twice;

@@ -2,6 +2,7 @@
 #include "audit/ledger.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -302,6 +303,173 @@ static void test_crash(void)
 	store_close(copy);
 }
 
+static void tell(void *user, const char *problem)
+{
+	(void)user;
+	diag("%s", problem);
+}
+
+static bool intact(struct store *s, uint64_t *named)
+{
+	struct ledger_report rep = {0};
+	struct store_rtxn *t;
+	if (store_read(s, &t, &why) != ERR_OK)
+		bail_out("read");
+	enum err e = ledger_verify(t, NULL, NULL, tell, NULL, &rep, &why);
+	store_read_end(t);
+	*named = rep.named;
+	return e == ERR_OK;
+}
+
+/* Transfers whose first leaf nothing closes, and how the others ended. */
+static void outcomes(struct store *s, uint64_t *open, uint64_t n[LEDGER_OUTCOME_COUNT])
+{
+	struct leaf_item items[LEAF_ITEMS];
+	struct store_rtxn *t;
+	struct leaf l;
+	struct str bytes;
+	uint64_t all, seq;
+	*open = 0;
+	memset(n, 0, LEDGER_OUTCOME_COUNT * sizeof(*n));
+	if (store_read(s, &t, &why) != ERR_OK || ledger_size(t, &all) != ERR_OK)
+		bail_out("read");
+	for (uint64_t i = 0; i < all; i++) {
+		if (ledger_leaf_get(t, i, &bytes) != ERR_OK || leaf_read(bytes, &l, items) != ERR_OK)
+			bail_out("leaf");
+		if (l.kind == LEAF_INTENT && !l.back)
+			*open += ledger_closed_by(t, i, &seq) == ERR_NOENT;
+		if (l.kind == LEAF_CLOSED)
+			n[l.outcome]++;
+	}
+	store_read_end(t);
+}
+
+/* ---- many at once ---- */
+
+#define THREADS 8u
+#define ROUNDS 150u
+
+static const char *send_many(unsigned me)
+{
+	unsigned seed = me;
+	struct ledger_transfer *late[4] = {NULL};
+	struct fail f = {0};
+	char to[16];
+	snprintf(to, sizeof(to), "at-once-%u", me % 3);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct ledger_audience a = aud(to);
+		struct ledger_transfer *t;
+		struct ledger_item v[3];
+		unsigned n = (unsigned)rand_r(&seed) % 4, slot = (unsigned)rand_r(&seed) % 4;
+		for (unsigned k = 0; k < n; k++)
+			v[k] = thing(5000 + (unsigned)rand_r(&seed) % 300, 7000);
+		struct ledger_named x = {NULL, v, n};
+		if (ledger_begin(ledger, &a, STR("push/json"), i % 5 == 0, policy, &t, &f) != ERR_OK)
+			return "begin";
+		x.t = t;
+		if (n && (ledger_intend(ledger, &x, 1, &f) != ERR_OK ||
+			  (i % 7 == 0 && ledger_intend(ledger, &x, 1, &f) != ERR_OK)))
+			return "intend";
+		/* some end at once, some later */
+		if (late[slot])
+			ledger_end(late[slot], i % 2 ? LEDGER_SENT : LEDGER_BROKEN, i, NULL);
+		late[slot] = t;
+		if (i % 40 == 0 && ledger_flush(ledger, &f) != ERR_OK)
+			return "flush";
+	}
+	for (unsigned i = 0; i < 4; i++)
+		if (late[i])
+			ledger_end(late[i], LEDGER_SENT, i, NULL);
+	return NULL;
+}
+
+struct sender {
+	pthread_t thread;
+	unsigned number;
+	const char *said; /* NULL: all went well */
+};
+
+static void *sender_main(void *arg)
+{
+	struct sender *s = arg;
+	s->said = send_many(s->number);
+	return NULL;
+}
+
+static void test_at_once(void)
+{
+	struct sender v[THREADS];
+	uint64_t open, n[LEDGER_OUTCOME_COUNT], named = 0;
+	bool good = true;
+	for (unsigned i = 0; i < THREADS; i++) {
+		v[i].number = i;
+		if (pthread_create(&v[i].thread, NULL, sender_main, &v[i]) != 0)
+			bail_out("thread");
+	}
+	for (unsigned i = 0; i < 10; i++)
+		good &= ledger_checkpoint(ledger, &why) == ERR_OK;
+	for (unsigned i = 0; i < THREADS; i++) {
+		pthread_join(v[i].thread, NULL);
+		if (v[i].said)
+			diag("%s", v[i].said);
+		good &= !v[i].said;
+	}
+	ok(good, "%u threads send", THREADS);
+	is_ok(ledger_flush(ledger, &why), "flush");
+	outcomes(store, &open, n);
+	is_uint(open, 0, "all are closed: %llu sent, %llu broken", (unsigned long long)n[LEDGER_SENT],
+		(unsigned long long)n[LEDGER_BROKEN]);
+	ok(intact(store, &named) && named > THREADS * ROUNDS / 4, "intact, %llu named",
+	   (unsigned long long)named);
+}
+
+/* ---- a full store ---- */
+
+static void test_full(void)
+{
+	struct store *s = fix_open("full", (struct store_opts){.quota = 1u << 20});
+	struct ledger_opts o = {.store = s, .key_file = fix_path("ledger.key")};
+	struct ledger *was = ledger, *l;
+	uint64_t open, n[LEDGER_OUTCOME_COUNT], sent = 0, named = 0;
+	static struct ledger_transfer *t[2000];
+	struct ledger_item x[50];
+	enum err e = ERR_OK;
+	if (ledger_open(&o, &l, &why) != ERR_OK)
+		bail_out("%s", why.text);
+	ledger = l;
+	for (; e == ERR_OK && sent + 1 < ARRAY_LEN(t); sent += e == ERR_OK) {
+		for (unsigned i = 0; i < ARRAY_LEN(x); i++)
+			x[i] = thing(sent * ARRAY_LEN(x) + i + 1, 1);
+		t[sent] = begin("cert-full", false);
+		struct ledger_named v = {t[sent], x, ARRAY_LEN(x)};
+		e = ledger_intend(l, &v, 1, &why);
+	}
+	is_err(e, ERR_FULL, "a full store, after %llu", (unsigned long long)sent);
+	ok(strstr(why.text, "nothing is sent") != NULL, "it says: %s", why.text);
+	ledger_end(t[sent], LEDGER_UNSENT, 0, NULL); /* that one was never named */
+	for (uint64_t i = 0; i < sent; i++)
+		ledger_end(t[i], LEDGER_SENT, 1, NULL);
+	for (unsigned i = 0; i < 3; i++)
+		is_err(ledger_flush(l, &why), ERR_FULL, "closings wait");
+	ledger_close(l);
+	store_close(s);
+	s = fix_open("full", (struct store_opts){.quota = 1u << 20});
+	o = (struct ledger_opts){.store = s, .key_file = fix_path("ledger.key")};
+	is_ok(ledger_open(&o, &l, &why), "a node with a full store starts: %s", why.text);
+	ledger_close(l);
+	store_close(s);
+	s = fix_open("full", (struct store_opts){0});
+	o = (struct ledger_opts){.store = s, .key_file = fix_path("ledger.key")};
+	is_ok(ledger_open(&o, &l, &why), "with room again");
+	outcomes(s, &open, n);
+	ok(!open && n[LEDGER_UNKNOWN] + n[LEDGER_SENT] == sent, "each is closed: %llu unknown, %llu sent",
+	   (unsigned long long)n[LEDGER_UNKNOWN], (unsigned long long)n[LEDGER_SENT]);
+	ok(intact(s, &named) && named == sent * ARRAY_LEN(x), "intact");
+	ledger_close(l);
+	store_close(s);
+	ledger = was;
+}
+
 int main(void)
 {
 	fix_begin();
@@ -313,6 +481,8 @@ int main(void)
 	test_several();
 	test_checkpoint();
 	test_key();
+	test_at_once();
+	test_full();
 	close_all();
 	open_all();
 	test_crash();
