@@ -417,6 +417,7 @@ static enum err run(const struct pass_opts *o, bool only_hello, struct pass_resu
 	cost(&p);
 	if (known && !only_hello) {
 		log_end(&p, e);
+		push_log_leave(&p);
 		if (!o->preview) {
 			state_write(&p, began, e, mine.text);
 			measure(&p, e);

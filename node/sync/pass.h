@@ -120,6 +120,7 @@ struct pass {
 	} *sighted;
 	size_t n_sighted, cap_sighted;
 	unsigned changed; /* bits of enum pass_kind */
+	unsigned parts_done; /* push: enum push_bits of steps that have nothing to do with this peer */
 	struct push_log *log; /* push: what changed since the cursors, once a step has asked */
 	struct intake take; /* its progress is the pass's, for all steps */
 	pthread_mutex_t lock; /* of counts and items */

@@ -340,7 +340,10 @@ static enum err run(struct pushing *x, struct fail *f)
 	if (x->rows.n)
 		TRY(keep_wanted(x, f));
 	TRY(send_all(x, f));
-	if (!x->failed && x->p->o->technique != PASS_ONE)
+	if (x->failed)
+		return ERR_OK;
+	x->p->parts_done |= PUSH_ANALYST_DONE;
+	if (x->p->o->technique != PASS_ONE)
 		x->p->state.analyst_covered = x->log->seq;
 	return ERR_OK;
 }
@@ -349,10 +352,12 @@ enum err push_analyst(struct pass *p, struct fail *f)
 {
 	const struct link_hello *h = &p->link.hello;
 	struct pushing x = {.p = p, .n = &p->res->n[PASS_ANALYST]};
+	p->parts_done |= PUSH_ANALYST_DONE;
 	if (!p->link.row.push || !p->link.row.push_analyst_data || !p->o->out)
 		return ERR_OK;
 	if (!h->perm_sync || !h->perm_analyst_data)
 		return ERR_OK;
+	p->parts_done &= ~(unsigned)PUSH_ANALYST_DONE;
 	x.to = push_caller(p);
 	enum err e = run(&x, f);
 	analyst_rows_free(&x.rows);

@@ -392,8 +392,8 @@ static void advance(struct push *x)
 	struct pass *p = x->p;
 	if (p->o->technique == PASS_ONE || p->more)
 		return;
-	/* what the policy held before was not chosen by any cursor */
-	if (!str_eq(p->state.policy, str_c(x->log->policy)))
+	/* what policy or group held before was not chosen by any cursor */
+	if (x->log->groups || !str_eq(p->state.policy, str_c(x->log->policy)))
 		p->state.proposals_covered = p->state.sightings_covered =
 			p->state.analyst_covered = 0;
 	p->state.covered = x->log->seq;

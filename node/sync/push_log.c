@@ -6,7 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "sync/push.h"
+
+#define LEAVE_ONCE 1000u
 
 /* ---- marks ---- */
 
@@ -54,11 +58,24 @@ enum err push_log_mark(struct push_log *l, uint64_t event_id, unsigned bits, str
 	return ERR_OK;
 }
 
+static struct push_mark *find(struct push_log *l, uint64_t event_id)
+{
+	const struct push_mark key = {.event_id = event_id};
+	settle(l);
+	return l->n ? bsearch(&key, l->v, l->n, sizeof(key), by_event) : NULL;
+}
+
+enum err push_log_done(struct push_log *l, uint64_t event_id, unsigned bits)
+{
+	struct push_mark *m = find(l, event_id);
+	if (m)
+		m->bits |= bits;
+	return ERR_OK;
+}
+
 unsigned push_log_bits(struct push_log *l, uint64_t event_id)
 {
-	const struct push_mark key = {.event_id = event_id}, *m;
-	settle(l);
-	m = l->n ? bsearch(&key, l->v, l->n, sizeof(key), by_event) : NULL;
+	const struct push_mark *m = find(l, event_id);
 	return m ? m->bits : 0;
 }
 
@@ -247,6 +264,11 @@ static enum err due_again(struct push_log *l, const struct pass *p, const struct
 		    ERR_OK)
 			TRY(push_log_mark(l, id, PUSH_EVENT, f));
 	u = UUID_NIL;
+	while (note_next(t, p->o->peer_id, NOTE_push_parts, &u, &n) == ERR_OK)
+		if (store_find(t, IX_EVENT_UUID, (struct str){(char *)u.b, sizeof(u.b)}, &id) ==
+		    ERR_OK)
+			TRY(push_log_mark(l, id, PUSH_BRINGS | PUSH_NEW | PUSH_NOTED, f));
+	u = UUID_NIL;
 	while (note_next(t, p->o->peer_id, NOTE_push_cluster_again, &u, &n) == ERR_OK)
 		if (store_find(t, IX_CLUSTER_UUID, (struct str){(char *)u.b, sizeof(u.b)}, &id) ==
 		    ERR_OK)
@@ -293,4 +315,53 @@ enum err push_log_of(struct pass *p, struct push_log **out, struct fail *f)
 	}
 	*out = p->log;
 	return ERR_OK;
+}
+
+/* ---- what is left ---- */
+
+struct leave {
+	const struct pass *p;
+	const struct push_mark *v;
+	size_t n;
+};
+
+static bool is_done(const struct pass *p, const struct push_mark *m)
+{
+	return ((m->bits | p->parts_done) & PUSH_DONE) == PUSH_DONE;
+}
+
+static enum err leave_run(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	const struct leave *x = arg;
+	const struct note due = {.time = clock_now(), .tries = 1};
+	for (size_t i = 0; i < x->n; i++) {
+		const struct push_mark *m = &x->v[i];
+		struct misp_event e;
+		bool done = is_done(x->p, m);
+		if (!(m->bits & PUSH_BRINGS) || done == !(m->bits & PUSH_NOTED) ||
+		    store_get(store_view(w), T_EVENT, m->event_id, NULL, &e) != ERR_OK)
+			continue;
+		TRY(note_put(w, x->p->o->peer_id, NOTE_push_parts, e.uuid, done ? NULL : &due, f));
+	}
+	return ERR_OK;
+}
+
+/* In pieces that a transaction holds; when it fails it is only said: the pass is over. */
+void push_log_leave(const struct pass *p)
+{
+	struct push_log *l = p->log;
+	bool any = false;
+	struct fail f = {0};
+	if (!l || p->o->preview || p->o->technique == PASS_ONE)
+		return;
+	settle(l);
+	for (size_t i = 0; i < l->n; i++)
+		any |= (l->v[i].bits & PUSH_BRINGS) &&
+		       is_done(p, &l->v[i]) != !(l->v[i].bits & PUSH_NOTED);
+	for (size_t i = 0; any && i < l->n; i += LEAVE_ONCE) {
+		struct leave x = {p, l->v + i, MIN(l->n - i, (size_t)LEAVE_ONCE)};
+		if (store_run(p->o->in->store, leave_run, &x, &f) != ERR_OK)
+			log_warn("sync", "peer=%llu not noted what is due again: %s",
+				 (unsigned long long)p->o->peer_id, f.text);
+	}
 }

@@ -20,7 +20,13 @@ enum push_bits {
 	PUSH_ABOUT = 16, /* anything, by anybody: what is about it may only now be seen */
 	PUSH_BRINGS = 32, /* it may go in this pass, where it could perhaps not before */
 	PUSH_NEW = 64, /* the peer did not have it */
-	PUSH_ALL = 127
+	PUSH_ALL = 127,
+	/* what it brings has gone, or may not go, or waits for the event */
+	PUSH_PROPOSALS_DONE = 128,
+	PUSH_SIGHTINGS_DONE = 256,
+	PUSH_ANALYST_DONE = 512,
+	PUSH_DONE = 896,
+	PUSH_NOTED = 1024 /* it was not all done before */
 };
 
 struct push_mark {
@@ -56,8 +62,12 @@ MUST_USE enum err push_log_of(struct pass *p, struct push_log **out, struct fail
 void push_log_free(struct push_log *l); /* made by calloc(); may be NULL */
 OWN_DEFINE(push_log, struct push_log *, push_log_free(*p))
 
+/* At the end of a pass: what events should have brought, and did not, is due again in the next one. */
+void push_log_leave(const struct pass *p);
 /* Marks one more. */
 MUST_USE enum err push_log_mark(struct push_log *l, uint64_t event_id, unsigned bits, struct fail *f);
+/* Adds to the marks of an event that has some. ERR_OK always. */
+enum err push_log_done(struct push_log *l, uint64_t event_id, unsigned bits);
 unsigned push_log_bits(struct push_log *l, uint64_t event_id);
 /* Proposals of an event that changed; NULL: none. */
 const struct search_hit *push_log_proposals(const struct push_log *l, uint64_t event_id, size_t *n);

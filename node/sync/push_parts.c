@@ -46,6 +46,16 @@ enum err parts_push_choose(struct parts_push *x, struct fail *f)
 	return x->all ? all_events(x, t, f) : marked(x, t, f);
 }
 
+enum err parts_push_rest(struct parts_push *x, unsigned bit, struct fail *f)
+{
+	OWN(id_list) struct id_list brings = {0};
+	TRY(push_log_events(x->log, PUSH_BRINGS, &brings, f));
+	for (size_t i = 0; i < brings.n; i++)
+		if (!id_list_has(&x->ids, brings.v[i]))
+			(void)push_log_done(x->log, brings.v[i], bit);
+	return ERR_OK;
+}
+
 void parts_push_free(struct parts_push *x)
 {
 	id_list_free(&x->ids);

@@ -25,6 +25,8 @@ struct parts_push {
  */
 MUST_USE enum err parts_push_choose(struct parts_push *x, struct fail *f);
 void parts_push_free(struct parts_push *x);
+/* All that was chosen has been looked at: events that have no such parts are done with `bit` too. */
+MUST_USE enum err parts_push_rest(struct parts_push *x, unsigned bit, struct fail *f);
 
 /* The head of an event that the link and its rules let through. ERR_NOENT: they do not. */
 MUST_USE enum err parts_push_head(const struct parts_push *x, uint64_t event_id, struct arena *a,

@@ -132,7 +132,7 @@ static enum err one_event(struct push *x, uint64_t event_id, struct fail *f)
 	arena_reset(x->a);
 	enum err err = parts_push_head(&x->parts, event_id, x->a, &e, &as, &why);
 	if (err == ERR_NOENT)
-		return ERR_OK;
+		return push_log_done(x->parts.log, event_id, PUSH_PROPOSALS_DONE);
 	struct uuid own = e.uuid;
 	do {
 		if (err == ERR_OK)
@@ -140,7 +140,7 @@ static enum err one_event(struct push *x, uint64_t event_id, struct fail *f)
 		at += PAGE;
 	} while (err == ERR_OK && (some ? at < some : sent == PAGE));
 	if (err == ERR_OK)
-		return ERR_OK;
+		return push_log_done(x->parts.log, event_id, PUSH_PROPOSALS_DONE);
 	if (ends_all(err)) {
 		*f = why;
 		return err;
@@ -155,8 +155,10 @@ enum err push_proposals(struct pass *p, struct fail *f)
 	struct push x = {.parts = {.p = p, .kind = EL_PROPOSAL},
 			 .body = BUF(BODY_MAX_BYTES),
 			 .all_went = true};
-	if (!p->o->out || !p->link.hello.perm_sync || p->o->technique == PASS_CLUSTERS)
+	if (!p->o->out || !p->link.hello.perm_sync || p->o->technique == PASS_CLUSTERS) {
+		p->parts_done |= PUSH_PROPOSALS_DONE;
 		return ERR_OK;
+	}
 	x.a = arena_new(EVENT_ARENA);
 	enum err e = x.a ? parts_push_choose(&x.parts, f)
 			 : fail(f, ERR_NOMEM, "no memory");
@@ -167,6 +169,8 @@ enum err push_proposals(struct pass *p, struct fail *f)
 			e = one_event(&x, x.parts.ids.v[i], f);
 		pass_progress(p, i + 1, x.parts.ids.n);
 	}
+	if (e == ERR_OK)
+		e = parts_push_rest(&x.parts, PUSH_PROPOSALS_DONE, f);
 	if (e == ERR_OK && x.all_went && p->o->technique != PASS_ONE)
 		p->state.proposals_covered = x.parts.log->seq;
 	parts_push_free(&x.parts);

@@ -159,7 +159,7 @@ static enum err one_event(struct push *x, uint64_t event_id, struct fail *f)
 	arena_reset(x->a);
 	enum err err = parts_push_head(&x->parts, event_id, x->a, &e, &as, &why);
 	if (err == ERR_NOENT || (err == ERR_OK && was_sent(x, &e)))
-		return ERR_OK;
+		return push_log_done(x->parts.log, event_id, PUSH_SIGHTINGS_DONE);
 	struct uuid own = e.uuid;
 	int64_t stamp = e.sighting_timestamp;
 	do {
@@ -171,7 +171,7 @@ static enum err one_event(struct push *x, uint64_t event_id, struct fail *f)
 		sent(x, own, stamp);
 	/* it does not have the event, which brings them when it goes */
 	if (err == ERR_OK || err == ERR_NOENT)
-		return ERR_OK;
+		return push_log_done(x->parts.log, event_id, PUSH_SIGHTINGS_DONE);
 	if (ends_all(err)) {
 		*f = why;
 		return err;
@@ -193,8 +193,10 @@ enum err push_sightings(struct pass *p, struct fail *f)
 	struct push x = {.parts = {.p = p, .kind = EL_SIGHTING},
 			 .body = BUF(BODY_MAX_BYTES),
 			 .all_went = true};
-	if (!applies(p))
+	if (!applies(p)) {
+		p->parts_done |= PUSH_SIGHTINGS_DONE;
 		return ERR_OK;
+	}
 	x.a = arena_new(EVENT_ARENA);
 	x.known = calloc(PAGE, sizeof(*x.known));
 	enum err e = x.a && x.known ? parts_push_choose(&x.parts, f)
@@ -206,6 +208,8 @@ enum err push_sightings(struct pass *p, struct fail *f)
 			e = one_event(&x, x.parts.ids.v[i], f);
 		pass_progress(p, i + 1, x.parts.ids.n);
 	}
+	if (e == ERR_OK)
+		e = parts_push_rest(&x.parts, PUSH_SIGHTINGS_DONE, f);
 	if (e == ERR_OK && x.all_went && p->o->technique != PASS_ONE)
 		p->state.sightings_covered = x.parts.log->seq;
 	parts_push_free(&x.parts);

@@ -30,7 +30,7 @@ struct walk {
 	const struct m_event *e;
 	const struct m_link *link;
 	unsigned n_links, host, via;
-	bool lenient;
+	bool lenient, of_element, beside;
 	struct m_reach *out;
 };
 
@@ -68,7 +68,8 @@ static void walk(struct walk *w, unsigned at, struct levels now, unsigned been)
 	if (at == w->host && w->lenient) {
 		w->out->may++;
 		w->out->may_with += with;
-		w->out->levels |= 1u << (with ? now.element : now.event);
+		if (with || !w->of_element)
+			w->out->levels |= 1u << (with ? now.element : now.event);
 		w->out->through &= (been >> w->via & 1) != 0;
 		return;
 	}
@@ -82,7 +83,7 @@ static void walk(struct walk *w, unsigned at, struct levels now, unsigned been)
 		const struct m_link *l = &w->link[i];
 		const struct hop *h = &hops[l->internal][l->push];
 		struct levels then = {after(w, h->event, now.event, l),
-				      after(w, h->element, now.element, l),
+				      after(w, w->beside ? h->event : h->element, now.element, l),
 				      after(w, h->element, now.object, l)};
 		if (l->from == at && !(been >> l->to & 1) && then.event != NOT)
 			walk(w, l->to, then, been);
@@ -93,7 +94,8 @@ struct m_reach model_reach(const struct model *m, const struct m_event *e, const
 			   unsigned host, unsigned via, const struct m_link *l, unsigned n_links)
 {
 	struct m_reach r = {.through = true};
-	struct walk w = {m, e, l, n_links, host, via, false, &r};
+	struct walk w = {m, e, l, n_links, host, via, false, el != NULL,
+			 el && el->kind == M_BESIDE, &r};
 	bool inside = el && el->kind == M_IN_OBJECT;
 	struct levels at = {e->level, el ? el->level : NOT,
 			    inside ? e->object[el->object].level : LEVEL_INHERIT};

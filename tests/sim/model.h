@@ -26,7 +26,8 @@ struct version {
 };
 
 /* Attributes, also inside of objects, and event reports: all have versions, and the newest wins. */
-enum m_el_kind { M_ATTR, M_IN_OBJECT, M_REPORT };
+/* M_BESIDE: what is about an event, which travels by itself, at the levels of events. */
+enum m_el_kind { M_ATTR, M_IN_OBJECT, M_REPORT, M_BESIDE };
 struct m_el {
 	enum m_el_kind kind;
 	unsigned object; /* of the event, of M_IN_OBJECT */

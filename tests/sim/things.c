@@ -121,13 +121,11 @@ void act_thing(struct sim *s)
 	char path[100];
 	if (m->n_things == THINGS_MAX || atomic_load(&h->dead) || (!e && t.kind != THING_CLUSTER) ||
 	    (t.kind == THING_PROPOSAL && !may_propose(s, e)) ||
-	    (t.kind != THING_CLUSTER && e->gone >> t.author & 1) ||
-	    /* how notes and clusters travel inside of an organisation is not modelled */
-	    (s->family && (t.kind == THING_CLUSTER || t.kind == THING_NOTE)))
+	    (t.kind != THING_CLUSTER && e->gone >> t.author & 1))
 		return;
 	act_uuid(s, t.uuid);
 	sim_clock_of(s, h);
-	sim_note(s, "  %c makes a %s%s%.8s", host_letter(t.author), kinds[t.kind],
+	sim_note(s, "  %c makes a %s of %u%s%.8s", host_letter(t.author), kinds[t.kind], t.level,
 		 t.kind == THING_CLUSTER ? "" : " for ", t.kind == THING_CLUSTER ? "" : e->uuid);
 	if (!make(s, h, &t, e))
 		return;
@@ -197,18 +195,21 @@ static void look_thing(struct sim *s, struct host *h, const struct m_thing *t,
 {
 	const struct m_event *e = &s->model.ev[t->event];
 	bool has_level = t->kind == THING_CLUSTER || t->kind == THING_NOTE;
-	struct m_event alone = {.owner = t->author, .level = t->level};
+	/* on its own, a thing goes like an element of an event that goes everywhere */
+	struct m_event alone = {.owner = t->author, .level = 3};
+	const struct m_el thing = {.kind = M_BESIDE, .level = t->level};
 	/* sightings and proposals go where the event goes, and so does a note, by its own level */
-	const struct m_el as_el = {.level = t->kind == THING_NOTE ? t->level : 5};
-	struct m_reach own = model_reach(&s->model, &alone, NULL, h->nr, 0, w->l, w->n), r = own;
+	const struct m_el as_el = {.kind = t->kind == THING_NOTE ? M_BESIDE : M_ATTR,
+				   .level = t->kind == THING_NOTE ? t->level : 5};
+	struct m_reach own = model_reach(&s->model, &alone, &thing, h->nr, 0, w->l, w->n), r = own;
 	if (t->kind != THING_CLUSTER)
 		r = model_reach(&s->model, e, &as_el, h->nr, 0, w->l, w->n);
 	unsigned level = 0, ignored;
 	bool is_there = shown(h, NULL, t, e, &level);
-	bool is_due = t->kind == THING_CLUSTER ? r.paths != 0 : r.with != 0 && r.clean;
+	bool is_due = t->kind == THING_CLUSTER ? own.with != 0 : r.with != 0 && r.clean;
 	/* a note may be pushed to whoever could read its event, and goes on from there alone */
-	bool may_be = is_due || (t->kind == THING_NOTE && own.may) ||
-		      (t->kind != THING_CLUSTER && r.may_with);
+	bool may_be = is_due || (t->kind != THING_CLUSTER && r.may_with) ||
+		      ((t->kind == THING_NOTE || t->kind == THING_CLUSTER) && own.may_with);
 	if (t->kind != THING_CLUSTER && t->kind != THING_NOTE && e->gone >> h->nr & 1)
 		may_be = false;
 	char x = host_letter(h->nr);
@@ -224,7 +225,8 @@ static void look_thing(struct sim *s, struct host *h, const struct m_thing *t,
 			continue;
 		bool visible = shown(h, s->key[k][h->nr], t, e, &ignored);
 		/* whoever pushed it owns the copy */
-		if (visible != (level >= 1) && !(visible && ways_push(w)))
+		bool due = level >= 1 || s->host[k].org == h->org;
+		if (visible != due && !(visible && ways_push(w)))
 			sim_wrong(s, "%c %s %s %.8s of distribution %u %s %c", x,
 				  visible ? "shows" : "hides", kinds[t->kind], t->uuid, level,
 				  visible ? "to" : "from", host_letter(k));
