@@ -171,6 +171,13 @@ struct search_visible view_visible(struct view *v);
    rewrite derive one, others keep it. */
 struct uuid egress_uuid(const struct egress_env *env, const struct audience *aud, struct uuid u);
 
+/* An attribute or object that the recipient of its event had and may no longer have. */
+struct egress_gone {
+	enum element_kind kind;
+	uint64_t parent; /* object of an attribute, or 0 */
+	struct str was; /* its record then (store_before_unpack) */
+};
+
 struct egress_query {
 	const struct query *query; /* selection and output options */
 	const struct exporter *exporter;
@@ -187,6 +194,8 @@ struct egress_query {
 	void *shows_user;
 	bool filled_only; /* events without a live attribute or a report are left out */
 	const struct link_rules *rules; /* attributes and objects that a link leaves out; NULL: none */
+	const struct egress_gone *gone; /* these marked as deleted, in place of all elements */
+	size_t n_gone;
 };
 
 /* Id of a note, opinion or relationship, if the audience may see it; ERR_NOENT otherwise. `kind`
@@ -298,6 +307,10 @@ struct egress_push {
 	bool local_tags; /* an internal link gets them */
 	bool unpublished; /* as a draft */
 	bool no_reports; /* the peer cannot take them */
+	/* instead of the event's elements these, marked as deleted, and the event a second newer, so that
+	   a MISP takes them; they must outlive the stream */
+	const struct egress_gone *gone;
+	size_t n_gone;
 };
 /* A sealed stream of {"Event":..}; nothing comes when the event may not leave. */
 MUST_USE enum err egress_push(const struct egress_env *env, const struct egress_push *p,

@@ -11,7 +11,7 @@ enum err egress_push(const struct egress_env *env, const struct egress_push *p,
 	OWN(view) struct view *v = NULL;
 	struct search_hit hit = {.event_id = p->event_id};
 	struct query q = {.scope = SCOPE_EVENTS,
-			  .with_attachments = true,
+			  .with_attachments = !p->n_gone,
 			  .exclude_local_tags = !p->local_tags};
 	struct egress_query eq = {.query = &q,
 				  .exporter = export_find(STR("json")),
@@ -27,7 +27,9 @@ enum err egress_push(const struct egress_env *env, const struct egress_push *p,
 				  .hits = &hit,
 				  .n_hits = 1,
 				  .deleted_too = true,
-				  .rules = p->rules};
+				  .rules = p->rules,
+				  .gone = p->gone,
+				  .n_gone = p->n_gone};
 	TRY(view_open(env, &p->caller, &v, f));
 	return egress_search(&v, &eq, NULL, NULL, out, f);
 }

@@ -88,6 +88,7 @@ static enum err event_load(struct run *r, uint64_t id)
 		return ERR_WITHHELD; /* deleted since the search */
 	TRY(e);
 	struct gate_subject *s = &r->subject.s;
+	r->subject.event.timestamp += r->n_gone != 0; /* or a MISP does not look at it */
 	if (!r->light)
 		TRY(subject_keep(r, s));
 	TRY(own_sighting(r));
@@ -417,7 +418,7 @@ static enum err hit_step(struct run *r, struct fail *f)
 		TRY(run_name_event(r));
 		TRY(r->exporter->event(&r->out, &r->rel));
 	}
-	go(r, !r->opts.metadata ? RUN_ATTRS : r->correlations ? RUN_RELATE : RUN_EVENT_END);
+	go(r, r->n_gone ? RUN_GONE : !r->opts.metadata ? RUN_ATTRS : r->correlations ? RUN_RELATE : RUN_EVENT_END);
 	return ERR_OK;
 }
 
@@ -469,6 +470,18 @@ static enum err step(struct run *r, size_t want, struct fail *f)
 		enum err e = run_parts(r, f);
 		if (e == ERR_NOENT)
 			r->state = RUN_EVENT_END;
+		return e == ERR_NOENT ? ERR_OK : e;
+	}
+	case RUN_GONE: {
+		enum err e = run_gone(r, f);
+		if (e == ERR_NOENT)
+			r->state = RUN_EVENT_END;
+		return e == ERR_NOENT ? ERR_OK : e;
+	}
+	case RUN_GONE_ATTRS: {
+		enum err e = run_gone_attr(r, f);
+		if (e == ERR_NOENT)
+			r->state = RUN_GONE;
 		return e == ERR_NOENT ? ERR_OK : e;
 	}
 	case RUN_RELATE:
@@ -549,6 +562,8 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 	r->public_only = q->public_only;
 	r->view->filled_only = q->filled_only;
 	r->rules = q->rules;
+	r->gone = q->gone;
+	r->n_gone = q->n_gone;
 	r->view->shows_protected = q->shows_protected;
 	r->view->shows_user = q->shows_user;
 	r->reports = !q->opts.no_reports;

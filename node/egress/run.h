@@ -18,6 +18,8 @@ enum run_state {
 	RUN_OBJECT_ATTRS,
 	RUN_REPORTS,
 	RUN_PARTS, /* proposals, sightings or reports alone */
+	RUN_GONE, /* instead of elements: those taken back, marked as deleted */
+	RUN_GONE_ATTRS, /* the attributes of an object among them */
 	RUN_RELATE, /* head only: look at the attributes for correlations, print none */
 	RUN_EVENT_END,
 	RUN_END,
@@ -43,6 +45,8 @@ struct run {
 	struct arena *element_arena; /* of the current element */
 	struct search_hit *hits;
 	uint64_t n_hits, at;
+	const struct egress_gone *gone;
+	size_t n_gone, gone_at;
 	enum run_state state;
 
 	uint64_t seq; /* of the store, in this slice */
@@ -84,6 +88,9 @@ bool run_attr_passes(struct run *r, const struct misp_object *o, const struct mi
 MUST_USE enum err run_release(struct run *r, const struct rel_element *in, bool *shown);
 /* Tell a preview what is not asked of the gate; false: nobody looks. */
 bool run_tell_withheld(struct run *r, const struct rel_element *in, enum gate_rule by);
+/* gone.c: the next one that is taken back; the attributes of an object that is. ERR_NOENT: no more. */
+MUST_USE enum err run_gone(struct run *r, struct fail *f);
+MUST_USE enum err run_gone_attr(struct run *r, struct fail *f);
 /* parts.c: the part that a hit names, and the next ones of the event in r->next. ERR_NOENT: no more. */
 MUST_USE enum err run_part(struct run *r, const struct search_hit *h, struct fail *f);
 MUST_USE enum err run_parts(struct run *r, struct fail *f);

@@ -1,6 +1,7 @@
 /*
  * push_retractions.c - takes back, at a peer that we push to, what it may no longer have. A tocsin is told
- * and says what became of it; a MISP is asked to delete the event, which it does for its creator's users.
+ * and says what became of it. A MISP gets the nearest thing that it has: elements marked as deleted in an
+ * edit of their event; for a whole event it is asked to delete it, which it does for its creator's users.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,15 @@
 
 #define BATCH 500
 #define ANSWER_MAX (4u << 20)
+#define DOCUMENT_MAX (64u << 20)
+#define BATCH_ARENA (64u << 20)
+
+struct lost {
+	uint64_t event_id; /* 0: it is none */
+	struct uuid event;
+	struct egress_gone gone;
+	bool done;
+};
 
 struct taking {
 	struct pass *p;
@@ -19,6 +29,8 @@ struct taking {
 	struct audience aud;
 	struct retract_outcome *out;
 	struct uuid *as; /* the UUIDs under which the peer knows them */
+	struct lost *el; /* what they are, for a MISP */
+	struct arena *a; /* of the batch */
 	size_t n;
 };
 
@@ -38,11 +50,17 @@ static enum err read_batch(struct taking *x, struct buf *key, bool *end, struct 
 	enum err e = ERR_OK;
 	TRY(store_read(x->p->o->in->store, &t, f));
 	x->n = 0;
+	arena_reset(x->a);
 	while (x->n < BATCH &&
 	       (e = retraction_next(t, false, x->audience, key, &r)) == ERR_OK) {
 		if (!is_ours(&r))
 			continue;
 		x->as[x->n] = egress_uuid(x->p->o->out, &x->aud, r.uuid);
+		x->el[x->n] = (struct lost){
+			.event_id = r.event_id,
+			.event = egress_uuid(x->p->o->out, &x->aud, r.event_uuid),
+			.gone = {r.what == RETRACT_OBJECT ? EL_OBJECT : EL_ATTR, r.parent,
+				 arena_str(x->a, r.before)}};
 		x->out[x->n++] = (struct retract_outcome){.audience = r.audience,
 							  .what = (enum retract_what)r.what,
 							  .uuid = r.uuid,
@@ -92,45 +110,111 @@ static enum err tell_tocsin(struct taking *x, struct fail *f)
 
 /* ---- a MISP ---- */
 
-static enum err ask_misp(struct taking *x, size_t i, struct fail *f)
+static void impossible(struct retract_outcome *o, const char *note)
 {
-	struct retract_outcome *o = &x->out[i];
+	o->again = false;
+	o->state = RETRACT_IMPOSSIBLE;
+	snprintf(o->note, sizeof(o->note), "%s", note);
+}
+
+/* What the peer's answer means for one row; what says nothing of it stays open. */
+static void answered(struct retract_outcome *o, enum err e, const struct client_res *res,
+		     const char *done)
+{
+	if (e == ERR_OK || e == ERR_NOENT) {
+		o->again = false;
+		o->state = RETRACT_ACKNOWLEDGED;
+		snprintf(o->note, sizeof(o->note), "%s",
+			 e == ERR_OK ? done : "it does not have the event");
+	} else if (res->status == 403 || res->status == 405) {
+		impossible(o, "the peer's MISP does not let us: ask its administrator");
+	}
+}
+
+static enum err delete_event(struct taking *x, size_t i, struct fail *f)
+{
 	char path[100], uuid[UUID_TEXT_LEN + 1];
 	struct client_res res;
 	struct link_req q = {.method = "DELETE", .path = path};
-	o->again = false;
-	o->state = RETRACT_IMPOSSIBLE;
-	if (o->what != RETRACT_EVENT) {
-		snprintf(o->note, sizeof(o->note), "MISP has no way to take back this alone");
-		return ERR_OK;
-	}
 	snprintf(path, sizeof(path), "/events/delete/%s", uuid_format(x->as[i], uuid));
 	enum err e = link_call(&x->p->link, &q, &res, f);
-	if (e == ERR_OK || e == ERR_NOENT) {
-		o->state = RETRACT_ACKNOWLEDGED;
-		snprintf(o->note, sizeof(o->note), "%s",
-			 e == ERR_OK ? "deleted there" : "it does not have it");
-		return ERR_OK;
-	}
-	if (res.status == 403 || res.status == 405) {
-		snprintf(o->note, sizeof(o->note),
-			 "the peer's MISP does not let us delete it (status %ld): ask its "
-			 "administrator",
-			 res.status);
-		return ERR_OK;
-	}
-	o->again = true;
+	answered(&x->out[i], e, &res, "deleted there");
+	return x->out[i].again ? e : ERR_OK;
+}
+
+/* The event's head, and of its elements those that are taken back; sent over the link. */
+static enum err edit_send(struct taking *x, size_t i, const struct egress_gone *v, size_t n,
+			  struct client_res *res, struct fail *f)
+{
+	OWN(buf) struct buf body = BUF(DOCUMENT_MAX);
+	OWN(sealed) struct sealed *s = NULL;
+	const struct egress_push what = {.caller = push_caller(x->p),
+					 .event_id = x->el[i].event_id,
+					 .no_reports = true,
+					 .gone = v,
+					 .n_gone = n};
+	char path[100], uuid[UUID_TEXT_LEN + 1];
+	bool end = false;
+	TRY(egress_push(x->p->o->out, &what, &s, f));
+	while (!end)
+		TRY(sealed_pull(s, &body, 64 << 10, &end, f));
+	if (!body.n)
+		return fail(f, ERR_WITHHELD, "the event itself may no longer go there");
+	snprintf(path, sizeof(path), "/events/edit/%s/metadata:1",
+		 uuid_format(x->el[i].event, uuid));
+	struct link_req q = {.path = path,
+			     .body = buf_str(&body),
+			     .compress = true,
+			     .max_bytes = DOCUMENT_MAX};
+	enum err e = link_call(&x->p->link, &q, res, f);
+	if (e != ERR_OK)
+		sealed_lost(s);
 	return e;
+}
+
+/* All elements of the batch that stand in the event of the i-th. */
+static enum err edit_event(struct taking *x, size_t i, struct fail *f)
+{
+	struct client_res res = {0};
+	uint64_t event_id = x->el[i].event_id;
+	struct egress_gone *v = ARENA_ARRAY(x->a, struct egress_gone, x->n);
+	size_t n = 0;
+	if (!v)
+		return fail(f, ERR_NOMEM, "no memory");
+	for (size_t k = i; k < x->n; k++)
+		if (x->el[k].event_id == event_id && x->out[k].what != RETRACT_REPORT)
+			v[n++] = x->el[k].gone;
+	enum err e = n ? edit_send(x, i, v, n, &res, f) : ERR_OK;
+	for (size_t k = i; k < x->n; k++) {
+		if (x->el[k].event_id != event_id || x->el[k].done)
+			continue;
+		x->el[k].done = true;
+		if (x->out[k].what == RETRACT_REPORT)
+			impossible(&x->out[k], "MISP has no way to take back a report alone");
+		else if (e == ERR_WITHHELD)
+			impossible(&x->out[k], f->text);
+		else
+			answered(&x->out[k], e, &res, "marked as deleted there");
+	}
+	return x->out[i].again ? e : ERR_OK;
 }
 
 static enum err tell_misp(struct taking *x, struct fail *f)
 {
-	for (size_t i = 0; i < x->n; i++) {
+	enum err e = ERR_OK;
+	for (size_t i = 0; i < x->n && e == ERR_OK; i++) {
 		if (pass_cancelled(x->p))
 			return fail(f, ERR_CANCELLED, "cancelled");
-		TRY(ask_misp(x, i, f));
+		if (x->el[i].done)
+			continue;
+		if (x->el[i].event_id)
+			e = edit_event(x, i, f);
+		else if (x->out[i].what == RETRACT_EVENT)
+			e = delete_event(x, i, f);
+		else
+			impossible(&x->out[i], "MISP has no way to take back this alone");
 	}
-	return ERR_OK;
+	return e;
 }
 
 /* ---- the step ---- */
@@ -190,8 +274,12 @@ enum err push_retractions(struct pass *p, struct fail *f)
 		return e == ERR_NOENT ? ERR_OK : e;
 	x.out = calloc(BATCH, sizeof(*x.out));
 	x.as = calloc(BATCH, sizeof(*x.as));
-	e = x.out && x.as ? batches(&x, f) : fail(f, ERR_NOMEM, "no memory");
+	x.el = calloc(BATCH, sizeof(*x.el));
+	x.a = arena_new(BATCH_ARENA);
+	e = x.out && x.as && x.el && x.a ? batches(&x, f) : fail(f, ERR_NOMEM, "no memory");
 	free(x.out);
 	free(x.as);
+	free(x.el);
+	arena_free(x.a);
 	return e == ERR_NOENT ? ERR_OK : e; /* an older tocsin */
 }

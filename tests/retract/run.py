@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """What one node takes back leaves the next two, over pulls and pushes; what it never gave is not named."""
+import http.client
+import http.server
 import json
 import os
 import sys
 import tempfile
+import threading
 import time
 import uuid
 
@@ -59,7 +62,7 @@ class Row:
         for n in self.nodes:
             n.start()
         self.links = []
-        for giver, taker in zip(self.nodes, self.nodes[1:]):
+        for giver, taker in zip(self.nodes, self.nodes[1:] if self.way != "none" else []):
             at, to = (taker, giver) if self.way == "pull" else (giver, taker)
             self.links.append((at, links.link(at, to, **{self.way: True})))
         return self
@@ -201,6 +204,92 @@ def scenario(way, profile):
               name + "nobody takes back what he did not give, or learns that it is there", said)
 
 
+class AsMisp(http.server.BaseHTTPRequestHandler):
+    """A tocsin that looks like a MISP: it does not say what it is, and has none of our own calls."""
+    protocol_version = "HTTP/1.1"
+    to = None
+
+    def forward(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path.startswith("/tocsin/"):
+            return self.answer(404, {}, b"{}")
+        line = http.client.HTTPConnection("127.0.0.1", self.to, timeout=60)
+        heads = {k: v for k, v in self.headers.items()
+                 if k.lower() not in ("host", "connection", "accept-encoding")}
+        line.request(self.command, self.path, body, heads)
+        got = line.getresponse()
+        data = got.read()
+        if self.path.lower().startswith("/servers/getversion"):
+            data = json.dumps({k: v for k, v in json.loads(data).items()
+                               if "tocsin" not in k}).encode()
+        line.close()
+        return self.answer(got.status, {"Content-Type": got.headers.get("Content-Type", ""),
+                                        "Location": got.headers.get("Location")}, data)
+
+    def answer(self, status, heads, data):
+        self.send_response(status)
+        for k, v in heads.items():
+            if v:
+                self.send_header(k, v)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = forward
+
+    def log_message(self, *_):
+        pass
+
+
+def to_a_misp():
+    """Elements go as MISP deletes them; a whole event when it lets us, else the row says so."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-retract-") as folder, \
+            Row(folder, "none", "full") as row:
+        a, b, _ = row.nodes
+        handler = type("To", (AsMisp,), {"to": b.port})
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        link = links.link(a, b, port=server.server_port, push=True)
+        parts = add(a, "loses parts", [
+            {"value": "kept.example"}, {"value": "narrow.example"}, {"value": "hard.example"}],
+            Object=[thing("o-kept", "f1.example"), thing("o-gone", "f2.example")])
+        gone = add(a, "goes", [{"value": "goes.example"}])
+        links.run(a, "push", link)
+        want = ["f1.example", "f2.example", "goes.example", "hard.example", "kept.example",
+                "narrow.example"]
+        check(row.values(1) == want, "misp: all arrives", row.values(1))
+        by = {x["value"]: x for x in parts["Attribute"]}
+        obj = {o["comment"]: o for o in parts["Object"]}
+        links.ok(a.client().post("/attributes/edit/" + by["narrow.example"]["uuid"],
+                                 {"distribution": "0"}))
+        links.ok(a.client().post("/attributes/delete/%s/1" % by["hard.example"]["uuid"]))
+        links.ok(a.client().post("/objects/edit/" + obj["o-gone"]["uuid"], {"Object": {
+            "distribution": "0"}}))
+        publish(a, parts)
+        links.ok(a.client().post("/events/delete/" + gone["uuid"]), "delete")
+        until(lambda: len(retractions(a)) >= 4)
+        links.run(a, "push", link)
+        check(until(lambda: row.values(1) == ["f1.example", "kept.example"]),
+              "misp: what was narrowed and deleted is marked as deleted there, and only that",
+              str(row.values(1)) + "\n" + json.dumps(retractions(a)))
+        rows = {r["what"] + " " + r["uuid"]: r["state"] for r in retractions(a)}
+        check(rows.get("attribute " + by["narrow.example"]["uuid"]) == "acknowledged" and
+              rows.get("object " + obj["o-gone"]["uuid"]) == "acknowledged",
+              "misp: and the rows say so", json.dumps(rows))
+        check(rows.get("event " + gone["uuid"]) in ("acknowledged", "impossible"),
+              "misp: a whole event is deleted there, or cannot be", json.dumps(rows))
+        server.shutdown()
+
+
+def thing(comment, value):
+    return {"name": "domain-ip", "meta-category": "network", "description": "d", "comment": comment,
+            "template_uuid": "43b3b146-77eb-4931-b4cc-b66c60f28734", "template_version": "1",
+            "uuid": str(uuid.uuid4()), "distribution": "5",
+            "Attribute": [{"type": "domain", "category": "Network activity", "value": value,
+                           "object_relation": "domain", "to_ids": True}]}
+
+
 def folder_withdraws():
     with tempfile.TemporaryDirectory(prefix="tocsin-retract-") as folder, \
             Row(folder, "pull", "full") as row:
@@ -226,6 +315,7 @@ def main():
     for way in ("pull", "push"):
         for profile in ("full", "technical"):
             scenario(way, profile)
+    to_a_misp()
     folder_withdraws()
     print("1..%d" % checked)
     return 1 if failures else 0
