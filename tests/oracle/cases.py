@@ -269,10 +269,22 @@ class Case:
                 rows["row-%d" % i]["internal"] = True
         if rows:
             p["audiences"] = rows
+        if rows and self.some(0.15):
+            self.compartments(p, rows)
         p["rules"] = [self.rule(i, rows) for i in range(r.choice([0, 0, 1, 2, 4]))]
         if self.some(0.05):
             p["blocked_orgs"] = [ORGS[r.choice([3, 4])]]
         return p
+
+    def compartments(self, p, rows):
+        """Most reach most, or nothing would go anywhere."""
+        r, all_ = self.r, ["core", "gov", "energy"]
+        p["compartment"] = "core"
+        p["can_reach"] = {c: [x for x in all_ if self.some(0.6)] for c in all_}
+        peers = [row for row in rows.values() if row["kind"] == "peer"]
+        for row in peers + ([p["default_peer"]] if "default_peer" in p else []):
+            if self.some(0.8):
+                row["compartment"] = r.choice(all_)
 
     def window(self, number):
         r = self.r
@@ -342,6 +354,11 @@ class Case:
                           "groups": [n for n in groups if is_in(who, groups[n])], "link_id": 21},
                 "host": org(1), "org": org(2), "orgc": org(event["orgc_id"]),
                 "blocked": self.some(0.02), "all_tags": self.some(0.1), "no_local_tags": self.some(0.1)}
+        if policy.get("can_reach") and self.some(0.5):
+            case["from_peer"] = True
+            peers = [n for n, a in policy["audiences"].items() if a["kind"] == "peer"]
+            if peers:
+                case["from_row"] = r.choice(peers)
         if event["distribution"] == 4:
             case["group"] = groups[event["sharing_group_id"]]
         case["attributes"] = [self.attribute(200 + i) for i in range(r.choice([0, 1, 3, 6]))]

@@ -231,6 +231,7 @@ def day(us):
 # of a type that has several
 USUAL_CATEGORY = {"sha256": "Payload delivery", "md5": "Payload delivery", "link": "External analysis",
                   "vulnerability": "External analysis", "attachment": "External analysis",
+                  "email-dst": "Network activity", "text": "Other",
                   "filename": "Payload delivery", "yara": "Payload installation"}
 
 

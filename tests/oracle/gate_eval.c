@@ -163,6 +163,14 @@ static const struct vuln_facts *vuln_of(struct eval *e)
 	return v;
 }
 
+/* That of a row of the policy; 0: of none. */
+static uint8_t compartment_of(const struct eval *e, struct str row)
+{
+	struct audience a;
+
+	return row.n && policy_audience_named(e->policy, row, &a) == ERR_OK ? a.compartment : 0;
+}
+
 static void read_case(struct eval *e)
 {
 	const json_t *who = json_object_get(e->in, "who");
@@ -191,6 +199,8 @@ static void read_case(struct eval *e)
 		.creator_email = text(e->in, "creator_email"),
 		.blocked = flag(e->in, "blocked"),
 		.vuln = vuln_of(e),
+		.from_peer = flag(e->in, "from_peer"),
+		.from_compartment = compartment_of(e, text(e->in, "from_row")),
 		.own_sighting = flag(e->in, "own_sighting")};
 	e->ctx = (struct gate_ctx){.policy = e->policy,
 				   .audience = &e->aud,

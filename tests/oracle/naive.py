@@ -72,6 +72,7 @@ class Who:
         self.case, self.policy, self.event = case, policy, event
         self.now, self.trusted = case["facts"]["now"], case["facts"]["trusted"]
         self.row_name, row = self.find_row(policy, who)
+        self.row = row
         self.kind = who.get("kind") or row["kind"]
         self.compat = "misp-compat" in policy.get("use", [])
         # misp-compat: operator, member and peer get MISP's own rules only, and profile full
@@ -135,7 +136,27 @@ def rule_blocked(w):
     if w.case.get("blocked") or w.event["uuid"] in p.get("blocked_events", []):
         return "deny"
     orgc = w.case.get("orgc") or {}
-    return "deny" if orgc.get("uuid") in p.get("blocked_orgs", []) else None
+    if orgc.get("uuid") in p.get("blocked_orgs", []):
+        return "deny"
+    return None if may_exchange(w) else "deny"
+
+
+def may_exchange(w):
+    """Compartments: from which to which connections are opened; peers without one exchange nothing."""
+    reach = w.policy.get("can_reach")
+    if reach is None or w.kind != "peer":
+        return True
+    here, there = w.policy["compartment"], w.row.get("compartment")
+    if w.internal and w.row_name is None:   # one of our own nodes
+        there = here
+    opens, opened = (here, there) if w.push else (there, here)      # who opens the connection
+    if there is None or opened not in reach.get(opens, []):
+        return False
+    if not w.case.get("from_peer"):
+        return True
+    came = w.policy.get("audiences", {}).get(w.case.get("from_row"), {}).get("compartment")
+    # where it came from must meet where it goes, in either direction
+    return came is not None and (there in reach.get(came, []) or came in reach.get(there, []))
 
 
 def rule_unpublished(w):

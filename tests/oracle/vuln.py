@@ -133,9 +133,11 @@ def is_operator_of(w, tags):
 def in_use_system(w, element, obj):
     if w.cls == "own":
         return False
-    for tags in (rmsv(element), rmsv(w.event)):
-        if any(p == "in-use-system" for p, _ in tags):
-            return not is_operator_of(w, tags)
+    for tags in (rmsv(w.event), rmsv(element)):         # both have to be about its own
+        if any(p == "in-use-system" for p, _ in tags) and not is_operator_of(w, tags):
+            return True
+    if any(p == "in-use-system" for p, _ in rmsv(element)):
+        return False
     if obj is not None and obj.get("name") == "in-use-system":
         return True
     return element.get("category") == "Targeting data"
