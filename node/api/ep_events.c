@@ -110,7 +110,7 @@ static enum err events_add(struct http_req *r, struct fail *f)
 		return ERR_OK;
 	}
 	struct admit_facts facts = rest_facts(r);
-	struct origin o = rest_origin(r);
+	struct origin o = upload_origin(r);
 	if (raw_head(raw)->is_protected) {
 		if (!cryptokeys_regular(&raw_head(raw)->crypto_keys, raw_arena(raw)))
 			return fail(f, ERR_NOMEM, "no memory");
@@ -172,7 +172,7 @@ static enum err events_edit(struct http_req *r, struct fail *f)
 				   "also not being a site administrator.\""));
 		return ERR_OK;
 	}
-	struct origin o = rest_origin(r);
+	struct origin o = upload_origin(r);
 	facts.existing_local = !e.locked;
 	err = ingest_event_edit(&api_of(r)->ingest, e.id, &raw, &o, &facts, r->arena, &res, &why);
 	if (err == ERR_OK)

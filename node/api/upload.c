@@ -3,6 +3,7 @@
  */
 #include "api/upload.h"
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "ingest/quarantine.h"
 #include "pgp/spool.h"
@@ -16,6 +17,7 @@ struct upload {
 	bool any; /* has there been a byte? */
 	struct pgp_spool *signed_bytes; /* the body, when it comes with a signature that is wanted */
 	enum err signed_err;
+	struct hash_ctx *digest; /* of the body as it came, for the origin */
 	bool foreign; /* a list or {"response":..} for an event: read, but not taken */
 };
 
@@ -25,6 +27,7 @@ static void upload_free(void *ctx)
 	json_read_free(u->reader);
 	raw_free(u->raw);
 	pgp_spool_free(u->signed_bytes);
+	hash_abort(u->digest);
 	free(u);
 }
 
@@ -53,6 +56,7 @@ enum err upload_begin(struct http_req *r, enum raw_root root, struct fail *f)
 	r->ctx = u;
 	r->ctx_free = upload_free;
 	u->reader = json_read_new(&o, upload_done, u);
+	u->digest = hash_begin();
 	if (root == RAW_EVENT && rest_facts(r).wants_signature &&
 	    req_header(r, SIGNATURE_HEADER).n)
 		TRY(pgp_spool_new(o.spool_dir, SIGNED_MAX, true, &u->signed_bytes, f));
@@ -75,6 +79,7 @@ enum err upload_body(struct http_req *r, struct str bytes, struct fail *f)
 	if (!u->any && u->root == RAW_EVENT)
 		u->foreign = looks_foreign(str_trim(bytes));
 	u->any |= str_trim(bytes).n > 0;
+	hash_add(u->digest, bytes.p, bytes.n);
 	if (u->signed_bytes && u->signed_err == ERR_OK)
 		u->signed_err = pgp_spool_add(u->signed_bytes, bytes, NULL);
 	if (u->err == ERR_OK)
@@ -121,6 +126,17 @@ struct raw_event *upload_take(struct http_req *r)
 	if (!u->raw)
 		reply_err(r, ERR_NOMEM);
 	return MOVE(u->raw);
+}
+
+struct origin upload_origin(struct http_req *r)
+{
+	struct upload *u = r->ctx;
+	struct origin o = rest_origin(r);
+	if (!u->digest)
+		return o;
+	struct sha256 d = hash_end(MOVE(u->digest));
+	memcpy(o.digest, d.b, sizeof(o.digest));
+	return o;
 }
 
 enum err upload_verify(struct http_req *r, const struct entity_list *keys,

@@ -28,3 +28,5 @@ struct str upload_errors(struct http_req *r, const struct fail *why);
 /* Answer a refusal in MISP's way. */
 void upload_refused(struct http_req *r, const char *action, const char *what, enum err e,
 		    const struct fail *why);
+/* rest_origin() with the digest of the body, once it has been taken. */
+struct origin upload_origin(struct http_req *r);

@@ -143,8 +143,8 @@ def reception(n, t):
     must(a.post("/events/add", event(13)))
     got = search(t, "chain=reception", "order=oldest")
     is_equal([r["object"] for r in got], [UUID % 10, UUID % 11], "reports of vulnerabilities received")
-    check(all(r["action"] == "reception" and r["text"].startswith("received") for r in got),
-          "as such", got)
+    check(all(r["action"] == "reception" and r["text"].startswith("received sha256:") for r in got),
+          "with the digest of what came", got)
 
 
 def lines_of(path):

@@ -144,6 +144,8 @@ def restart(n, t, sync):
     n.start()
     is_equal(waiting(t), before, "after kill -9")
     t.want(0, "check")
+    kept = t.want(0, "quarantine", "show", str(before[-1]["number"]), "--content").out
+    is_equal(json.loads(kept), event(8, tags=["tlp:green"], Attribute=rows), "its bytes as they came")
     j = t.json(0, "quarantine", "accept", str(before[-1]["number"]))
     is_equal(j[0]["elements"], 4000, "all of it comes in")
 
