@@ -184,6 +184,22 @@ static enum cond_answer cond_confidence_below(const struct cond_ask *q)
 	return percent < 0 ? COND_UNKNOWN : percent < q->c->number ? COND_YES : COND_NO;
 }
 
+static enum cond_answer cond_score_below(const struct cond_ask *q)
+{
+	const struct policy_decay *model = &q->st->policy->decay;
+	const struct misp_attr *a = q->rs->attr;
+	int base = confidence_of(&a->tags);
+
+	if (base < 0)
+		base = confidence_of(&q->st->s->event->tags);
+	if (base < 0)
+		base = (int)model->base_score;
+	return decay_score(model, base, conds_last_seen(a->timestamp, a->last_seen),
+			   q->st->facts->now) < (double)q->c->number ?
+		       COND_YES :
+		       COND_NO;
+}
+
 /* ---- what it is ---------------------------------------------------------------------------- */
 
 static enum cond_answer has_bit(const struct policy_cond *c, unsigned n)
@@ -380,6 +396,25 @@ static enum cond_answer cond_text(const struct cond_ask *q)
 static enum cond_answer cond_info(const struct cond_ask *q)
 {
 	return matches(q->c, q->st->s->event->info);
+}
+
+#define LISTS_HIT 64
+
+static enum cond_answer cond_warning_list(const struct cond_ask *q)
+{
+	const struct warnlists *w = q->st->policy->warnlists;
+	const struct misp_attr *a = q->rs->attr;
+	uint16_t hits[LISTS_HIT];
+	bool sure;
+	size_t n;
+
+	if (!w)
+		return COND_UNKNOWN;
+	n = warnlist_match(w, a->type, a->value, hits, LISTS_HIT, &sure);
+	for (size_t i = 0; i < n; i++)
+		if (one_matches(q->c, warnlist_at(w, hits[i])->name))
+			return sure ? COND_YES : COND_UNKNOWN;
+	return n == LISTS_HIT || !sure ? COND_UNKNOWN : COND_NO;
 }
 
 /* ---- age ----------------------------------------------------------------------------------- */

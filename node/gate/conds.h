@@ -23,6 +23,9 @@ bool policy_conds_hold(const struct stance *st, const struct rule_subject *rs,
 		       const struct policy_when *when, const struct policy_when *unless,
 		       const struct policy_when *require, const struct policy_when *allow);
 
+/* decay.c: MISP's polynomial model, 0 to 100: how much an indicator is still worth at `now`. */
+double decay_score(const struct policy_decay *model, double base, int64_t last_seen, int64_t now);
+
 /* Seconds at which a thing was last seen or changed, whatever is later. */
 int64_t conds_last_seen(int64_t timestamp, int64_t last_seen_us);
 

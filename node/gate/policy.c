@@ -56,6 +56,7 @@ struct policy *policy_new(struct str name)
 	p->default_pap = PAP_CLEAR;
 	p->jurisdiction = STR("");
 	p->internal_marker = STR("[internal]");
+	p->decay = (struct policy_decay){INT64_C(120) * 86400, 2300, 80};
 	p->default_operator = p->default_member = own;
 	/* Other local organisations see what MISP shows them, but are partners for embargoes. */
 	p->default_member.release_class = CLASS_PARTNER;
@@ -80,8 +81,14 @@ void policy_unref(struct policy *p)
 		return;
 	for (struct policy_regex *r = p->regexes; r; r = r->next)
 		regex_free(r->regex);
+	warnlist_unref(p->warnlists);
 	arena_free(p->a);
 	free(p);
+}
+
+const struct warnlists *policy_warnlists(const struct policy *p)
+{
+	return p->warnlists;
 }
 
 bool policy_asks_origin(const struct policy *p)

@@ -11,6 +11,7 @@
 #include "gate/audience.h"
 
 struct policy;
+struct warnlists;
 
 /* The shipped policies: "default", "cn-rmsv", "misp-compat". NULL when there is no such. */
 struct policy *policy_shipped(const char *name);
@@ -27,6 +28,8 @@ struct policy *policy_ref(struct policy *p);
 void policy_unref(struct policy *p);
 /* SHA-256 of the canonical form, hex: the policy version. */
 const char *policy_version(const struct policy *p);
+/* The warning lists of the policy (warnlist/warnlist.h); NULL: none. They live as long as it. */
+const struct warnlists *policy_warnlists(const struct policy *p);
 /* Does it matter from which peer an event came (compartments)? */
 bool policy_asks_origin(const struct policy *p);
 bool policy_is_misp_compat(const struct policy *p);

@@ -192,6 +192,23 @@ static void put_profiles(struct jsonw *w, const struct policy *p)
 	jsonw_arr_end(w);
 }
 
+static void put_lists(struct jsonw *w, const struct policy *p)
+{
+	jsonw_key(w, "decay");
+	jsonw_arr(w);
+	jsonw_int(w, p->decay.lifetime_s);
+	jsonw_int(w, p->decay.speed_milli);
+	jsonw_int(w, p->decay.base_score);
+	jsonw_arr_end(w);
+	jsonw_key(w, "warninglists");
+	jsonw_arr(w);
+	for (uint32_t i = 0; i < p->n_list_folders; i++)
+		jsonw_str(w, p->list_folders[i]);
+	/* their content decides, too */
+	jsonw_c(w, p->warnlists ? warnlist_digest(p->warnlists) : "");
+	jsonw_arr_end(w);
+}
+
 static void put_compartments(struct jsonw *w, const struct policy *p)
 {
 	JSONW_KV(w, jsonw_uint, "compartment", p->compartment);
@@ -246,6 +263,7 @@ enum err policy_seal(struct policy *p, struct fail *f)
 	JSONW_KV(&w, jsonw_str, "internal_marker", p->internal_marker);
 	put_compartments(&w, p);
 	put_profiles(&w, p);
+	put_lists(&w, p);
 	put_rows(&w, p);
 	jsonw_key(&w, "rules");
 	jsonw_arr(&w);

@@ -11,6 +11,7 @@
 #include "gate/policy.h"
 #include "model/types.h"
 #include "taxonomies/taxo.h"
+#include "warnlist/warnlist.h"
 
 /* Bounds of a policy file; crossing one is an error with its place. */
 #define POLICY_MAX_ROWS 4096u
@@ -170,6 +171,11 @@ extern const char *const vuln_rule_names[VULN_COUNT]; /* as in rules.inc */
 
 struct profile;
 
+/* The decay model of the policy (MISP's default one unless said). */
+struct policy_decay {
+	int64_t lifetime_s, speed_milli, base_score;
+};
+
 struct policy {
 	atomic_uint refs;
 	struct arena *a; /* everything below lives here */
@@ -205,6 +211,10 @@ struct policy {
 	const struct profile **profiles;
 	uint32_t n_profiles;
 	struct str pseudonym_key;
+	struct policy_decay decay;
+	struct str *list_folders; /* of warning lists */
+	uint32_t n_list_folders;
+	struct warnlists *warnlists; /* NULL: not read; rules that ask them then apply */
 	struct policy_freeze *freezes;
 	uint32_t n_freezes;
 	struct uuid *blocked_events, *blocked_orgs;

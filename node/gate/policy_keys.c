@@ -689,7 +689,75 @@ static enum err k_blocked_orgs(struct loader *l, const void *n, void *to)
 		     &p->n_blocked_orgs);
 }
 
+/* ---- decay and warning lists ---- */
+
+static enum err d_lifetime(struct loader *l, const void *n, void *to)
+{
+	struct policy_decay *d = to;
+
+	TRY(read_duration(l, n, &d->lifetime_s));
+	return d->lifetime_s > 0 ? ERR_OK : BAD(l, n, "a lifetime is more than nothing");
+}
+
+/* "2.3": thousandths. */
+static enum err d_speed(struct loader *l, const void *n, void *to)
+{
+	struct str s, whole, part;
+	uint64_t units, thousandths = 0;
+
+	TRY(node_scalar(l, n, &s));
+	part = str_split(s, '.', &whole);
+	if (!str_u64(whole, &units) || units > 1000 || part.n > 3 ||
+	    (part.p && !str_u64(part, &thousandths)))
+		return BAD(l, n, "a number such as 2.3 is wanted here");
+	for (size_t i = part.n; part.n && i < 3; i++)
+		thousandths *= 10;
+	((struct policy_decay *)to)->speed_milli = (int64_t)(units * 1000 + thousandths);
+	return units || thousandths ? ERR_OK : BAD(l, n, "a speed is more than nothing");
+}
+
+static enum err d_base(struct loader *l, const void *n, void *to)
+{
+	struct str s;
+	uint64_t v;
+
+	TRY(node_scalar(l, n, &s));
+	if (!str_u64(s, &v) || v > 100)
+		return BAD(l, n, "a number from 0 to 100 is wanted here");
+	((struct policy_decay *)to)->base_score = (int64_t)v;
+	return ERR_OK;
+}
+
+static enum err k_decay(struct loader *l, const void *n, void *to)
+{
+	static const struct key keys[] = {{"lifetime", d_lifetime, false},
+					  {"decay_speed", d_speed, false},
+					  {"base_score", d_base, false}};
+
+	return node_map(l, n, keys, ARRAY_LEN(keys), &((struct policy *)to)->decay);
+}
+
+static enum err k_warninglists(struct loader *l, const void *n, void *to)
+{
+	struct policy *p = to;
+	struct str *v = read_room(l, p->list_folders, p->n_list_folders, node_count(n), sizeof(*v));
+
+	if (!v)
+		return TOO_MANY(l, n);
+	p->list_folders = v;
+	l->pending->lists = node_place(l, n);
+	for (size_t i = 0; i < node_count(n); i++) {
+		TRY(read_text(l, node_item(l, n, i), &v[p->n_list_folders], 4000));
+		if (!v[p->n_list_folders].n || v[p->n_list_folders].p[0] != '/')
+			return BAD(l, node_item(l, n, i), "a folder by its whole path is wanted here");
+		p->n_list_folders++;
+	}
+	return ERR_OK;
+}
+
 const struct key policy_keys[] = {
+	{"decay", k_decay, false},
+	{"warninglists", k_warninglists, false},
 	{"default_tlp", k_default_tlp, false},
 	{"default_pap", k_default_pap, false},
 	{"tlp_for_members", k_tlp_for_members, false},

@@ -237,7 +237,7 @@ static bool is_first(const char *key)
 /* Included files are read first, so that what stands in the including file goes over them. */
 static enum err read_root(struct loader *l, const node *root)
 {
-	struct key keys[32];
+	struct key keys[48];
 	size_t n = 0;
 
 	for (; n < policy_n_keys && n < ARRAY_LEN(keys) - 1; n++)
@@ -297,7 +297,18 @@ static enum err parse_text(struct loader *l, struct str text)
 	return e;
 }
 
-static enum err parse(struct str text, const char *file, bool may_include,
+/* Warning lists are part of the policy: what stands on them decides, so it counts in its version. */
+static enum err load_lists(struct loader *l)
+{
+	struct fail why = {0};
+
+	if (l->p->n_list_folders == 0 ||
+	    warnlist_load(l->p->list_folders, l->p->n_list_folders, &l->p->warnlists, &why) == ERR_OK)
+		return ERR_OK;
+	return at_place(l, &l->pending->lists, "%s", why.text);
+}
+
+static enum err parse(struct str text, const char *file, bool may_include, bool may_load,
 		      const struct policy_file *given, size_t n_given, struct policy **out,
 		      struct fail *f)
 {
@@ -319,6 +330,8 @@ static enum err parse(struct str text, const char *file, bool may_include,
 	TRY(parse_text(&l, text));
 	TRY(policy_check_names(&l));
 	TRY(policy_check_profiles(&l));
+	if (may_load)
+		TRY(load_lists(&l));
 	TRY(policy_seal(p, f));
 	*out = MOVE(p);
 	return ERR_OK;
@@ -352,13 +365,13 @@ enum err policy_read_file(const char *path, struct buf *out, struct fail *f)
 
 enum err policy_parse(struct str text, const char *file, struct policy **out, struct fail *f)
 {
-	return parse(text, file, false, NULL, 0, out, f);
+	return parse(text, file, false, false, NULL, 0, out, f);
 }
 
 enum err policy_parse_files(struct str text, const char *file, const struct policy_file *files,
 			    size_t n, struct policy **out, struct fail *f)
 {
-	return parse(text, file, n > 0, n ? files : NULL, n, out, f);
+	return parse(text, file, n > 0, true, n ? files : NULL, n, out, f);
 }
 
 enum err policy_load(const char *path, struct policy **out, struct fail *f)
@@ -367,5 +380,5 @@ enum err policy_load(const char *path, struct policy **out, struct fail *f)
 
 	*out = NULL;
 	TRY(policy_read_file(path, &text, f));
-	return parse(buf_str(&text), path, true, NULL, 0, out, f);
+	return parse(buf_str(&text), path, true, true, NULL, 0, out, f);
 }

@@ -22,6 +22,7 @@ struct pending_name {
 struct pending {
 	struct pending_name *first;
 	unsigned files; /* included so far */
+	struct place lists; /* where folders of warning lists are named; line 0: nowhere */
 	struct place pseudonyms; /* where a field is pseudonymised; line 0: nowhere */
 	struct place same_uuid; /* of the profile that is read: where it says so */
 	uint64_t reach_named; /* compartments that can_reach names */

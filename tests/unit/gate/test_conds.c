@@ -340,8 +340,43 @@ static void condemning(void)
 	fixture_free(&x);
 }
 
+static void decay(void)
+{
+	static const struct policy_decay model = {120 * 86400, 2300, 80};
+
+	begin();
+	is_int((int64_t)(decay_score(&model, 80, NOW, NOW) * 100), 8000, "fresh");
+	is_int((int64_t)(decay_score(&model, 80, NOW - 120 * DAY, NOW) * 100), 0, "at its end");
+	is_int((int64_t)(decay_score(&model, 80, NOW - 60 * DAY, NOW) * 100), 2081, "half way");
+	is_int((int64_t)(decay_score(&model, 80, NOW + DAY, NOW) * 100), 8000, "seen tomorrow");
+	rule("attribute", "when: {score_below: 60}");
+	attr.timestamp = NOW - 10 * DAY;
+	ok(!attr_leaves(NULL), "ten days: 52.8 of 80");
+	attr.timestamp = NOW - 2 * DAY;
+	ok(attr_leaves(NULL), "two days: 66.5");
+	tag_attr("misp:confidence-level=\"fairly-confident\"");
+	ok(!attr_leaves(NULL), "of 50");
+	tag_attr(NULL);
+	rule("attribute", "when: {warning_list: '*'}");
+	ok(!attr_leaves(NULL), "lists that were not read withhold");
+	is_ok(warnlist_from_text(STR("{\"name\":\"Governments\",\"type\":\"hostname\","
+				     "\"list\":[\"gov.example\"]}"),
+				 &x.policy->warnlists, NULL),
+	      "a list");
+	ok(!attr_leaves(NULL), "a value on it");
+	attr.value = STR("evil.example");
+	ok(attr_leaves(NULL), "another one");
+	attr.value = STR("www.gov.example");
+	struct warnlists *w = warnlist_ref(x.policy->warnlists);
+	rule("attribute", "when: {warning_list: [Top*]}");
+	x.policy->warnlists = w;
+	ok(attr_leaves(NULL), "another list");
+	fixture_free(&x);
+}
+
 int main(void)
 {
+	decay();
 	condemning();
 	attributes();
 	groups_known();
