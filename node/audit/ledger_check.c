@@ -156,8 +156,6 @@ static enum err one_leaf(struct check *c, uint64_t seq, struct str bytes)
 		problem(c, "leaf %" PRIu64 " is damaged", seq);
 		return checkpoint_at(c, seq);
 	}
-	if (c->leaf.time_ms < c->time_ms)
-		problem(c, "leaf %" PRIu64 " is older than the one before it", seq);
 	c->time_ms = c->leaf.time_ms;
 	switch ((enum leaf_kind)c->leaf.kind) {
 	case LEAF_INTENT:

@@ -181,8 +181,9 @@ enum err append_begin(struct appending *a, struct store_wtxn *w, struct fail *f)
 	enum err e = head_get(store_view(w), &a->head);
 	if (e != ERR_OK)
 		return fail(f, e, "the head of the ledger cannot be read");
-	/* a clock that was set back does not make the log run backwards */
-	a->now_ms = MAX((uint64_t)MAX(clock_now_us(), 0) / 1000, a->head.time_ms);
+	/* the clock as it is: their numbers are the order of leaves, and one that went ahead for a while
+	   must not date all that follows */
+	a->now_ms = (uint64_t)MAX(clock_now_us(), 0) / 1000;
 	return ERR_OK;
 }
 
