@@ -62,6 +62,7 @@ class Case:
         self.r = random.Random(seed)
         self.next_uuid = 0
         self.seed = seed
+        self.profiles = {}
         self.vuln = self.some(0.3)      # about a vulnerability
 
     def some(self, p):
@@ -177,6 +178,8 @@ class Case:
             if self.some(0.75):
                 # most have room, or nothing would ever leave
                 out[key] = r.choice(values + values[-2:] * 2 if key in ("tlp", "pap") else values)
+        if self.profiles and self.some(0.4):
+            out["profile"] = r.choice(list(self.profiles))
         if self.some(0.05):
             out["suspended_until"] = self.time()
         if self.some(0.1):
@@ -239,6 +242,8 @@ class Case:
 
     def policy(self):
         r, p = self.r, {}
+        if self.some(0.25):
+            self.profiles = p["profiles"] = {"mine-%d" % i: self.profile() for i in range(r.randint(1, 2))}
         if self.some(0.4):
             p["default_tlp"] = r.choice(TLPS)
         if self.some(0.3):
@@ -275,6 +280,29 @@ class Case:
         if self.some(0.05):
             p["blocked_orgs"] = [ORGS[r.choice([3, 4])]]
         return p
+
+    def profile(self):
+        """One that says what is different from a shipped one. Taking more away needs no new UUIDs."""
+        r, out = self.r, {"base": self.r.choice(PROFILES)}
+        if self.some(0.4):
+            out["types"] = {"drop": r.sample(["domain", "url", "sha256", "comment", "link"], 2)}
+        if self.some(0.3):
+            out["categories"] = {"drop": r.sample(["Network activity", "Other", "External analysis"], 1)}
+        if self.some(0.3):
+            out["objects"] = {"drop": r.sample(["url", "file", "script"], 1)}
+        if self.some(0.4):
+            out["tags"] = {"drop": r.sample(["customer-*", "type:osint", "kill-chain:*"], 1)}
+            if self.some(0.5):
+                out["tags"]["keep"] = r.sample(["workflow:*", "customer-*", "admiralty-scale:*"], 1)
+        if self.some(0.5):
+            out["fields"] = {"attribute": {k: "drop" for k in r.sample(["comment", "first_seen", "last_seen"], 2)}}
+            if out["base"] != "indicators":     # which has no objects
+                out["fields"]["object"] = {"comment": "drop"}
+            if self.some(0.4):
+                out["fields"]["report"] = "drop"
+        if self.some(0.15):
+            out["to_ids_only"] = True
+        return out
 
     def compartments(self, p, rows):
         """Most reach most, or nothing would go anywhere."""

@@ -43,12 +43,18 @@ def original(case, key):
     return case[kind + "s"][at]
 
 
+def profile_name(case):
+    """Own profiles derive by their names."""
+    w = naive.Who(case)
+    return w.given_profile if w.own_profile else w.profile
+
+
 def different_fields(case, kind, at, before, want, got):
     out = []
     for k in sorted(set(want) | set(got)):
         w, g = want.get(k), got.get(k)
         if w == cut.DERIVED:
-            fault = not_derived(before[k], naive.Who(case).profile, g)
+            fault = not_derived(before[k], profile_name(case), g)
         elif w == cut.NEUTRAL:
             fault = None if g and before[k] not in g else "tells the original line"
         else:

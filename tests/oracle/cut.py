@@ -4,7 +4,7 @@ import datetime
 
 import vuln
 from naive import (Who, embargo_of, machine_tag, marking, may_hold_pap, may_hold_tlp, policy_rules,
-                   reaches, shut, PAPS, TLPS)
+                   reaches, shut, tag_like, PAPS, TLPS)
 
 
 def element_level(w, e):
@@ -62,6 +62,8 @@ def withheld_container(w, obj):
         return "element_policy"
     # whose subject is a person or an account, whatever the categories inside; and for technical
     # audiences a message, which names its recipients beside the sender
+    if obj["name"] in own(w, "objects", "drop"):
+        return "strip"
     if w.profile != "full" and obj["name"] in PEOPLE_AND_MONEY:
         return "strip"
     return "strip" if w.profile in ("technical", "indicators") and obj["name"] == "email" else None
@@ -88,7 +90,7 @@ def withheld_report(w, report):
         return vuln.withheld(w, {}, None)
     if policy_rules(w, "report", report, None):
         return "element_policy"
-    if w.profile in ("indicators", "technical"):
+    if w.profile in ("indicators", "technical") or (w.own_profile or {}).get("fields", {}).get("report") == "drop":
         return "strip"
     bad = is_internal(w, report.get("content", "")) or is_internal(w, report.get("name", ""))
     return "strip" if w.profile == "partner" and bad else None
@@ -125,8 +127,17 @@ PARTNER_DROPS_TYPES = {"pgp-private-key", "identity-card-number"}
 FREE_TEXT = {"text", "other"}      # a feature where a template says so, otherwise the incident
 
 
+def own(w, key, what):
+    """A list of the audience's own profile."""
+    return ((w.own_profile or {}).get(key) or {}).get(what, [])
+
+
 def profile_keeps_attr(w, attr, obj):
     kind, category = attr["type"], attr["category"]
+    if kind in own(w, "types", "drop") or category in own(w, "categories", "drop"):
+        return False
+    if (w.own_profile or {}).get("to_ids_only") and (not attr.get("to_ids") or attr.get("deleted")):
+        return False
     if w.profile == "full":
         return True
     if w.profile == "partner":
@@ -178,7 +189,9 @@ def shows_tag(w, tag):
         return False
     if policy_rules(w, "tag", tag) or vuln.hides_tag(w, tag["name"]):
         return False
-    if w.profile == "full":
+    if any(tag_like(p, tag["name"]) for p in own(w, "tags", "drop")):
+        return False
+    if w.profile == "full" or any(tag_like(p, tag["name"]) for p in own(w, "tags", "keep")):
         return True
     if w.profile == "partner":
         return not (ns == "misp-galaxy" and predicate in TARGETING_GALAXIES)
@@ -224,6 +237,12 @@ def only(o, keys):
     return {k: v for k, v in o.items() if k in keys}
 
 
+def own_fields(w, entity, o):
+    said = (w.own_profile or {}).get("fields", {}).get(entity)
+    for k in said if isinstance(said, dict) else []:
+        o.pop(k, None)
+
+
 def day(us):
     return us - us % 86400000000
 
@@ -259,6 +278,7 @@ def attr_out(w, attr, obj=None):
         o.update(lowered(w, {"distribution": level}))
         if level == 0:
             del o["distribution"]
+    own_fields(w, "attribute", o)
     tags = tags_out(w, attr)
     if tags:
         o["Tag"] = tags
@@ -273,6 +293,7 @@ def object_out(w, obj):
         o.pop("comment", None)
         o["description"] = o["name"]
         o["uuid"] = DERIVED
+    own_fields(w, "object", o)
     return o
 
 

@@ -84,6 +84,11 @@ class Who:
         self.internal = bool(who.get("internal")) or bool(row.get("internal"))
         self.tlp, self.pap = row["tlp"], row["pap"]
         self.profile = "full" if self.misp else row["profile"]
+        # a profile of the policy says what is different from its base
+        self.given_profile = self.profile
+        self.own_profile = policy.get("profiles", {}).get(self.profile)
+        if self.own_profile:
+            self.profile = self.own_profile["base"]
         self.domestic = row["jurisdiction"] == "domestic"
         self.vendor_of = row.get("vendor_of") or []
         self.suspended_until = row.get("suspended_until")
@@ -502,7 +507,7 @@ def rule_policy(w):
 def rule_protected(w):
     if not w.event.get("protected") or w.kind not in ("peer", "feed"):
         return None
-    return None if w.profile == "full" else "deny"
+    return None if w.profile == "full" and not w.own_profile else "deny"
 
 
 def vuln_rule(name):
