@@ -147,6 +147,12 @@ void answer_free(struct answer *a);
 bool same_bytes(const struct numbers *na, const struct numbers *nb, struct str a, struct str b, bool random_uuids,
 		size_t *at);
 
+/* ---- outs.c: exporters, and what goes over a link ---- */
+
+unsigned outs_count(const struct model *m);
+/* The k-th of them, from one store; false: there is no such. */
+bool outs_make(const struct model *m, struct side *s, unsigned k, struct buf *out, char name[80]);
+
 /* ---- asks.c ---- */
 
 /* One question in the words of each store. */
