@@ -264,6 +264,8 @@ static enum err ledger_what(struct http_req *r, struct fail *f)
 	OWN(buf) struct buf b = BUF(ANSWER_MAX);
 	struct jsonw w = jsonw_on(&b);
 	struct str name = req_arg(r, "audience");
+	if (!name.n)
+		name = req_param(r, "audience");
 	struct ledger_known who;
 	struct uuid org = UUID_NIL;
 	uint32_t number = UINT32_MAX;

@@ -29,8 +29,11 @@ static struct str path_of(struct cli *c, const char *verb, const char *argument,
 	char sep = '?';
 	buf_printf(&b, "/tocsin/ledger/%s", verb);
 	if (argument) {
-		buf_putc(&b, '/');
+		/* in a path "user:2" would be a parameter of MISP's */
+		bool named = strchr(argument, ':') != NULL;
+		buf_puts(&b, named ? "?audience=" : "/");
 		buf_str_add(&b, call_segment(c, str_c(argument)));
+		sep = named ? '&' : sep;
 	}
 	for (; options && *options; options++) {
 		const char *v = cli_opt(c, *options);

@@ -185,6 +185,11 @@ def scenario(way, profile):
         check(states(a, gone["uuid"]).get(("event", gone["uuid"])) == "acknowledged",
               name + "b has acknowledged the event", states(a, gone["uuid"]))
 
+        who = next(r["audience"] for r in retractions(a))
+        given = links.ok(a.client().get("/tocsin/ledger/what?audience=" + who))
+        check(gone["uuid"] in json.dumps(given), name + "the ledger says what %s was given" % who,
+              json.dumps(given))
+
         # an old copy from elsewhere
         old = dict(gone, timestamp="1600000000", published=True)
         old.pop("id", None)
