@@ -40,9 +40,12 @@ struct openings {
 	bool stop, rescan;
 	uint64_t seq; /* change log followed up to here */
 	int64_t done; /* openings up to this time are written */
-	struct opening *heap;
-	size_t n, cap;
-	atomic_size_t pending; /* n, for others */
+	/* of events; of single elements, which is made anew when one of them may have changed */
+	struct heap {
+		struct opening *v;
+		size_t n, cap;
+	} heap, element_heap;
+	atomic_size_t pending; /* in both, for others */
 	/* under `table` */
 	pthread_mutex_t table;
 	struct opened *opened; /* open addressing */
@@ -85,26 +88,35 @@ static void heap_down(struct opening *h, size_t n, size_t i)
 	}
 }
 
-static enum err heap_add(struct openings *o, int64_t at, uint64_t event_id, unsigned classes)
+static enum err heap_add(struct heap *h, int64_t at, uint64_t event_id, unsigned classes)
 {
-	if (o->n == o->cap) {
-		size_t cap = o->cap ? o->cap * 2 : 256;
-		struct opening *h = realloc(o->heap, cap * sizeof(*h));
-		if (!h)
+	if (h->n == h->cap) {
+		size_t cap = h->cap ? h->cap * 2 : 256;
+		struct opening *v = realloc(h->v, cap * sizeof(*v));
+		if (!v)
 			return ERR_NOMEM;
-		o->heap = h;
-		o->cap = cap;
+		h->v = v;
+		h->cap = cap;
 	}
-	o->heap[o->n] = (struct opening){at, event_id, classes};
-	heap_up(o->heap, o->n++);
+	h->v[h->n] = (struct opening){at, event_id, classes};
+	heap_up(h->v, h->n++);
 	return ERR_OK;
 }
 
-static struct opening heap_pop(struct openings *o)
+/* The one whose first comes first; NULL: both are empty. */
+static struct heap *heap_next(struct openings *o)
 {
-	struct opening first = o->heap[0];
-	o->heap[0] = o->heap[--o->n];
-	heap_down(o->heap, o->n, 0);
+	struct heap *a = &o->heap, *b = &o->element_heap;
+	if (!a->n || !b->n)
+		return a->n ? a : b->n ? b : NULL;
+	return b->v[0].at < a->v[0].at ? b : a;
+}
+
+static struct opening heap_pop(struct heap *h)
+{
+	struct opening first = h->v[0];
+	h->v[0] = h->v[--h->n];
+	heap_down(h->v, h->n, 0);
 	return first;
 }
 
@@ -234,7 +246,7 @@ static enum err judge(struct openings *o, struct view *v, uint64_t event_id,
 		for (k = 0; k < n_found && found[k].at != at; k++)
 			;
 		if (k == ARRAY_LEN(found)) /* many policy holds: each for itself */
-			e = heap_add(o, at, event_id, 1u << auds[i].release_class);
+			e = heap_add(&o->heap, at, event_id, 1u << auds[i].release_class);
 		else
 			n_found = MAX(n_found, k + 1);
 		if (k < ARRAY_LEN(found)) {
@@ -243,7 +255,7 @@ static enum err judge(struct openings *o, struct view *v, uint64_t event_id,
 		}
 	}
 	for (k = 0; k < n_found && e == ERR_OK; k++)
-		e = heap_add(o, found[k].at, event_id, found[k].classes);
+		e = heap_add(&o->heap, found[k].at, event_id, found[k].classes);
 	v->facts.now = now;
 	v->facts.clock_trusted = trusted;
 	return e;
@@ -257,7 +269,7 @@ static enum err element_times(struct openings *o, uint64_t event_id, const struc
 	gate_embargo_times(tags, shut);
 	for (unsigned c = 0; c < GATE_CLASSES; c++)
 		if (shut[c] != INT64_MAX && shut[c] > o->done)
-			TRY(heap_add(o, shut[c], event_id, 1u << c));
+			TRY(heap_add(&o->element_heap, shut[c], event_id, 1u << c));
 	if (gate_embargo_unreadable(tags))
 		note_unreadable(o, event_id, true);
 	return ERR_OK;
@@ -291,6 +303,7 @@ static bool tagged_attr(void *user, uint64_t event_id, uint64_t object_id, uint6
 static enum err scan_elements(struct openings *o, struct view *v)
 {
 	struct tagged t = {o, v, ERR_OK};
+	o->element_heap.n = 0;
 	for (size_t i = 0; i < o->n_tags && t.err == ERR_OK; i++)
 		TRY(index_tagged(o->env->index, o->tags[i], false, tagged_attr, &t));
 	if (t.err == ERR_OK)
@@ -352,7 +365,7 @@ static enum err scan_all(struct openings *o, struct fail *f)
 		return fail(f, ERR_NOMEM, "no memory");
 	enum err e = pass_begin(o, p, f);
 	if (e == ERR_OK) {
-		o->n = 0;
+		o->heap.n = 0;
 		o->seq = store_seq(p->view->txn);
 		while (e == ERR_OK && !policy_is_misp_compat(p->policy) &&
 		       (e = store_next(p->view->txn, T_EVENT, &id, NULL, NULL)) == ERR_OK)
@@ -407,8 +420,7 @@ static enum err follow(struct openings *o, struct fail *f)
 		if (c.kind == CHANGE_TABLE(T_TAG) && c.op != CHANGE_DELETE)
 			e = follow_tag(o, p->view, c.id);
 		o->elements |= o->n_tags && (c.kind == CHANGE_EL(EL_ATTR) ||
-					     (c.kind == CHANGE_TABLE(T_EVENT) &&
-					      (c.op == CHANGE_ADD || c.whole)));
+					     (c.kind == CHANGE_TABLE(T_EVENT) && c.op != CHANGE_OPEN));
 		if (e == ERR_OK && !compat && c.kind == CHANGE_TABLE(T_EVENT) &&
 		    c.op != CHANGE_OPEN && c.id != last)
 			e = judge(o, p->view, last = c.id, p->auds, p->n, o->done);
@@ -498,13 +510,14 @@ static enum err open_due(struct openings *o, struct fail *f)
 {
 	bool trusted;
 	int64_t now = o->env->now(o->env->user, &trusted);
-	if (!trusted || !o->n || o->heap[0].at > now)
+	struct heap *h = heap_next(o);
+	if (!trusted || !h || h->v[0].at > now)
 		return ERR_OK;
 	struct due *d = calloc(1, sizeof(*d));
 	if (!d)
 		return fail(f, ERR_NOMEM, "no memory");
-	while (o->n && o->heap[0].at <= now && d->n < BATCH) {
-		struct opening first = heap_pop(o);
+	while ((h = heap_next(o)) && h->v[0].at <= now && d->n < BATCH) {
+		struct opening first = heap_pop(h);
 		d->upto = first.at;
 		due_add(d, &first);
 	}
@@ -548,7 +561,7 @@ static void *run(void *arg)
 		enum err e = all ? scan_all(o, &f) : follow(o, &f);
 		if (e == ERR_OK)
 			e = open_due(o, &f);
-		atomic_store(&o->pending, o->n);
+		atomic_store(&o->pending, o->heap.n + o->element_heap.n);
 		if (e != ERR_OK)
 			log_warn("embargo", "err=%s detail=%s", err_name(e), log_val(str_c(f.text)));
 		pthread_mutex_lock(&o->lock);
@@ -599,7 +612,8 @@ static void openings_free(struct openings *o)
 	pthread_mutex_destroy(&o->lock);
 	pthread_mutex_destroy(&o->table);
 	pthread_cond_destroy(&o->wake);
-	free(o->heap);
+	free(o->heap.v);
+	free(o->element_heap.v);
 	free(o->opened);
 	free(o->tags);
 	free(o);

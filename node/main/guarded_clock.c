@@ -20,6 +20,7 @@
 
 struct guarded_clock {
 	struct store *store;
+	int64_t max_step_s;
 	pthread_mutex_t lock;
 	uint8_t boot_id[16];
 	struct clock_pair pair, persisted;
@@ -73,7 +74,7 @@ static void refresh(struct guarded_clock *c)
 				  .accepted = c->accepted};
 	memcpy(r.boot_id, c->boot_id, sizeof(r.boot_id));
 	enum clock_alarm before = c->state.alarm;
-	c->state = clock_guard(&c->pair, &r, CLOCK_MAX_STEP_S);
+	c->state = clock_guard(&c->pair, &r, c->max_step_s);
 	c->pair = c->state.pair;
 	c->accepted = false;
 	if (c->state.alarm != before || !c->read_at)
@@ -82,7 +83,8 @@ static void refresh(struct guarded_clock *c)
 	c->read_at = boot;
 }
 
-enum err guarded_clock_new(struct store *s, struct guarded_clock **out, struct fail *f)
+enum err guarded_clock_new(struct store *s, int64_t max_step_s, struct guarded_clock **out,
+			   struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct str v;
@@ -91,6 +93,7 @@ enum err guarded_clock_new(struct store *s, struct guarded_clock **out, struct f
 	if (!c)
 		return fail(f, ERR_NOMEM, "no memory");
 	c->store = s;
+	c->max_step_s = max_step_s;
 	pthread_mutex_init(&c->lock, NULL);
 	read_boot_id(c->boot_id);
 	if (store_kv_get(t, STR(KV_PAIR), &v) == ERR_OK && v.n == sizeof(c->pair))

@@ -8,7 +8,9 @@
 
 struct guarded_clock;
 
-MUST_USE enum err guarded_clock_new(struct store *s, struct guarded_clock **out, struct fail *f);
+/* max_step_s: see clock_guard(). */
+MUST_USE enum err guarded_clock_new(struct store *s, int64_t max_step_s, struct guarded_clock **out,
+				    struct fail *f);
 /* Seconds, never later than what is trusted. Cheap; any thread. */
 int64_t guarded_clock_now(struct guarded_clock *c, bool *trusted);
 /* Why the clock is not trusted ("fine" when it is). */

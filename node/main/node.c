@@ -466,7 +466,7 @@ enum err node_start(struct node *n, struct fail *f)
 	default_base_url(n);
 	TRY(load_host(n, f));
 	TRY(telemetry_setup(f));
-	TRY(guarded_clock_new(n->store, &n->clock, f));
+	TRY(guarded_clock_new(n->store, n->conf->max_clock_step / 1000, &n->clock, f));
 	TRY(index_open(n->store, index_progress, n, &n->index, f));
 	TRY(start_ledger(n, f));
 	n->derived = derived_new();

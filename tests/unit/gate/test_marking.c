@@ -286,6 +286,50 @@ static void own_tags(struct fixture *x)
 	arena_free(a);
 }
 
+/* What needs a second person: taking off `tag` with `left` left, at an hour of 2100-01-01. */
+static void loosens(void)
+{
+#define AT(hour) "2100-01-01T" hour ":00:00Z"
+	static const struct {
+		const char *tag, *left;
+		bool attach, over, does;
+	} rows[] = {
+		{"tlp:red", "", false, false, false},
+		{"embargo:until=\"" AT("02") "\"", "", false, false, true},
+		{"embargo:until=\"" AT("02") "\"", "embargo:until=\"" AT("02") "\"", false, false, false},
+		{"embargo:until=\"" AT("02") "\"", "embargo:until=\"" AT("03") "\"", false, false, false},
+		{"embargo:until=\"" AT("02") "\"", "embargo:until=\"" AT("01") "\"", false, false, true},
+		{"embargo:until=\"" AT("02") "\"", "embargo:public=\"" AT("03") "\"", false, false, true},
+		{"embargo:public=\"" AT("02") "\"", "embargo:partner=\"" AT("03") "\"", false, false,
+		 false},
+		{"embargo:sector=\"" AT("02") "\"", "embargo:public=\"" AT("03") "\"", false, false, true},
+		{"embargo:until=\"" AT("02") "\"", "", false, true, false},
+		{"embargo:until=\"soon\"", "embargo:until=\"never\"", false, true, true},
+		{"embargo:release-on=\"remedy-available\"", "embargo:until=\"" AT("03") "\"", false, true,
+		 true},
+		{"embargo", "", false, true, true},
+		{"embargo:until=\"" AT("02") "\"", "", true, false, false},
+		{"rmsv:early-release=\"1\"", "", true, false, true},
+		{"RMSV:Early-Release", "", true, false, true},
+		{"rmsv:freeze-approval=\"1\"", "", true, false, true},
+		{"rmsv:early-release=\"1\"", "", false, false, false},
+		{"rmsv:remedy=\"patch\"", "", true, false, false},
+	};
+	int64_t now;
+
+	(void)taxo_time(STR("2100-01-01T02:00:00Z"), &now);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct misp_tagref t = {.tag_id = 1, .name = str_c(rows[i].tag)},
+				   left = {.tag_id = 2, .name = str_c(rows[i].left)};
+		struct entity_list after = {&left, rows[i].left[0] != '\0'};
+
+		ok(gate_tag_loosens(&t, rows[i].attach, &after,
+				    rows[i].over ? now / 1000000 : INT64_MIN) == rows[i].does,
+		   "%s %s, left %s", rows[i].attach ? "attach" : "take off", rows[i].tag, rows[i].left);
+	}
+#undef AT
+}
+
 static void explain(struct fixture *x)
 {
 	struct arena *a = arena_new(1 << 20);
@@ -328,6 +372,7 @@ int main(void)
 	suspension(&x);
 	own_tags(&x);
 	explain(&x);
+	loosens();
 	fixture_free(&x);
 	return done_testing();
 }
