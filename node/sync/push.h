@@ -18,6 +18,7 @@ struct push_candidate {
 	bool wanted; /* by the peer, as far as it has said */
 	bool noted; /* something is remembered about it */
 	bool went, was_new; /* it is there now; it was not before */
+	bool owes; /* its note says now that what belongs to it is due (NOTE_push_parts) */
 	bool is_protected, has_reports;
 };
 

@@ -88,12 +88,17 @@ static enum err ask_wanted(struct push *x, struct fail *f)
 	return ERR_OK;
 }
 
-/* It has the event after all: what failed before, after the peer's work was done, is no longer due. */
+/* It has the event after all: what failed before, after the peer's work was done, is no longer due. What
+   belongs to the event still is, also when this pass ends here. */
 static void forget(const struct push *x, const struct push_candidate *c)
 {
-	const struct note_change v[] = {{NOTE_push_refused, NULL}, {NOTE_push_again, NULL}};
-	if (c->noted && !x->p->o->preview)
-		notes_write(x->p->o->in->store, x->p->o->peer_id, c->own, v, ARRAY_LEN(v));
+	const struct note due = {.time = clock_now(), .tries = 1};
+	const struct note_change v[] = {
+		{NOTE_push_refused, NULL}, {NOTE_push_again, NULL}, {NOTE_push_parts, &due}};
+	if (!c->noted || x->p->o->preview)
+		return;
+	notes_write(x->p->o->in->store, x->p->o->peer_id, c->own, v, ARRAY_LEN(v));
+	push_log_add(x->log, c->event_id, PUSH_NOTED);
 }
 
 static void drop_unwanted(struct push *x)
@@ -270,7 +275,7 @@ static void say_refused(const struct client_res *res, char *text, size_t n)
 }
 
 /* A line that breaks says nothing of the event: only what fails otherwise waits longer each time. */
-static void note_outcome(struct sending *s, const struct push_candidate *c, int what, enum err e,
+static void note_outcome(struct sending *s, struct push_candidate *c, int what, enum err e,
 			 const char *text)
 {
 	const struct pass *p = s->push->p;
@@ -287,11 +292,15 @@ static void note_outcome(struct sending *s, const struct push_candidate *c, int 
 		store_read_end(MOVE(t));
 	snprintf(n.text, sizeof(n.text), "%.*s", NOTE_TEXT_MAX - 1, text);
 	struct note_change v[] = {{NOTE_push_refused, refused ? &n : NULL},
-				  {NOTE_push_again, again ? &n : NULL}};
+				  {NOTE_push_again, again ? &n : NULL},
+				  {NOTE_KIND_COUNT, NULL}};
+	c->owes = what == PASS_ITEM_ADDED || what == PASS_ITEM_UPDATED;
+	if (c->owes)
+		v[2] = (struct note_change){NOTE_push_parts, &n};
 	notes_write(p->o->in->store, p->o->peer_id, c->own, v, ARRAY_LEN(v));
 }
 
-static void tell(struct sending *s, const struct push_candidate *c, int what, enum err e,
+static void tell(struct sending *s, struct push_candidate *c, int what, enum err e,
 		 uint64_t bytes, const char *text)
 {
 	struct pass_item item = {.kind = PASS_EVENT, .uuid = c->own, .bytes = bytes, .text = text};
@@ -405,20 +414,23 @@ static void advance(struct push *x)
  * that may go, where it could perhaps not before, brings it along: one that changed, one that failed
  * before; of all events those that the peer lacked.
  */
-static enum err mark_due(const struct push *x, struct fail *f)
+static void mark_due(const struct push *x)
 {
 	for (size_t i = 0; i < x->n; i++)
-		if (!x->log->whole || x->v[i].noted)
-			TRY(push_log_mark(x->log, x->v[i].event_id, PUSH_BRINGS, f));
-	return ERR_OK;
+		if (push_log_bits(x->log, x->v[i].event_id) & PUSH_EVENT)
+			push_log_add(x->log, x->v[i].event_id, PUSH_BRINGS);
 }
 
 static enum err mark_gone(const struct push *x, struct fail *f)
 {
-	for (size_t i = 0; i < x->n; i++)
-		if (x->v[i].went)
-			TRY(push_log_mark(x->log, x->v[i].event_id,
-					  PUSH_BRINGS | (x->v[i].was_new ? PUSH_NEW : 0), f));
+	for (size_t i = 0; i < x->n; i++) {
+		const struct push_candidate *c = &x->v[i];
+		if (c->went || c->owes)
+			TRY(push_log_mark(x->log, c->event_id,
+					  PUSH_BRINGS | (c->was_new ? PUSH_NEW : 0) |
+						  (c->owes ? PUSH_NOTED : 0),
+					  f));
+	}
 	return ERR_OK;
 }
 
@@ -432,7 +444,7 @@ enum err push_events(struct pass *p, struct fail *f)
 					 "with perm_sync there");
 	enum err e = push_candidates(&x, f);
 	if (e == ERR_OK)
-		e = mark_due(&x, f);
+		mark_due(&x);
 	/* a single one is asked after by HEAD alone, as MISP does on publishing; in a full push that
 	   would send the one event of a small node again and again */
 	bool by_list = x.n > 1 || (x.n && p->o->technique == PASS_FULL);

@@ -65,12 +65,11 @@ static struct push_mark *find(struct push_log *l, uint64_t event_id)
 	return l->n ? bsearch(&key, l->v, l->n, sizeof(key), by_event) : NULL;
 }
 
-enum err push_log_done(struct push_log *l, uint64_t event_id, unsigned bits)
+void push_log_add(struct push_log *l, uint64_t event_id, unsigned bits)
 {
 	struct push_mark *m = find(l, event_id);
 	if (m)
 		m->bits |= bits;
-	return ERR_OK;
 }
 
 unsigned push_log_bits(struct push_log *l, uint64_t event_id)
@@ -293,7 +292,9 @@ static enum err read_for(struct push_log *l, const struct pass *p, struct fail *
 	l->whole = anew || p->o->technique == PASS_FULL || !s->covered;
 	l->all_proposals = anew || !s->proposals_covered;
 	l->all_sightings = anew || !s->sightings_covered;
-	const struct push_cursors from = {.events = l->whole ? 0 : s->covered,
+	/* the events that changed are marked in a full push too: they bring what belongs to them, also when
+	   the peer has them from a push that broke off */
+	const struct push_cursors from = {.events = anew ? 0 : s->covered,
 					  .proposals = l->all_proposals ? 0 : s->proposals_covered,
 					  .sightings = l->all_sightings ? 0 : s->sightings_covered,
 					  .analyst = l->whole ? 0 : s->analyst_covered};

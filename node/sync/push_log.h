@@ -66,8 +66,8 @@ OWN_DEFINE(push_log, struct push_log *, push_log_free(*p))
 void push_log_leave(const struct pass *p);
 /* Marks one more. */
 MUST_USE enum err push_log_mark(struct push_log *l, uint64_t event_id, unsigned bits, struct fail *f);
-/* Adds to the marks of an event that has some. ERR_OK always. */
-enum err push_log_done(struct push_log *l, uint64_t event_id, unsigned bits);
+/* Adds to the marks of an event that has some; no other gets any. */
+void push_log_add(struct push_log *l, uint64_t event_id, unsigned bits);
 unsigned push_log_bits(struct push_log *l, uint64_t event_id);
 /* Proposals of an event that changed; NULL: none. */
 const struct search_hit *push_log_proposals(const struct push_log *l, uint64_t event_id, size_t *n);

@@ -52,7 +52,7 @@ enum err parts_push_rest(struct parts_push *x, unsigned bit, struct fail *f)
 	TRY(push_log_events(x->log, PUSH_BRINGS, &brings, f));
 	for (size_t i = 0; i < brings.n; i++)
 		if (!id_list_has(&x->ids, brings.v[i]))
-			(void)push_log_done(x->log, brings.v[i], bit);
+			push_log_add(x->log, brings.v[i], bit);
 	return ERR_OK;
 }
 

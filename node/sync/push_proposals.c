@@ -116,6 +116,12 @@ static enum err page(struct push *x, uint64_t event_id, struct uuid own, struct 
 	return e;
 }
 
+static enum err done(struct push *x, uint64_t event_id)
+{
+	push_log_add(x->parts.log, event_id, PUSH_PROPOSALS_DONE);
+	return ERR_OK;
+}
+
 static bool ends_all(enum err e)
 {
 	return intake_stops_all(e) || e == ERR_NET || e == ERR_AUTH || e == ERR_NOMEM;
@@ -132,7 +138,7 @@ static enum err one_event(struct push *x, uint64_t event_id, struct fail *f)
 	arena_reset(x->a);
 	enum err err = parts_push_head(&x->parts, event_id, x->a, &e, &as, &why);
 	if (err == ERR_NOENT)
-		return push_log_done(x->parts.log, event_id, PUSH_PROPOSALS_DONE);
+		return done(x, event_id);
 	struct uuid own = e.uuid;
 	do {
 		if (err == ERR_OK)
@@ -140,7 +146,7 @@ static enum err one_event(struct push *x, uint64_t event_id, struct fail *f)
 		at += PAGE;
 	} while (err == ERR_OK && (some ? at < some : sent == PAGE));
 	if (err == ERR_OK)
-		return push_log_done(x->parts.log, event_id, PUSH_PROPOSALS_DONE);
+		return done(x, event_id);
 	if (ends_all(err)) {
 		*f = why;
 		return err;

@@ -144,6 +144,12 @@ static void sent(const struct push *x, struct uuid own, int64_t at)
 		notes_write(x->parts.p->o->in->store, x->parts.p->o->peer_id, own, &v, 1);
 }
 
+static enum err done(struct push *x, uint64_t event_id)
+{
+	push_log_add(x->parts.log, event_id, PUSH_SIGHTINGS_DONE);
+	return ERR_OK;
+}
+
 static bool ends_all(enum err e)
 {
 	return intake_stops_all(e) || e == ERR_NET || e == ERR_AUTH || e == ERR_NOMEM;
@@ -159,7 +165,7 @@ static enum err one_event(struct push *x, uint64_t event_id, struct fail *f)
 	arena_reset(x->a);
 	enum err err = parts_push_head(&x->parts, event_id, x->a, &e, &as, &why);
 	if (err == ERR_NOENT || (err == ERR_OK && was_sent(x, &e)))
-		return push_log_done(x->parts.log, event_id, PUSH_SIGHTINGS_DONE);
+		return done(x, event_id);
 	struct uuid own = e.uuid;
 	int64_t stamp = e.sighting_timestamp;
 	do {
@@ -171,7 +177,7 @@ static enum err one_event(struct push *x, uint64_t event_id, struct fail *f)
 		sent(x, own, stamp);
 	/* it does not have the event, which brings them when it goes */
 	if (err == ERR_OK || err == ERR_NOENT)
-		return push_log_done(x->parts.log, event_id, PUSH_SIGHTINGS_DONE);
+		return done(x, event_id);
 	if (ends_all(err)) {
 		*f = why;
 		return err;

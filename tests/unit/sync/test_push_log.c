@@ -109,8 +109,8 @@ static void marked_later(void)
 	is_err(push_log_events(l, PUSH_BRINGS, &ids, &f), ERR_OK, "those of a kind");
 	ok(ids.n == 500 && ids.v[0] == 2 && ids.v[499] == 1000, "each once, in order");
 	is_int((int)push_log_bits(l, 3), PUSH_NEW, "the others are others");
-	push_log_done(l, 3, PUSH_SIGHTINGS_DONE);
-	push_log_done(l, 99999, PUSH_SIGHTINGS_DONE);
+	push_log_add(l, 3, PUSH_SIGHTINGS_DONE);
+	push_log_add(l, 99999, PUSH_SIGHTINGS_DONE);
 	is_int((int)push_log_bits(l, 3), PUSH_NEW | PUSH_SIGHTINGS_DONE, "what is done is added");
 	is_int((int)push_log_bits(l, 99999), 0, "to what is there");
 	ok(l->cap <= 4096, "memory follows the number of events");
