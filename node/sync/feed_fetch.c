@@ -219,7 +219,7 @@ static enum err manifest_data(void *user, const void *p, size_t n, struct fail *
 static enum err file_read(const struct run *r, const char *name, uint64_t max, intake_data_fn data,
 			  void *user, struct fail *f)
 {
-	char chunk[65536];
+	char chunk[16384]; /* cleared for each file */
 	ssize_t n;
 	uint64_t total = 0;
 	OWN(fd) int fd = openat(r->dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
