@@ -641,6 +641,8 @@ bool view_shows_tag(struct view *v, const struct misp_event *e, const struct mis
 		return false;
 	r.name = row->name;
 	r.exportable = row->exportable;
+	r.is_galaxy = row->is_galaxy;
+	r.is_custom_galaxy = row->is_custom_galaxy;
 	return gate_shows_tag(&v->gate, &s, &r);
 }
 
@@ -652,7 +654,11 @@ bool view_is_whole(const struct view *v)
 bool view_lists_tag(struct view *v, const struct misp_tag *tag, bool *used_only)
 {
 	struct misp_event nothing = {0};
-	struct misp_tagref t = {.name = tag->name, .tag_id = tag->id, .exportable = tag->exportable};
+	struct misp_tagref t = {.name = tag->name,
+				.tag_id = tag->id,
+				.exportable = tag->exportable,
+				.is_galaxy = tag->is_galaxy,
+				.is_custom_galaxy = tag->is_custom_galaxy};
 	struct gate_subject s = {.event = &nothing};
 	/* what documents brought along is known by what carries it */
 	*used_only = !view_is_whole(v) && !(tag->by_hand && v->audience.kind == AUD_MEMBER);
