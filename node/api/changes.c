@@ -207,13 +207,14 @@ static enum err restrict_to(struct http_req *r, const struct since *s, struct qu
 static void say_kinds(struct http_req *r, const struct since *s)
 {
 	char text[100];
-	snprintf(text, sizeof(text), "%s%s%s%s%s", s->n ? "events " : "",
-		 s->clusters ? "clusters " : "", s->proposals ? "proposals " : "",
-		 s->sightings ? "sightings " : "", s->analyst ? "analyst_data " : "");
-	bool waits = recipient_waits(view_txn(s->v), view_audience(s->v));
-	if (waits && !s->all)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "retractions");
-	reply_header(r, "X-Tocsin-Changed", s->all ? STR("all") : arena_str(r->arena, str_trim(str_c(text))));
+	const char *back = recipient_waits(view_txn(s->v), view_audience(s->v)) ? "retractions" : "";
+	if (s->all)
+		snprintf(text, sizeof(text), "all %s", back);
+	else
+		snprintf(text, sizeof(text), "%s%s%s%s%s%s", s->n ? "events " : "",
+			 s->clusters ? "clusters " : "", s->proposals ? "proposals " : "",
+			 s->sightings ? "sightings " : "", s->analyst ? "analyst_data " : "", back);
+	reply_header(r, "X-Tocsin-Changed", arena_str(r->arena, str_trim(str_c(text))));
 }
 
 enum err changes_restrict(struct http_req *r, struct view *v, const json_t *params,

@@ -11,7 +11,8 @@
  * the index to events that changed since, unless everything has to be compared (no cursor, another
  * policy or other rights since, sharing groups or block lists changed, too much at once). Answers with
  *   X-Tocsin-Cursor: for the next time
- *   X-Tocsin-Changed: all, or the kinds that changed ("events", "sightings" ...; empty: nothing)
+ *   X-Tocsin-Changed: all, or the kinds that changed ("events", "sightings" ...; empty: nothing); and
+ *   "retractions" when something waits to be taken back
  * *yes: the answer is about changes, so events without content are in it too. The cost follows the
  * number of changes since.
  */

@@ -177,7 +177,7 @@ static enum err index_data(void *user, const void *p, size_t n, struct fail *f)
 static void take_changed(struct pass *p, struct str list)
 {
 	p->native = true;
-	p->changed = str_is(list, "all") ? ~0u : 0;
+	p->changed = str_find(list, STR("all")) >= 0 ? ~(1u << PASS_RETRACTION) : 0;
 	for (enum pass_kind k = 0; k < PASS_KIND_COUNT; k++)
 		if (str_find(list, str_c(pass_kind_name(k))) >= 0)
 			p->changed |= 1u << k;

@@ -313,6 +313,8 @@ def ledger(t):
     """More of it in tests/ledger."""
     nobody = "00000000-0000-4000-8000-00000000dead"
     is_equal(t.json(0, "ledger", "who", nobody)["audiences"], [], "nobody was given it")
+    is_equal(t.json(0, "retract", "list", "--state", "pending"), [], "nothing was taken back")
+    is_equal(t.json(0, "retract", "retry", nobody)["retried"], 0, "and nothing to be tried again")
     is_equal(t.json(0, "ledger", "what")["more"], False, "ledger what")
     check(t.json(0, "ledger", "log")["leaves"][-1]["kind"] == "key", "the log begins with the key")
     key = t.want(0, "ledger", "key").out.strip()
