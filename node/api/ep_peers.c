@@ -62,7 +62,8 @@ static enum err wanted(struct http_req *r, const struct store_rtxn *t, const jso
 	if (err == ERR_OK)
 		err = store_get(t, T_EVENT, id, NULL, &local);
 	/* what waits in quarantine, or was rejected, is not sent again and again */
-	bool known = ingest_quarantine_remembers(t, *u, timestamp);
+	struct origin from = rest_origin(r);
+	bool known = ingest_quarantine_remembers(t, *u, timestamp, &from, me(r)->user.id);
 	if (err == ERR_NOENT) {
 		*yes = !known;
 		return ERR_OK;

@@ -47,7 +47,7 @@ static bool has_blocked_tag(const struct ingest_env *env, const struct misp_even
 
 /* Facts that gate_admit wants about block lists. */
 static enum err look_up_blocks(const struct ingest_env *env, struct raw_event *raw,
-			       struct admit_facts *facts, struct fail *f)
+			       const struct origin *o, struct admit_facts *facts, struct fail *f)
 {
 	const struct misp_event *h = raw_head(raw);
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
@@ -55,7 +55,8 @@ static enum err look_up_blocks(const struct ingest_env *env, struct raw_event *r
 	TRY(ingest_blocked(t, BLOCK_EVENT, h->uuid, &facts->event_blocked));
 	if (!facts->event_blocked && !facts->is_edit)
 		TRY(ingest_is_buried(t, facts, h->uuid, h->timestamp, &facts->event_blocked, f));
-	facts->remembered = ingest_quarantine_remembers(t, h->uuid, h->timestamp);
+	facts->remembered =
+		ingest_quarantine_remembers(t, h->uuid, h->timestamp, o, facts->user_id);
 	facts->tag_blocked = has_blocked_tag(env, h);
 	facts->own_derived = env->own_derived && env->own_derived(env->user, t, h->uuid);
 	if (h->orgc.n)
@@ -97,7 +98,7 @@ enum err ingest_admit(const struct ingest_env *env, struct raw_event **raw, cons
 	const struct str given = facts->sender; /* what is looked up lives as long as the document */
 	if (policy_has_admission(p) && !given.p)
 		facts->sender = sender_name(env, o, facts, raw_arena(*raw));
-	enum err e = look_up_blocks(env, *raw, facts, f);
+	enum err e = look_up_blocks(env, *raw, o, facts, f);
 	if (e == ERR_OK)
 		e = ingest_facts_groups(env, *raw, facts, f);
 	if (e == ERR_OK)

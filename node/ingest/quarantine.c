@@ -162,11 +162,17 @@ static uint64_t key_number(struct str key)
 	return take_u64(&s);
 }
 
-static struct str uuid_key_of(struct uuid u, uint8_t out[17])
+/* Each sender is remembered for himself: nobody can shut out what somebody else sends. */
+#define SEEN_KEY 26
+static struct str seen_key(struct uuid u, const struct origin *o, uint64_t user_id,
+			   uint8_t out[SEEN_KEY])
 {
+	uint64_t id = o->kind != ORIGIN_LOCAL && o->id ? o->id : user_id;
 	out[0] = 'u';
 	memcpy(out + 1, u.b, 16);
-	return bytes(out, 17);
+	row_key(id, out + 17);
+	out[17] = o->kind == ORIGIN_FEED ? 'f' : o->kind == ORIGIN_PEER && o->id ? 'p' : 'u';
+	return bytes(out, SEEN_KEY);
 }
 
 static struct str blob_key(const struct sha256 *d, uint64_t number, uint8_t out[41])
@@ -186,13 +192,14 @@ struct version {
 	uint64_t number; /* of what waits */
 };
 
-static struct version seen_of(const struct store_rtxn *t, struct uuid u)
+static struct version seen_of(const struct store_rtxn *t, struct uuid u, const struct origin *o,
+			      uint64_t user_id)
 {
 	struct version x = {0};
-	uint8_t key[17];
+	uint8_t key[SEEN_KEY];
 	struct str v;
 	if (uuid_is_nil(u) ||
-	    store_book_get(t, BOOK_QUARANTINE, uuid_key_of(u, key), &v) != ERR_OK)
+	    store_book_get(t, BOOK_QUARANTINE, seen_key(u, o, user_id, key), &v) != ERR_OK)
 		return x;
 	take(&v, &x.state, 1);
 	x.timestamp = (int64_t)take_u64(&v);
@@ -200,9 +207,10 @@ static struct version seen_of(const struct store_rtxn *t, struct uuid u)
 	return x;
 }
 
-bool ingest_quarantine_remembers(const struct store_rtxn *t, struct uuid u, int64_t timestamp)
+bool ingest_quarantine_remembers(const struct store_rtxn *t, struct uuid u, int64_t timestamp,
+				 const struct origin *o, uint64_t user_id)
 {
-	struct version x = seen_of(t, u);
+	struct version x = seen_of(t, u, o, user_id);
 	return x.state && timestamp <= x.timestamp;
 }
 
@@ -253,17 +261,19 @@ static enum err put_totals(struct store_wtxn *w, const struct quarantine_totals 
 	return store_book_put(w, BOOK_QUARANTINE, STR("s"), buf_str(&b), f);
 }
 
-static enum err put_seen(struct store_wtxn *w, struct uuid u, const struct version *x, struct fail *f)
+static enum err put_seen(struct store_wtxn *w, const struct quarantine_row *r,
+			 const struct version *x, struct fail *f)
 {
 	OWN(buf) struct buf b = BUF(64);
-	uint8_t key[17];
-	if (uuid_is_nil(u))
+	uint8_t key[SEEN_KEY];
+	if (uuid_is_nil(r->uuid))
 		return ERR_OK;
 	buf_putc(&b, (char)x->state);
 	put_u64(&b, (uint64_t)x->timestamp);
 	put_u64(&b, x->number);
 	TRY(buf_err(&b));
-	return store_book_put(w, BOOK_QUARANTINE, uuid_key_of(u, key), buf_str(&b), f);
+	return store_book_put(w, BOOK_QUARANTINE, seen_key(r->uuid, &r->origin, r->user_id, key),
+			      buf_str(&b), f);
 }
 
 static enum err del(struct store_wtxn *w, struct str key, struct fail *f)
@@ -289,14 +299,15 @@ enum err ingest_quarantine_drop(struct store_wtxn *w, uint64_t number, struct fa
 	return put_totals(w, &n, f);
 }
 
-enum err ingest_quarantine_mark(struct store_wtxn *w, struct uuid u, int64_t timestamp, bool rejected,
+enum err ingest_quarantine_mark(struct store_wtxn *w, const struct quarantine_row *r, bool rejected,
 				struct fail *f)
 {
-	struct version x = {STATE_REJECTED, timestamp, 0};
-	uint8_t key[17];
+	struct version x = {STATE_REJECTED, r->timestamp, 0};
+	uint8_t key[SEEN_KEY];
 	if (rejected)
-		return put_seen(w, u, &x, f);
-	return uuid_is_nil(u) ? ERR_OK : del(w, uuid_key_of(u, key), f);
+		return put_seen(w, r, &x, f);
+	return uuid_is_nil(r->uuid) ? ERR_OK :
+				      del(w, seen_key(r->uuid, &r->origin, r->user_id, key), f);
 }
 
 /* ---- putting ---- */
@@ -386,7 +397,7 @@ static enum err run_put(struct store_wtxn *w, void *arg, struct fail *f)
 	struct quarantine_row *r = &p->row;
 	OWN(buf) struct buf b = BUF(ROW_MAX);
 	uint8_t k[9], kb[41];
-	struct version old = seen_of(store_view(w), r->uuid);
+	struct version old = seen_of(store_view(w), r->uuid, &r->origin, r->user_id);
 	if (old.state == STATE_WAITS) /* the newer version goes in its place */
 		TRY(ingest_quarantine_drop(w, old.number, f));
 	struct quarantine_totals n = ingest_quarantine_totals(store_view(w));
@@ -403,7 +414,7 @@ static enum err run_put(struct store_wtxn *w, void *arg, struct fail *f)
 		TRY(store_book_put(w, BOOK_QUARANTINE, blob_key(&r->digest, r->number, kb), STR(""),
 				   f));
 	TRY(put_totals(w, &n, f));
-	TRY(put_seen(w, r->uuid, &(struct version){STATE_WAITS, r->timestamp, r->number}, f));
+	TRY(put_seen(w, r, &(struct version){STATE_WAITS, r->timestamp, r->number}, f));
 	struct audit_entry e = {.action = AUDIT_quarantine,
 				.who = {.kind = r->kind == AUD_FEED ? AUDIT_BY_FEED :
 						r->peer_id	    ? AUDIT_BY_PEER :

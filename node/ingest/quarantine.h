@@ -1,8 +1,8 @@
 /*
  * quarantine.h - documents that wait for a decision: kept whole, with who sent them and why they wait.
  *
- * Nothing of them is indexed, searched or sent. Keys of the book: 'q' number -> row, 'u' UUID -> state of
- * the newest version seen, 'b' digest number -> empty (the attachment file that holds the bytes is in
+ * Nothing of them is indexed, searched or sent. Keys of the book: 'q' number -> row, 'u' UUID, sender -> state
+ * of the newest version that he sent, 'b' digest number -> empty (the attachment file that holds the bytes is in
  * use), 's' -> totals. A row: format, fields as written by quarantine.c.
  */
 #pragma once
@@ -42,8 +42,9 @@ bool ingest_keeps_source(const struct ingest_env *env);
 MUST_USE enum err ingest_quarantine_put(const struct ingest_env *env, struct raw_event *raw,
 					const struct origin *o, const struct admit_facts *facts,
 					const struct admit_decision *why, struct fail *f);
-/* Does this version, or a newer one, wait or is it rejected? */
-bool ingest_quarantine_remembers(const struct store_rtxn *t, struct uuid u, int64_t timestamp);
+/* Does this version, or a newer one, of this sender (peer, feed, or user) wait, or was it rejected? */
+bool ingest_quarantine_remembers(const struct store_rtxn *t, struct uuid u, int64_t timestamp,
+				 const struct origin *o, uint64_t user_id);
 
 /* Next row with a number above *number (begin with 0); texts borrowed from the transaction. */
 MUST_USE enum err ingest_quarantine_next(const struct store_rtxn *t, uint64_t *number,

@@ -125,9 +125,7 @@ static enum err rules_of(const struct ingest_env *env, uint64_t peer_id, struct 
 }
 
 struct decide {
-	uint64_t number;
-	struct uuid uuid;
-	int64_t timestamp;
+	const struct quarantine_row *row;
 	bool reject;
 	const struct audit_who *who;
 };
@@ -135,13 +133,13 @@ struct decide {
 static enum err run_decide(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	const struct decide *d = arg;
-	TRY(ingest_quarantine_drop(w, d->number, f));
-	TRY(ingest_quarantine_mark(w, d->uuid, d->timestamp, d->reject, f));
+	TRY(ingest_quarantine_drop(w, d->row->number, f));
+	TRY(ingest_quarantine_mark(w, d->row, d->reject, f));
 	struct audit_entry e = {.action = AUDIT_quarantine,
 				.who = *d->who,
 				.kind = "quarantine",
-				.id = d->number,
-				.object = d->uuid,
+				.id = d->row->number,
+				.object = d->row->uuid,
 				.text = d->reject ? STR("rejected") : STR("accepted")};
 	return audit_add(w, &e, f);
 }
@@ -169,7 +167,7 @@ enum err ingest_quarantine_accept(const struct ingest_env *env, uint64_t number,
 	if (known && asked.existing_local && facts.push)
 		return fail(f, ERR_PERM, "Meanwhile there is an event of this UUID that was made here.");
 	TRY(ingest_event_merge(env, &raw, &r.origin, &facts, a, out, f));
-	struct decide d = {number, r.uuid, r.timestamp, false, who};
+	struct decide d = {&r, false, who};
 	return store_run(env->store, run_decide, &d, f);
 }
 
@@ -181,6 +179,6 @@ enum err ingest_quarantine_reject(const struct ingest_env *env, uint64_t number,
 	if (!own)
 		return fail(f, ERR_NOMEM, "no memory");
 	TRY(row_copy(env, number, own, &r, f));
-	struct decide d = {number, r.uuid, r.timestamp, true, who};
+	struct decide d = {&r, true, who};
 	return store_run(env->store, run_decide, &d, f);
 }

@@ -93,8 +93,12 @@ def pushed(n, t, sync):
     is_equal(waiting(t)[-1]["rules"], "large", "by their number")
 
 
-def members(n, t, member):
+def members(n, t, member, sync):
     before = len(waiting(t))
+    is_equal(sync.post("/events/add", event(9, 2000000000)).status, 403, "a version of the future")
+    is_equal(member.post("/events/add", event(9)).status, 200,
+             "what waits of one sender shuts out nobody else")
+    t.want(0, "quarantine", "reject", str(waiting(t)[-1]["number"]))
     must(member.post("/events/add", event(6)))
     is_equal(len(waiting(t)), before, "members are not asked for a TLP")
     r = member.post("/events/add", event(7, tags=["check:me"]))
@@ -206,7 +210,7 @@ def main():
             sync = n.client(user(a, "sync@ally.example", 5, org))
             member = n.client(user(a, "member@home.example", 4, "1"))
             pushed(n, t, sync)
-            members(n, t, member)
+            members(n, t, member, sync)
             decided(n, t, sync)
             restart(n, t, sync)
             pulled(n, t, d)

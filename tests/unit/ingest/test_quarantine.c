@@ -107,9 +107,14 @@ static void puts_and_takes(void)
 	ok(row.origin.kind == ORIGIN_PEER && row.origin.id == 1 && row.origin.time == 77, "origin");
 	struct sha256 d = hash_sha256(row.content);
 	is_mem(d.b, row.digest.b, 32, "the digest of the bytes");
-	ok(ingest_quarantine_remembers(t, row.uuid, 1000), "this version is known");
-	ok(ingest_quarantine_remembers(t, row.uuid, 999), "an older one too");
-	ok(!ingest_quarantine_remembers(t, row.uuid, 1001), "a newer one is not");
+	const struct origin *o = &row.origin;
+	ok(ingest_quarantine_remembers(t, row.uuid, 1000, o, 0), "this version is known");
+	ok(ingest_quarantine_remembers(t, row.uuid, 999, o, 5), "an older one too");
+	ok(!ingest_quarantine_remembers(t, row.uuid, 1001, o, 0), "a newer one is not");
+	struct origin other = {.kind = ORIGIN_PEER, .id = 2}, feed = {.kind = ORIGIN_FEED, .id = 1};
+	ok(!ingest_quarantine_remembers(t, row.uuid, 1000, &other, 0) &&
+		   !ingest_quarantine_remembers(t, row.uuid, 1000, &feed, 1),
+	   "nobody else's is");
 	store_read_end(t);
 	t = NULL;
 	is_err(come(1, 1000, 10, &f), ERR_BLOCKED, "again");
