@@ -47,8 +47,8 @@ static enum err batch_read(struct batch *b, const struct store_rtxn *t, struct a
 		e = retraction_next(t, false, b->number, &key, r);
 		if (e != ERR_OK)
 			break;
-		if (r->event_id && !r->before.n)
-			continue; /* goes with its event, marked as deleted */
+		if (retraction_goes_along(r))
+			continue;
 		r->why = arena_str(a, r->why);
 		b->as[b->n++] = egress_uuid(b->env, b->aud, r->uuid);
 	}

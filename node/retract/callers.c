@@ -8,6 +8,8 @@
 #include "model/perms.h"
 #include "retract/retract.h"
 
+#define LOOK_MAX 1000 /* rows that are looked at to see whether one is to be told */
+
 static struct str native_key(uint64_t user_id, char out[48])
 {
 	int n = snprintf(out, 48, "retract/native/%llu", (unsigned long long)user_id);
@@ -178,5 +180,10 @@ bool recipient_waits(const struct store_rtxn *t, const struct audience *aud)
 	if (!store_book_count(t, BOOK_RETRACTIONS) ||
 	    recipient_number(t, aud, &number) != ERR_OK)
 		return false;
-	return retraction_next(t, false, number, &key, &r) == ERR_OK;
+	for (unsigned i = 0; i < LOOK_MAX; i++)
+		if (retraction_next(t, false, number, &key, &r) != ERR_OK)
+			return false;
+		else if (!retraction_goes_along(&r))
+			return true;
+	return true;
 }

@@ -380,7 +380,7 @@ static enum err settle(struct slice *s, struct fail *f)
 		if (ledger_audience_get(s->t, r.audience, &who) != ERR_OK)
 			continue;
 		bool folder = who.a.kind == AUD_FEED && published >= r.seq;
-		bool edited = r.event_id && !r.before.n &&
+		bool edited = retraction_goes_along(&r) &&
 			      ledger_last(s->t, r.audience, LEDGER_THING_EVENT, r.event_id, &g) ==
 				      ERR_OK &&
 			      g.sent.seq >= r.seq;

@@ -84,6 +84,11 @@ MUST_USE enum err retraction_next(const struct store_rtxn *t, bool settled, uint
 				  struct buf *key, struct retraction *out);
 MUST_USE enum err retraction_put(struct store_wtxn *w, const struct retraction *r, struct fail *f);
 MUST_USE enum err retraction_del(struct store_wtxn *w, const struct retraction *r, struct fail *f);
+/* Does it go with its event, marked as deleted there? Then nobody is told of it apart. */
+static inline bool retraction_goes_along(const struct retraction *r)
+{
+	return r->event_id && !r->before.n;
+}
 /* Note what became of some, in one job; those that are gone meanwhile are left out. */
 struct retract_outcome {
 	uint32_t audience;

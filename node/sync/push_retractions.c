@@ -36,13 +36,6 @@ struct taking {
 
 /* ---- which ---- */
 
-/* Elements that go with their event, marked as deleted, are no business of this step. */
-static bool is_ours(const struct retraction *r)
-{
-	return r->what == RETRACT_EVENT || r->what == RETRACT_CLUSTER ||
-	       r->what == RETRACT_ANALYST || r->before.n;
-}
-
 static enum err read_batch(struct taking *x, struct buf *key, bool *end, struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
@@ -53,7 +46,7 @@ static enum err read_batch(struct taking *x, struct buf *key, bool *end, struct 
 	arena_reset(x->a);
 	while (x->n < BATCH &&
 	       (e = retraction_next(t, false, x->audience, key, &r)) == ERR_OK) {
-		if (!is_ours(&r))
+		if (retraction_goes_along(&r))
 			continue;
 		x->as[x->n] = egress_uuid(x->p->o->out, &x->aud, r.uuid);
 		x->el[x->n] = (struct lost){
