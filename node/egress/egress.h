@@ -146,6 +146,11 @@ bool view_attr_tagged(struct view *v, const struct misp_event *e, uint64_t objec
  */
 MUST_USE enum err view_verdict(struct view *v, uint64_t event_id, struct arena *a,
 			       struct misp_event *e, struct verdict *out, struct fail *f);
+/* The same as if it were published: what an edit has withdrawn until the next publication is not what
+   others keep it from. `e` says that it is. */
+MUST_USE enum err view_verdict_published(struct view *v, uint64_t event_id, struct arena *a,
+					 struct misp_event *e, struct verdict *out,
+					 struct fail *f);
 /* SHA-256 (hex) of the policy in force for the view: other verdicts under another one. */
 const char *view_policy_version(const struct view *v);
 /*

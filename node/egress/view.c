@@ -412,16 +412,29 @@ static enum err visible_event(struct view *v, uint64_t id, struct arena *a, stru
 	return ERR_OK;
 }
 
-enum err view_verdict(struct view *v, uint64_t event_id, struct arena *a, struct misp_event *e,
-		      struct verdict *out, struct fail *f)
+static enum err verdict_of(struct view *v, uint64_t event_id, bool as_published, struct arena *a,
+			   struct misp_event *e, struct verdict *out, struct fail *f)
 {
 	struct subject s;
 	enum err err = view_subject(v, event_id, a, &s);
 	if (err != ERR_OK)
 		return fail(f, err, "event %llu", (unsigned long long)event_id);
+	s.event.published |= as_published;
 	*out = gate_judge(&v->gate, &s.s);
 	*e = s.event;
 	return ERR_OK;
+}
+
+enum err view_verdict(struct view *v, uint64_t event_id, struct arena *a, struct misp_event *e,
+		      struct verdict *out, struct fail *f)
+{
+	return verdict_of(v, event_id, false, a, e, out, f);
+}
+
+enum err view_verdict_published(struct view *v, uint64_t event_id, struct arena *a,
+				struct misp_event *e, struct verdict *out, struct fail *f)
+{
+	return verdict_of(v, event_id, true, a, e, out, f);
 }
 
 const char *view_policy_version(const struct view *v)

@@ -284,7 +284,7 @@ static enum err judge_event(struct slice *s, const struct recipient *to, struct 
 	struct misp_event e;
 	struct verdict verdict;
 	char why[RETRACT_TEXT_MAX];
-	enum err err = view_verdict(v, th->id, s->a, &e, &verdict, f);
+	enum err err = view_verdict_published(v, th->id, s->a, &e, &verdict, f);
 	if (err == ERR_NOENT)
 		return event_row(s, to, p, "it was deleted here", f);
 	TRY(err);

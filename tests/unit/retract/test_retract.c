@@ -200,10 +200,10 @@ static void events(void)
 	give("acme", id);
 	run();
 	has("acme", RETRACT_EVENT, EVENT, RETRACT_STATE_COUNT, "nothing changed");
-	tag(EL_COUNT, id, "tlp:amber");
+	tag(EL_COUNT, id, "admiralty-scale:source-reliability=\"a\"");
 	run();
-	has("acme", RETRACT_EVENT, EVENT, RETRACT_STATE_COUNT, "unpublished by the edit");
-	publish(id);
+	has("acme", RETRACT_EVENT, EVENT, RETRACT_STATE_COUNT, "unpublished by an edit");
+	tag(EL_COUNT, id, "tlp:amber"); /* and not published again */
 	run();
 	has("acme", RETRACT_EVENT, EVENT, RETRACT_PENDING, "raised to amber");
 	has("public-feed", RETRACT_EVENT, EVENT, RETRACT_PENDING, "raised to amber");
