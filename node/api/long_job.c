@@ -32,6 +32,7 @@ struct long_job {
 	struct buf lines;
 	int64_t last_minor_ms;
 	bool streams, done, gone; /* gone: nobody listens any more */
+	bool ended; /* its work is done; under the lock of all */
 	unsigned holders;
 };
 
@@ -62,7 +63,7 @@ static enum err enter(struct long_jobs *all, struct long_job *j, struct fail *f)
 	if (all->stopping)
 		e = fail(f, ERR_BUSY, "the node is stopping");
 	for (const struct long_job *o = all->first; o && e == ERR_OK; o = o->next)
-		if (o->id == j->id && strcmp(o->kind, j->kind) == 0)
+		if (!o->ended && o->id == j->id && strcmp(o->kind, j->kind) == 0)
 			e = fail(f, ERR_BUSY, "this is being done already");
 	if (e == ERR_OK) {
 		j->all = all;
@@ -91,7 +92,7 @@ bool long_job_running(struct long_jobs *all, const char *kind, uint64_t id)
 	bool yes = false;
 	pthread_mutex_lock(&all->lock);
 	for (const struct long_job *j = all->first; j && !yes; j = j->next)
-		yes = j->id == id && strcmp(j->kind, kind) == 0;
+		yes = !j->ended && j->id == id && strcmp(j->kind, kind) == 0;
 	pthread_mutex_unlock(&all->lock);
 	return yes;
 }
@@ -215,6 +216,10 @@ static void *thread_main(void *arg)
 	struct long_job *j = arg;
 	j->fn(j, j->arg);
 	j->free_arg(j->arg);
+	/* whoever has read the last line may begin the next one */
+	pthread_mutex_lock(&j->all->lock);
+	j->ended = true;
+	pthread_mutex_unlock(&j->all->lock);
 	pthread_mutex_lock(&j->lock);
 	j->done = true;
 	if (!j->gone)
