@@ -98,7 +98,7 @@ static void marking(struct rng *r, struct thing *t, unsigned permille)
 	static const uint8_t tlp[] = {1, 1, 2, 3, 3, 4, 5, 5};
 	if (rng_chance(r, permille))
 		t->tlp = tlp[rng_below(r, ARRAY_LEN(tlp))];
-	if (rng_chance(r, permille / 4))
+	if (rng_chance(r, permille / 2))
 		t->pap = (uint8_t)(1 + rng_below(r, 4));
 	if (rng_chance(r, 350))
 		t->tag = (uint8_t)(1 + rng_below(r, 6));
@@ -108,7 +108,7 @@ static struct thing *make_attr(struct model *m, struct rng *r, unsigned parent)
 {
 	struct thing *t = add(m, ATTR, parent);
 	level(m, r, t, true);
-	marking(r, t, 120);
+	marking(r, t, 350);
 	t->cat = (uint8_t)rng_below(r, rng_chance(r, 650) ? 5 : ARRAY_LEN(cats));
 	t->value = (uint8_t)(rng_chance(r, 300) ? rng_below(r, 3) : 10 + rng_below(r, 200));
 	t->to_ids = rng_chance(r, 700);
@@ -198,7 +198,8 @@ void model_make(struct model *m, uint64_t seed)
 	struct rng *r = &(struct rng){seed};
 	*m = (struct model){.seed = seed, .now = 1790000000 + (int64_t)rng_below(r, 100000)};
 	m->who = (enum who)rng_below(r, WHO_COUNT);
-	m->policy = (enum policy_kind)rng_below(r, POLICY_KINDS);
+	/* most of what the gate decides by itself is in a policy of one's own */
+	m->policy = rng_chance(r, 500) ? POLICY_OWN : (enum policy_kind)rng_below(r, POLICY_KINDS);
 	m->peer_tlp = (uint8_t)(1 + rng_below(r, 5));
 	m->peer_pap = (uint8_t)(1 + rng_below(r, 4));
 	m->peer_profile = (uint8_t)rng_below(r, PROFILE_FULL + 1);
