@@ -156,11 +156,13 @@ def feed(n, t):
     """Each file in the folder was named before it was there, with its digest."""
     d = os.path.join(n.folder, "feeds", "open-feed")
     for _ in range(200):
-        if os.path.exists(os.path.join(d, "manifest.json")):
+        if os.path.exists(os.path.join(d, "manifest.json")) and \
+                not any(x.startswith(".new") for x in os.listdir(d)):
             break
         time.sleep(0.1)
     given = {}
-    for name in sorted(x for x in os.listdir(d) if x.endswith(".json") and x != "manifest.json"):
+    for name in sorted(x for x in os.listdir(d) if x.endswith(".json") and x != "manifest.json" and
+                       not x.startswith(".")):
         a = last_of(t, name[:36], "feed")
         with open(os.path.join(d, name), "rb") as f:
             given[name] = a and a["last"]["sha256"] == hashlib.sha256(f.read()).hexdigest()
