@@ -3,6 +3,7 @@
 ledger tells, proves and refuses."""
 import gzip
 import hashlib
+import json
 import os
 import random
 import socket
@@ -152,12 +153,22 @@ def killed(n, t, key):
     is_equal(last_of(t, BIG)["last"]["outcome"], "unknown", "and closed once")
 
 
+def folder_is_whole(d):
+    """Is all written that there is to write: the events of the list, and no file half way?"""
+    try:
+        with open(os.path.join(d, "manifest.json"), encoding="utf-8") as f:
+            listed = {u + ".json" for u in json.load(f)}
+    except (OSError, ValueError):
+        return False
+    names = set(os.listdir(d))
+    return bool(listed) and listed <= names and not any(x.startswith(".new") for x in names)
+
+
 def feed(n, t):
     """Each file in the folder was named before it was there, with its digest."""
     d = os.path.join(n.folder, "feeds", "open-feed")
-    for _ in range(200):
-        if os.path.exists(os.path.join(d, "manifest.json")) and \
-                not any(x.startswith(".new") for x in os.listdir(d)):
+    for _ in range(300):
+        if folder_is_whole(d):
             break
         time.sleep(0.1)
     given = {}
