@@ -5,13 +5,11 @@
  */
 #include "audit/ledger_note.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "base/own.h"
+#include "base/secretbox.h"
 
 #define ALG_ED25519 1
 #define SIG 64
@@ -35,39 +33,14 @@ void note_origin(struct uuid node, char out[NOTE_ORIGIN_MAX])
 
 /* ---- the key file ---- */
 
-static enum err make_key(const char *path, struct fail *f)
-{
-	char fresh[4200];
-	uint8_t seed[32];
-	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh))
-		return fail(f, ERR_CONFIG, "the path of the ledger's key is too long");
-	unlink(fresh);
-	OWN(fd) int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return fail_errno(f, ERR_IO, errno, "cannot make %s", fresh);
-	random_bytes(seed, sizeof(seed));
-	bool good = write(fd, seed, sizeof(seed)) == (ssize_t)sizeof(seed) && fsync(fd) == 0 &&
-		    rename(fresh, path) == 0;
-	secret_wipe(seed, sizeof(seed));
-	if (!good)
-		unlink(fresh);
-	return good ? ERR_OK : fail(f, ERR_IO, "cannot write %s", path);
-}
-
 enum err note_key_load(const char *path, struct note_key *k, struct fail *f)
 {
-	struct stat st;
-	uint8_t more;
+	struct secret_key seed;
 	size_t n = sizeof(k->pub);
-	if (access(path, F_OK) < 0 && errno == ENOENT)
-		TRY(make_key(path, f));
-	OWN(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail_errno(f, ERR_IO, errno, "cannot read %s", path);
-	if (st.st_mode & 077)
-		return fail(f, ERR_PERM, "%s is open to others: chmod 600 it", path);
-	if (read(fd, k->seed, sizeof(k->seed)) != (ssize_t)sizeof(k->seed) || read(fd, &more, 1) != 0)
-		return fail(f, ERR_CORRUPT, "%s is damaged: it wants 32 bytes", path);
+	TRY(secret_key_load(path, &seed, f));
+	_Static_assert(sizeof(seed.b) == sizeof(k->seed), "one size of keys");
+	memcpy(k->seed, seed.b, sizeof(k->seed));
+	secret_wipe(&seed, sizeof(seed));
 	__attribute__((cleanup(own_free_pkey))) EVP_PKEY *p =
 		EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, k->seed, sizeof(k->seed));
 	if (!p || !EVP_PKEY_get_raw_public_key(p, k->pub, &n) || n != sizeof(k->pub))
