@@ -73,22 +73,31 @@ static bool number_of(struct http_req *r, uint64_t *number)
 	return false;
 }
 
+/* The row that the path names, lent by *t; answered, and *t stays NULL, when there is none. */
+static enum err row_of(struct http_req *r, struct store_rtxn **t, struct quarantine_row *row,
+		       struct fail *f)
+{
+	uint64_t number;
+	if (!number_of(r, &number))
+		return ERR_OK;
+	TRY(store_read(api_of(r)->store, t, f));
+	enum err e = ingest_quarantine_get(*t, number, row);
+	if (e != ERR_NOENT)
+		return e;
+	store_read_end(MOVE(*t));
+	reply_error(r, 404, "Nothing waits under this number.");
+	return ERR_OK;
+}
+
 static enum err view(struct http_req *r, struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct buf b = BUF(1 << 20);
 	struct jsonw w = jsonw_on(&b);
 	struct quarantine_row row;
-	uint64_t number;
-	if (!number_of(r, &number))
+	TRY(row_of(r, &t, &row, f));
+	if (!t)
 		return ERR_OK;
-	TRY(store_read(api_of(r)->store, &t, f));
-	enum err e = ingest_quarantine_get(t, number, &row);
-	if (e == ERR_NOENT) {
-		reply_error(r, 404, "Nothing waits under this number.");
-		return ERR_OK;
-	}
-	TRY(e);
 	put_row(&w, &row);
 	rest_answer(r, 200, &b);
 	return ERR_OK;
@@ -99,17 +108,10 @@ static enum err content(struct http_req *r, struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct quarantine_row row;
-	uint64_t number;
 	int fd;
-	if (!number_of(r, &number))
+	TRY(row_of(r, &t, &row, f));
+	if (!t)
 		return ERR_OK;
-	TRY(store_read(api_of(r)->store, &t, f));
-	enum err e = ingest_quarantine_get(t, number, &row);
-	if (e == ERR_NOENT) {
-		reply_error(r, 404, "Nothing waits under this number.");
-		return ERR_OK;
-	}
-	TRY(e);
 	if (row.content.p) {
 		struct buf b = BUF(1 << 20);
 		buf_str_add(&b, row.content);
