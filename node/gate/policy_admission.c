@@ -77,18 +77,7 @@ static enum err a_type(struct loader *l, const void *n, void *to)
 	struct admission_rule *r = to;
 
 	r->has_types = true;
-	for (size_t i = 0; i < node_count(n); i++) {
-		enum attr_type id;
-		struct str s;
-
-		TRY(node_scalar(l, node_item(l, n, i), &s));
-		id = type_find(s);
-		if (id == ATTR_NONE)
-			return READ_BAD(l, node_item(l, n, i), "there is no attribute type \"%.*s\"",
-					STR_ARG(str_sub(s, 0, 60)));
-		r->types[id / 64] |= UINT64_C(1) << (id % 64);
-	}
-	return ERR_OK;
+	return policy_read_types(l, n, r->types);
 }
 
 /* 5000, 20k, 10M: thousands and millions */

@@ -51,6 +51,8 @@ struct key {
 /* The keys of the file itself; `to` is the policy. */
 extern const struct key policy_keys[];
 extern const size_t policy_n_keys;
+/* A list of attribute types: bit `type` of the words at `bits`, which hold all of them, is set. */
+MUST_USE enum err policy_read_types(struct loader *l, const void *node, uint64_t *bits);
 /* Conditions of a rule (policy_when.c). Those of `to` that its level does not have are an error at
    their place. */
 MUST_USE enum err policy_read_when(struct loader *l, const void *node, struct policy_when *to);

@@ -36,7 +36,7 @@ static enum err read_categories(struct loader *l, const void *n, struct policy_c
 	return ERR_OK;
 }
 
-static enum err read_types(struct loader *l, const void *n, struct policy_cond *c)
+enum err policy_read_types(struct loader *l, const void *n, uint64_t *bits)
 {
 	for (size_t i = 0; i < node_count(n); i++) {
 		enum attr_type id;
@@ -47,9 +47,14 @@ static enum err read_types(struct loader *l, const void *n, struct policy_cond *
 		if (id == ATTR_NONE)
 			return READ_BAD(l, node_item(l, n, i), "there is no attribute type \"%.*s\"",
 					STR_ARG(str_sub(s, 0, 60)));
-		set_bit(c, (unsigned)id);
+		bits[id / 64] |= UINT64_C(1) << (id % 64);
 	}
 	return ERR_OK;
+}
+
+static enum err read_types(struct loader *l, const void *n, struct policy_cond *c)
+{
+	return policy_read_types(l, n, c->bits);
 }
 
 static enum err read_texts(struct loader *l, const void *n, struct policy_cond *c)
