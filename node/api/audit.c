@@ -126,6 +126,15 @@ static const char *const table_kinds[STORE_TABLE_COUNT] = {
 	[T_GALAXY] = "galaxy",	  [T_CLUSTER] = "cluster",   [T_PEER] = "peer",
 	[T_FEED] = "feed",	  [T_BLOCK] = "blocklist",   [T_SETTING] = "setting",
 	[T_ANALYST] = "analyst",  [T_EVENT] = "event",
+	[T_EXCLUSION] = "exclusion",
+	[T_ALLOWED] = "allowed_value",
+	[T_REGEXP] = "import_regex",
+	[T_TEMPLATE] = "object_template",
+	[T_WARNLIST] = "warning_list",
+	[T_NOTICELIST] = "notice_list",
+	[T_DECAY] = "decaying_model",
+	[T_DELEGATION] = "delegation",
+	[T_INBOX] = "inbox",
 };
 static const char *const element_kinds[EL_COUNT] = {
 	[EL_ATTR] = "attribute",    [EL_OBJECT] = "object",	[EL_REF] = "reference",

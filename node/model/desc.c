@@ -109,6 +109,33 @@ static const struct field block_rows[] = {BLOCK_FIELDS(ROW, ROW_LIST)};
 #define ENTITY misp_setting
 static const struct field setting_rows[] = {SETTING_FIELDS(ROW, ROW_LIST)};
 #undef ENTITY
+#define ENTITY misp_exclusion
+static const struct field exclusion_rows[] = {EXCLUSION_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
+#define ENTITY misp_allowed
+static const struct field allowed_rows[] = {ALLOWED_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
+#define ENTITY misp_regexp
+static const struct field regexp_rows[] = {REGEXP_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
+#define ENTITY misp_template
+static const struct field template_rows[] = {TEMPLATE_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
+#define ENTITY misp_warnlist
+static const struct field warnlist_rows[] = {WARNLIST_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
+#define ENTITY misp_noticelist
+static const struct field noticelist_rows[] = {NOTICELIST_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
+#define ENTITY misp_decay
+static const struct field decay_rows[] = {DECAY_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
+#define ENTITY misp_delegation
+static const struct field delegation_rows[] = {DELEGATION_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
+#define ENTITY misp_inbox
+static const struct field inbox_rows[] = {INBOX_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
 
 DESC(misp_tagref, "Tag", tagref_rows);
 DESC(misp_org, "Organisation", org_rows);
@@ -137,6 +164,15 @@ DESC(misp_peerstate, "ServerState", peerstate_rows);
 DESC(misp_feed, "Feed", feed_rows);
 DESC(misp_block, "Blocklist", block_rows);
 DESC(misp_setting, "UserSetting", setting_rows);
+DESC(misp_exclusion, "CorrelationExclusion", exclusion_rows);
+DESC(misp_allowed, "Allowedlist", allowed_rows);
+DESC(misp_regexp, "Regexp", regexp_rows);
+DESC(misp_template, "ObjectTemplate", template_rows);
+DESC(misp_warnlist, "Warninglist", warnlist_rows);
+DESC(misp_noticelist, "Noticelist", noticelist_rows);
+DESC(misp_decay, "DecayingModel", decay_rows);
+DESC(misp_delegation, "EventDelegation", delegation_rows);
+DESC(misp_inbox, "Inbox", inbox_rows);
 
 _Static_assert(ARRAY_LEN(attr_rows) <= 64 && ARRAY_LEN(event_rows) <= 64 &&
 		       ARRAY_LEN(peer_rows) <= 64,

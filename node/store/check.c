@@ -161,7 +161,7 @@ static enum err body_add(struct check *c, uint64_t body, const struct misp_event
 }
 
 union any_row {
-#define X(tab, sname, name) struct sname row_##sname;
+#define X(tab, sname, name, since) struct sname row_##sname;
 	STORE_TABLES(X)
 #undef X
 };

@@ -18,7 +18,7 @@
 #include "store/store.h"
 
 #define ROOM "store"
-#define STORE_FORMAT 2u
+#define STORE_FORMAT 3u
 
 enum db {
 #define DB(name, disk, flags, key, value, since) DB_##name,
@@ -143,12 +143,11 @@ struct store {
 	pthread_mutex_t care_lock; /* one of check, backup at a time */
 };
 
-/* Cursors that a transaction keeps open; bit n of `live`: valid in the current snapshot. */
+/* Cursors that a transaction keeps open; `live`: valid in the current snapshot. */
 struct cursors {
 	MDB_cursor *c[DB_COUNT];
-	uint64_t live;
+	bool live[DB_COUNT];
 };
-_Static_assert(DB_COUNT <= 64, "one bit a database");
 
 struct store_rtxn {
 	struct store *s;

@@ -15,7 +15,7 @@ const struct db_row db_rows[DB_COUNT] = {
 };
 
 const struct table_row table_rows[STORE_TABLE_COUNT] = {
-#define X(tab, sname, name) {name, &desc_##sname, sizeof(struct sname)},
+#define X(tab, sname, name, since) {name, &desc_##sname, sizeof(struct sname)},
 	STORE_TABLES(X)
 #undef X
 };
@@ -84,6 +84,12 @@ MAKE(ANALYST_UUID, misp_analyst, key_uuid(out, r->uuid))
 MAKE(ANALYST_OBJECT, misp_analyst, key_uuid(out, r->object_uuid))
 MAKE(PEER_URL, misp_peer, key_bytes(out, r->url.p, r->url.n))
 MAKE(EVENT_UUID, misp_event, key_uuid(out, r->uuid))
+MAKE(EXCLUSION_VALUE, misp_exclusion, key_bytes(out, r->value.p, r->value.n))
+MAKE(TEMPLATE_UUID, misp_template, key_uuid(out, r->uuid))
+MAKE(TEMPLATE_NAME, misp_template, key_bytes(out, r->name.p, r->name.n))
+MAKE(DECAY_UUID, misp_decay, key_uuid(out, r->uuid))
+MAKE(DELEGATION_EVENT, misp_delegation, key_u64(out, r->event_id))
+MAKE(INBOX_UUID, misp_inbox, key_uuid(out, r->uuid))
 
 static void make_BLOCK_UUID(const void *row, struct dbkey *out)
 {
@@ -98,7 +104,7 @@ static void make_BLOCK_UUID(const void *row, struct dbkey *out)
 #define FOLDS(ix) ((ix) == IX_USER_EMAIL || (ix) == IX_TAG_NAME || (ix) == IX_CLUSTER_TAG)
 
 const struct index_row index_rows[STORE_INDEX_COUNT] = {
-#define X(ix, tab, unique, doc) {"ix/" #ix, T_##tab, unique, FOLDS(IX_##ix), make_##ix},
+#define X(ix, tab, unique, doc, since) {"ix/" #ix, T_##tab, unique, FOLDS(IX_##ix), make_##ix},
 	STORE_INDEXES(X)
 #undef X
 };

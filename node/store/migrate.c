@@ -22,6 +22,7 @@ static enum err new_databases(struct store *s, MDB_txn *txn, struct fail *f)
 /* Format 1 is the first. The row of 0 ends the table. */
 static const struct migration migrations[] = {
 	{1, "ledger, audit log, quarantine, approvals, retractions", new_databases},
+	{2, "tables of templates, lists, decaying models, delegations, registrations", new_databases},
 	{0, NULL, NULL},
 };
 

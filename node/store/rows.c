@@ -154,7 +154,7 @@ static enum err old_row(struct store_wtxn *w, enum store_table tab, const uint8_
 }
 
 union any_row {
-#define X(tab, sname, name) struct sname row_##sname;
+#define X(tab, sname, name, since) struct sname row_##sname;
 	STORE_TABLES(X)
 #undef X
 };

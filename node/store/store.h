@@ -49,51 +49,68 @@ const char *store_dir(const struct store *s);
 
 /* ---- tables ------------------------------------------------------------------------------ */
 
-/* Tables of numbered rows. X(TABLE, entity struct, store name) */
+/* Tables of numbered rows, the newest last: the change log has their places. X(TABLE, entity struct,
+   store name, since format) */
 #define STORE_TABLES(X)                                                                            \
-	X(ORG, misp_org, "orgs")                                                                   \
-	X(USER, misp_user, "users")                                                                \
-	X(AUTHKEY, misp_authkey, "authkeys")                                                       \
-	X(ROLE, misp_role, "roles")                                                                \
-	X(TAG, misp_tag, "tags")                                                                   \
-	X(SG, misp_sg, "sharing_groups")                                                           \
-	X(GALAXY, misp_galaxy, "galaxies")                                                         \
-	X(CLUSTER, misp_cluster, "clusters")                                                       \
-	X(PEER, misp_peer, "peers")                                                                \
-	X(FEED, misp_feed, "feeds")                                                                \
-	X(BLOCK, misp_block, "blocklist")                                                          \
-	X(SETTING, misp_setting, "settings")                                                       \
-	X(ANALYST, misp_analyst, "analyst")                                                        \
-	X(EVENT, misp_event, "events")
+	X(ORG, misp_org, "orgs", 1)                                                                \
+	X(USER, misp_user, "users", 1)                                                             \
+	X(AUTHKEY, misp_authkey, "authkeys", 1)                                                    \
+	X(ROLE, misp_role, "roles", 1)                                                             \
+	X(TAG, misp_tag, "tags", 1)                                                                \
+	X(SG, misp_sg, "sharing_groups", 1)                                                        \
+	X(GALAXY, misp_galaxy, "galaxies", 1)                                                      \
+	X(CLUSTER, misp_cluster, "clusters", 1)                                                    \
+	X(PEER, misp_peer, "peers", 1)                                                             \
+	X(FEED, misp_feed, "feeds", 1)                                                             \
+	X(BLOCK, misp_block, "blocklist", 1)                                                       \
+	X(SETTING, misp_setting, "settings", 1)                                                    \
+	X(ANALYST, misp_analyst, "analyst", 1)                                                     \
+	X(EVENT, misp_event, "events", 1)                                                          \
+	X(EXCLUSION, misp_exclusion, "exclusions", 3)                                              \
+	X(ALLOWED, misp_allowed, "allowed_values", 3)                                              \
+	X(REGEXP, misp_regexp, "import_regexes", 3)                                                \
+	X(TEMPLATE, misp_template, "object_templates", 3)                                          \
+	X(WARNLIST, misp_warnlist, "warning_lists", 3)                                             \
+	X(NOTICELIST, misp_noticelist, "notice_lists", 3)                                          \
+	X(DECAY, misp_decay, "decaying_models", 3)                                                 \
+	X(DELEGATION, misp_delegation, "delegations", 3)                                           \
+	X(INBOX, misp_inbox, "inbox", 3)
 
 enum store_table {
-#define X(t, s, n) T_##t,
+#define X(t, s, n, since) T_##t,
 	STORE_TABLES(X)
 #undef X
 	STORE_TABLE_COUNT
 };
 
-/* Secondary keys: X(INDEX, table, unique, how the key is made of the row) */
+/* Secondary keys: X(INDEX, table, unique, how the key is made of the row,
+   since format) */
 #define STORE_INDEXES(X)                                                                           \
-	X(ORG_UUID, ORG, true, "16 bytes of uuid")                                                 \
-	X(ORG_NAME, ORG, true, "name as it is")                                                    \
-	X(USER_EMAIL, USER, true, "lower-case e-mail")                                             \
-	X(AUTHKEY_DIGEST, AUTHKEY, true, "32 bytes of digest")                                     \
-	X(AUTHKEY_USER, AUTHKEY, false, "user id, 8 bytes big-endian")                             \
-	X(TAG_NAME, TAG, true, "lower-case name")                                                  \
-	X(SG_UUID, SG, true, "16 bytes of uuid")                                                   \
-	X(GALAXY_UUID, GALAXY, true, "16 bytes of uuid")                                           \
-	X(CLUSTER_UUID, CLUSTER, true, "16 bytes of uuid")                                         \
-	X(CLUSTER_TAG, CLUSTER, false, "lower-case tag_name")                                      \
-	X(BLOCK_UUID, BLOCK, true, "kind byte, 16 bytes of uuid")                                  \
-	X(SETTING_NAME, SETTING, true, "name as it is")                                            \
-	X(ANALYST_UUID, ANALYST, true, "16 bytes of uuid")                                         \
-	X(ANALYST_OBJECT, ANALYST, false, "16 bytes of object_uuid")                               \
-	X(PEER_URL, PEER, false, "url as it is")                                                   \
-	X(EVENT_UUID, EVENT, true, "16 bytes of uuid")
+	X(ORG_UUID, ORG, true, "16 bytes of uuid", 1)                                              \
+	X(ORG_NAME, ORG, true, "name as it is", 1)                                                 \
+	X(USER_EMAIL, USER, true, "lower-case e-mail", 1)                                          \
+	X(AUTHKEY_DIGEST, AUTHKEY, true, "32 bytes of digest", 1)                                  \
+	X(AUTHKEY_USER, AUTHKEY, false, "user id, 8 bytes big-endian", 1)                          \
+	X(TAG_NAME, TAG, true, "lower-case name", 1)                                               \
+	X(SG_UUID, SG, true, "16 bytes of uuid", 1)                                                \
+	X(GALAXY_UUID, GALAXY, true, "16 bytes of uuid", 1)                                        \
+	X(CLUSTER_UUID, CLUSTER, true, "16 bytes of uuid", 1)                                      \
+	X(CLUSTER_TAG, CLUSTER, false, "lower-case tag_name", 1)                                   \
+	X(BLOCK_UUID, BLOCK, true, "kind byte, 16 bytes of uuid", 1)                               \
+	X(SETTING_NAME, SETTING, true, "name as it is", 1)                                         \
+	X(ANALYST_UUID, ANALYST, true, "16 bytes of uuid", 1)                                      \
+	X(ANALYST_OBJECT, ANALYST, false, "16 bytes of object_uuid", 1)                            \
+	X(PEER_URL, PEER, false, "url as it is", 1)                                                \
+	X(EVENT_UUID, EVENT, true, "16 bytes of uuid", 1)                                          \
+	X(EXCLUSION_VALUE, EXCLUSION, true, "value as it is", 3)                                   \
+	X(TEMPLATE_UUID, TEMPLATE, false, "16 bytes of uuid", 3)                                   \
+	X(TEMPLATE_NAME, TEMPLATE, false, "name as it is", 3)                                      \
+	X(DECAY_UUID, DECAY, true, "16 bytes of uuid", 3)                                          \
+	X(DELEGATION_EVENT, DELEGATION, false, "event id, 8 bytes big-endian", 3)                  \
+	X(INBOX_UUID, INBOX, true, "16 bytes of uuid", 3)
 
 enum store_index {
-#define X(i, t, u, doc) IX_##i,
+#define X(i, t, u, doc, since) IX_##i,
 	STORE_INDEXES(X)
 #undef X
 	STORE_INDEX_COUNT

@@ -60,7 +60,7 @@ static void cursors_close(struct cursors *c)
 			mdb_cursor_close(c->c[i]);
 		c->c[i] = NULL;
 	}
-	c->live = 0;
+	memset(c->live, 0, sizeof(c->live));
 }
 
 static void rtxn_free(struct store_rtxn *t)
@@ -165,7 +165,7 @@ void store_read_end(struct store_rtxn *t)
 		return;
 	s = t->s;
 	iters_detach(t->iters);
-	t->cursors->live = 0;
+	memset(t->cursors->live, 0, sizeof(t->cursors->live));
 	mdb_txn_reset(t->txn);
 	pthread_mutex_lock(&s->pool_lock);
 	t->next = s->pool;
@@ -186,9 +186,8 @@ void rtxn_pool_free(struct store *s)
 MDB_cursor *db_cursor(const struct store_rtxn *t, enum db db)
 {
 	struct cursors *c = t->cursors;
-	uint64_t bit = UINT64_C(1) << db;
 
-	if (c->live & bit)
+	if (c->live[db])
 		return c->c[db];
 	if (c->c[db]) {
 		if (mdb_cursor_renew(t->txn, c->c[db]))
@@ -197,7 +196,7 @@ MDB_cursor *db_cursor(const struct store_rtxn *t, enum db db)
 		c->c[db] = NULL;
 		return NULL;
 	}
-	c->live |= bit;
+	c->live[db] = true;
 	return c->c[db];
 }
 

@@ -46,7 +46,7 @@ static void harm(const char *name, const char *db, const void *key, size_t key_n
 	MDB_txn *txn;
 	MDB_dbi dbi;
 
-	if (mdb_env_create(&env) || mdb_env_set_maxdbs(env, 64) ||
+	if (mdb_env_create(&env) || mdb_env_set_maxdbs(env, 128) ||
 	    mdb_env_open(env, fix_path(name), 0, 0600) || mdb_txn_begin(env, NULL, 0, &txn) ||
 	    mdb_dbi_open(txn, db, 0, &dbi))
 		bail_out("lmdb open");
@@ -184,7 +184,7 @@ static void rot(void)
 
 int main(void)
 {
-	uint8_t uuid[16], future[4] = {3}, past[4] = {1};
+	uint8_t uuid[16], future[4] = {4}, past[4] = {1};
 	struct store *s;
 
 	fix_begin();
@@ -228,7 +228,7 @@ int main(void)
 	harm("future", "meta", "format", 6, future, 4);
 	is_err(fix_try_open("future", (struct store_opts){0}, &s), ERR_VERSION,
 	       "a newer format is refused");
-	ok(strstr(fix_fail.text, "format 3"), "and says so: %s", fix_fail.text);
+	ok(strstr(fix_fail.text, "format 4"), "and says so: %s", fix_fail.text);
 	make("past");
 	harm("past", "meta", "format", 6, past, 4);
 	expect("past", NULL);
