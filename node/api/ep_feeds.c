@@ -1,51 +1,15 @@
 /*
  * ep_feeds.c - /feeds: the feeds that this node takes in. Texts as recorded (wire/client, feeds).
  */
+#include "api/crud.h"
 #include "api/intake_lines.h"
 #include "api/long_job.h"
-#include "api/rest.h"
-#include "model/pack.h"
 #include "sync/feed_fetch.h"
 
 #define NO_RULES                                                                                   \
 	"{\"tags\":{\"OR\":[],\"NOT\":[]},\"orgs\":{\"OR\":[],\"NOT\":[]},\"url_params\":\"\"}"
 
-/* ---- forms ---- */
-
-static void text_or_null(struct jsonw *w, const char *key, struct str s)
-{
-	JSONW_KV(w, jsonw_str, key, s.n ? s : STR_NONE);
-}
-
-static void shape_feed_members(struct jsonw *w, const struct misp_feed *d)
-{
-	JSONW_KV(w, jsonw_uint_str, "id", d->id);
-	JSONW_KV(w, jsonw_str, "name", d->name);
-	JSONW_KV(w, jsonw_str, "provider", d->provider);
-	JSONW_KV(w, jsonw_str, "url", d->url);
-	text_or_null(w, "rules", d->rules);
-	JSONW_KV(w, jsonw_bool, "enabled", d->enabled);
-	JSONW_KV(w, jsonw_uint_str, "distribution", d->distribution);
-	JSONW_KV(w, jsonw_uint_str, "sharing_group_id", d->sharing_group_id);
-	JSONW_KV(w, jsonw_uint_str, "tag_id", d->tag_id);
-	JSONW_KV(w, jsonw_bool, "default", d->default_);
-	JSONW_KV(w, jsonw_str, "source_format", d->source_format);
-	JSONW_KV(w, jsonw_bool, "fixed_event", d->fixed_event);
-	JSONW_KV(w, jsonw_bool, "delta_merge", d->delta_merge);
-	JSONW_KV(w, jsonw_uint_str, "event_id", d->event_id);
-	JSONW_KV(w, jsonw_bool, "publish", d->publish);
-	JSONW_KV(w, jsonw_bool, "override_ids", d->override_ids);
-	text_or_null(w, "settings", d->settings);
-	JSONW_KV(w, jsonw_str, "input_source", d->input_source);
-	JSONW_KV(w, jsonw_bool, "delete_local_file", d->delete_local_file);
-	JSONW_KV(w, jsonw_bool, "lookup_visible", d->lookup_visible);
-	text_or_null(w, "headers", d->headers);
-	JSONW_KV(w, jsonw_bool, "caching_enabled", d->caching_enabled);
-	JSONW_KV(w, jsonw_bool, "force_to_ids", d->force_to_ids);
-	JSONW_KV(w, jsonw_uint_str, "orgc_id", d->orgc_id);
-	JSONW_KV(w, jsonw_str, "tag_collection_id",
-		 d->tag_collection_id.n ? d->tag_collection_id : STR("0"));
-}
+/* ---- the row ---- */
 
 /* Our own: how the last runs went. Only for the tool (`?tocsin=1`), clients of MISP do not know it. */
 static void shape_state(struct jsonw *w, const struct misp_feed *d)
@@ -55,177 +19,85 @@ static void shape_state(struct jsonw *w, const struct misp_feed *d)
 	JSONW_KV(w, jsonw_uint, "interval_s", d->interval_s);
 	JSONW_KV(w, jsonw_int, "last_try", d->last_try);
 	JSONW_KV(w, jsonw_int, "last_success", d->last_success);
-	text_or_null(w, "last_error", d->last_error);
+	JSONW_KV(w, jsonw_str, "last_error", d->last_error.n ? d->last_error : STR_NONE);
 	jsonw_obj_end(w);
 }
 
-static void answer_feed(struct http_req *r, const struct misp_feed *d, bool view)
+static void feed_more(struct http_req *r, struct jsonw *w, const void *row, enum crud_act act)
 {
-	struct buf b = BUF(1 << 20);
-	struct jsonw w = jsonw_on(&b);
-	jsonw_obj(&w);
-	jsonw_key(&w, "Feed");
-	jsonw_obj(&w);
-	shape_feed_members(&w, d);
-	if (view) {
-		JSONW_KV(&w, jsonw_uint, "cached_elements", 0);
-		JSONW_KV(&w, jsonw_c, "coverage_by_other_feeds", "0%");
+	if (act == CRUD_VIEW) {
+		JSONW_KV(w, jsonw_uint, "cached_elements", 0);
+		JSONW_KV(w, jsonw_c, "coverage_by_other_feeds", "0%");
 	}
-	jsonw_obj_end(&w);
-	jsonw_obj_end(&w);
-	rest_answer(r, 200, &b);
+	if (act != CRUD_INDEX || !may(r, perm_site_admin))
+		return;
+	JSONW_KV(w, jsonw_bool, "cache_timestamp", false);
+	if (req_query(r, "tocsin").n)
+		shape_state(w, row);
 }
 
-/* ---- reading ---- */
-
-/* The feed of the path, copied; or answered. */
-static bool feed_of_path(struct http_req *r, const char *text, struct misp_feed *d, struct fail *f)
+static bool feed_visible(struct http_req *r, const void *row)
 {
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	struct misp_feed row;
-	uint64_t id;
-	if (str_u64(req_arg(r, "id"), &id) && store_read(api_of(r)->store, &t, f) == ERR_OK &&
-	    store_get(t, T_FEED, id, r->arena, &row) == ERR_OK &&
-	    (may(r, perm_site_admin) || row.lookup_visible) &&
-	    entity_copy(r->arena, &desc_misp_feed, &row, d) == ERR_OK)
-		return true;
-	reply_error(r, 404, "%s", text);
-	return false;
+	const struct misp_feed *d = row;
+	return may(r, perm_site_admin) || d->lookup_visible;
 }
 
-static enum err feeds_index(struct http_req *r, struct fail *f)
+static void feed_fresh(struct http_req *r, void *row)
 {
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	struct misp_feed d;
-	uint64_t id = 0;
-	bool admin = may(r, perm_site_admin), state = req_query(r, "tocsin").n;
-	enum err e;
-	TRY(store_read(api_of(r)->store, &t, f));
-	struct buf b = BUF(ANSWER_MAX);
-	struct jsonw w = jsonw_on(&b);
-	jsonw_arr(&w);
-	while ((e = store_next(t, T_FEED, &id, r->arena, &d)) == ERR_OK) {
-		if (!admin && !d.lookup_visible)
-			continue;
-		jsonw_obj(&w);
-		jsonw_key(&w, "Feed");
-		jsonw_obj(&w);
-		shape_feed_members(&w, &d);
-		if (admin)
-			JSONW_KV(&w, jsonw_bool, "cache_timestamp", false);
-		if (admin && state)
-			shape_state(&w, &d);
-		jsonw_obj_end(&w);
-		jsonw_obj_end(&w);
-	}
-	jsonw_arr_end(&w);
-	rest_answer(r, 200, &b);
-	return ERR_OK;
+	(void)r;
+	*(struct misp_feed *)row = (struct misp_feed){.source_format = STR("misp"),
+						      .input_source = STR("network"),
+						      .settings = STR("[]"),
+						      .tag_collection_id = STR("0"),
+						      .distribution = DIST_ALL,
+						      .fixed_event = true};
 }
 
-static enum err feeds_view(struct http_req *r, struct fail *f)
+static struct str feed_fault(struct http_req *r, const json_t *body, void *row)
 {
-	struct misp_feed d;
-	if (feed_of_path(r, "Invalid Feed.", &d, f))
-		answer_feed(r, &d, true);
-	return ERR_OK;
-}
-
-/* ---- adding and changing ---- */
-
-static void take_members(struct http_req *r, const json_t *body, struct misp_feed *d)
-{
-	uint64_t distribution = d->distribution;
-	rest_take_text(r, body, "name", &d->name);
-	rest_take_text(r, body, "provider", &d->provider);
-	rest_take_text(r, body, "url", &d->url);
-	rest_take_text(r, body, "source_format", &d->source_format);
-	rest_take_text(r, body, "input_source", &d->input_source);
-	rest_take_text(r, body, "headers", &d->headers);
-	rest_take_text(r, body, "tag_collection_id", &d->tag_collection_id);
-	rest_take_json(r, body, "rules", &d->rules);
-	rest_take_json(r, body, "settings", &d->settings);
-	rest_take_flag(body, "enabled", &d->enabled);
-	rest_take_flag(body, "default", &d->default_);
-	rest_take_flag(body, "fixed_event", &d->fixed_event);
-	rest_take_flag(body, "delta_merge", &d->delta_merge);
-	rest_take_flag(body, "publish", &d->publish);
-	rest_take_flag(body, "override_ids", &d->override_ids);
-	rest_take_flag(body, "delete_local_file", &d->delete_local_file);
-	rest_take_flag(body, "lookup_visible", &d->lookup_visible);
-	rest_take_flag(body, "caching_enabled", &d->caching_enabled);
-	rest_take_flag(body, "force_to_ids", &d->force_to_ids);
-	rest_take_u64(r, body, "distribution", &distribution);
-	rest_take_u64(r, body, "sharing_group_id", &d->sharing_group_id);
-	rest_take_u64(r, body, "tag_id", &d->tag_id);
-	rest_take_u64(r, body, "orgc_id", &d->orgc_id);
-	/* our own: seconds between two fetches by the schedule; 0: as the node does */
-	rest_take_u64(r, body, "interval_s", &d->interval_s);
-	d->distribution = (uint8_t)MIN(distribution, (uint64_t)255);
-	/* a changed place or rule makes what was remembered of the manifest worthless */
-	d->manifest_etag = STR("");
-}
-
-static const char *fault_of(const struct misp_feed *d, const char **field)
-{
-	*field = "url";
+	struct misp_feed *d = row;
 	bool remote = str_has_prefix(d->url, STR("http://")) ||
 		      str_has_prefix(d->url, STR("https://"));
-	if (!str_is(d->input_source, "local") && !remote)
-		return "Invalid URL: it begins with http:// or https://.";
-	*field = "distribution";
-	return d->distribution > DIST_INHERIT ? "Options: 0, 1, 2, 3, 4, 5" : NULL;
-}
-
-static enum err save(struct http_req *r, const char *action, struct misp_feed *d, struct fail *f)
-{
-	const char *field, *fault = fault_of(d, &field);
-	if (fault) {
-		rest_not_saved(r, action, "Feed", STR_NONE, rest_field_error(r, field, fault));
-		return ERR_OK;
-	}
-	TRY(rest_row_put(r, T_FEED, &d->id, d, UUID_NIL, f));
-	answer_feed(r, d, false);
-	return ERR_OK;
-}
-
-static enum err feeds_add(struct http_req *r, struct fail *f)
-{
-	struct misp_feed d = {.source_format = STR("misp"),
-			      .input_source = STR("network"),
-			      .settings = STR("[]"),
-			      .distribution = DIST_ALL,
-			      .fixed_event = true};
-	json_t *body;
-	if (rest_json(r, "Feed", &body, f) != ERR_OK)
-		return ERR_OK;
-	take_members(r, body, &d);
-	if (!d.name.n || !d.provider.n || !d.url.n) {
-		const char *missing = !d.name.n ? "name" : !d.provider.n ? "provider" : "url";
-		rest_not_saved(r, "add", "Feed", STR_NONE,
-			       rest_field_error(r, missing, "Cannot be empty."));
-		return ERR_OK;
-	}
-	return save(r, "add", &d, f);
-}
-
-static enum err feeds_edit(struct http_req *r, struct fail *f)
-{
-	struct misp_feed d;
-	json_t *body;
-	if (rest_json(r, "Feed", &body, f) != ERR_OK || !feed_of_path(r, "Invalid Feed.", &d, f))
-		return ERR_OK;
 	/* recorded: an edit that names the feed fills in empty rules */
-	if (!d.rules.n && json_object_get(body, "name"))
-		d.rules = STR(NO_RULES);
-	take_members(r, body, &d);
-	return save(r, "edit", &d, f);
+	if (d->id && !d->rules.n && json_object_get(body, "name"))
+		d->rules = STR(NO_RULES);
+	/* our own: seconds between two fetches by the schedule; 0: as the node does */
+	rest_take_u64(r, body, "interval_s", &d->interval_s);
+	/* a changed place or rule makes what was remembered of the manifest worthless */
+	d->manifest_etag = STR("");
+	if (!str_is(d->input_source, "local") && !remote)
+		return rest_field_error(r, "url",
+					"Invalid URL: it begins with http:// or https://.");
+	if (d->distribution > DIST_INHERIT)
+		return rest_field_error(r, "distribution", "Options: 0, 1, 2, 3, 4, 5");
+	return STR_NONE;
 }
+
+static const struct crud_member feed_members[] = {
+	{"name", CRUD_NEED},	       {"provider", CRUD_NEED},
+	{"url", CRUD_NEED},	       {"rules", CRUD_NULL | CRUD_JSON_TEXT},
+	{"headers", CRUD_NULL},	       {"settings", CRUD_NULL | CRUD_JSON_TEXT},
+	{NULL, 0},
+};
+
+static const struct crud feed_kind = {
+	.table = T_FEED,
+	.desc = &desc_misp_feed,
+	.members = feed_members,
+	.what = "Feed",
+	.absent = "Invalid Feed.",
+	.deleted = "Feed deleted.",
+	.needed = "Cannot be empty.",
+	.visible = feed_visible,
+	.fresh = feed_fresh,
+	.fault = feed_fault,
+	.more = feed_more,
+};
 
 static enum err set_enabled(struct http_req *r, bool on, struct fail *f)
 {
 	struct misp_feed d;
-	if (!feed_of_path(r, "Invalid Feed.", &d, f))
+	if (!crud_of_path(r, &feed_kind, NULL, &d, f))
 		return ERR_OK;
 	d.enabled = on;
 	TRY(rest_row_put(r, T_FEED, &d.id, &d, UUID_NIL, f));
@@ -241,27 +113,6 @@ static enum err feeds_enable(struct http_req *r, struct fail *f)
 static enum err feeds_disable(struct http_req *r, struct fail *f)
 {
 	return set_enabled(r, false, f);
-}
-
-/* `id` is a number here (recorded). */
-static enum err feeds_delete(struct http_req *r, struct fail *f)
-{
-	struct misp_feed d;
-	if (!feed_of_path(r, "Invalid Feed.", &d, f))
-		return ERR_OK;
-	TRY(rest_row_del(r, T_FEED, d.id, UUID_NIL, f));
-	struct buf b = BUF(1 << 16);
-	struct jsonw w = jsonw_on(&b);
-	jsonw_obj(&w);
-	JSONW_KV(&w, jsonw_bool, "saved", true);
-	JSONW_KV(&w, jsonw_bool, "success", true);
-	JSONW_KV(&w, jsonw_c, "name", "Feed deleted.");
-	JSONW_KV(&w, jsonw_c, "message", "Feed deleted.");
-	JSONW_KV(&w, jsonw_str, "url", r->url);
-	JSONW_KV(&w, jsonw_uint, "id", d.id);
-	jsonw_obj_end(&w);
-	rest_answer(r, 200, &b);
-	return ERR_OK;
 }
 
 /* ---- fetching ---- */
@@ -357,7 +208,7 @@ static enum err feeds_fetch(struct http_req *r, struct fail *f)
 {
 	struct api *api = api_of(r);
 	struct misp_feed d;
-	if (!feed_of_path(r, "Invalid feed.", &d, f))
+	if (!crud_of_path(r, &feed_kind, "Invalid feed.", &d, f))
 		return ERR_OK;
 	if (!d.enabled)
 		return answer_text(r, "Feed is currently not enabled. Make sure you enable it.");
@@ -392,14 +243,16 @@ static enum err feeds_fetch(struct http_req *r, struct fail *f)
 const struct endpoint ep_feeds_index = {
 	.methods = HTTP_ANY,
 	.path = "/feeds/index",
-	.run = feeds_index,
+	.run = crud_index,
+	.arg = &feed_kind,
 	.shape = "Feeds",
 	.doc = "The feeds; users see those with lookup_visible",
 };
 const struct endpoint ep_feeds_view = {
 	.methods = HTTP_ANY,
 	.path = "/feeds/view/:id",
-	.run = feeds_view,
+	.run = crud_view,
+	.arg = &feed_kind,
 	.shape = "Feed",
 	.doc = "One feed",
 };
@@ -407,7 +260,8 @@ const struct endpoint ep_feeds_add = {
 	.methods = HTTP_POST | HTTP_PUT,
 	.path = "/feeds/add",
 	.auth = perm_site_admin,
-	.run = feeds_add,
+	.run = crud_add,
+	.arg = &feed_kind,
 	.shape = "Feed",
 	.doc = "Add a feed",
 };
@@ -415,9 +269,19 @@ const struct endpoint ep_feeds_edit = {
 	.methods = HTTP_POST | HTTP_PUT,
 	.path = "/feeds/edit/:id",
 	.auth = perm_site_admin,
-	.run = feeds_edit,
+	.run = crud_edit,
+	.arg = &feed_kind,
 	.shape = "Feed",
 	.doc = "Change a feed",
+};
+const struct endpoint ep_feeds_delete = {
+	.methods = HTTP_POST | HTTP_DELETE,
+	.path = "/feeds/delete/:id",
+	.auth = perm_site_admin,
+	.run = crud_delete,
+	.arg = &feed_kind,
+	.shape = "Saved",
+	.doc = "Remove a feed; what it brought stays",
 };
 const struct endpoint ep_feeds_enable = {
 	.methods = HTTP_POST,
@@ -434,14 +298,6 @@ const struct endpoint ep_feeds_disable = {
 	.run = feeds_disable,
 	.shape = "Message",
 	.doc = "Switch a feed off",
-};
-const struct endpoint ep_feeds_delete = {
-	.methods = HTTP_POST | HTTP_DELETE,
-	.path = "/feeds/delete/:id",
-	.auth = perm_site_admin,
-	.run = feeds_delete,
-	.shape = "Saved",
-	.doc = "Remove a feed; what it brought stays",
 };
 const struct endpoint ep_feeds_fetch = {
 	.methods = HTTP_GET | HTTP_POST,

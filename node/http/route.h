@@ -42,6 +42,7 @@ struct endpoint {
 	http_run_fn begin;   /* EP_STREAM_BODY: before the first byte (worker), may be NULL */
 	http_body_fn body;   /* EP_STREAM_BODY: serial, on a worker, pieces of at most 64 KiB */
 	http_run_fn run;     /* the handler */
+	const void *arg;     /* for a handler that serves several rows */
 	const char *shape;   /* name of the answer's shape in the documentation */
 	const char *doc;     /* one line of documentation */
 };
