@@ -28,9 +28,10 @@ static const struct marking pap_markings[] = {
 };
 static const char *const tlp_names[TLP_COUNT] = {"red", "amber+strict", "amber", "green", "clear"};
 static const char *const pap_names[PAP_COUNT] = {"red", "amber", "green", "clear"};
-static const char *const class_names[CLASS_COUNT] = {"public", "sector", "partner", "own"};
+const struct release_classes release_classes_shipped = {
+	{[CLASS_PUBLIC] = "public", [CLASS_SECTOR] = "sector", [CLASS_PARTNER] = "partner", [CLASS_OWN] = "own"}};
 
-#define ALL_CLASSES (1u << CLASS_PUBLIC | 1u << CLASS_SECTOR | 1u << CLASS_PARTNER)
+#define ALL_CLASSES ((1u << CLASS_OWN) - 1)
 
 bool taxo_split(struct str tag, struct machine_tag *out)
 {
@@ -153,28 +154,28 @@ enum pap taxo_pap_of(const struct str *tags, size_t n, enum pap unmarked)
 	return marked ? p : unmarked;
 }
 
-bool class_parse(struct str name, enum release_class *out)
+bool class_parse(const struct release_classes *all, struct str name, uint8_t *out)
 {
 	for (unsigned c = 0; c < CLASS_COUNT; c++)
-		if (str_eq_nocase(name, str_c(class_names[c]))) {
-			*out = (enum release_class)c;
+		if (all->name[c] && str_eq_nocase(name, str_c(all->name[c]))) {
+			*out = (uint8_t)c;
 			return true;
 		}
 	*out = CLASS_PUBLIC;
 	return false;
 }
 
-const char *class_name(enum release_class c)
+const char *class_name(const struct release_classes *all, unsigned c)
 {
-	return (unsigned)c < CLASS_COUNT ? class_names[c] : "public";
+	return c < CLASS_COUNT && all->name[c] ? all->name[c] : all->name[CLASS_PUBLIC];
 }
 
-struct embargo taxo_embargo(struct str tag)
+struct embargo taxo_embargo(const struct release_classes *all, struct str tag)
 {
 	struct embargo e = {EMBARGO_NONE, 0, 0, STR_NONE};
 	struct machine_tag m;
-	enum release_class c;
 	unsigned classes = 0;
+	uint8_t c;
 
 	taxo_split(tag, &m);
 	if (!str_eq_nocase(m.ns, STR("embargo"))) /* a bare "embargo" counts, and is unreadable */
@@ -189,11 +190,11 @@ struct embargo taxo_embargo(struct str tag)
 	}
 	if (str_eq_nocase(m.predicate, STR("until")))
 		classes = ALL_CLASSES;
-	else if (class_parse(m.predicate, &c) && c != CLASS_OWN)
+	else if (class_parse(all, m.predicate, &c) && c != CLASS_OWN)
 		classes = 1u << c;
 	if (classes && taxo_time(m.value, &e.until_us)) {
 		e.kind = EMBARGO_TIME;
-		e.classes = (uint8_t)classes;
+		e.classes = (uint16_t)classes;
 	} else {
 		e.until_us = EMBARGO_FOREVER;
 	}

@@ -89,10 +89,23 @@ static inline enum pap_ceiling pap_upto(enum pap p)
 /* ---- embargo (spec/gate.md, section 5) ---- */
 
 /* Who a release is for, the widest first. */
-enum release_class { CLASS_PUBLIC = 0, CLASS_SECTOR, CLASS_PARTNER, CLASS_OWN, CLASS_COUNT };
+enum release_class {
+	CLASS_PUBLIC = 0,
+	CLASS_SECTOR = 5,
+	CLASS_PARTNER = 10,
+	CLASS_OWN = 15,
+	CLASS_COUNT = 16
+};
+/* Classes by their numbers, widest first; NULL: there is none. Between two of the shipped ones is room
+   for those of a site. */
+struct release_classes {
+	const char *name[CLASS_COUNT];
+};
+extern const struct release_classes release_classes_shipped;
 
-bool class_parse(struct str name, enum release_class *out);
-const char *class_name(enum release_class c);
+bool class_parse(const struct release_classes *all, struct str name, uint8_t *out);
+/* "public" for what is none. */
+const char *class_name(const struct release_classes *all, unsigned c);
 
 /* The time of an embargo that nothing but a changed tag ends. */
 #define EMBARGO_FOREVER INT64_MAX
@@ -106,13 +119,13 @@ enum embargo_kind {
 
 struct embargo {
 	enum embargo_kind kind;
-	uint8_t classes;      /* bit mask of 1 << enum release_class; never CLASS_OWN */
+	uint16_t classes;     /* bit mask of 1 << enum release_class; never CLASS_OWN */
 	int64_t until_us;     /* microseconds since 1970 UTC, or EMBARGO_FOREVER */
 	struct str condition; /* "remedy-available"; a view into the tag */
 };
 
 /* Read one tag. Whatever is in the namespace and not understood is shut for ever to all classes. */
-struct embargo taxo_embargo(struct str tag);
+struct embargo taxo_embargo(const struct release_classes *all, struct str tag);
 
 /* ---- times ---- */
 

@@ -423,10 +423,13 @@ static bool would_loosen(struct http_req *r, uint64_t id, struct str was, struct
 {
 	struct misp_tagref before = {.tag_id = id, .name = was}, after = {.tag_id = id, .name = now};
 	struct entity_list left = {&after, now.n != 0};
-	if (str_eq_nocase(was, now) ||
-	    (!gate_tag_loosens(&before, false, &left, INT64_MIN) &&
-	     (!now.n || !gate_tag_loosens(&after, true, &left, INT64_MIN))) ||
-	    !is_used(r, id))
+	if (str_eq_nocase(was, now))
+		return false;
+	struct policy *p = api_of(r)->egress.policy(api_of(r)->egress.user);
+	bool loosens = gate_tag_loosens(p, &before, false, &left, INT64_MIN) ||
+		       (now.n && gate_tag_loosens(p, &after, true, &left, INT64_MIN));
+	policy_unref(p);
+	if (!loosens || !is_used(r, id))
 		return false;
 	reply_error(r, 403,
 		    "The tag is in use, and this would loosen an embargo or approve a release: it "

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "egress/view.h"
+#include "taxonomies/taxo.h"
 
 #define TICK_MS 200
 #define BATCH 1000
@@ -19,6 +20,8 @@
 #define KV_DONE "egress/openings/done"
 #define KV_OPENED "egress/opened/"
 #define UNREADABLE_MAX 1000
+/* What was kept when there were three classes: public, sector, partner. */
+#define OLD_CLASSES 3
 
 struct opening {
 	int64_t at;
@@ -30,6 +33,11 @@ struct opening {
 struct opened {
 	uint64_t event_id; /* 0: empty */
 	int64_t at[GATE_CLASSES];
+};
+/* The stored form; times of a site's classes count only as long as it has the same ones. */
+struct stored_opened {
+	int64_t at[GATE_CLASSES];
+	uint64_t classes; /* classes_of() */
 };
 
 struct openings {
@@ -50,6 +58,7 @@ struct openings {
 	pthread_mutex_t table;
 	struct opened *opened; /* open addressing */
 	size_t n_opened, cap_opened;
+	uint64_t classes; /* of the policy that was scanned last */
 	uint64_t unreadable[UNREADABLE_MAX]; /* events, unordered */
 	size_t n_unreadable;
 	/* only on the thread */
@@ -163,6 +172,56 @@ int64_t openings_of(struct openings *o, uint64_t event_id, unsigned release_clas
 	return at;
 }
 
+/* A digest of the site's classes: what their numbers mean. */
+static uint64_t classes_of(const struct policy *p)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	for (unsigned c = 0; c < GATE_CLASSES; c++) {
+		const char *name = policy_class_name(p, c);
+		for (; name && *name; name++)
+			h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+		h = (h ^ 0xff) * UINT64_C(0x100000001b3);
+	}
+	return h;
+}
+
+static bool is_shipped(unsigned c)
+{
+	return c == CLASS_PUBLIC || c == CLASS_SECTOR || c == CLASS_PARTNER;
+}
+
+/* Times of before, by the meaning that the numbers have now. */
+static void read_opened(const struct openings *o, struct str v, int64_t at[GATE_CLASSES])
+{
+	static const unsigned shipped[OLD_CLASSES] = {CLASS_PUBLIC, CLASS_SECTOR, CLASS_PARTNER};
+	struct stored_opened s;
+	int64_t old[OLD_CLASSES];
+	memset(at, 0, sizeof(*at) * GATE_CLASSES);
+	if (v.n == sizeof(old)) {
+		memcpy(old, v.p, v.n);
+		for (unsigned i = 0; i < OLD_CLASSES; i++)
+			at[shipped[i]] = old[i];
+	} else if (v.n == sizeof(s)) {
+		memcpy(&s, v.p, v.n);
+		for (unsigned c = 0; c < GATE_CLASSES; c++)
+			if (is_shipped(c) || s.classes == o->classes)
+				at[c] = s.at[c];
+	}
+}
+
+/* Another policy: what opened for classes that it does not have, or has elsewhere, is forgotten. */
+static void set_classes(struct openings *o, const struct policy *p)
+{
+	uint64_t now = classes_of(p);
+	pthread_mutex_lock(&o->table);
+	for (size_t i = 0; now != o->classes && i < o->cap_opened; i++)
+		for (unsigned c = 0; c < GATE_CLASSES; c++)
+			if (!is_shipped(c))
+				o->opened[i].at[c] = 0;
+	o->classes = now;
+	pthread_mutex_unlock(&o->table);
+}
+
 /* ---- embargoes that nobody can read ---- */
 
 uint64_t openings_unreadable(struct openings *o, uint64_t *ids, size_t n)
@@ -209,8 +268,9 @@ static unsigned audiences(const struct policy *p, struct audience *out)
 	policy_audience(p, &stranger, &out[n++]);
 	policy_audience(p, &member, &out[n++]);
 	for (unsigned c = 0; c < GATE_CLASSES; c++)
-		out[n++] = (struct audience){
-			.kind = AUD_PEER, .release_class = (uint8_t)c, .domestic = true};
+		if (policy_class_name(p, c))
+			out[n++] = (struct audience){
+				.kind = AUD_PEER, .release_class = (uint8_t)c, .domestic = true};
 	for (unsigned k = 0; k < ARRAY_LEN(kinds); k++)
 		for (unsigned i = 0; n < AUDIENCES_MAX; i++, n++)
 			if (policy_audience_nth(p, kinds[k], i, &out[n]) != ERR_OK)
@@ -223,7 +283,7 @@ static unsigned audiences(const struct policy *p, struct audience *out)
 static enum err judge(struct openings *o, struct view *v, uint64_t event_id,
 		      const struct audience *auds, unsigned n, int64_t after)
 {
-	struct opening found[8] = {{0}};
+	struct opening found[GATE_CLASSES + 5] = {{0}};
 	struct subject s;
 	unsigned k, n_found = 0;
 	arena_reset(v->scratch);
@@ -233,7 +293,7 @@ static enum err judge(struct openings *o, struct view *v, uint64_t event_id,
 	if (e != ERR_OK)
 		return e == ERR_NOENT ? ERR_OK : e;
 	if (s.event.tags.n || o->n_unreadable)
-		note_unreadable(o, event_id, gate_embargo_unreadable(&s.event.tags));
+		note_unreadable(o, event_id, gate_embargo_unreadable(v->policy, &s.event.tags));
 	int64_t now = v->facts.now;
 	bool trusted = v->facts.clock_trusted;
 	v->facts.now = after; /* as things stood then: what has opened since is due */
@@ -263,14 +323,21 @@ static enum err judge(struct openings *o, struct view *v, uint64_t event_id,
 
 /* ---- elements under embargoes of their own ---- */
 
-static enum err element_times(struct openings *o, uint64_t event_id, const struct entity_list *tags)
+static enum err element_times(struct openings *o, const struct policy *p, uint64_t event_id,
+			      const struct entity_list *tags)
 {
 	int64_t shut[GATE_CLASSES];
-	gate_embargo_times(tags, shut);
-	for (unsigned c = 0; c < GATE_CLASSES; c++)
-		if (shut[c] != INT64_MAX && shut[c] > o->done)
-			TRY(heap_add(&o->element_heap, shut[c], event_id, 1u << c));
-	if (gate_embargo_unreadable(tags))
+	gate_embargo_times(p, tags, shut);
+	for (unsigned c = 0, classes; c < GATE_CLASSES; c++) {
+		if (shut[c] == INT64_MAX || shut[c] <= o->done)
+			continue;
+		classes = 0;
+		for (unsigned k = c; k < GATE_CLASSES; k++) /* those that open together */
+			classes |= (unsigned)(shut[k] == shut[c]) << k;
+		if (c == 0 || shut[c - 1] != shut[c])
+			TRY(heap_add(&o->element_heap, shut[c], event_id, classes));
+	}
+	if (gate_embargo_unreadable(p, tags))
 		note_unreadable(o, event_id, true);
 	return ERR_OK;
 }
@@ -294,7 +361,7 @@ static bool tagged_attr(void *user, uint64_t event_id, uint64_t object_id, uint6
 	if (t->err == ERR_OK)
 		t->err = view_resolve_tags(t->v, t->v->scratch, &a.tags);
 	if (t->err == ERR_OK)
-		t->err = element_times(t->o, event_id, &a.tags);
+		t->err = element_times(t->o, t->v->policy, event_id, &a.tags);
 	if (t->err == ERR_NOENT) /* the index may be ahead of the snapshot, or behind */
 		t->err = ERR_OK;
 	return t->err == ERR_OK;
@@ -365,6 +432,7 @@ static enum err scan_all(struct openings *o, struct fail *f)
 		return fail(f, ERR_NOMEM, "no memory");
 	enum err e = pass_begin(o, p, f);
 	if (e == ERR_OK) {
+		set_classes(o, p->policy);
 		o->heap.n = 0;
 		o->seq = store_seq(p->view->txn);
 		while (e == ERR_OK && !policy_is_misp_compat(p->policy) &&
@@ -436,24 +504,26 @@ static enum err follow(struct openings *o, struct fail *f)
 /* ---- writing what has opened ---- */
 
 struct due {
+	const struct openings *o;
 	struct opened v[BATCH];
 	unsigned n;
 	int64_t upto;
 };
 
-static enum err put_opened(struct store_wtxn *w, const struct opened *now, struct fail *f)
+static enum err put_opened(const struct openings *o, struct store_wtxn *w, const struct opened *now,
+			   struct fail *f)
 {
 	char key[sizeof(KV_OPENED) - 1 + 8];
 	struct str name = {key, sizeof(key)}, old;
-	int64_t at[GATE_CLASSES] = {0};
+	struct stored_opened s = {.classes = o->classes};
 	memcpy(key, KV_OPENED, sizeof(KV_OPENED) - 1);
 	for (unsigned i = 0; i < 8; i++)
 		key[sizeof(KV_OPENED) - 1 + i] = (char)(now->event_id >> (56 - 8 * i));
-	if (store_kv_get(store_view(w), name, &old) == ERR_OK && old.n == sizeof(at))
-		memcpy(at, old.p, sizeof(at));
+	if (store_kv_get(store_view(w), name, &old) == ERR_OK)
+		read_opened(o, old, s.at);
 	for (unsigned c = 0; c < GATE_CLASSES; c++)
-		at[c] = MAX(at[c], now->at[c]);
-	return store_kv_put(w, name, (struct str){(const char *)at, sizeof(at)}, f);
+		s.at[c] = MAX(s.at[c], now->at[c]);
+	return store_kv_put(w, name, (struct str){(const char *)&s, sizeof(s)}, f);
 }
 
 static enum err run_open(struct store_wtxn *w, void *arg, struct fail *f)
@@ -472,7 +542,7 @@ static enum err run_open(struct store_wtxn *w, void *arg, struct fail *f)
 				   .uuid = e.uuid,
 				   .time = clock_now(),
 				   .origin = {.kind = ORIGIN_SYSTEM}};
-		TRY(put_opened(w, &d->v[i], f));
+		TRY(put_opened(d->o, w, &d->v[i], f));
 		TRY(store_change(w, &c, f));
 	}
 	return store_kv_put(w, STR(KV_DONE),
@@ -516,6 +586,7 @@ static enum err open_due(struct openings *o, struct fail *f)
 	struct due *d = calloc(1, sizeof(*d));
 	if (!d)
 		return fail(f, ERR_NOMEM, "no memory");
+	d->o = o;
 	while ((h = heap_next(o)) && h->v[0].at <= now && d->n < BATCH) {
 		struct opening first = heap_pop(h);
 		d->upto = first.at;
@@ -588,8 +659,7 @@ static enum err load_opened(struct openings *o, const struct store_rtxn *t)
 		struct opened *s = k.n == prefix + 8 && id ? opened_put(o, id) : NULL;
 		if (!s)
 			return k.n == prefix + 8 && id ? ERR_NOMEM : ERR_CORRUPT;
-		if (v.n == sizeof(s->at))
-			memcpy(s->at, v.p, v.n);
+		read_opened(o, v, s->at);
 	}
 	return e == ERR_NOENT ? ERR_OK : e;
 }
@@ -602,6 +672,9 @@ static enum err load_done(struct openings *o, struct fail *f)
 	bool trusted;
 	TRY(store_read(o->env->store, &t, f));
 	o->done = o->env->now(o->env->user, &trusted);
+	struct policy *p = o->env->policy(o->env->user);
+	o->classes = classes_of(p);
+	policy_unref(p);
 	if (store_kv_get(t, STR(KV_DONE), &v) == ERR_OK && v.n == sizeof(o->done))
 		memcpy(&o->done, v.p, v.n);
 	return load_opened(o, t);

@@ -70,24 +70,25 @@ bool gate_judge_proposal(const struct gate_ctx *c, const struct gate_subject *s,
 			 const struct misp_proposal *proposal);
 /* ---- embargoes, as time goes on ---- */
 
-#define GATE_CLASSES 3 /* public, sector, partner: those that wait */
+#define GATE_CLASSES 15 /* numbers of the release classes that wait: all but own */
 /*
  * When time alone will change that the event is held from the audience (embargo, freeze window, holds
  * of the policy), whatever other rules say; 0: it is not held by time.
  */
 int64_t gate_opens_at(const struct gate_ctx *c, const struct gate_subject *s);
 /* Until when the embargo tags of one element shut each class: INT64_MIN not, INT64_MAX not by time. */
-void gate_embargo_times(const struct entity_list *tags, int64_t shut[GATE_CLASSES]);
+void gate_embargo_times(const struct policy *p, const struct entity_list *tags,
+			int64_t shut[GATE_CLASSES]);
 /* Is there one among the tags that cannot be read, so that it holds for ever? */
-bool gate_embargo_unreadable(const struct entity_list *tags);
+bool gate_embargo_unreadable(const struct policy *p, const struct entity_list *tags);
 bool gate_is_embargo_tag(struct str name);
 /*
  * Does attaching this tag (or taking it off, `after` being what is left) open to somebody what is shut,
  * so that it needs two persons? Embargoes that are over at `now` shut nothing (INT64_MIN: none is known
  * to be over); a later time of another tag stands in for an earlier one. Names are resolved.
  */
-bool gate_tag_loosens(const struct misp_tagref *t, bool attach, const struct entity_list *after,
-		      int64_t now);
+bool gate_tag_loosens(const struct policy *p, const struct misp_tagref *t, bool attach,
+		      const struct entity_list *after, int64_t now);
 
 /* Does this attribute say how a vulnerability is repaired or protected against (by its tag, relation
    or object)? For gathering vuln_facts. Tags resolved. */

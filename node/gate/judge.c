@@ -234,14 +234,14 @@ static struct answer ask_embargo(const struct stance *st, struct buf *why)
 		return answer_because(a, why, "no embargo");
 	if (a.outcome == GATE_RELEASE)
 		return answer_because(a, why, "no embargo holds for class %s",
-				      class_name((enum release_class)st->cls));
+				      class_name(&st->policy->classes, st->cls));
 	if (m->shut[st->cls] != INT64_MAX && m->shut[st->cls] <= st->facts->now)
 		return answer_because(a, why,
 				      "the embargo of class %s ended at %s, but the clock is not trusted",
-				      class_name((enum release_class)st->cls),
+				      class_name(&st->policy->classes, st->cls),
 				      time_text(m->shut[st->cls], t));
 	return answer_because(a, why, "an embargo holds for class %s until %s",
-			      class_name((enum release_class)st->cls), time_text(a.until, t));
+			      class_name(&st->policy->classes, st->cls), time_text(a.until, t));
 }
 
 static struct answer ask_policy(const struct stance *st, struct buf *why)

@@ -71,7 +71,7 @@ struct marks {
 				      INT64_MAX: not by time */
 	bool named; /* the audience's organisation is a named recipient */
 	bool recipients; /* anybody is named */
-	uint8_t on_remedy; /* classes shut until there is a remedy: bit mask of 1 << release_class */
+	uint16_t on_remedy; /* classes shut until there is a remedy: bit mask of 1 << release_class */
 	struct vuln_marks vuln;
 };
 struct marks marks_of(const struct stance *st, const struct entity_list *tags);

@@ -28,7 +28,7 @@ static void shut(struct marks *m, unsigned classes, int64_t until)
 {
 	bool on = false;
 
-	for (int c = CLASS_PARTNER; c >= CLASS_PUBLIC; c--) {
+	for (int c = CLASS_OWN - 1; c >= CLASS_PUBLIC; c--) {
 		on |= classes >> c & 1;
 		if (on && m->shut[c] < until)
 			m->shut[c] = until;
@@ -42,9 +42,9 @@ static int64_t seconds_up(int64_t us)
 	return us / 1000000 + (us % 1000000 > 0);
 }
 
-static void mark_embargo(struct marks *m, struct str name)
+static void mark_embargo(const struct policy *p, struct marks *m, struct str name)
 {
-	struct embargo e = taxo_embargo(name);
+	struct embargo e = taxo_embargo(&p->classes, name);
 
 	if (e.kind == EMBARGO_NONE)
 		return;
@@ -77,7 +77,7 @@ static void mark_unknown(struct marks *m)
 	m->has_tlp = m->has_pap = true;
 	m->tlp = TLP_RED;
 	m->pap = PAP_RED;
-	shut(m, 1u << CLASS_PARTNER, INT64_MAX);
+	shut(m, 1u << (CLASS_OWN - 1), INT64_MAX);
 	mark_vuln_unknown(&m->vuln);
 }
 
@@ -102,44 +102,45 @@ struct marks marks_of(const struct stance *st, const struct entity_list *tags)
 			m.has_pap = true;
 			m.pap = pap_min(m.pap, taxo_pap(t->name));
 		}
-		mark_embargo(&m, t->name);
+		mark_embargo(st->policy, &m, t->name);
 		mark_vuln(&m.vuln, st->aud, t->name);
 		mark_recipient(st, &m, t->name);
 	}
 	return m;
 }
 
-void gate_embargo_times(const struct entity_list *tags, int64_t out[GATE_CLASSES])
+void gate_embargo_times(const struct policy *p, const struct entity_list *tags,
+			int64_t out[GATE_CLASSES])
 {
 	struct marks m = {0};
 
 	for (int c = 0; c < CLASS_COUNT; c++)
 		m.shut[c] = SHUT_NOT;
 	LIST_EACH(t, *tags, struct misp_tagref)
-	mark_embargo(&m, t->name);
+	mark_embargo(p, &m, t->name);
 	for (int c = 0; c < GATE_CLASSES; c++)
 		out[c] = m.shut[c];
 }
 _Static_assert(GATE_CLASSES == CLASS_OWN, "classes that wait come before own");
 
-bool gate_embargo_unreadable(const struct entity_list *tags)
+bool gate_embargo_unreadable(const struct policy *p, const struct entity_list *tags)
 {
 	LIST_EACH(t, *tags, struct misp_tagref)
-	if (taxo_embargo(t->name).kind == EMBARGO_UNREADABLE)
+	if (taxo_embargo(&p->classes, t->name).kind == EMBARGO_UNREADABLE)
 		return true;
 	return false;
 }
 
 bool gate_is_embargo_tag(struct str name)
 {
-	return taxo_embargo(name).kind != EMBARGO_NONE;
+	return taxo_embargo(&release_classes_shipped, name).kind != EMBARGO_NONE;
 }
 
 /* rmsv:early-release and rmsv:freeze-approval open; what is left of an embargo must shut as long. */
-bool gate_tag_loosens(const struct misp_tagref *t, bool attach, const struct entity_list *after,
-		      int64_t now)
+bool gate_tag_loosens(const struct policy *p, const struct misp_tagref *t, bool attach,
+		      const struct entity_list *after, int64_t now)
 {
-	struct embargo e = taxo_embargo(t->name);
+	struct embargo e = taxo_embargo(&p->classes, t->name);
 	struct machine_tag m;
 	int64_t left[GATE_CLASSES], until;
 	bool on = false;
@@ -155,8 +156,8 @@ bool gate_tag_loosens(const struct misp_tagref *t, bool attach, const struct ent
 	until = seconds_up(e.until_us);
 	if (until <= now)
 		return false;
-	gate_embargo_times(after, left);
-	for (int c = CLASS_PARTNER; c >= CLASS_PUBLIC; c--) {
+	gate_embargo_times(p, after, left);
+	for (int c = CLASS_OWN - 1; c >= CLASS_PUBLIC; c--) {
 		on |= e.classes >> c & 1;
 		if (on && left[c] < until)
 			return true;

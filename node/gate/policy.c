@@ -52,6 +52,7 @@ struct policy *policy_new(struct str name)
 		return NULL;
 	}
 	p->name = arena_str(p->a, name);
+	p->classes = release_classes_shipped;
 	p->default_tlp = TLP_AMBER;
 	p->default_pap = PAP_CLEAR;
 	p->jurisdiction = STR("");
@@ -84,6 +85,11 @@ void policy_unref(struct policy *p)
 	warnlist_unref(p->warnlists);
 	arena_free(p->a);
 	free(p);
+}
+
+const char *policy_class_name(const struct policy *p, unsigned c)
+{
+	return c < CLASS_COUNT ? p->classes.name[c] : NULL;
 }
 
 const struct warnlists *policy_warnlists(const struct policy *p)

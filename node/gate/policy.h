@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/own.h"
 #include "gate/audience.h"
 
 struct policy;
@@ -26,8 +27,11 @@ MUST_USE enum err policy_parse_files(struct str text, const char *file,
 				     struct fail *f);
 struct policy *policy_ref(struct policy *p);
 void policy_unref(struct policy *p);
+OWN_DEFINE(policy, struct policy *, policy_unref(*p))
 /* SHA-256 of the canonical form, hex: the policy version. */
 const char *policy_version(const struct policy *p);
+/* The release class with this number (of an audience); NULL: there is none. */
+const char *policy_class_name(const struct policy *p, unsigned c);
 /* The warning lists of the policy (warnlist/warnlist.h); NULL: none. They live as long as it. */
 const struct warnlists *policy_warnlists(const struct policy *p);
 /* Does it matter from which peer an event came (compartments)? */

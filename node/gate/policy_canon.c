@@ -24,7 +24,7 @@ static void put_audience(struct jsonw *w, const struct policy *p, const struct a
 	JSONW_KV(w, jsonw_uuid, "org", a->org);
 	JSONW_KV(w, jsonw_uint, "tlp", a->tlp);
 	JSONW_KV(w, jsonw_uint, "pap", a->pap);
-	JSONW_KV(w, jsonw_uint, "class", a->release_class);
+	JSONW_KV(w, jsonw_c, "class", class_name(&p->classes, a->release_class));
 	JSONW_KV(w, jsonw_bool, "domestic", a->domestic);
 	JSONW_KV(w, jsonw_bool, "internal", a->internal);
 	JSONW_KV(w, jsonw_str, "profile", profile_of(p, a->profile)->name);
@@ -192,6 +192,17 @@ static void put_profiles(struct jsonw *w, const struct policy *p)
 	jsonw_arr_end(w);
 }
 
+static void put_classes(struct jsonw *w, const struct policy *p)
+{
+	if (!p->has_classes)
+		return;
+	jsonw_key(w, "classes");
+	jsonw_arr(w);
+	for (unsigned c = 0; c < CLASS_COUNT; c++)
+		jsonw_c(w, p->classes.name[c] ? p->classes.name[c] : "");
+	jsonw_arr_end(w);
+}
+
 static void put_lists(struct jsonw *w, const struct policy *p)
 {
 	jsonw_key(w, "decay");
@@ -261,6 +272,7 @@ enum err policy_seal(struct policy *p, struct fail *f)
 	JSONW_KV(&w, jsonw_uint, "vuln", p->vuln);
 	JSONW_KV(&w, jsonw_str, "jurisdiction", p->jurisdiction);
 	JSONW_KV(&w, jsonw_str, "internal_marker", p->internal_marker);
+	put_classes(&w, p);
 	put_compartments(&w, p);
 	put_profiles(&w, p);
 	put_lists(&w, p);

@@ -43,7 +43,7 @@ struct policy_who {
 	const struct str *names;
 	uint32_t n_names;
 	uint8_t kinds; /* bit mask of 1 << enum audience_kind */
-	uint8_t classes; /* bit mask of 1 << enum release_class */
+	uint16_t classes; /* bit mask of 1 << enum release_class */
 	bool all; /* "*" */
 	bool given;
 };
@@ -181,6 +181,8 @@ struct policy {
 	struct arena *a; /* everything below lives here */
 	struct str name;
 	bool misp_compat;
+	struct release_classes classes;
+	bool has_classes; /* the file says them */
 	enum tlp default_tlp;
 	enum pap default_pap;
 	bool tlp_members_strict;

@@ -164,14 +164,12 @@ static enum err a_pap(struct loader *l, const void *n, void *to)
 
 static enum err read_class(struct loader *l, const void *n, uint8_t *out)
 {
-	enum release_class c;
 	struct str s;
 
 	TRY(node_scalar(l, n, &s));
-	if (!class_parse(s, &c))
-		return BAD(l, n, "class is one of own, partner, sector, public");
-	*out = (uint8_t)c;
-	return ERR_OK;
+	if (class_parse(&l->p->classes, s, out))
+		return ERR_OK;
+	return policy_bad_class(l, n);
 }
 
 static enum err a_class(struct loader *l, const void *n, void *to)
@@ -291,12 +289,12 @@ static const struct key row_keys[] = {WHO_KEYS HOW_KEYS{"internal", a_internal, 
 static const struct key default_keys[] = {HOW_KEYS};
 
 /* Words that rules use for groups of audiences cannot be names. */
-static bool is_group_word(struct str s)
+static bool is_group_word(const struct policy *p, struct str s)
 {
 	enum audience_kind k;
-	enum release_class c;
+	uint8_t c;
 
-	return str_is(s, "*") || audience_kind_parse(s, &k) || class_parse(s, &c);
+	return str_is(s, "*") || audience_kind_parse(s, &k) || class_parse(&p->classes, s, &c);
 }
 
 static enum err read_row(struct loader *l, struct str name, const void *key, const void *value)
@@ -307,7 +305,7 @@ static enum err read_row(struct loader *l, struct str name, const void *key, con
 	*r = (struct policy_row){0};
 	if (!name.n || name.n >= sizeof(r->a.name) || memchr(name.p, 0, name.n))
 		return BAD(l, key, "a name has 1 to %zu characters", sizeof(r->a.name) - 1);
-	if (is_group_word(name))
+	if (is_group_word(p, name))
 		return BAD(l, key, "\"%.*s\" cannot be the name of an audience", STR_ARG(name));
 	for (uint32_t i = 0; i < p->n_rows; i++)
 		if (str_eq(str_c(p->rows[i].a.name), name))
@@ -422,7 +420,7 @@ static enum err read_who(struct loader *l, const void *n, struct policy_who *w)
 	for (size_t i = 0; i < count; i++) {
 		const void *item = node_item(l, n, i);
 		enum audience_kind k;
-		enum release_class c;
+		uint8_t c;
 		struct str s;
 
 		TRY(read_text(l, item, &s, 63));
@@ -430,8 +428,8 @@ static enum err read_who(struct loader *l, const void *n, struct policy_who *w)
 			w->all = true;
 		} else if (audience_kind_parse(s, &k)) {
 			w->kinds |= (uint8_t)(1u << k);
-		} else if (class_parse(s, &c)) {
-			w->classes |= (uint8_t)(1u << c);
+		} else if (class_parse(&l->p->classes, s, &c)) {
+			w->classes |= (uint16_t)(1u << c);
 		} else {
 			names[w->n_names++] = s;
 			TRY(wait_for_name(l, item, s, false));
@@ -756,6 +754,7 @@ static enum err k_warninglists(struct loader *l, const void *n, void *to)
 }
 
 const struct key policy_keys[] = {
+	{"classes", policy_read_classes, false},
 	{"decay", k_decay, false},
 	{"warninglists", k_warninglists, false},
 	{"default_tlp", k_default_tlp, false},

@@ -20,8 +20,6 @@
 
 typedef yaml_node_t node;
 
-OWN_DEFINE(policy, struct policy *, policy_unref(*p))
-
 /* ---- errors and nodes ------------------------------------------------------------------------ */
 
 enum err at_place(const struct loader *l, const struct place *p, const char *fmt, ...)
@@ -231,7 +229,7 @@ static enum err nothing(struct loader *l, const void *n, void *to)
 /* Read before those that name what is in it. */
 static bool is_first(const char *key)
 {
-	return strcmp(key, "profiles") == 0;
+	return strcmp(key, "profiles") == 0 || strcmp(key, "classes") == 0;
 }
 
 /* Included files are read first, so that what stands in the including file goes over them. */

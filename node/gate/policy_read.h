@@ -74,6 +74,9 @@ void *read_room(struct loader *l, const void *old, uint32_t had, size_t more, si
 	READ_BAD((l), (n), "more than %u entries, or the policy is too large", POLICY_MAX_ROWS)
 /* policy_admission.c: the key admission. */
 MUST_USE enum err policy_read_admission(struct loader *l, const void *n, void *to);
+/* policy_classes.c: the key classes, read before whatever names one; and the error of who names none. */
+MUST_USE enum err policy_read_classes(struct loader *l, const void *n, void *to);
+MUST_USE enum err policy_bad_class(const struct loader *l, const void *n);
 /* policy_vuln.c: the key vuln_rules. */
 MUST_USE enum err policy_read_vuln(struct loader *l, const void *n, void *to);
 /* All names in rules are known? */

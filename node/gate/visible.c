@@ -63,7 +63,7 @@ static uint8_t least_level(const struct stance *st)
 		return st->facts->host_org_id && st->s->event->org_id == st->facts->host_org_id ?
 			       DIST_ORG :
 			       DIST_COMMUNITY;
-	return st->cls == CLASS_PARTNER ? DIST_CONNECTED : DIST_ALL;
+	return st->cls >= CLASS_PARTNER ? DIST_CONNECTED : DIST_ALL;
 }
 
 /* Pushing: 0 and 1 stay, except elements towards an internal link (4.4). */

@@ -183,7 +183,7 @@ static bool binds(const struct stance *st, enum vuln_rule rule, bool publication
 	}
 	if (publication && st->cls > CLASS_SECTOR) {
 		answer_because(ANSWER_PASS, why, "class %s is not publication",
-			       class_name((enum release_class)st->cls));
+			       class_name(&st->policy->classes, st->cls));
 		return false;
 	}
 	a->m = event_vuln_marks(st);

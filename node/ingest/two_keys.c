@@ -97,8 +97,9 @@ enum err two_keys_check(const struct ingest_env *env, struct store_wtxn *w,
 	now = env->now ? env->now(env->user, &trusted) : INT64_MIN;
 	if (!trusted)
 		now = INT64_MIN; /* no embargo is known to be over */
+	OWN(policy) struct policy *p = env->policy(env->user);
 	LIST_EACH(t, before, struct misp_tagref) {
-		if (find(&after, t->tag_id) || !gate_tag_loosens(t, false, &after, now))
+		if (find(&after, t->tag_id) || !gate_tag_loosens(p, t, false, &after, now))
 			continue;
 		if (undo)
 			put_back(c->after, t, c->a);
@@ -108,7 +109,8 @@ enum err two_keys_check(const struct ingest_env *env, struct store_wtxn *w,
 			return fail(f, ERR_LIMIT, "no memory");
 	}
 	LIST_EACH(t, after, struct misp_tagref) {
-		if (c->attr_id || find(&before, t->tag_id) || !gate_tag_loosens(t, true, &after, now))
+		if (c->attr_id || find(&before, t->tag_id) ||
+		    !gate_tag_loosens(p, t, true, &after, now))
 			continue;
 		if (undo)
 			take_out(c->after, t->tag_id);

@@ -63,6 +63,7 @@ class Case:
         self.next_uuid = 0
         self.seed = seed
         self.profiles = {}
+        self.classes = CLASSES
         self.vuln = self.some(0.3)      # about a vulnerability
 
     def some(self, p):
@@ -87,7 +88,7 @@ class Case:
             return r.choice(['embargo:until="tomorrow"', "embargo:until", 'embargo:sometime="x"', "embargo:",
                              'embargo:public="2026-13-01T00:00:00Z"', 'embargo:until="2026-12-01T00:00:00"',
                              'embargo:release-on="vendor-consent"', 'embargo:release-on="remedy-available"'])
-        return 'embargo:%s="%s"' % (r.choice(["until", "partner", "sector", "public"]), self.time())
+        return 'embargo:%s="%s"' % (r.choice(["until"] + self.classes[1:] + (["cert"] if self.some(0.05) else [])), self.time())
 
     def tags(self, n, embargo, rmsv=()):
         r, out = self.r, []
@@ -173,7 +174,7 @@ class Case:
 
     def how(self):
         r, out = self.r, {}
-        for key, values in (("tlp", TLPS), ("pap", PAPS), ("class", CLASSES), ("profile", PROFILES),
+        for key, values in (("tlp", TLPS), ("pap", PAPS), ("class", self.classes), ("profile", PROFILES),
                             ("jurisdiction", ["domestic", "overseas"])):
             if self.some(0.75):
                 # most have room, or nothing would ever leave
@@ -232,8 +233,8 @@ class Case:
             if self.some(0.4):
                 rule["until"] = self.time()
             if self.some(0.4):
-                rule["class"] = r.choice(CLASSES)
-        words = ["*", "member", "peer", "feed", "export", "own", "partner", "sector", "public"] + list(rows)
+                rule["class"] = r.choice(self.classes)
+        words = ["*", "member", "peer", "feed", "export"] + self.classes + list(rows)
         if self.some(0.5):
             rule["to"] = r.sample(words, r.randint(1, 3))
         if self.some(0.3):
@@ -242,6 +243,8 @@ class Case:
 
     def policy(self):
         r, p = self.r, {}
+        if self.some(0.25):
+            self.classes = p["classes"] = self.site_classes()
         if self.some(0.25):
             self.profiles = p["profiles"] = {"mine-%d" % i: self.profile() for i in range(r.randint(1, 2))}
         if self.some(0.4):
@@ -302,6 +305,17 @@ class Case:
                 out["fields"]["report"] = "drop"
         if self.some(0.15):
             out["to_ids_only"] = True
+        return out
+
+    def site_classes(self):
+        """Some of its own between the shipped ones, the narrowest first."""
+        r, out, names = self.r, ["own"], ["cert", "ministry", "isac-1", "isac-2", "press"]
+        r.shuffle(names)
+        for shipped in CLASSES[1:]:
+            for _ in range(r.choice([0, 0, 1, 1, 2])):
+                if names:
+                    out.append(names.pop())
+            out.append(shipped)
         return out
 
     def compartments(self, p, rows):

@@ -9,7 +9,7 @@ import re
 NEVER = "never"          # held, and no time opens it
 TLPS = ["clear", "green", "amber", "amber+strict", "red"]        # least strict first
 PAPS = ["clear", "green", "amber", "red"]
-CLASSES = ["public", "sector", "partner", "own"]                 # widest first
+CLASSES = ["own", "partner", "sector", "public"]                 # narrowest first
 SENSORS = ("feed", "export", "stream")
 
 # Section 2: zero is always the strictest value.
@@ -70,6 +70,7 @@ class Who:
     def __init__(self, case):
         policy, who, event = case["policy"], case["who"], case["event"]
         self.case, self.policy, self.event = case, policy, event
+        self.classes = policy.get("classes", CLASSES)
         self.now, self.trusted = case["facts"]["now"], case["facts"]["trusted"]
         self.row_name, row = self.find_row(policy, who)
         self.row = row
@@ -219,7 +220,7 @@ def reaches_sensors(w, level):
     """Feeds, exports, streams: nothing that stays in the organisation; what goes out goes far."""
     if w.cls == "own":
         return level != 0
-    return level in (2, 3, 5) if w.cls == "partner" else level in (3, 5)
+    return level in (2, 3, 5) if covers(w, "partner", w.cls, narrower=True) else level in (3, 5)
 
 
 def rule_distribution(w):
@@ -318,9 +319,9 @@ def embargo_of(w, entity):
             continue
         opens = NEVER           # anything unreadable holds for ever, and for all classes but own
         at = seconds(value or "")
-        if predicate in ("until", "partner", "sector", "public") and at is not None:
+        if predicate in ["until"] + w.classes[1:] and at is not None:
             opens = at
-            if predicate != "until" and not covers(predicate, w.cls):
+            if predicate != "until" and not covers(w, predicate, w.cls):
                 continue
         elif predicate == "release-on" and value == "remedy-available":
             if remedy_available(names(w.event)):
@@ -329,9 +330,10 @@ def embargo_of(w, entity):
     return latest
 
 
-def covers(predicate, cls):
-    """Nobody gets in a wider class what a narrower one may not have yet."""
-    return CLASSES.index(cls) <= CLASSES.index(predicate)
+def covers(w, predicate, cls, narrower=False):
+    """Nobody gets in a wider class what a narrower one may not have yet. narrower: the other direction."""
+    a, b = w.classes.index(cls), w.classes.index(predicate)
+    return a <= b if narrower else a >= b
 
 
 def later(a, b):
@@ -371,7 +373,7 @@ def is_for(w, rule):
     if in_list(w, aslist(rule.get("except", []))):
         return False
     if "class" in rule:         # this class and wider ones
-        return CLASSES.index(w.cls) <= CLASSES.index(rule["class"])
+        return covers(w, rule["class"], w.cls)
     return True
 
 

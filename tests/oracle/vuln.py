@@ -1,5 +1,5 @@
 """vuln.py - the rules about vulnerability records (section 6 of the specification), one function each.
-Part of the second opinion. "Published" is what goes to the classes sector and public.
+Part of the second opinion. "Published" is what goes to the classes sector and public, and those between.
 
 What elements say of a record (CVSS, products, remedies) comes with the case as `vuln`, as facts.h has it.
 """
@@ -60,7 +60,7 @@ def exempt(w):
 
 
 def is_publication(w):
-    return w.cls in ("sector", "public")
+    return w.classes.index(w.cls) >= w.classes.index("sector")
 
 
 def is_vendor(w):

@@ -117,6 +117,53 @@ static void stop(struct world *w)
 	openings_stop(o);
 }
 
+static void use_policy(struct world *w, const char *text)
+{
+	struct fail f = {0};
+	struct policy *p;
+	const struct policy_file none = {STR(""), STR("")};
+
+	if (policy_parse_files(str_c(text), "policy", &none, 1, &p, &f) != ERR_OK)
+		bail_out("%s", f.text);
+	policy_unref(w->policy);
+	w->policy = p;
+}
+
+/* Classes of the site open as the shipped ones do; what is known of them goes by their names. */
+static void own_classes(void)
+{
+	struct world w;
+	uint64_t cert;
+	char a[96];
+
+	world_open(&w, "default");
+	w.now = T0;
+	use_policy(&w, "classes: [own, partner, cert, sector, public]\n");
+	start(&w);
+	cert = add(&w, 1, tag(a, "cert", T0 + 100), "x");
+	usleep(600000);
+	is_uint(openings_pending(w.out.openings), 1, "one time for three classes");
+	ok(!finds(&w, CLASS_PARTNER - 1, cert, T0) && finds(&w, CLASS_PARTNER, cert, 1000), "shut for cert alone");
+	w.now = T0 + 100;
+	ok(opens(&w, cert, 1), "opens");
+	ok(finds(&w, CLASS_PARTNER - 1, cert, T0 + 100), "for its class");
+	ok(finds(&w, CLASS_SECTOR, cert, T0 + 100), "and for wider ones");
+	stop(&w);
+	world_reopen(&w);
+	w.now = T0 + 200;
+	use_policy(&w, "classes: [own, partner, cert, sector, public]\n");
+	start(&w);
+	ok(finds(&w, CLASS_PARTNER - 1, cert, T0 + 100), "it is remembered");
+	use_policy(&w, "classes: [own, partner, other, sector, public]\n");
+	openings_rescan(w.out.openings);
+	for (int i = 0; i < 40 && openings_of(w.out.openings, cert, CLASS_PARTNER - 1); i++)
+		usleep(50000);
+	is_int(openings_of(w.out.openings, cert, CLASS_PARTNER - 1), 0, "not for another class with its number");
+	is_int(openings_of(w.out.openings, cert, CLASS_SECTOR), T0 + 100, "the shipped ones stay");
+	stop(&w);
+	world_close(&w);
+}
+
 int main(void)
 {
 	struct world w;
@@ -166,5 +213,6 @@ int main(void)
 	ok(finds(&w, CLASS_SECTOR, sector, T0 + 100), "what opened before the restart is remembered");
 	stop(&w);
 	world_close(&w);
+	own_classes();
 	return done_testing();
 }

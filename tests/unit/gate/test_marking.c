@@ -200,7 +200,7 @@ static const struct embargo_row embargo_rows[] = {
 static void embargo(struct fixture *x)
 {
 	for (size_t i = 0; i < ARRAY_LEN(embargo_rows); i++)
-		for (int c = CLASS_PUBLIC; c <= CLASS_OWN; c++) {
+		for (int c = CLASS_PUBLIC; c <= CLASS_OWN; c += CLASS_SECTOR) {
 			const struct embargo_row *r = &embargo_rows[i];
 			const char *tags[] = {"tlp:clear", r->tag, r->other, NULL};
 			struct verdict v;
@@ -208,9 +208,9 @@ static void embargo(struct fixture *x)
 			be(x, AUD_PEER, 4, -1, c);
 			fixture_tags(x, tags);
 			v = gate_judge(&x->c, &x->s);
-			ok((v.outcome == GATE_RELEASE) == (r->may[c] == 'y'), "%s, class %d", r->tag,
+			ok((v.outcome == GATE_RELEASE) == (r->may[c / CLASS_SECTOR] == 'y'), "%s, class %d", r->tag,
 			   c);
-			if (r->may[c] == 'y')
+			if (r->may[c / CLASS_SECTOR] == 'y')
 				continue;
 			is_int(v.outcome, GATE_HOLD, "held");
 			is_int(v.rule, RULE_embargo, "by the embargo");
@@ -315,6 +315,7 @@ static void loosens(void)
 		{"rmsv:early-release=\"1\"", "", false, false, false},
 		{"rmsv:remedy=\"patch\"", "", true, false, false},
 	};
+	OWN(policy) struct policy *p = policy_shipped("default");
 	int64_t now;
 
 	(void)taxo_time(STR("2100-01-01T02:00:00Z"), &now);
@@ -323,11 +324,53 @@ static void loosens(void)
 				   left = {.tag_id = 2, .name = str_c(rows[i].left)};
 		struct entity_list after = {&left, rows[i].left[0] != '\0'};
 
-		ok(gate_tag_loosens(&t, rows[i].attach, &after,
+		ok(gate_tag_loosens(p, &t, rows[i].attach, &after,
 				    rows[i].over ? now / 1000000 : INT64_MIN) == rows[i].does,
 		   "%s %s, left %s", rows[i].attach ? "attach" : "take off", rows[i].tag, rows[i].left);
 	}
 #undef AT
+}
+
+/* A class of the site shuts itself and what is wider, as the shipped ones do. */
+static void own_classes(void)
+{
+	static const char text[] = "classes: [own, cert, partner, ministry, sector, public]\n";
+	static const struct {
+		const char *tag;
+		uint16_t shut; /* 1 << class */
+	} rows[] = {
+		{"embargo:cert=\"" FUTURE "\"", (1u << CLASS_OWN) - 1},
+		{"embargo:partner=\"" FUTURE "\"", (1u << (CLASS_PARTNER + 1)) - 1},
+		{"Embargo:Ministry=\"" FUTURE "\"",
+		 1u << (CLASS_PARTNER - 1) | 1u << CLASS_SECTOR | 1u << CLASS_PUBLIC},
+		{"embargo:sector=\"" FUTURE "\"", 1u << CLASS_SECTOR | 1u << CLASS_PUBLIC},
+		{"embargo:ministry=\"" PAST "\"", 0},
+		{"embargo:friends=\"" PAST "\"", (1u << CLASS_OWN) - 1},
+	};
+	static const uint8_t all[] = {CLASS_PUBLIC, CLASS_SECTOR, CLASS_PARTNER - 1, CLASS_PARTNER, CLASS_OWN - 1,
+				      CLASS_OWN};
+	struct fixture x;
+	struct policy *p = NULL, *was;
+	struct fail f = {0};
+
+	fixture_init(&x, "default");
+	is_err(policy_parse(str_c(text), "classes", &p, &f), ERR_OK, "classes of a site%s", f.text);
+	was = x.policy;
+	x.policy = p;
+	x.c.policy = p;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (size_t k = 0; k < ARRAY_LEN(all); k++) {
+			const char *tags[] = {"tlp:clear", rows[i].tag, NULL};
+
+			be(&x, AUD_PEER, 4, -1, all[k]);
+			fixture_tags(&x, tags);
+			ok((gate_judge(&x.c, &x.s).outcome == GATE_HOLD) ==
+				   (rows[i].shut >> all[k] & 1),
+			   "%s, class %s", rows[i].tag, policy_class_name(p, all[k]));
+		}
+	x.policy = was;
+	policy_unref(p);
+	fixture_free(&x);
 }
 
 static void explain(struct fixture *x)
@@ -373,6 +416,7 @@ int main(void)
 	own_tags(&x);
 	explain(&x);
 	loosens();
+	own_classes();
 	fixture_free(&x);
 	return done_testing();
 }

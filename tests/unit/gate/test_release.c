@@ -657,7 +657,7 @@ static struct audience random_audience(void)
 			     .org_id = 1 + rnd(5),
 			     .tlp = (uint8_t)rnd(5),
 			     .pap = (uint8_t)rnd(4),
-			     .release_class = (uint8_t)rnd(4),
+			     .release_class = (uint8_t)rnd(CLASS_COUNT),
 			     .profile = (uint8_t)rnd(4),
 			     .domestic = rnd(2)};
 

@@ -227,12 +227,15 @@ static void bound(struct fixture *x)
 /* Published things by class: rows public, sector, partner, own; columns distribution 0 to 3. */
 static void published(struct fixture *x)
 {
-	static const char *const table[CLASS_COUNT] = {"...y", "...y", "..yy", ".yyy"};
+	/* a class of a site is as wide as the shipped one below it */
+	static const char *const table[CLASS_COUNT] = {
+		[CLASS_PUBLIC] = "...y", [CLASS_SECTOR] = "...y", [CLASS_SECTOR + 2] = "...y",
+		[CLASS_PARTNER] = "..yy", [CLASS_PARTNER + 1] = "..yy", [CLASS_OWN] = ".yyy"};
 
 	fixture_tag(x, "tlp:clear");
 	for (int k = AUD_FEED; k <= AUD_STREAM; k++)
 		for (int c = 0; c < CLASS_COUNT; c++)
-			for (uint8_t d = 0; d < 4; d++) {
+			for (uint8_t d = 0; table[c] && d < 4; d++) {
 				x->aud = (struct audience){.kind = (enum audience_kind)k,
 							   .release_class = (uint8_t)c};
 				x->e.distribution = d;

@@ -44,10 +44,10 @@ static void row(struct fixture *x, enum vuln_rule r, const char *a, const char *
 {
 	only(x, r);
 	tags_of(x, a, b);
-	for (int c = CLASS_PUBLIC; c <= CLASS_OWN; c++) {
+	for (int c = CLASS_PUBLIC; c <= CLASS_OWN; c += CLASS_SECTOR) {
 		be(x, c, true);
-		ok((withheld(x) == RULE_NONE) == (may[c] == 'y'), "%s: %s %s, class %s",
-		   vuln_rule_names[r], a ? a : "-", b ? b : "-", class_name((enum release_class)c));
+		ok((withheld(x) == RULE_NONE) == (may[c / CLASS_SECTOR] == 'y'), "%s: %s %s, class %s",
+		   vuln_rule_names[r], a ? a : "-", b ? b : "-", class_name(&release_classes_shipped, (unsigned)c));
 	}
 }
 
@@ -339,7 +339,7 @@ static void on_remedy(struct fixture *x)
 {
 	x->policy->vuln = 0;
 	tags_of(x, "embargo:release-on=\"remedy-available\"", NULL);
-	for (int c = CLASS_PUBLIC; c <= CLASS_OWN; c++) {
+	for (int c = CLASS_PUBLIC; c <= CLASS_OWN; c += CLASS_SECTOR) {
 		be(x, c, true);
 		is_int(withheld(x), c == CLASS_OWN ? RULE_NONE : RULE_embargo, "no remedy, class %d", c);
 	}
@@ -432,14 +432,14 @@ static void telling_tags(struct fixture *x)
 	} rows[] = {{"rmsv:exploit-tool", VULN_no_exploit}, {"rmsv:in-use-system", VULN_in_use_system}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		for (int c = CLASS_PUBLIC; c <= CLASS_OWN; c++) {
+		for (int c = CLASS_PUBLIC; c <= CLASS_OWN; c += CLASS_SECTOR) {
 			struct misp_tagref t = {.name = str_c(rows[i].name), .exportable = true};
 
 			tags_of(x, rows[i].name, NULL);
 			be(x, c, true);
 			only(x, rows[i].rule);
 			ok(gate_shows_tag(&x->c, &x->s, &t) == (c == CLASS_OWN), "%s, class %s",
-			   rows[i].name, class_name((enum release_class)c));
+			   rows[i].name, class_name(&release_classes_shipped, (unsigned)c));
 			only(x, VULN_remedy_first);
 			ok(gate_shows_tag(&x->c, &x->s, &t), "%s, with its rule off", rows[i].name);
 		}
