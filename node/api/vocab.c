@@ -3,13 +3,11 @@
  */
 #include "api/vocab.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
+#include "base/folder.h"
 #include "base/log.h"
 #include "taxonomies/shipped.h"
 
@@ -131,38 +129,24 @@ static bool add(struct vocabs *all, json_t *json, const char *where)
 
 /* ---- folders ---- */
 
-static bool add_file(struct vocabs *all, const char *path)
+static enum err add_file(void *user, const char *path, struct str text, struct fail *f)
 {
-	struct stat st;
 	json_error_t why;
-	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
-		return true; /* a folder of something else */
-	json_t *j = st.st_size <= FILE_MAX ? json_load_file(path, JSON_REJECT_DUPLICATES, &why) : NULL;
+	json_t *j = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &why);
 	if (j)
-		return add(all, j, path);
-	log_warn("taxonomies", "file=%s left out: %s", log_val(str_c(path)),
-		 st.st_size > FILE_MAX ? "too large" : why.text);
-	return true;
+		return add(user, j, path) ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+	log_warn("taxonomies", "file=%s left out: line %d is not JSON", log_val(str_c(path)), why.line);
+	return ERR_OK;
 }
 
+/* What cannot be read is told and left out: a vocabulary more or less keeps nobody from working. */
 static bool add_folder(struct vocabs *all, const char *folder)
 {
-	DIR *d = opendir(folder);
-	char path[4096];
-	struct dirent *e;
-	bool good = true;
-	if (!d) {
-		struct fail why = {0};
-		(void)fail_errno(&why, ERR_IO, errno, "cannot be read");
-		log_warn("taxonomies", "folder=%s %s", log_val(str_c(folder)), why.text);
-		return true;
-	}
-	while (good && (e = readdir(d)))
-		if (e->d_name[0] != '.' && snprintf(path, sizeof(path), "%s/%s/machinetag.json", folder,
-						     e->d_name) < (int)sizeof(path))
-			good = add_file(all, path);
-	closedir(d);
-	return good;
+	struct fail unread = {0};
+	enum err e = folder_each(folder, "machinetag.json", false, FILE_MAX, add_file, all, &unread);
+	if (e != ERR_OK && e != ERR_NOMEM)
+		log_warn("taxonomies", "folder=%s %s", log_val(str_c(folder)), unread.text);
+	return e != ERR_NOMEM;
 }
 
 static bool add_shipped(struct vocabs *all)

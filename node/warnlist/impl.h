@@ -20,13 +20,15 @@ struct warn_text {
 /* Addresses as 16 bytes; those of IPv4 as ::ffff:a.b.c.d. */
 struct warn_range {
 	uint8_t low[16], high[16];
+	struct str entry; /* as a list has it, with its length */
+	uint32_t above; /* number of the network around it, + 1; 0: none */
 };
 
 struct warn_list {
 	struct warnlist_info info;
-	struct warn_range *ranges; /* ascending, apart from each other */
+	struct warn_range *ranges; /* ascending, the larger first; two are nested or apart */
 	uint32_t n_ranges;
-	struct str *parts; /* of a list of substrings, lower case */
+	struct str *parts; /* of a list of substrings, lower case; of expressions, as written */
 	struct regex **regexes;
 };
 

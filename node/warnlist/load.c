@@ -1,19 +1,14 @@
 /*
  * load.c - reading lists: MISP's list.json, folder by folder, in the order of their names.
  */
-#include <dirent.h>
-#include <errno.h>
 #include <jansson.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/folder.h"
 #include "warnlist/impl.h"
 
 #define SET_ARENA (1u << 30)
 #define TEXT_MAX 4096u
-#define LISTS_LISTED 4096u
 
 static const char *const type_names[WARNLIST_TYPES] = {"string", "substring", "hostname", "cidr",
 						       "regex"};
@@ -79,6 +74,19 @@ static enum err add_regex(struct warn_list *l, uint32_t i, struct str s, struct 
 	return regex_new(s, nocase, &l->regexes[i], f) == ERR_OK ? ERR_OK : ERR_CONFIG;
 }
 
+static bool add_network(struct warnlists *w, struct warn_list *l, struct str s)
+{
+	struct warn_range *r = &l->ranges[l->n_ranges++];
+
+	if (!warn_network(s, r))
+		return false;
+	r->entry = str_chr(s, '/') >= 0 ?
+			   arena_str(w->a, s) :
+			   arena_printf(w->a, "%.*s/%s", STR_ARG(s),
+					str_chr(s, ':') < 0 ? "32" : "128");
+	return r->entry.p;
+}
+
 static enum err add_entry(struct warnlists *w, uint16_t list, uint32_t i, struct str s,
 			  struct fail *f)
 {
@@ -99,10 +107,10 @@ static enum err add_entry(struct warnlists *w, uint16_t list, uint32_t i, struct
 		l->parts[i] = arena_str(w->a, lower);
 		return l->parts[i].p ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 	case WARNLIST_CIDR:
-		return warn_network(lower, &l->ranges[l->n_ranges++]) ?
-			       ERR_OK :
-			       fail(f, ERR_CONFIG, "entry %u is no network", i + 1);
+		return add_network(w, l, lower) ? ERR_OK :
+						  fail(f, ERR_CONFIG, "entry %u is no network", i + 1);
 	case WARNLIST_REGEX:
+		l->parts[i] = arena_str(w->a, s);
 		return add_regex(l, i, s, f);
 	case WARNLIST_TYPES:
 		break;
@@ -110,26 +118,27 @@ static enum err add_entry(struct warnlists *w, uint16_t list, uint32_t i, struct
 	return fail(f, ERR_CONFIG, "a list of no type");
 }
 
+/* By where they begin, the larger of two first. */
 static int by_low(const void *a, const void *b)
 {
-	return memcmp(((const struct warn_range *)a)->low, ((const struct warn_range *)b)->low, 16);
+	const struct warn_range *x = a, *y = b;
+	int c = memcmp(x->low, y->low, 16);
+
+	return c ? c : memcmp(y->high, x->high, 16);
 }
 
-/* Sorted and apart, so that one binary search answers. */
-static void join_ranges(struct warn_list *l)
+/* Networks are nested or apart: what is around one stands before it, on a stack of open ones. */
+static void nest_ranges(struct warn_list *l)
 {
-	uint32_t n = 0;
+	uint32_t open = 0; /* number of the innermost open one, + 1 */
 
-	if (l->n_ranges == 0)
-		return;
 	qsort(l->ranges, l->n_ranges, sizeof(*l->ranges), by_low);
-	for (uint32_t i = 1; i < l->n_ranges; i++) {
-		if (memcmp(l->ranges[i].low, l->ranges[n].high, 16) > 0)
-			l->ranges[++n] = l->ranges[i];
-		else if (memcmp(l->ranges[i].high, l->ranges[n].high, 16) > 0)
-			memcpy(l->ranges[n].high, l->ranges[i].high, 16);
+	for (uint32_t i = 0; i < l->n_ranges; i++) {
+		while (open && memcmp(l->ranges[open - 1].high, l->ranges[i].low, 16) < 0)
+			open = l->ranges[open - 1].above;
+		l->ranges[i].above = open;
+		open = i + 1;
 	}
-	l->n_ranges = n + 1;
 }
 
 /* ---- lists --------------------------------------------------------------------------------- */
@@ -193,7 +202,7 @@ static enum err read_list(struct warnlists *w, const json_t *j, struct fail *f)
 		return fail(f, ERR_CONFIG, "it is too long");
 	if (l->info.type == WARNLIST_CIDR)
 		l->ranges = ARENA_ARRAY(w->a, struct warn_range, n + 1);
-	if (l->info.type == WARNLIST_SUBSTRING)
+	if (l->info.type == WARNLIST_SUBSTRING || l->info.type == WARNLIST_REGEX)
 		l->parts = ARENA_ARRAY(w->a, struct str, n + 1);
 	if (l->info.type == WARNLIST_REGEX)
 		l->regexes = ARENA_ARRAY(w->a, struct regex *, n + 1);
@@ -207,7 +216,8 @@ static enum err read_list(struct warnlists *w, const json_t *j, struct fail *f)
 		TRY(add_entry(w, (uint16_t)(w->n - 1), (uint32_t)i,
 			      (struct str){json_string_value(v), json_string_length(v)}, f));
 	}
-	join_ranges(l);
+	if (l->n_ranges)
+		nest_ranges(l);
 	return ERR_OK;
 }
 
@@ -222,83 +232,30 @@ static enum err read_text(struct warnlists *w, struct str text, struct fail *f)
 	return read_list(w, j, f);
 }
 
-/* ---- files --------------------------------------------------------------------------------- */
-
 #define FILE_MAX_BYTES (256u << 20)
 
-static enum err read_file(struct warnlists *w, const char *path, struct fail *f)
+static enum err read_document(void *user, const char *path, struct str text, struct fail *f)
 {
-	OWN(buf) struct buf b = BUF(FILE_MAX_BYTES);
 	struct fail why = {0};
-	FILE *in = fopen(path, "re");
-	enum err e;
+	enum err e = read_text(user, text, &why);
 
-	if (!in)
-		return fail_errno(f, ERR_CONFIG, errno, "cannot read %s", path);
-	for (;;) {
-		char *p = buf_reserve(&b, 65536);
-		size_t n = p ? fread(p, 1, 65536, in) : 0;
-
-		if (!n)
-			break;
-		buf_commit(&b, n);
-	}
-	e = buf_err(&b) == ERR_OK && !ferror(in) ? read_text(w, buf_str(&b), &why) :
-						   fail(&why, ERR_CONFIG, "cannot be read");
-	fclose(in);
 	return e == ERR_OK ? e : fail(f, e, "%s: %s", path, why.text);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Names in a folder, sorted, so that lists have the same numbers everywhere. */
-static enum err names_in(struct warnlists *w, const char *folder, char ***out, size_t *n,
-			 struct fail *f)
-{
-	char **v = ARENA_ARRAY(w->a, char *, LISTS_LISTED);
-	DIR *d = opendir(folder);
-
-	*n = 0;
-	*out = v;
-	if (!d)
-		return fail_errno(f, ERR_CONFIG, errno, "cannot read the folder %s", folder);
-	for (struct dirent *e; v && *n < LISTS_LISTED && (e = readdir(d));)
-		if (e->d_name[0] != '.')
-			v[(*n)++] = arena_cstr(w->a, str_c(e->d_name));
-	closedir(d);
-	if (!v || arena_overflowed(w->a))
-		return fail(f, ERR_NOMEM, "no memory");
-	qsort(v, *n, sizeof(*v), by_name);
-	return ERR_OK;
 }
 
 static enum err read_folder(struct warnlists *w, struct str folder, struct fail *f)
 {
-	char path[PATH_MAX];
-	char **names;
-	size_t n;
+	const char *path = arena_cstr(w->a, folder);
 
-	TRY(names_in(w, arena_cstr(w->a, folder), &names, &n, f));
-	for (size_t i = 0; i < n; i++) {
-		struct stat st;
-
-		snprintf(path, sizeof(path), "%.*s/%s/list.json", STR_ARG(folder), names[i]);
-		if (stat(path, &st) != 0) {
-			if (!str_has_suffix(str_c(names[i]), STR(".json")))
-				continue;
-			snprintf(path, sizeof(path), "%.*s/%s", STR_ARG(folder), names[i]);
-		}
-		TRY(read_file(w, path, f));
-	}
-	return ERR_OK;
+	if (!path)
+		return fail(f, ERR_NOMEM, "no memory");
+	return folder_each(path, "list.json", true, FILE_MAX_BYTES, read_document, w, f) == ERR_OK ?
+		       ERR_OK :
+		       ERR_CONFIG;
 }
 
 /* ---- sets ---------------------------------------------------------------------------------- */
 
-static struct warnlists *set_new(void)
+struct warnlists *warnlist_begin(void)
 {
 	struct warnlists *w = calloc(1, sizeof(*w));
 
@@ -313,11 +270,25 @@ static struct warnlists *set_new(void)
 	return NULL;
 }
 
+enum err warnlist_add(struct warnlists *w, struct str json, uint64_t number, struct fail *f)
+{
+	size_t n = w->n;
+
+	TRY(read_text(w, json, f));
+	w->lists[n].info.number = number;
+	return ERR_OK;
+}
+
+void warnlist_end(struct warnlists *w)
+{
+	struct sha256 d = hash_end(MOVE(w->hash));
+
+	hash_hex(d.b, sizeof(d.b), w->digest);
+}
+
 static enum err set_done(struct warnlists **w, enum err e, struct warnlists **out)
 {
-	struct sha256 d = hash_end(MOVE((*w)->hash));
-
-	hash_hex(d.b, sizeof(d.b), (*w)->digest);
+	warnlist_end(*w);
 	if (e == ERR_OK)
 		*out = MOVE(*w);
 	return e;
@@ -325,7 +296,7 @@ static enum err set_done(struct warnlists **w, enum err e, struct warnlists **ou
 
 enum err warnlist_load(const struct str *folders, size_t n, struct warnlists **out, struct fail *f)
 {
-	OWN(warnlists) struct warnlists *w = set_new();
+	OWN(warnlists) struct warnlists *w = warnlist_begin();
 	enum err e = ERR_OK;
 
 	*out = NULL;
@@ -338,7 +309,7 @@ enum err warnlist_load(const struct str *folders, size_t n, struct warnlists **o
 
 enum err warnlist_from_text(struct str json, struct warnlists **out, struct fail *f)
 {
-	OWN(warnlists) struct warnlists *w = set_new();
+	OWN(warnlists) struct warnlists *w = warnlist_begin();
 
 	*out = NULL;
 	if (!w)

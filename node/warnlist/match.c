@@ -62,29 +62,31 @@ bool warn_network(struct str s, struct warn_range *out)
 struct answer {
 	const struct warnlists *w;
 	uint16_t type;
-	uint16_t *hits;
+	struct warnlist_hit *hits;
 	size_t n, max;
-	bool sure;
+	struct str part; /* that is looked at */
+	bool sure, any_type, own_case;
 };
 
-static bool is_about(const struct warn_list *l, uint16_t type)
+static bool is_about(const struct answer *a, const struct warn_list *l)
 {
-	return type < ATTR_TYPE_LIMIT && l->info.types[type / 64] >> (type % 64) & 1;
+	return a->any_type ||
+	       (a->type < ATTR_TYPE_LIMIT && l->info.types[a->type / 64] >> (a->type % 64) & 1);
 }
 
 /* Ascending, each once. */
-static void hit(struct answer *a, uint16_t list)
+static void hit(struct answer *a, uint16_t list, struct str entry)
 {
 	size_t i = a->n;
 
-	if (!is_about(&a->w->lists[list], a->type))
+	if (!is_about(a, &a->w->lists[list]))
 		return;
-	while (i > 0 && a->hits[i - 1] > list)
+	while (i > 0 && a->hits[i - 1].list > list)
 		i--;
-	if ((i > 0 && a->hits[i - 1] == list) || a->n == a->max)
+	if ((i > 0 && a->hits[i - 1].list == list) || a->n == a->max)
 		return;
 	memmove(a->hits + i + 1, a->hits + i, (a->n - i) * sizeof(*a->hits));
-	a->hits[i] = list;
+	a->hits[i] = (struct warnlist_hit){list, entry, a->part};
 	a->n++;
 }
 
@@ -96,7 +98,7 @@ static void look_up(struct answer *a, struct str lower, enum warnlist_type want)
 	     i = (i + 1) & (a->w->cap - 1))
 		if (a->w->table[i].hash == h && str_eq(a->w->table[i].text, lower) &&
 		    a->w->lists[a->w->table[i].list].info.type == want)
-			hit(a, a->w->table[i].list);
+			hit(a, a->w->table[i].list, a->w->table[i].text);
 }
 
 /* The host of a URL or address with port, or the value itself. */
@@ -138,34 +140,40 @@ static void match_hosts(struct answer *a, struct str host)
 	}
 }
 
-static bool in_ranges(const struct warn_list *l, const struct warn_range *r)
+/* The smallest network around the address or network, or NULL: O(log n + how deep they nest). */
+static const struct warn_range *range_around(const struct warn_list *l, const struct warn_range *r)
 {
 	uint32_t low = 0, high = l->n_ranges;
 
-	while (low < high) {
+	while (low < high) { /* the first that begins behind it, or is smaller and begins there */
 		uint32_t mid = low + (high - low) / 2;
+		int c = memcmp(l->ranges[mid].low, r->low, 16);
 
-		if (memcmp(l->ranges[mid].high, r->low, 16) < 0)
+		if (c < 0 || (c == 0 && memcmp(l->ranges[mid].high, r->high, 16) >= 0))
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return low < l->n_ranges && memcmp(l->ranges[low].low, r->low, 16) <= 0 &&
-	       memcmp(l->ranges[low].high, r->high, 16) >= 0;
+	for (uint32_t i = low; i; i = l->ranges[i - 1].above)
+		if (memcmp(l->ranges[i - 1].high, r->high, 16) >= 0)
+			return &l->ranges[i - 1];
+	return NULL;
 }
 
 static void match_list(struct answer *a, uint16_t i, struct str lower, struct str value,
 		       const struct warn_range *address)
 {
 	const struct warn_list *l = &a->w->lists[i];
+	const struct warn_range *around;
 
-	if (!is_about(l, a->type))
+	if (!is_about(a, l))
 		return;
-	if (l->info.type == WARNLIST_CIDR && address && in_ranges(l, address))
-		hit(a, i);
+	around = l->info.type == WARNLIST_CIDR && address ? range_around(l, address) : NULL;
+	if (around)
+		hit(a, i, around->entry);
 	for (uint32_t k = 0; l->info.type == WARNLIST_SUBSTRING && k < l->info.n_entries; k++)
 		if (str_find(lower, l->parts[k]) >= 0) {
-			hit(a, i);
+			hit(a, i, l->parts[k]);
 			break;
 		}
 	for (uint32_t k = 0; l->info.type == WARNLIST_REGEX && k < l->info.n_entries; k++) {
@@ -174,7 +182,7 @@ static void match_list(struct answer *a, uint16_t i, struct str lower, struct st
 		if (r == REGEX_NO)
 			continue;
 		a->sure &= r == REGEX_YES;
-		hit(a, i);
+		hit(a, i, l->parts[k]);
 		break;
 	}
 }
@@ -190,28 +198,53 @@ static void match_part(struct answer *a, struct str value)
 		a->sure &= value.n <= sizeof(room); /* nobody looks through what is that long */
 		return;
 	}
+	a->part = value;
 	host = host_of(lower);
 	address = warn_network(lower, &r) || warn_network(host, &r);
 	look_up(a, lower, WARNLIST_STRING);
-	match_hosts(a, host);
+	match_hosts(a, a->own_case ? host_of(str_trim(value)) : host);
 	for (size_t i = 0; i < a->w->n; i++)
 		if (a->w->lists[i].info.type != WARNLIST_STRING &&
 		    a->w->lists[i].info.type != WARNLIST_HOSTNAME)
 			match_list(a, (uint16_t)i, lower, value, address ? &r : NULL);
 }
 
+static size_t answer(struct answer *a, struct str value)
+{
+	const struct type_row *row = type_get((enum attr_type)a->type);
+	struct str rest = value, part;
+
+	match_part(a, value);
+	while (row && row->flags & TYPE_PAIR && rest.p) {
+		rest = str_split(rest, '|', &part);
+		match_part(a, part);
+	}
+	return a->n;
+}
+
 size_t warnlist_match(const struct warnlists *w, uint16_t type, struct str value, uint16_t *hits,
 		      size_t max, bool *sure)
 {
-	struct answer a = {.w = w, .type = type, .hits = hits, .max = max, .sure = true};
-	const struct type_row *row = type_get((enum attr_type)type);
-	struct str rest = value, part;
+	struct warnlist_hit found[WARNLIST_MAX];
+	struct answer a = {
+		.w = w, .type = type, .hits = found, .max = MIN(max, w->n), .sure = true};
+	size_t n = answer(&a, value);
 
-	match_part(&a, value);
-	while (row && row->flags & TYPE_PAIR && rest.p) {
-		rest = str_split(rest, '|', &part);
-		match_part(&a, part);
-	}
+	for (size_t i = 0; i < n; i++)
+		hits[i] = found[i].list;
 	*sure = a.sure;
-	return a.n;
+	return n;
+}
+
+size_t warnlist_hits(const struct warnlists *w, uint16_t type, struct str value,
+		     struct warnlist_hit *hits, size_t max)
+{
+	struct answer a = {.w = w,
+			   .type = type,
+			   .hits = hits,
+			   .max = max,
+			   .any_type = type == ATTR_NONE,
+			   .own_case = true};
+
+	return answer(&a, value);
 }

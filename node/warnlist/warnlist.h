@@ -27,6 +27,7 @@ enum warnlist_type {
 };
 
 struct warnlist_info {
+	uint64_t number; /* the caller's own, see warnlist_add() */
 	struct str name, description, category;
 	uint64_t version;
 	enum warnlist_type type;
@@ -42,8 +43,13 @@ struct warnlists;
  */
 MUST_USE enum err warnlist_load(const struct str *folders, size_t n, struct warnlists **out,
 				struct fail *f);
-/* From text alone, for tests: one list. */
+/* From text alone: one list. */
 MUST_USE enum err warnlist_from_text(struct str json, struct warnlists **out, struct fail *f);
+/* A set list by list: begin (NULL: no memory), add, end. Until its end a set belongs to one thread
+   and answers nothing. ERR_CONFIG when the text is no list. */
+struct warnlists *warnlist_begin(void);
+MUST_USE enum err warnlist_add(struct warnlists *w, struct str json, uint64_t number, struct fail *f);
+void warnlist_end(struct warnlists *w);
 struct warnlists *warnlist_ref(struct warnlists *w);
 void warnlist_unref(struct warnlists *w);
 OWN_DEFINE(warnlists, struct warnlists *, warnlist_unref(*p))
@@ -60,3 +66,17 @@ const char *warnlist_digest(const struct warnlists *w);
  */
 size_t warnlist_match(const struct warnlists *w, uint16_t type, struct str value, uint16_t *hits,
 		      size_t max, bool *sure);
+
+/* A list, the entry that was found (a network as "8.8.8.8/32", an expression as it is written), and
+   the value or the part of it that was looked up. */
+struct warnlist_hit {
+	uint16_t list;
+	struct str entry, part;
+};
+/*
+ * The same for people: with the entries, of nested networks the smallest. As MISP looks (recorded):
+ * names of hosts in their own case against entries in lower case. `type` ATTR_NONE: lists of all
+ * types. Views of the set and of `value`.
+ */
+size_t warnlist_hits(const struct warnlists *w, uint16_t type, struct str value,
+		     struct warnlist_hit *hits, size_t max);

@@ -33,6 +33,34 @@ static bool hits(enum attr_type t, const char *value)
 	return warnlist_match(set, (uint16_t)t, str_c(value), at, 4, &sure) > 0;
 }
 
+/* What people are shown: the entry. */
+static const char *entry(const char *value)
+{
+	static char text[200];
+	struct warnlist_hit h[4];
+	size_t n = warnlist_hits(set, ATTR_NONE, str_c(value), h, 4);
+
+	snprintf(text, sizeof(text), "%.*s", STR_ARG(n ? h[0].entry : STR("none")));
+	return text;
+}
+
+static void entries(void)
+{
+	list("cidr", "\"10.0.0.0/8\",\"10.1.0.0/16\",\"10.1.2.3\",\"10.3.0.0/16\",\"10.0.0.0/12\"",
+	     "\"ip-dst\"");
+	is_str(entry("10.1.2.3"), "10.1.2.3/32", "the smallest network");
+	is_str(entry("10.1.2.4"), "10.1.0.0/16", "the next one");
+	is_str(entry("10.2.0.1"), "10.0.0.0/12", "past one that does not hold it");
+	is_str(entry("10.200.0.1"), "10.0.0.0/8", "the largest");
+	is_str(entry("10.1.0.0/15"), "10.0.0.0/12", "a network in a network");
+	is_str(entry("11.0.0.0"), "none", "outside");
+	list("hostname", "\"Example.ORG\"", "");
+	is_str(entry("http://www.example.org./x"), "example.org", "of a URL");
+	is_str(entry("EXAMPLE.org"), "none", "in its own case, as MISP looks");
+	list("regex", "\"/^gull-[0-9]+/i\"", "");
+	is_str(entry("GULL-7"), "/^gull-[0-9]+/i", "an expression as it is written");
+}
+
 static void types(void)
 {
 	list("string", "\"8.8.8.8\",\"Example.COM\"", "\"ip-dst\",\"domain\",\"domain|ip\"");
@@ -186,6 +214,7 @@ static void many(void)
 int main(void)
 {
 	types();
+	entries();
 	unsure();
 	bad();
 	folders();
