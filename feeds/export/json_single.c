@@ -201,6 +201,7 @@ static void object_row(struct buf *b, const struct misp_object *o)
    AttributeTag in each attribute; "edit" likewise, with the stub beside the object. */
 struct object_state {
 	bool any, tags;
+	bool open; /* lists: an object was begun */
 };
 
 static void event_stub(struct buf *b, const struct misp_event *e)
@@ -264,6 +265,98 @@ const struct exporter export_object_view = {
 	.state_size = sizeof(struct object_state),
 	.element = object_element,
 	.event_end = object_event_end,
+};
+
+/* ---- objects/restSearch: a list of objects, each with its attributes and its event ---- */
+
+/* What joins a tag to its attribute has no number of its own here: it is named by the tag. */
+static void attribute_tags(struct buf *b, const struct misp_attr *a)
+{
+	LIT(b, ",\"AttributeTag\":[");
+	LIST_EACH(t, a->tags, struct misp_tagref) {
+		if (t != a->tags.v)
+			buf_putc(b, ',');
+		size_t at = jp_open(b);
+		jp_num(b, "id", t->tag_id);
+		jp_num(b, "attribute_id", a->id);
+		jp_num(b, "event_id", a->event_id);
+		jp_num(b, "tag_id", t->tag_id);
+		jp_bool(b, "local", t->local);
+		jp_str_or_null(b, "relationship_type", t->relationship_type);
+		LIT(b, ",\"Tag\":");
+		size_t inner = jp_open(b);
+		jp_num(b, "id", t->tag_id);
+		jp_str(b, "name", t->name);
+		jp_str(b, "colour", t->colour);
+		jp_str_or_null(b, "numerical_value", t->numerical_value);
+		jp_close(b, inner);
+		jp_close(b, at);
+	}
+	buf_putc(b, ']');
+}
+
+static enum err objects_begin(struct export_run *r)
+{
+	LIT(out(r), "{\"response\": [");
+	return buf_err(out(r));
+}
+
+static enum err objects_element(struct export_run *r, const struct rel_event *re,
+				const struct rel_element *el)
+{
+	struct object_state *st = r->state;
+	struct buf *b = out(r);
+	(void)re;
+	if (el->kind == EL_OBJECT && !st->open) {
+		buf_puts(b, r->n++ ? ",{\"Object\":" : "{\"Object\":");
+		object_row(b, el->object);
+		if (!r->opts->metadata)
+			LIT(b, ",\"Attribute\":[");
+		st->open = true;
+		st->any = false;
+	} else if (el->kind == EL_ATTR && st->open && !r->opts->metadata) {
+		if (st->any)
+			buf_putc(b, ',');
+		st->any = true;
+		attr_row(b, el->attr, true);
+		attribute_tags(b, el->attr);
+		buf_putc(b, '}');
+		seal_count(r->out, 0, 1);
+	}
+	return buf_err(b);
+}
+
+static enum err objects_event_end(struct export_run *r, const struct rel_event *re)
+{
+	struct object_state *st = r->state;
+	struct buf *b = out(r);
+	if (!st->open)
+		return ERR_OK;
+	st->open = false;
+	if (!r->opts->metadata)
+		buf_putc(b, ']');
+	event_stub(b, re->e);
+	LIT(b, "}}");
+	return buf_err(b);
+}
+
+static enum err objects_end(struct export_run *r)
+{
+	LIT(out(r), "]}\n");
+	return buf_err(out(r));
+}
+
+const struct exporter export_objects = {
+	.name = ".objects",
+	.media = "application/json",
+	.type_name = "json",
+	.doc = "a list of objects, as objects/restSearch answers",
+	.scopes = EXPORT_OBJECTS,
+	.state_size = sizeof(struct object_state),
+	.begin = objects_begin,
+	.element = objects_element,
+	.event_end = objects_event_end,
+	.end = objects_end,
 };
 
 /* ---- one reference of an object: parameter `id`, and `form` "add" ---- */

@@ -111,6 +111,18 @@ static void add_elements(struct http_req *r, struct cluster_query *q, const json
 	}
 }
 
+/* "member", "member desc", also behind the name of the model; anything else orders nothing. */
+static void add_order(struct http_req *r, const json_t *params, struct cluster_query *q)
+{
+	struct str name, dir = str_split(str_trim(rest_text(r, params, "order")), ' ', &name);
+	if (str_has_prefix(name, STR("GalaxyCluster.")))
+		name = str_sub(name, 14, name.n);
+	dir = str_trim(dir);
+	q->descending = str_eq_nocase(dir, STR("desc"));
+	if (q->descending || !dir.n || str_eq_nocase(dir, STR("asc")))
+		q->order = desc_find(&desc_misp_cluster, name, NULL);
+}
+
 static void query_of(struct http_req *r, json_t *params, struct cluster_query *q)
 {
 	const char *key;
@@ -123,6 +135,8 @@ static void query_of(struct http_req *r, json_t *params, struct cluster_query *q
 			add_elements(r, q, v);
 		else if (strcmp(key, "eventid") == 0)
 			q->event = rest_text(r, params, key);
+		else if (strcmp(key, "order") == 0)
+			add_order(r, params, q);
 		else
 			add_term(r, q, key, v);
 	}
@@ -152,7 +166,7 @@ static enum err clusters_search(struct http_req *r, struct fail *f)
 	TRY(rest_view(r, &v, f));
 	TRY(egress_clusters_find(v, &q, a, &ids, &n, &total, f));
 	view_close(MOVE(v));
-	reply_header_u64(r, "X-Result-Count", total);
+	reply_header_u64(r, "X-Result-Count", n); /* of this page, as recorded */
 	reply_header(r, "X-Export-Module-Used", STR("json"));
 	reply_header(r, "X-Response-Format", STR("json"));
 	reply_header(r, "X-Skipped-Elements-Count", STR("0"));

@@ -89,12 +89,12 @@ static void headers(struct http_req *r, const struct exporter *x, const struct q
 {
 	/* search counts as MISP does (search.h) */
 	reply_header_u64(r, "X-Result-Count", found->total);
-	reply_header(r, "X-Export-Module-Used", str_c(x->name));
+	reply_header(r, "X-Export-Module-Used",
+		     str_c(q->scope == SCOPE_OBJECTS ? x->type_name : x->name));
 	const char *type = q->scope == SCOPE_EVENTS && x->event_type_name ? x->event_type_name
 									 : x->type_name;
 	reply_header(r, "X-Response-Format", str_c(type));
-	if (q->scope == SCOPE_ATTRIBUTES || q->scope == SCOPE_EVENTS)
-		reply_header(r, "X-Skipped-Elements-Count", STR("0"));
+	reply_header(r, "X-Skipped-Elements-Count", STR("0"));
 	if (q->scope == SCOPE_EVENTS) {
 		struct str id = STR("list");
 		if (q->eventid.any.n == 1)
@@ -123,15 +123,26 @@ static enum err only_types(struct arena *a, const struct exporter *x, struct que
 	return ERR_OK;
 }
 
+/* Objects have one format of their own. */
+static const struct exporter *format_of(enum search_scope scope, struct str name)
+{
+	if (!name.n || str_is(name, "download"))
+		name = STR("json");
+	if (scope == SCOPE_OBJECTS)
+		return str_is(name, "json") ? &export_objects : NULL;
+	return export_find(name);
+}
+
 enum err rest_search_way(struct search_way *w, struct fail *f)
 {
 	struct query *q = ARENA_NEW(w->a, struct query);
-	unsigned xscope = w->scope == SCOPE_EVENTS ? EXPORT_EVENTS : EXPORT_ATTRIBUTES;
+	unsigned xscope = w->scope == SCOPE_EVENTS    ? EXPORT_EVENTS
+			  : w->scope == SCOPE_OBJECTS ? EXPORT_OBJECTS
+						      : EXPORT_ATTRIBUTES;
 	if (!q)
 		return fail(f, ERR_NOMEM, "no memory");
 	TRY(query_parse(q, w->scope, w->params, w->a, clock_now(), f));
-	const struct exporter *x =
-		export_find(q->return_format.n ? q->return_format : STR("json"));
+	const struct exporter *x = format_of(w->scope, q->return_format);
 	if (!x || !(x->scopes & xscope))
 		return fail(f, ERR_NOENT, "Invalid output format.");
 	TRY(only_types(w->a, x, q));
@@ -234,6 +245,18 @@ static enum err attributes_restsearch(struct http_req *r, struct fail *f)
 	return restsearch(r, SCOPE_ATTRIBUTES, f);
 }
 
+static enum err objects_restsearch(struct http_req *r, struct fail *f)
+{
+	return restsearch(r, SCOPE_OBJECTS, f);
+}
+
+static enum err not_searched(struct http_req *r, struct fail *f)
+{
+	(void)f;
+	reply_error(r, 404, "RestSearch is not implemented (yet) for this scope.");
+	return ERR_OK;
+}
+
 #define SEARCH_BODY_MAX (16u << 20)
 
 const struct endpoint ep_events_restsearch = {
@@ -251,4 +274,33 @@ const struct endpoint ep_attributes_restsearch = {
 	.run = attributes_restsearch,
 	.shape = "Export",
 	.doc = "Search attributes; returnFormat chooses the export",
+};
+const struct endpoint ep_objects_restsearch = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/objects/restSearch",
+	.body_cap = SEARCH_BODY_MAX,
+	.run = objects_restsearch,
+	.shape = "Export",
+	.doc = "Search objects, by themselves, their event and their attributes",
+};
+const struct endpoint ep_reports_restsearch = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/event_reports/restSearch",
+	.run = not_searched,
+	.shape = "Error",
+	.doc = "Not there, as in MISP: see event_reports/index",
+};
+const struct endpoint ep_analyst_restsearch = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/analyst_data/restSearch",
+	.run = not_searched,
+	.shape = "Error",
+	.doc = "Not there, as in MISP: see analyst_data/index",
+};
+const struct endpoint ep_tags_restsearch = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/tags/restSearch",
+	.run = not_searched,
+	.shape = "Error",
+	.doc = "Not there, as in MISP: see tags/search",
 };

@@ -377,10 +377,52 @@ static int by_id(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+/* What results are ordered by: numbers as numbers, texts as texts. */
+struct cluster_key {
+	uint64_t id, number;
+	struct str text;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct cluster_key *x = a, *y = b;
+	int c = (x->number > y->number) - (x->number < y->number);
+	if (!c)
+		c = str_cmp(x->text, y->text);
+	return c ? c : (x->id > y->id) - (x->id < y->id);
+}
+
 struct finding {
 	uint64_t *v;
 	uint64_t n, cap, total, skip, limit;
+	struct cluster_key *keys; /* with an order: of all; paged when they are sorted */
+	uint64_t n_keys, cap_keys;
 };
+
+static enum err found_key(struct finding *x, const struct field *by, const struct misp_cluster *c,
+			  uint64_t id, struct arena *a, struct fail *f)
+{
+	char room[48];
+	struct cluster_key *k;
+	struct str text = member_text(c, by, room);
+	if (x->n_keys == x->cap_keys) {
+		uint64_t cap = x->cap_keys ? x->cap_keys * 2 : 64;
+		k = x->n_keys < FOUND_MAX ? ARENA_ARRAY(a, struct cluster_key, cap) : NULL;
+		if (!k)
+			return fail(f, ERR_LIMIT, "too many clusters to put in order");
+		if (x->n_keys)
+			memcpy(k, x->keys, x->n_keys * sizeof(*k));
+		x->keys = k;
+		x->cap_keys = cap;
+	}
+	k = &x->keys[x->n_keys++];
+	*k = (struct cluster_key){.id = id};
+	if (!str_u64(text, &k->number))
+		k->text = arena_str(a, text);
+	return k->text.p || !text.n || k->number || str_is(text, "0")
+		       ? ERR_OK
+		       : fail(f, ERR_LIMIT, "too many clusters to put in order");
+}
 
 static enum err found(struct finding *x, uint64_t id, struct arena *a, struct fail *f)
 {
@@ -439,9 +481,13 @@ enum err egress_clusters_find(struct view *v, const struct cluster_query *q, str
 		if (e != ERR_OK)
 			return fail(f, e, "reading galaxy clusters");
 		if (query_holds(q, &row) && may_see(v, &row, q->deleted_too))
-			TRY(found(&x, id, a, f));
+			TRY(q->order ? found_key(&x, q->order, &row, id, a, f) : found(&x, id, a, f));
 		arena_rewind(v->scratch, m);
 	}
+	if (x.n_keys)
+		qsort(x.keys, x.n_keys, sizeof(*x.keys), by_key);
+	for (uint64_t i = 0; i < x.n_keys; i++)
+		TRY(found(&x, x.keys[q->descending ? x.n_keys - 1 - i : i].id, a, f));
 	*ids = x.v;
 	*n = x.n;
 	*total = x.total;

@@ -277,9 +277,11 @@ struct cluster_query {
 	struct str element_value; /* ... or this value, or both in one */
 	struct str text; /* stands in value, description, tag name or an element */
 	bool deleted_too; /* soft-deleted ones as well, for those who may */
+	const struct field *order; /* by this member, then by id; NULL: by id */
+	bool descending;
 	uint64_t limit, page; /* limit 0: all; pages from 1 */
 };
-/* Ids of the clusters that the audience may see, ascending; `total` of all pages. */
+/* Ids of the clusters that the audience may see, in that order; `total` of all pages. */
 MUST_USE enum err egress_clusters_find(struct view *v, const struct cluster_query *q,
 				       struct arena *a, uint64_t **ids, uint64_t *n,
 				       uint64_t *total, struct fail *f);

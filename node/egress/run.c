@@ -372,7 +372,7 @@ static enum err object_hit(struct run *r, const struct search_hit *h, struct fai
 		return e == ERR_NOENT ? ERR_OK : e;
 	TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
 	TRY(run_object(r, f));
-	if (r->object_shown) {
+	if (r->object_shown && !r->opts.metadata) {
 		r->state = RUN_OBJECT_ATTRS;
 		r->next = (struct el_key){r->subject.event.body, r->object.id, 0};
 	}

@@ -644,6 +644,11 @@ static bool attr_visible(void *user, const struct misp_event *e, const struct mi
 	return view_would_show_attr(user, e, o, attr);
 }
 
+static bool object_visible(void *user, const struct misp_event *e, const struct misp_object *o)
+{
+	return view_would_show_object(user, e, o);
+}
+
 /* Resolved from the tag table; that the event itself leaves is asked apart. */
 bool view_shows_tag(struct view *v, const struct misp_event *e, const struct misp_tagref *t)
 {
@@ -714,6 +719,7 @@ struct search_visible view_visible(struct view *v)
 	return (struct search_visible){.user = v,
 				       .event = event_visible,
 				       .attr = gate_passes_attrs(&v->gate) ? NULL : attr_visible,
+				       .object = gate_passes_attrs(&v->gate) ? NULL : object_visible,
 				       .tag = tag_visible,
 				       .opened = v->env->openings ? event_opened : NULL};
 }

@@ -51,6 +51,11 @@ static bool object_wanted(const struct plan *p, const struct misp_object *o)
 	       seen_ok(&p->q->last_seen, o->last_seen);
 }
 
+static bool object_visible(const struct plan *p, const struct misp_object *o)
+{
+	return !p->vis || !p->vis->object || p->vis->object(p->vis->user, &p->event, o);
+}
+
 /* Take off `left` the filters that this attribute satisfies. */
 static void test_attr(const struct plan *p, const struct misp_attr *a,
 		      const struct misp_object *o, uint64_t *left)
@@ -67,7 +72,8 @@ static void test_attr(const struct plan *p, const struct misp_attr *a,
 	}
 }
 
-/* An object is seen through its attributes; one that has none stands for itself. */
+/* An object is seen through its attributes; one that has none stands for itself where nothing is
+   hidden, for it must look like one whose attributes all are. */
 static enum err object_tests(struct plan *p, const struct misp_object *o, bool *yes)
 {
 	OWN(store_el_iter) struct store_el_iter *it = NULL;
@@ -97,7 +103,7 @@ static enum err object_tests(struct plan *p, const struct misp_object *o, bool *
 	/* that nothing deleted is wanted says nothing about an object without attributes */
 	if (!any)
 		left &= ~COND_BIT(COND_DELETED);
-	*yes = !left && (visible || !any);
+	*yes = !left && (visible || (!any && (!p->vis || !p->vis->attr)));
 	return ERR_OK;
 }
 
@@ -120,9 +126,9 @@ static enum err objects_of(struct plan *p, uint32_t place, struct hits *h)
 		e = store_el_get(p->t, EL_OBJECT, key, NULL, &o);
 		if (e != ERR_OK && e != ERR_NOENT)
 			return fail(p->f, e, "cannot read an object");
-		if (e == ERR_NOENT || !object_wanted(p, &o))
-			continue;
 		o.id = el->id;
+		if (e == ERR_NOENT || !object_wanted(p, &o) || !object_visible(p, &o))
+			continue;
 		TRY(object_tests(p, &o, &yes));
 		if (yes)
 			TRY(hits_add(p, h,

@@ -16,6 +16,8 @@ struct search_visible {
 	/* And this attribute (with the object it stands in, or NULL)? Called on candidates only. */
 	bool (*attr)(void *user, const struct misp_event *e, const struct misp_object *o,
 		     const struct misp_attr *a);
+	/* And this object, by itself? NULL: all that have a visible attribute. */
+	bool (*object)(void *user, const struct misp_event *e, const struct misp_object *o);
 	/* And this tag, of the event or of an attribute in it? NULL: all tags. */
 	bool (*tag)(void *user, const struct misp_event *e, const struct misp_tagref *t);
 	/* When the event opened for the audience by time (0: never): for questions about what is new it

@@ -498,6 +498,8 @@ static bool object_wanted(struct naive *n, const struct misp_object *o)
 		struct misp_attr none = {0};
 		bool set = false, some = q->tags.all.n > 0;
 
+		if (n->vis && n->vis->attr)
+			return false;
 		other.q = &bare;
 		for (int k = 0; k < CONDITIONS; k++)
 			if (k != 8 && !(k == 12 && is_id(&q->uuid.any, UINT64_MAX, n->e.uuid,
