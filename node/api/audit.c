@@ -69,7 +69,7 @@ struct audit_class api_audit_class(const struct endpoint *ep)
 		for (i = 0; words[k].n && i < ARRAY_LEN(verbs); i++) {
 			if (!str_has_prefix(words[k], str_c(verbs[i].begins)))
 				continue;
-			if (plain || is_read(verbs[i].action))
+			if (plain || is_read(verbs[i].action) || verbs[i].action == AUDIT_setting)
 				c.action = verbs[i].action;
 			c.changes = !is_read(c.action);
 			return c;

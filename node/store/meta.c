@@ -126,6 +126,11 @@ uint64_t store_seq(const struct store_rtxn *t)
 	return be64_get(v.mv_data);
 }
 
+unsigned store_format(void)
+{
+	return STORE_FORMAT;
+}
+
 struct uuid store_node_uuid(const struct store *s)
 {
 	return s->node;

@@ -383,6 +383,8 @@ static inline MUST_USE enum err store_kv_next(const struct store_rtxn *t, struct
 	return store_book_next(t, BOOK_KV, prefix, key, value);
 }
 
+/* Version of the format on disk: an open store has this one. */
+unsigned store_format(void);
 /* UUID of this node, made at creation. Seed of the derived indexes' hashes. */
 struct uuid store_node_uuid(const struct store *s);
 uint64_t store_hash_seed(const struct store *s);
