@@ -144,7 +144,7 @@ void iters_detach(struct store_el_iter **list)
 
 uint64_t store_new_el_id(struct store_wtxn *w, enum element_kind k)
 {
-	return wtxn_next_id(w, ID_EL + (unsigned)k, w->s->gaps && (k == EL_ATTR || k == EL_OBJECT));
+	return wtxn_next_id(w, ID_EL + (unsigned)k, w->s->gaps);
 }
 
 uint64_t store_new_body(struct store_wtxn *w)

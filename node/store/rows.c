@@ -136,9 +136,15 @@ uint64_t store_count(const struct store_rtxn *t, enum store_table tab)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
+/* Rows that may be hidden from somebody who sees others of the table. */
+static const bool has_gaps[STORE_TABLE_COUNT] = {[T_EVENT] = true, [T_TAG] = true, [T_SG] = true,
+						 [T_CLUSTER] = true, [T_ANALYST] = true, [T_ORG] = true};
+
 uint64_t store_new_row_id(struct store_wtxn *w, enum store_table tab)
 {
-	return wtxn_next_id(w, ID_ROW + tab, w->s->gaps && tab == T_EVENT);
+	/* the host organisation is 1, as with MISP */
+	return wtxn_next_id(w, ID_ROW + tab,
+			    w->s->gaps && has_gaps[tab] && (tab != T_ORG || w->ids[ID_ROW + T_ORG]));
 }
 
 /* The stored row, its bytes copied so that later puts cannot move them. ERR_NOENT: none. */

@@ -33,7 +33,7 @@ struct store_opts {
 	unsigned readers; /* most read transactions at a time (then ERR_BUSY); 0: 256 */
 	unsigned group_us; /* how long the writer waits for company; 0: not at all */
 	bool create; /* make a new store when the folder is empty */
-	bool id_gaps; /* a new store leaves random gaps between ids of events and elements */
+	bool id_gaps; /* a new store leaves random gaps between ids of what can be hidden */
 	bool read_only; /* check, export by the tool */
 };
 
@@ -207,7 +207,8 @@ const struct store_rtxn *store_view(struct store_wtxn *w);
 struct store *store_of(struct store_wtxn *w);
 
 /* A new id of a table or element kind: ascending, never reused; with random gaps (1..8) for
-   events, attributes and objects when the store was made with gaps (gate.md section 1). */
+   whatever may be hidden from somebody, that is elements, events, tags, sharing groups, clusters, analyst
+   data and organisations, when the store was made with gaps (gate.md section 1). */
 uint64_t store_new_row_id(struct store_wtxn *w, enum store_table tab);
 uint64_t store_new_el_id(struct store_wtxn *w, enum element_kind k);
 uint64_t store_new_body(struct store_wtxn *w);

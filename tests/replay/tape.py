@@ -208,12 +208,36 @@ class Bindings:
                 body = json.dumps(doc)
         return path, body
 
+    def orgs_in(self, doc):
+        """Organisations that a request names by their recorded number; ours leave gaps, too."""
+        known = self.ids["org"]
+        if isinstance(doc, list):
+            return [self.orgs_in(v) for v in doc]
+        if not isinstance(doc, dict):
+            return doc
+        ours = lambda v: [known.get(str(x), x) for x in v] if isinstance(v, list) else known.get(str(v), v)
+        return {k: ours(v) if k in ("org_id", "orgc_id") else self.orgs_in(v) for k, v in doc.items()}
+
+    def orgs_of(self, rec):
+        """Path, template and body of a request with organisations in our numbers."""
+        path = re.sub(r"((?:/organisations/(?:view|edit|delete)/|searchorg:)!?)(\d+)\b",
+                      lambda m: m[1] + self.ids["org"].get(m[2], m[2]), rec.get("path_template") or rec["path"])
+        template, body = rec.get("req_template"), rec["req_body"]
+        if template:
+            return path, self.orgs_in(template), body
+        try:
+            doc = json.loads(body or "")
+        except ValueError:
+            return path, template, body
+        mapped = self.orgs_in(doc)
+        return path, template, body if mapped == doc else json.dumps(mapped)
+
     def request(self, rec):
         """(method, path, headers, body or None) ready to send."""
-        path = self.fill(rec.get("path_template") or rec["path"])
-        body = rec["req_body"]
-        if rec.get("req_template"):
-            body = json.dumps(self.fill_json(rec["req_template"]))
+        path, template, body = self.orgs_of(rec)
+        path = self.fill(path)
+        if template:
+            body = json.dumps(self.fill_json(template))
         elif body is not None:
             body = self.fill(body) if re.search(r"<[A-Z]+(:[\w-]+)?>", body) else body
         if rec["tape"] == "search" and not (rec.get("path_template") or rec.get("req_template")):
