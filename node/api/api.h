@@ -76,3 +76,4 @@ void api_key_new(char out[41]);
 /* All rows, for http_conf. */
 extern const struct endpoint *const api_rows[];
 extern const size_t api_rows_n;
+extern const char *const api_row_names[]; /* "ep_events_view", in the same order */

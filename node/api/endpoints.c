@@ -9,3 +9,8 @@ const struct endpoint *const api_rows[] = {
 #undef ENDPOINT
 };
 const size_t api_rows_n = ARRAY_LEN(api_rows);
+const char *const api_row_names[] = {
+#define ENDPOINT(row) #row,
+#include "api/endpoints.inc"
+#undef ENDPOINT
+};

@@ -135,6 +135,6 @@ const struct endpoint ep_values_lookup = {
 	.body_cap = LOOKUP_BODY_MAX,
 	.inline_max = LOOKUP_SHORT,
 	.run = lookup_post,
-	.shape = "Lookup lines",
+	.shape = "LookupLines",
 	.doc = "Which of these values are known? JSON list, NDJSON or plain lines (our own)",
 };

@@ -531,6 +531,7 @@ const struct endpoint ep_proposals_by_uuids = {
 	.auth = perm_site_admin,
 	.body_cap = BODY_MAX,
 	.run = proposals_by_uuids,
+	.shape = "Refusal",
 	.doc = "Refused, as by MISP",
 };
 const struct endpoint ep_events_push_proposals = {

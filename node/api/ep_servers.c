@@ -143,7 +143,7 @@ const struct endpoint ep_healthz = {
 	.path = "/healthz",
 	.flags = EP_INLINE | EP_NO_AUTH | EP_EXACT,
 	.run = healthz,
-	.shape = "text",
+	.shape = "Text",
 	.doc = "Is the process alive?",
 };
 const struct endpoint ep_readyz = {
@@ -151,7 +151,7 @@ const struct endpoint ep_readyz = {
 	.path = "/readyz",
 	.flags = EP_INLINE | EP_NO_AUTH | EP_EXACT,
 	.run = readyz,
-	.shape = "text",
+	.shape = "Text",
 	.doc = "Is the node ready to serve? 503 tells why not",
 };
 const struct endpoint ep_metrics = {

@@ -173,7 +173,7 @@ void reply_body(struct http_req *r, int status, const char *type, struct buf *bo
 		buf_free(body);
 }
 
-void reply_lit(struct http_req *r, int status, const char *type, const char *text)
+void reply_const(struct http_req *r, int status, const char *type, struct str bytes)
 {
 	struct http_call *c = call_of(r);
 
@@ -181,8 +181,13 @@ void reply_lit(struct http_req *r, int status, const char *type, const char *tex
 		return;
 	set_status(c, status, type);
 	c->reply.kind = REPLY_LIT;
-	c->reply.lit = str_c(text);
+	c->reply.lit = bytes;
 	hand_over(c);
+}
+
+void reply_lit(struct http_req *r, int status, const char *type, const char *text)
+{
+	reply_const(r, status, type, str_c(text));
 }
 
 void reply_empty(struct http_req *r, int status)

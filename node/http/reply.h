@@ -70,6 +70,8 @@ void reply_header_u64(struct http_req *r, const char *name, uint64_t value);
 void reply_json(struct http_req *r, int status, struct buf *body);
 /* As reply_json with another media type and without indenting. */
 void reply_body(struct http_req *r, int status, const char *type, struct buf *body);
+/* Bytes that outlive the server, as they are. */
+void reply_const(struct http_req *r, int status, const char *type, struct str bytes);
 /* A literal that outlives the server. */
 void reply_lit(struct http_req *r, int status, const char *type, const char *text);
 /* Status and headers without body (204, 302 with Location...). */

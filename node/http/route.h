@@ -43,8 +43,10 @@ struct endpoint {
 	http_body_fn body;   /* EP_STREAM_BODY: serial, on a worker, pieces of at most 64 KiB */
 	http_run_fn run;     /* the handler */
 	const void *arg;     /* for a handler that serves several rows */
-	const char *shape;   /* name of the answer's shape in the documentation */
+	const char *shape;   /* name of the answer's shape in the documentation (api/schemas.inc) */
+	const char *takes;   /* likewise of the body it reads; NULL: none is needed */
 	const char *doc;     /* one line of documentation */
+	const char *missing; /* what of MISP's call is not done; NULL: the row is complete */
 };
 
 struct router;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/openapi.h"
 #include "base/jsonw.h"
 
 static void methods(struct jsonw *w, unsigned m)
@@ -57,6 +58,16 @@ enum err list_endpoints(struct fail *f)
 	return ERR_OK;
 }
 
+enum err list_openapi(struct fail *f)
+{
+	OWN(buf) struct buf b = BUF(8 << 20);
+	TRY(openapi_make(&b, f));
+	buf_putc(&b, '\n');
+	if (buf_err(&b) != ERR_OK || fwrite(b.p, 1, b.n, stdout) != b.n)
+		return fail(f, ERR_IO, "cannot write the description");
+	return ERR_OK;
+}
+
 /* ---- ways out ---- */
 
 static const struct {
@@ -82,13 +93,8 @@ static const struct {
 /* The path of the endpoint row of this name; NULL when it is none. */
 static const char *path_of(const char *row)
 {
-	static const char *const names[] = {
-#define ENDPOINT(row) #row,
-#include "api/endpoints.inc"
-#undef ENDPOINT
-	};
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (!strcmp(names[i], row))
+	for (size_t i = 0; i < api_rows_n; i++)
+		if (!strcmp(api_row_names[i], row))
 			return api_rows[i]->path;
 	return NULL;
 }

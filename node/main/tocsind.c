@@ -30,7 +30,7 @@ static const char usage[] =
 	"usage: tocsind [-c FILE] [-s KEY=VALUE]... [--init [--email ADDR] [--key KEY]]\n"
 	"               [--maintenance COMMAND [DIR]] [--check-config] [--check-policy FILE]\n"
 	"               [--import-misp-guard FILE [--instance ID]]\n"
-	"               [--list-endpoints | --list-ways-out]\n"
+	"               [--list-endpoints | --list-openapi | --list-ways-out]\n"
 	"               [--version] [--help]\n"
 	"\n"
 	"  -c, --config FILE     configuration (tocsin.yaml); without it the defaults\n"
@@ -46,6 +46,7 @@ static const char usage[] =
 	"      --import-misp-guard FILE  write the rules of this misp-guard configuration as a policy,\n"
 	"                        and end; --instance ID: which of its instances this node is\n"
 	"      --list-endpoints  what the HTTP interface answers to, as JSON, and end\n"
+	"      --list-openapi    the same as OpenAPI 3.1, and end\n"
 	"      --list-ways-out   every way by which bytes leave the process, as JSON, and end\n";
 
 static int parse(int argc, char **argv, struct options *o)
@@ -62,6 +63,7 @@ static int parse(int argc, char **argv, struct options *o)
 					      {"instance", required_argument, NULL, 'I'},
 					      {"trust", required_argument, NULL, 'T'},
 					      {"list-endpoints", no_argument, NULL, 'L'},
+					      {"list-openapi", no_argument, NULL, 'O'},
 					      {"list-ways-out", no_argument, NULL, 'W'},
 					      {"version", no_argument, NULL, 'V'},
 					      {"help", no_argument, NULL, 'h'},
@@ -110,8 +112,9 @@ static int parse(int argc, char **argv, struct options *o)
 			o->trust = optarg;
 			break;
 		case 'L':
+		case 'O':
 		case 'W':
-			o->list = c == 'L' ? list_endpoints : list_ways_out;
+			o->list = c == 'L' ? list_endpoints : c == 'O' ? list_openapi : list_ways_out;
 			break;
 		case 'V':
 			printf("tocsind %s\n", PACKAGE_VERSION);

@@ -8,6 +8,18 @@
 
 #include "search/query.h"
 
+/* Scopes of a parameter, as params.inc names them. */
+enum {
+	S_E = 1 << SCOPE_EVENTS,
+	S_A = 1 << SCOPE_ATTRIBUTES,
+	S_O = 1 << SCOPE_OBJECTS,
+	S_S = 1 << SCOPE_SIGHTINGS,
+	S_I = 1 << SCOPE_EVENT_INDEX,
+	S_EAO = S_E | S_A | S_O,
+	S_REST = S_EAO | S_S,
+	S_ALL = S_REST | S_I,
+};
+
 /* What a parse carries along. */
 struct parse {
 	struct query *q;

@@ -11,17 +11,6 @@
 #include "base/own.h"
 #include "search/grammar.h"
 
-enum {
-	S_E = 1 << SCOPE_EVENTS,
-	S_A = 1 << SCOPE_ATTRIBUTES,
-	S_O = 1 << SCOPE_OBJECTS,
-	S_S = 1 << SCOPE_SIGHTINGS,
-	S_I = 1 << SCOPE_EVENT_INDEX,
-	S_EAO = S_E | S_A | S_O,
-	S_REST = S_EAO | S_S,
-	S_ALL = S_REST | S_I,
-};
-
 static const struct param {
 	const char *name;
 	uint8_t scopes, extra;

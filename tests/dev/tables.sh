@@ -24,5 +24,15 @@ done
 for o in $(sed -n -e 's/^OPTION([A-Z]*, \([a-z_]*\),.*/\1/p' -e 's/^CHOICE(\([a-z_]*\),.*/\1/p' node/conf/options.inc); do
 	used_outside "(->|\\bconf_)$o\\b" node/conf/none "option $o"
 done
+# what endpoints answer and take is described
+for s in $(sed -n 's/^\t\.\(shape\|takes\) = "\([^"]*\)",.*/\2/p' node/api/*.c | sort -u); do
+	n=$((n + 1))
+	if grep -q "^SCHEMA($s," node/api/schemas.inc; then
+		echo "ok $n - shape $s"
+	else
+		failed=1
+		echo "not ok $n - shape $s has no row in node/api/schemas.inc (its head says how)"
+	fi
+done
 echo "1..$n"
 exit $failed

@@ -16,6 +16,11 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import answers  # noqa: E402
+
+answers.install()
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 USER_AGENT = "PyMISP 2.5.1 - Python 3.11"  # MISP answers this client in compact JSON
 SKIP = 77

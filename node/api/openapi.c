@@ -1,0 +1,301 @@
+/*
+ * openapi.c - the description of the REST interface, OpenAPI 3.1.
+ *
+ * Made of the endpoint rows (http/route.h), schemas.inc and perms.inc, never of what is stored: it is the
+ * same for everybody. Invariant: no row is left out. That each names shapes that exist is test_openapi's.
+ */
+#include "api/openapi.h"
+
+#include <ctype.h>
+
+#include "api/api.h"
+#include "api/schema.h"
+
+static const char about[] =
+	"The REST interface of tocsin, compatible with MISP's. Spellings are equal: camelCase and "
+	"snake_case, any case of the action, a `.json` at the end, `/events/5` for `/events/view/5`. "
+	"Parameters in a path may be left out from the end; further ones go into the path as "
+	"`/name:value`, into the query or into the body. HEAD is answered wherever GET is. Numbers are "
+	"texts in answers, and taken as numbers or texts. Bodies may stand alone or in their wrapper "
+	"(`{\"Event\":{}}`).";
+
+static const struct {
+	unsigned bit;
+	const char *name;
+} methods[] = {
+	{HTTP_GET, "get"}, {HTTP_POST, "post"}, {HTTP_PUT, "put"}, {HTTP_DELETE, "delete"}};
+
+/* Answers that any row may give. */
+static const struct {
+	int status;
+	const char *text;
+	bool key, body; /* only where a key is needed, where a body is read */
+} refusals[] = {
+	{400, "The request cannot be understood", false, false},
+	{403, "No valid key, not permitted, or not saved: `errors` tells why", true, false},
+	{404, "There is no such thing, or none for this user", false, false},
+	{405, "Not in this way: the method, the state, or JSON that is none", false, false},
+	{413, "Too long", false, true},
+	{429, "Too many requests; `Retry-After` tells how long to wait", false, false},
+	{503, "Not now: starting, stopping, or a limit of the node is reached", false, false},
+};
+
+/* What positional parameters are. */
+static const struct {
+	const char *name, *text;
+} places[] = {
+	{"id", "Number or UUID"},
+	{"event", "Number or UUID of an event"},
+	{"path", "The rest of the path"},
+	{"kind", "Note, Opinion or Relationship"},
+	{"uuid", "A UUID"},
+	{"user", "Number of a user, or me"},
+};
+
+static void set_text(json_t *o, const char *key, const char *text)
+{
+	json_object_set_new(o, key, json_string(text));
+}
+
+static json_t *ref(const char *part, const char *name)
+{
+	return json_pack("{s:s+++}", "$ref", "#/components/", part, "/", name);
+}
+
+/* ---- what a row says ---- */
+
+/* The path with {id} for :id; the names of the parameters go into `params`. */
+static void path_of(const struct endpoint *ep, struct buf *out, json_t *params)
+{
+	struct str rest = str_c(ep->path), part;
+	for (rest = str_sub(rest, 1, SIZE_MAX); rest.p;) {
+		rest = str_split(rest, '/', &part);
+		bool open = (ep->flags & EP_EXACT) && str_is(part, "*");
+		bool is_param = open || str_has_prefix(part, STR(":"));
+		struct str name = open ? STR("path") : str_sub(part, is_param, SIZE_MAX);
+		buf_putc(out, '/');
+		buf_puts(out, is_param ? "{" : "");
+		buf_str_add(out, name);
+		buf_puts(out, is_param ? "}" : "");
+		if (!is_param || !params)
+			continue;
+		const char *text = "";
+		for (size_t i = 0; i < ARRAY_LEN(places); i++)
+			if (str_is(name, places[i].name))
+				text = places[i].text;
+		json_array_append_new(params,
+				      json_pack("{s:s%,s:s,s:b,s:s,s:{s:s}}", "name", name.p, name.n,
+						"in", "path", "required", true, "description", text,
+						"schema", "type", "string"));
+	}
+}
+
+/* The noun a row belongs to: "events", "sharing_groups", "tocsin/ledger". */
+static void noun_of(const struct endpoint *ep, struct buf *out)
+{
+	struct str rest = str_sub(str_c(ep->path), 1, SIZE_MAX), first, second;
+	bool ours;
+	rest = str_split(rest, '/', &first);
+	if (str_is(first, "admin"))
+		rest = str_split(rest, '/', &first);
+	ours = str_is(first, "tocsin");
+	if (!rest.p && (ep->flags & EP_EXACT)) {
+		buf_puts(out, "node");
+		return;
+	}
+	for (size_t i = 0; i < first.n; i++) {
+		char c = first.p[i];
+		if (isupper((unsigned char)c))
+			buf_putc(out, '_');
+		buf_putc(out, (char)tolower((unsigned char)c));
+	}
+	rest = str_split(rest, '/', &second);
+	if (ours && rest.p && !str_has_prefix(rest, STR(":"))) {
+		buf_putc(out, '/');
+		buf_str_add(out, second);
+	}
+}
+
+static void permission_text(const struct endpoint *ep, struct buf *out)
+{
+	const char *glue = "";
+	if (ep->flags & EP_NO_AUTH) {
+		buf_puts(out, "no key");
+		return;
+	}
+	if (!ep->auth)
+		buf_puts(out, "any key");
+	for (size_t i = 0; i < PERM_COUNT; i++) {
+		if (!(ep->auth & perm_rows[i].bit))
+			continue;
+		buf_puts(out, glue);
+		buf_puts(out, perm_rows[i].name);
+		glue = " and ";
+	}
+	if (ep->flags & EP_LOCAL)
+		buf_puts(out, ", over the local socket");
+}
+
+/* ---- operations ---- */
+
+/* {media: {schema}} of a shape; NULL: there is no such shape. */
+static json_t *content_of(const char *name)
+{
+	const struct schema_row *row = schema_find(name);
+	if (!row)
+		return NULL;
+	json_t *content = json_object();
+	for (struct str rest = str_c(row->media), media; rest.p;) {
+		rest = str_split(rest, ',', &media);
+		json_object_setn_new(content, media.p, media.n,
+				     json_pack("{s:o}", "schema", ref("schemas", name)));
+	}
+	return content;
+}
+
+static json_t *responses(const struct endpoint *ep, bool body)
+{
+	const struct schema_row *row = schema_find(ep->shape);
+	json_t *all = json_object();
+	json_object_set_new(all, "200",
+			    json_pack("{s:s,s:o*}", "description", row ? row->doc : "Not described",
+				      "content", content_of(ep->shape)));
+	json_object_set_new(all, "304", ref("responses", "304"));
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		char code[12];
+		if ((refusals[i].key && ep->flags & EP_NO_AUTH) || (refusals[i].body && !body))
+			continue;
+		snprintf(code, sizeof(code), "%d", refusals[i].status);
+		json_object_set_new(all, code, ref("responses", code));
+	}
+	return all;
+}
+
+/* What a search takes can stand in the query, too. */
+static void add_query(json_t *params, const struct endpoint *ep)
+{
+	const struct schema_row *row = schema_find(ep->takes);
+	json_t *s = NULL, *v;
+	const char *key;
+	if (!row || !strchr(row->text, '$') || schema_parse(row->text, &s, NULL) != ERR_OK)
+		return;
+	json_object_foreach(json_object_get(s, "properties"), key, v)
+		json_array_append_new(params, json_pack("{s:s,s:s,s:O}", "name", key, "in", "query",
+							"schema", v));
+	json_decref(s);
+}
+
+static void describe(json_t *op, const struct endpoint *ep)
+{
+	OWN(buf) struct buf b = BUF(4096);
+	json_t *perms = json_array();
+	permission_text(ep, &b);
+	json_object_set_new(op, "description",
+			    json_pack("s++", "Needs: ", buf_cstr(&b), "."));
+	for (size_t i = 0; i < PERM_COUNT; i++)
+		if (ep->auth & perm_rows[i].bit)
+			json_array_append_new(perms, json_string(perm_rows[i].name));
+	json_object_set_new(op, "x-permissions", perms);
+	set_text(op, "x-state", ep->missing ? "partial" : "complete");
+	if (ep->missing)
+		set_text(op, "x-missing", ep->missing);
+	if (ep->flags & EP_LOCAL)
+		json_object_set_new(op, "x-local", json_true());
+	if (ep->flags & EP_NO_AUTH)
+		json_object_set_new(op, "security", json_array());
+}
+
+static json_t *operation(size_t n, const char *method, unsigned bit)
+{
+	const struct endpoint *ep = api_rows[n];
+	OWN(buf) struct buf path = BUF(4096);
+	OWN(buf) struct buf noun = BUF(4096);
+	json_t *params = json_array(), *op = json_object();
+	bool body = bit & (HTTP_POST | HTTP_PUT);
+	noun_of(ep, &noun);
+	path_of(ep, &path, params);
+	if (bit == HTTP_GET && ep->takes)
+		add_query(params, ep);
+	json_object_set_new(op, "tags", json_pack("[s]", buf_cstr(&noun)));
+	json_object_set_new(op, "operationId",
+			    json_pack("s++", api_row_names[n] + strlen("ep_"), "_", method));
+	set_text(op, "summary", ep->doc);
+	describe(op, ep);
+	json_object_set_new(op, "parameters", params);
+	if (body && schema_find(ep->takes))
+		json_object_set_new(op, "requestBody",
+				    json_pack("{s:o}", "content", content_of(ep->takes)));
+	json_object_set_new(op, "responses", responses(ep, body));
+	return op;
+}
+
+static void paths(json_t *all)
+{
+	for (size_t n = 0; n < api_rows_n; n++) {
+		const struct endpoint *ep = api_rows[n];
+		OWN(buf) struct buf path = BUF(4096);
+		path_of(ep, &path, NULL);
+		json_t *item = json_object_get(all, buf_cstr(&path));
+		if (!item)
+			json_object_set_new(all, buf_cstr(&path), item = json_object());
+		for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+			if (ep->methods & methods[i].bit)
+				json_object_set_new(item, methods[i].name,
+						    operation(n, methods[i].name, methods[i].bit));
+	}
+}
+
+/* ---- the rest ---- */
+
+static enum err components(json_t *doc, struct fail *f)
+{
+	json_t *schemas = json_object(), *answers = json_object();
+	json_object_set_new(
+		doc, "components",
+		json_pack("{s:o,s:o,s:{s:{s:s,s:s,s:s,s:s}}}", "schemas", schemas, "responses", answers,
+			  "securitySchemes", "key", "type", "apiKey", "in", "header", "name",
+			  "Authorization", "description", "An auth key of 40 letters and digits"));
+	for (size_t i = 0; i < schema_rows_n; i++) {
+		json_t *s = NULL;
+		TRY(schema_parse(schema_rows[i].text, &s, f));
+		set_text(s, "description", schema_rows[i].doc);
+		set_text(s, "x-text", schema_rows[i].text);
+		json_object_set_new(schemas, schema_rows[i].name, s);
+	}
+	json_object_set_new(answers, "304", json_pack("{s:s}", "description", "Not changed"));
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		char code[12];
+		snprintf(code, sizeof(code), "%d", refusals[i].status);
+		json_object_set_new(answers, code,
+				    json_pack("{s:s,s:o}", "description", refusals[i].text, "content",
+					      content_of("Refusal")));
+	}
+	return ERR_OK;
+}
+
+static enum err document(json_t *doc, struct fail *f)
+{
+	json_t *all = json_object();
+	set_text(doc, "openapi", "3.1.0");
+	json_object_set_new(doc, "info",
+			    json_pack("{s:s,s:s,s:s}", "title", "tocsin", "version", PACKAGE_VERSION,
+				      "description", about));
+	json_object_set_new(doc, "servers", json_pack("[{s:s}]", "url", "/"));
+	json_object_set_new(doc, "security", json_pack("[{s:[]}]", "key"));
+	json_object_set_new(doc, "paths", all);
+	paths(all);
+	return components(doc, f);
+}
+
+enum err openapi_make(struct buf *out, struct fail *f)
+{
+	json_t *doc = json_object();
+	enum err e = document(doc, f);
+	OWN(chars) char *text = e == ERR_OK ? json_dumps(doc, JSON_COMPACT) : NULL;
+	json_decref(doc);
+	TRY(e);
+	if (!text)
+		return fail(f, ERR_NOMEM, "no memory");
+	buf_puts(out, text);
+	return buf_err(out);
+}

@@ -1,0 +1,76 @@
+/* test_openapi.c - the description of the interface: every row, every shape. */
+#include "api/openapi.h"
+
+#include <string.h>
+
+#include "api/api.h"
+#include "api/schema.h"
+#include "tests/tap/tap.h"
+
+static bool is_used(const char *name)
+{
+	char ref[80];
+	for (size_t i = 0; i < api_rows_n; i++)
+		if ((api_rows[i]->shape && !strcmp(api_rows[i]->shape, name)) ||
+		    (api_rows[i]->takes && !strcmp(api_rows[i]->takes, name)))
+			return true;
+	snprintf(ref, sizeof(ref), "%s", name);
+	for (size_t i = 0; i < schema_rows_n; i++)
+		for (const char *p = schema_rows[i].text; (p = strstr(p, ref)); p++)
+			if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", p[strlen(ref)]))
+				return true;
+	return !strcmp(name, "Refusal");
+}
+
+static void test_shapes(void)
+{
+	for (size_t i = 0; i < schema_rows_n; i++) {
+		struct fail f = {0};
+		json_t *s = NULL;
+		is_err(schema_parse(schema_rows[i].text, &s, &f), ERR_OK, "%s: %s", schema_rows[i].name,
+		       f.text);
+		ok(schema_find(schema_rows[i].name) == &schema_rows[i], "%s: once",
+		   schema_rows[i].name);
+		ok(is_used(schema_rows[i].name), "%s: used", schema_rows[i].name);
+		json_decref(s);
+	}
+}
+
+static void test_rows(void)
+{
+	for (size_t i = 0; i < api_rows_n; i++) {
+		const struct endpoint *ep = api_rows[i];
+		ok(schema_find(ep->shape), "%s answers %s, which is in schemas.inc", ep->path,
+		   ep->shape ? ep->shape : "?");
+		ok(!ep->takes || schema_find(ep->takes), "%s takes a shape that there is", ep->path);
+		ok(ep->doc && *ep->doc, "%s says what it does", ep->path);
+	}
+}
+
+static void test_document(void)
+{
+	OWN(buf) struct buf b = BUF(8 << 20);
+	struct fail f = {0};
+	is_err(openapi_make(&b, &f), ERR_OK, "made: %s", f.text);
+	json_t *doc = json_loadb(b.p, b.n, 0, NULL);
+	json_t *paths = json_object_get(doc, "paths"), *item, *op;
+	const char *path, *method;
+	size_t n = 0;
+	ok(doc, "it is JSON, %zu kB", b.n >> 10);
+	json_object_foreach(paths, path, item)
+		json_object_foreach(item, method, op)
+			n += json_object_get(op, "responses") != NULL;
+	ok(n >= api_rows_n, "%zu operations", n);
+	item = json_object_get(paths, "/events/view/{id}");
+	ok(json_array_size(json_object_get(json_object_get(item, "get"), "parameters")) == 1,
+	   "parameters of a path");
+	json_decref(doc);
+}
+
+int main(void)
+{
+	test_shapes();
+	test_rows();
+	test_document();
+	return done_testing();
+}
