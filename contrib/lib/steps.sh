@@ -4,7 +4,7 @@
 build_packages='autoconf automake make gcc libc6-dev pkg-config python3
 	libevent-dev libcurl4-openssl-dev libjansson-dev liblmdb-dev libssl-dev libyaml-dev
 	libxxhash-dev zlib1g-dev libisal-dev libdeflate-dev libpcre2-dev libidn2-dev
-	libroaring-dev libzstd-dev libbrotli-dev libgpgme-dev gnupg libseccomp-dev'
+	libroaring-dev libargon2-dev libzstd-dev libbrotli-dev libgpgme-dev gnupg libseccomp-dev'
 
 say() { printf '== %s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }

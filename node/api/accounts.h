@@ -3,11 +3,17 @@
  */
 #pragma once
 
+#include <jansson.h>
+
 #include "api/api.h"
 
 /* Store a new key (id, digest and ends are filled in from `key`, 40 letters and digits), in a job. */
 MUST_USE enum err account_key_put(struct store_wtxn *w, const struct api *api,
 				  struct misp_authkey *k, const char *key, struct fail *f);
+/* `expiration` of the body: null, empty or 0 for none, seconds, or a date. False: none of these. */
+bool account_take_end(struct http_req *r, const json_t *body, int64_t *to);
+/* Bring the end of a key within keys.validity of its beginning. */
+void account_key_limit(const struct api *api, struct misp_authkey *k);
 /* Who a user is for the gate. Text is borrowed from `u`. */
 struct caller account_caller(const struct misp_user *u, const struct misp_role *role,
 			     const struct misp_org *org);

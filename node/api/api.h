@@ -15,6 +15,8 @@
 
 struct audit_queue;
 struct vocabs;
+struct throttle;
+struct rates;
 struct audit_scope;
 
 /* One per daemon; handed to the server as http_conf.app. */
@@ -41,6 +43,8 @@ struct api {
 	struct vocabs *vocabs; /* under its lock; NULL: not loaded yet */
 	pthread_mutex_t vocabs_lock;
 	struct audit_queue *audit; /* NULL: nothing is recorded */
+	struct throttle *throttle; /* back-off against guessing; NULL: none */
+	struct rates *rates; /* of roles; NULL: not counted */
 };
 
 /* Read the vocabularies (again); those before stay when that fails. */

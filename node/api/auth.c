@@ -2,16 +2,21 @@
  * auth.c - who calls: API keys (stored as HMAC, so that the store gives none away), the local
  * socket, permissions. Texts as recorded; rest-api.md 1.5.
  */
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <grp.h>
 #include <pwd.h>
 
 #include "api/accounts.h"
 #include "api/audit.h"
+#include "api/client.h"
+#include "api/key_use.h"
+#include "api/rates.h"
 #include "api/rest.h"
+#include "api/throttle.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/net.h"
+#include "metrics/metrics.h"
 #include "model/pack.h"
 
 #define KEY_LEN 40
@@ -49,33 +54,9 @@ static bool key_shaped(struct str s)
 
 /* ---- addresses a key may be used from ---- */
 
-static bool in_cidr(const uint8_t ip[16], const char *cidr)
-{
-	char text[64];
-	uint8_t net[16] = {[10] = 0xff, [11] = 0xff};
-	uint64_t bits = 128;
-	struct str host, rest = str_split(str_c(cidr), '/', &host);
-	if (host.n >= sizeof(text))
-		return false;
-	memcpy(text, host.p, host.n);
-	text[host.n] = 0;
-	bool v4 = inet_pton(AF_INET, text, net + 12) == 1;
-	if (!v4 && inet_pton(AF_INET6, text, net) != 1)
-		return false;
-	if (rest.p && !str_u64(rest, &bits))
-		return false;
-	if (v4)
-		bits = rest.p ? bits + 96 : 128;
-	if (bits > 128)
-		return false;
-	for (unsigned i = 0; i < bits; i++)
-		if ((ip[i / 8] ^ net[i / 8]) & (0x80 >> (i % 8)))
-			return false;
-	return true;
-}
-
 static bool address_allowed(const struct misp_authkey *k, const struct http_peer *p)
 {
+	struct net net;
 	size_t i;
 	json_t *v;
 	bool ok = false;
@@ -83,7 +64,7 @@ static bool address_allowed(const struct misp_authkey *k, const struct http_peer
 		return true;
 	json_t *list = json_loadb(k->allowed_ips.p, k->allowed_ips.n, 0, NULL);
 	json_array_foreach(list, i, v)
-		ok |= json_is_string(v) && in_cidr(p->ip, json_string_value(v));
+		ok |= net_parse(str_c(json_string_value(v)), &net) && net_has(&net, p->ip);
 	ok |= list && json_array_size(list) == 0;
 	json_decref(list);
 	return ok;
@@ -143,30 +124,39 @@ static enum err load(struct http_req *r, const struct store_rtxn *t, uint64_t us
 
 #define KEYS_MAX 8
 
-/* The row of the first key in a comma-separated list that is known. */
-static enum err find_key(struct http_req *r, const struct store_rtxn *t, struct str header,
+/* Next key of a comma-separated list; what has not the form of one (Basic ...) is passed over. */
+static bool next_key(struct str *header, unsigned *n, struct str *key)
+{
+	while (header->p && (*n)++ < KEYS_MAX) {
+		*header = str_split(*header, ',', key);
+		*key = str_trim(*key);
+		if (key_shaped(*key))
+			return true;
+	}
+	return false;
+}
+
+static enum err find_key(struct http_req *r, const struct store_rtxn *t, struct str key,
 			 struct misp_authkey *row)
 {
-	struct str item;
-	for (unsigned n = 0; header.p && n < KEYS_MAX; n++) {
-		uint64_t id;
-		header = str_split(header, ',', &item);
-		item = str_trim(item);
-		if (!key_shaped(item))
-			continue;
-		struct sha256 d = api_key_digest(api_of(r), item);
-		struct str digest = {(const char *)d.b, sizeof(d.b)};
-		enum err e = store_find(t, IX_AUTHKEY_DIGEST, digest, &id);
-		if (e == ERR_OK)
-			e = store_get(t, T_AUTHKEY, id, r->arena, row);
-		/* the look-up is by a keyed digest; the comparison is constant-time all the same */
-		if (e == ERR_OK && row->digest.n == digest.n &&
-		    ct_equal(row->digest.p, digest.p, digest.n))
-			return ERR_OK;
-		if (e != ERR_OK && e != ERR_NOENT)
-			return e;
-	}
-	return ERR_AUTH;
+	uint64_t id;
+	struct sha256 d = api_key_digest(api_of(r), key);
+	struct str digest = {(const char *)d.b, sizeof(d.b)};
+	TRY(store_find(t, IX_AUTHKEY_DIGEST, digest, &id));
+	TRY(store_get(t, T_AUTHKEY, id, r->arena, row));
+	/* the look-up is by a keyed digest; the comparison is constant-time all the same */
+	return row->digest.n == digest.n && ct_equal(row->digest.p, digest.p, digest.n) ? ERR_OK
+											 : ERR_NOENT;
+}
+
+/* Why this key may not be used now, or NULL. */
+static const char *key_fault(const struct misp_authkey *k, const struct http_peer *p)
+{
+	if (k->expiration && k->expiration < clock_now())
+		return "Auth key is expired";
+	if (!address_allowed(k, p))
+		return "It is not possible to use this Auth key from your IP address";
+	return NULL;
 }
 
 /* So that a peer's administrator hears of it in time (sync-protocol.md 2.3). */
@@ -181,27 +171,67 @@ static void tell_expiration(struct http_req *r, int64_t at)
 	reply_header(r, "X-Auth-Key-Expiration", (struct str){text, (size_t)n});
 }
 
+/*
+ * Nobody has this key. Who sends many such keys, and all who try keys that begin alike, are told to
+ * wait; a key that is good is let in from anywhere at any time, for keys cannot be guessed and many
+ * may share an address.
+ */
+static enum err key_unknown(struct http_req *r, struct str key, struct fail *f)
+{
+	struct throttle *t = api_of(r)->throttle;
+	int64_t now = clock_boot_ms();
+	unsigned wait = throttle_take(t, THROTTLE_KEY_ADDRESS, throttle_address(r->peer.ip), now);
+	if (!wait && key.n)
+		wait = throttle_take(t, THROTTLE_KEY_PREFIX, str_sub(key, 0, 4), now);
+	metric_add(M_AUTH_REFUSED, METRIC_BY_KEY, 0, 1);
+	if (!wait)
+		return refuse(r, f, text_failed);
+	metric_add(M_AUTH_HELD, METRIC_BY_KEY, 0, 1);
+	reply_header_u64(r, "Retry-After", wait);
+	reply_error(r, 429, "Too many requests with unknown keys. Try again in %u s.", wait);
+	return fail(f, ERR_AUTH, "held back: too many unknown keys");
+}
+
+/* The first key of the list that is good counts; when none is, what is wrong with the first one
+   that somebody has. */
 static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct api_user *u,
 		       struct fail *f)
 {
-	struct str header = req_header(r, "X-MISP-AUTH");
+	struct str header = req_header(r, "X-MISP-AUTH"), key, tried = STR_NONE;
+	const char *fault = NULL;
 	struct misp_authkey row;
+	bool good = false;
+	unsigned n = 0;
 	if (!header.p)
 		header = req_header(r, "Authorization");
-	if (find_key(r, t, header, &row) != ERR_OK)
+	if (!str_trim(header).n)
 		return refuse(r, f, text_failed);
-	TRY(entity_copy(r->arena, &desc_misp_authkey, &row, &u->key));
-	if (row.expiration && row.expiration < clock_now())
-		return refuse(r, f, "Auth key is expired");
-	if (!address_allowed(&row, &r->peer))
-		return refuse(r, f,
-			      "It is not possible to use this Auth key from your IP address");
-	TRY(load(r, t, row.user_id, u, f));
+	while (!good && next_key(&header, &n, &key)) {
+		tried = key;
+		if (find_key(r, t, key, &row) != ERR_OK)
+			continue;
+		const char *why = key_fault(&row, &r->peer);
+		good = !why;
+		if (good || !fault)
+			TRY(entity_copy(r->arena, &desc_misp_authkey, &row, &u->key));
+		if (!fault)
+			fault = why;
+	}
+	if (!good && !fault)
+		return key_unknown(r, tried, f);
+	if (!good) {
+		metric_add(M_AUTH_REFUSED, METRIC_BY_KEY, 0, 1);
+		return refuse(r, f, fault);
+	}
+	TRY(load(r, t, u->key.user_id, u, f));
 	if (u->user.disabled)
 		return refuse(r, f, "Authentication failed. Your user account has been disabled.");
+	if (u->user.expiration && u->user.expiration < clock_now())
+		return refuse(r, f, "Authentication failed. Your user account has expired.");
 	if (!(u->perms & perm_auth))
 		return refuse(r, f, text_failed);
-	tell_expiration(r, row.expiration);
+	tell_expiration(r, u->key.expiration);
+	key_use_note(r, &u->key, &u->user);
 	return ERR_OK;
 }
 
@@ -247,6 +277,39 @@ static bool local_allowed(const struct http_req *r)
 	return c && c->socket_group && in_group(p->uid, p->gid, c->socket_group);
 }
 
+/* ---- how much ---- */
+
+/* Searches of a role with a rate limit (rest-api.md 1.4). */
+static enum err within_rate(struct http_req *r, const struct api_user *u, struct fail *f)
+{
+	uint64_t left;
+	int64_t reset;
+	if (!r->ep->rate || !u->role.enforce_rate_limit || !api_of(r)->rates)
+		return ERR_OK;
+	if (!u->role.rate_limit_count) {
+		reply_error(r, 405, "API searches are not allowed for this user role.");
+		return fail(f, ERR_PERM, "the role may not search");
+	}
+	bool good = rates_take(api_of(r)->rates, u->user.id, u->role.rate_limit_count, clock_now(),
+			       &left, &reset);
+	reply_header_u64(r, "X-Rate-Limit-Limit", u->role.rate_limit_count);
+	reply_header_u64(r, "X-Rate-Limit-Remaining", left);
+	reply_header_u64(r, "X-Rate-Limit-Reset", (uint64_t)reset);
+	if (good)
+		return ERR_OK;
+	metric_add(M_AUTH_RATE, 0, 0, 1);
+	reply_error(r, 429, "Rate limit exceeded.");
+	return fail(f, ERR_BUSY, "rate limit of the role");
+}
+
+/* A key that only reads gets nowhere where something is changed, whatever the row says of
+   permissions: rows that want none change one's own account, keys and settings. */
+static bool permitted(const struct http_req *r, const struct api_user *u)
+{
+	return (u->perms & r->ep->auth) == r->ep->auth &&
+	       !(u->key.read_only && api_audit_class(r->ep).changes);
+}
+
 enum err api_auth(struct http_req *r, struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
@@ -254,14 +317,16 @@ enum err api_auth(struct http_req *r, struct fail *f)
 	bool keyed = req_header(r, "Authorization").p || req_header(r, "X-MISP-AUTH").p;
 	if (!u)
 		return fail(f, ERR_NOMEM, "no memory");
+	client_resolve(r);
 	TRY(store_read(api_of(r)->store, &t, f));
 	enum err e = local_allowed(r) && !keyed ? by_socket(r, t, u, f) : by_key(r, t, u, f);
 	if (e == ERR_AUTH)
 		api_audit_refused(r, u, f->text);
 	TRY(e);
 	r->user = u;
-	if ((u->perms & r->ep->auth) != r->ep->auth)
+	if (!permitted(r, u))
 		return refuse(r, f, "You do not have permission to use this functionality.");
+	TRY(within_rate(r, u, f));
 	api_audit_admitted(r);
 	return ERR_OK;
 }

@@ -2,14 +2,13 @@
  * ep_keys.c - /auth_keys: API keys with an end, addresses and rights of their own. The store holds
  * digests; a key is shown once. Texts as recorded (wire/client, auth-keys).
  */
-#include <arpa/inet.h>
-
 #include "api/accounts.h"
+
 #include "api/rest.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/net.h"
 #include "model/pack.h"
-#include "search/query.h"
 
 /* ---- shapes ---- */
 
@@ -39,8 +38,7 @@ static void put_key(struct jsonw *w, const struct misp_authkey *k, bool edited, 
 	if (edited) {
 		jsonw_null(w);
 	} else {
-		jsonw_arr(w);
-		jsonw_arr_end(w);
+		jsonw_raw(w, k->unique_ips.n ? k->unique_ips : STR("[]"));
 	}
 	if (raw)
 		JSONW_KV(w, jsonw_c, "authkey_raw", raw);
@@ -92,27 +90,13 @@ static bool key_of_path(struct http_req *r, struct misp_authkey *k, struct misp_
 
 /* ---- members ---- */
 
-/* An address with an optional prefix length. */
-static bool range_ok(const char *s)
-{
-	char text[64];
-	uint8_t ip[16];
-	uint64_t bits = 0;
-	struct str host, rest = str_split(str_c(s), '/', &host);
-	if (!host.n || host.n >= sizeof(text))
-		return false;
-	memcpy(text, host.p, host.n);
-	text[host.n] = 0;
-	bool v4 = inet_pton(AF_INET, text, ip) == 1;
-	if (!v4 && inet_pton(AF_INET6, text, ip) != 1)
-		return false;
-	return !rest.p || (str_u64(rest, &bits) && bits <= (v4 ? 32 : 128));
-}
+#define RANGES_MAX 100 /* they are looked at in each request */
 
 /* A list, or a text with lines or commas, to a JSON list; NULL with *bad set when one is none. */
 static json_t *ranges(struct http_req *r, const json_t *v, const char **bad)
 {
 	json_t *list = json_array(), *item;
+	struct net net;
 	size_t i;
 	*bad = NULL;
 	if (json_is_array(v)) {
@@ -130,8 +114,10 @@ static json_t *ranges(struct http_req *r, const json_t *v, const char **bad)
 			rest = n < rest.n ? str_sub(rest, n + 1, SIZE_MAX) : STR_NONE;
 		}
 	}
+	if (json_array_size(list) > RANGES_MAX)
+		*bad = "A list of more than 100 networks";
 	json_array_foreach(list, i, item)
-		if (!json_is_string(item) || !range_ok(json_string_value(item))) {
+		if (!*bad && !net_parse(str_c(json_string_value(item)), &net)) {
 			const char *s = json_string_value(item);
 			*bad = arena_cstr(r->arena, str_c(s ? s : ""));
 			break;
@@ -144,23 +130,11 @@ static void refused(struct http_req *r, const char *action, const char *field, c
 	rest_not_saved(r, action, "auth_key", STR_NONE, rest_field_error(r, field, why));
 }
 
-/* Expiration: empty or 0 for none, seconds, or a date. */
 static bool take_expiration(struct http_req *r, const json_t *body, const char *action,
 			    struct misp_authkey *k)
 {
-	struct str s = STR_NONE;
-	int64_t t;
-	if (!rest_take_text(r, body, "expiration", &s))
+	if (account_take_end(r, body, &k->expiration))
 		return true;
-	if (!s.n || str_is(s, "0")) {
-		k->expiration = 0;
-		return true;
-	}
-	if (str_i64(s, &t) ||
-	    (s.n >= 10 && s.p[0] >= '0' && s.p[0] <= '9' && query_time(s, clock_now(), &t))) {
-		k->expiration = t;
-		return true;
-	}
 	refused(r, action, "expiration", "Expiration must be in YYYY-MM-DD format.");
 	return false;
 }
@@ -174,6 +148,7 @@ static bool take_members(struct http_req *r, const json_t *body, const char *act
 	rest_take_flag(body, "read_only", &k->read_only);
 	if (!take_expiration(r, body, action, k))
 		return false;
+	account_key_limit(api_of(r), k);
 	if (!ips || json_is_null(ips))
 		return true;
 	json_t *list = ranges(r, ips, &bad);

@@ -262,6 +262,7 @@ static enum err not_searched(struct http_req *r, struct fail *f)
 const struct endpoint ep_events_restsearch = {
 	.methods = HTTP_GET | HTTP_POST,
 	.path = "/events/restSearch",
+	.rate = 1,
 	.body_cap = SEARCH_BODY_MAX,
 	.run = events_restsearch,
 	.shape = "Export",
@@ -270,6 +271,7 @@ const struct endpoint ep_events_restsearch = {
 const struct endpoint ep_attributes_restsearch = {
 	.methods = HTTP_GET | HTTP_POST,
 	.path = "/attributes/restSearch",
+	.rate = 1,
 	.body_cap = SEARCH_BODY_MAX,
 	.run = attributes_restsearch,
 	.shape = "Export",

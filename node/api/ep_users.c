@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "model/pack.h"
+#include "search/query.h"
 
 #define PASSWORD_MIN 12
 #define PASSWORD_LONG 16 /* needs no mixture */
@@ -296,7 +297,8 @@ static const struct flag_member flags[] = {
 	{"force_logout", offsetof(struct misp_user, force_logout), false},
 };
 
-static void take_members(struct http_req *r, const json_t *body, bool self, struct misp_user *u)
+static bool take_members(struct http_req *r, const json_t *body, const char *action, bool self,
+			 struct misp_user *u)
 {
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
 		if (!self || flags[i].self)
@@ -304,6 +306,12 @@ static void take_members(struct http_req *r, const json_t *body, bool self, stru
 	rest_take_text(r, body, "gpgkey", &u->gpgkey);
 	rest_take_text(r, body, "certif_public", &u->certif_public);
 	rest_take_u64(r, body, "nids_sid", &u->nids_sid);
+	/* of a new account it is not looked at (recorded, users 2344) */
+	if (self || !u->id || account_take_end(r, body, &u->expiration))
+		return true;
+	refused(r, action, rest_field_error(r, "expiration",
+					    "Expiration must be in YYYY-MM-DD format."));
+	return false;
 }
 
 /* The peer that the account stands for: what it reads is cut by that peer's push rules
@@ -430,6 +438,29 @@ static enum err user_change(struct user_job *j, struct store_wtxn *w, enum chang
 	return store_change(w, &ch, f);
 }
 
+bool account_take_end(struct http_req *r, const json_t *body, int64_t *to)
+{
+	const json_t *v = json_object_get(body, "expiration");
+	struct str s = rest_text(r, body, "expiration");
+	int64_t t;
+	if (!v)
+		return true;
+	if (!s.n || str_is(s, "0"))
+		t = 0;
+	else if (!str_i64(s, &t) && !(s.n >= 10 && s.p[0] >= '0' && s.p[0] <= '9' &&
+				      query_time(s, clock_now(), &t)))
+		return false;
+	*to = t;
+	return true;
+}
+
+void account_key_limit(const struct api *api, struct misp_authkey *k)
+{
+	int64_t most = api->conf ? (int64_t)(api->conf->key_validity / 1000) : 0;
+	if (most && (!k->expiration || k->expiration > k->created + most))
+		k->expiration = k->created + most;
+}
+
 enum err account_key_put(struct store_wtxn *w, const struct api *api, struct misp_authkey *k,
 			 const char *key, struct fail *f)
 {
@@ -443,9 +474,23 @@ enum err account_key_put(struct store_wtxn *w, const struct api *api, struct mis
 	return e;
 }
 
+/* What others than administrators write meanwhile stays as it is now. */
+static enum err keep_noted(struct store_wtxn *w, struct misp_user *u)
+{
+	struct misp_user now;
+	TRY(store_get(store_view(w), T_USER, u->id, NULL, &now));
+	u->last_api_access = now.last_api_access;
+	u->current_login = now.current_login;
+	u->last_login = now.last_login;
+	u->totp_set = now.totp_set;
+	return ERR_OK;
+}
+
 static enum err run_user(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	struct user_job *j = arg;
+	if (!j->add)
+		TRY(keep_noted(w, j->user));
 	if (j->add)
 		j->user->id = store_new_row_id(w, T_USER);
 	if (j->add || !j->key)
@@ -455,6 +500,7 @@ static enum err run_user(struct store_wtxn *w, void *arg, struct fail *f)
 					 .user_id = j->user->id,
 					 .created = clock_now(),
 					 .plain = true};
+		account_key_limit(j->api, &k);
 		TRY(drop_keys(w, j->user->id, true, f));
 		TRY(account_key_put(w, j->api, &k, j->key, f));
 	}
@@ -522,8 +568,8 @@ static enum err users_add(struct http_req *r, struct fail *f)
 	}
 	if (!placed(r, body, &u, f) || !take_email(r, body, "add", &u))
 		return ERR_OK;
-	take_members(r, body, false, &u);
-	if (!take_peer(r, body, "add", &u, f) || !take_password(r, body, "add", &u))
+	if (!take_members(r, body, "add", false, &u) || !take_peer(r, body, "add", &u, f) ||
+	    !take_password(r, body, "add", &u))
 		return ERR_OK;
 	api_key_new(key);
 	if (put_user(r, "add", &u, key, f))
@@ -562,9 +608,8 @@ static enum err admin_edit(struct http_req *r, struct fail *f)
 		    store_get(t, T_ORG, id, NULL, &org) == ERR_OK)
 			u.org_id = id;
 	}
-	take_members(r, body, false, &u);
-	if (!take_email(r, body, "edit", &u) || !take_peer(r, body, "edit", &u, f) ||
-	    !take_password(r, body, "edit", &u))
+	if (!take_members(r, body, "edit", false, &u) || !take_email(r, body, "edit", &u) ||
+	    !take_peer(r, body, "edit", &u, f) || !take_password(r, body, "edit", &u))
 		return ERR_OK;
 	u.date_modified = clock_now();
 	if (put_user(r, "edit", &u, NULL, f))
@@ -596,7 +641,8 @@ static enum err self_edit(struct http_req *r, struct fail *f)
 	}
 	if (email.p)
 		u.email = email;
-	take_members(r, body, true, &u);
+	if (!take_members(r, body, "edit", true, &u))
+		return ERR_OK;
 	u.date_modified = clock_now();
 	return put_user(r, "edit", &u, NULL, f) ? answer_user(r, &u, false, f) : ERR_OK;
 }

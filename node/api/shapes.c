@@ -39,7 +39,7 @@ static void user_rest(struct jsonw *w, const struct misp_user *u, const char *to
 	JSONW_KV(w, jsonw_bool, "notification_monthly", u->notification_monthly);
 	JSONW_KV(w, jsonw_c, "totp", totp);
 	JSONW_KV(w, jsonw_c, "hotp_counter", NULL);
-	JSONW_KV(w, jsonw_c, "totp_is_set", "0");
+	JSONW_KV(w, jsonw_c, "totp_is_set", u->totp_set ? "1" : "0");
 }
 
 void shape_user(struct jsonw *w, const struct misp_user *u, enum user_form form,

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <yaml.h>
 
+#include "base/net.h"
 #include "conf/rows.h"
 
 #define FILE_MAX (1u << 20)
@@ -266,6 +267,7 @@ static enum err set_overrides(struct snapshot *s, const struct conf_override *ov
 static enum err check_together(const struct conf *c, struct fail *f)
 {
 	struct conf_addr addr;
+	struct net net;
 
 	if (!c->tls_cert != !c->tls_key)
 		return fail(f, ERR_CONFIG, "tls.cert and tls.key go together");
@@ -277,6 +279,10 @@ static enum err check_together(const struct conf *c, struct fail *f)
 			    "default cannot name");
 	if (c->store_readers < 2 * c->workers)
 		return fail(f, ERR_CONFIG, "store.readers must be at least twice `workers`");
+	for (size_t i = 0; i < c->trusted_proxies.n; i++)
+		if (!net_parse(str_c(c->trusted_proxies.v[i]), &net))
+			return fail(f, ERR_CONFIG, "trusted_proxies: \"%s\" is no network",
+				    c->trusted_proxies.v[i]);
 	for (size_t i = 0; i < c->listen.n; i++) {
 		TRY(conf_addr_parse(str_c(c->listen.v[i]), &addr, f));
 		if (!addr.loopback && !c->tls_cert && !c->tls_plain_ok)

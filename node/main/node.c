@@ -12,6 +12,8 @@
 
 #include "api/audit.h"
 #include "api/peer_rows.h"
+#include "api/rates.h"
+#include "api/throttle.h"
 #include "api/vocab.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -308,6 +310,8 @@ static void fill_api(struct node *n)
 	a->peer_key = &n->peer_key;
 	a->pgp = n->pgp;
 	a->audit = n->audit;
+	a->throttle = throttle_new(); /* without: no back-off, and nothing else is amiss */
+	a->rates = rates_new();
 	a->user = n;
 	a->ingest = (struct ingest_env){
 		.store = n->store,
@@ -536,6 +540,8 @@ void node_stop(struct node *n)
 	n->api.egress.openings = NULL;
 	openings_stop(MOVE(n->openings));
 	derived_free(MOVE(n->derived));
+	throttle_free(MOVE(n->api.throttle));
+	rates_free(MOVE(n->api.rates));
 	records_free(MOVE(n->api.egress.records));
 	vocabs_unref(MOVE(n->api.vocabs));
 	ledger_close(MOVE(n->ledger)); /* nothing is sent any more */

@@ -3,6 +3,7 @@
  */
 #include "main/telemetry.h"
 
+#include "api/throttle.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "metrics/metrics.h"
@@ -106,5 +107,6 @@ void telemetry_text(struct node *n, struct buf *out)
 	refresh_http(n);
 	refresh_store(n);
 	refresh_workers(n);
+	put(M_AUTH_WAITING, throttle_waiting(n->api.throttle, clock_boot_ms()));
 	metrics_text(out);
 }

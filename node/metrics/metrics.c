@@ -29,6 +29,7 @@ static const char *const status_names[] = {"1xx", "2xx", "3xx", "4xx", "5xx", "4
 static const char *const direction_names[] = {"in", "out"};
 static const char *const outcome_names[] = {"added", "updated", "unchanged", "refused"};
 static const char *const source_names[] = {"user", "peer", "feed", "system"};
+static const char *const auth_way_names[] = {"key", "session", "password", "register"};
 static const char *error_names[ERR_COUNT];
 
 #define SET(s, label, list)                                                                        \
@@ -43,6 +44,7 @@ struct metric_label_set metric_sets[METRIC_LABEL_COUNT] = {
 	[METRIC_LABEL_ENDPOINT] = {.name = "endpoint"},
 	[METRIC_LABEL_EXPORTER] = {.name = "format"},
 	[METRIC_LABEL_RULE] = {.name = "rule"},
+	SET(AUTH_WAY, "way", auth_way_names),
 };
 
 static struct metric_cell *cells;

@@ -32,7 +32,8 @@ enum metric {
 	X(SOURCE, "source")                                                                        \
 	X(ENDPOINT, "endpoint")                                                                    \
 	X(EXPORTER, "format")                                                                      \
-	X(RULE, "rule")
+	X(RULE, "rule")                                                                            \
+	X(AUTH_WAY, "way")
 
 enum metric_label {
 #define X(name, text) METRIC_LABEL_##name,
@@ -44,6 +45,7 @@ enum metric_label {
 enum metric_direction { METRIC_IN, METRIC_OUT };
 /* In the order of ingest's outcomes. */
 enum metric_outcome { METRIC_ADDED, METRIC_UPDATED, METRIC_UNCHANGED, METRIC_REFUSED };
+enum metric_auth_way { METRIC_BY_KEY, METRIC_BY_SESSION, METRIC_BY_PASSWORD, METRIC_BY_REGISTER };
 /* In the order of enum origin_kind. */
 enum metric_source { METRIC_FROM_USER, METRIC_FROM_PEER, METRIC_FROM_FEED, METRIC_FROM_SYSTEM };
 /* Position of an HTTP status in STATUS. */

@@ -91,6 +91,12 @@ static const struct field user_rows[] = {USER_FIELDS(ROW, ROW_LIST)};
 #define ENTITY misp_authkey
 static const struct field authkey_rows[] = {AUTHKEY_FIELDS(ROW, ROW_LIST)};
 #undef ENTITY
+#define ENTITY misp_session
+static const struct field session_rows[] = {SESSION_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
+#define ENTITY misp_otp
+static const struct field otp_rows[] = {OTP_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
 #define ENTITY misp_role
 static const struct field role_rows[] = {ROLE_FIELDS(ROW, ROW_LIST)};
 #undef ENTITY
@@ -158,6 +164,8 @@ DESC(misp_cryptokey, "CryptographicKey", cryptokey_rows);
 DESC(misp_event, "Event", event_rows);
 DESC(misp_user, "User", user_rows);
 DESC(misp_authkey, "AuthKey", authkey_rows);
+DESC(misp_session, "Session", session_rows);
+DESC(misp_otp, "Otp", otp_rows);
 DESC(misp_role, "Role", role_rows);
 DESC(misp_peer, "Server", peer_rows);
 DESC(misp_peerstate, "ServerState", peerstate_rows);

@@ -19,7 +19,8 @@ EXACT = {"first_seen", "last_seen"}
 # `..._id` that the client chooses or that is the same on every server
 FIXED_IDS = {"threat_level_id", "role_id"}
 # authkey: shown once by a server that hashes keys; the others: whether and when anybody called
-IGNORED = {"authkey", "last_api_access", "last_login", "current_login"}
+# (the ends of a random key are as random as the key)
+IGNORED = {"authkey", "authkey_start", "authkey_end", "last_api_access", "last_login", "current_login"}
 # where a document was cut or malformed: ours say it, MISP does not
 EXTRA = {"detail", "line", "column", "offset"}
 # made from the cluster library that the recorded server had loaded, which is on no tape: where such

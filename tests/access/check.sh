@@ -1,0 +1,10 @@
+#!/bin/sh
+# Who may come in, from outside.
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../lib/blackbox.sh"
+need_daemon
+tool=${TOCSIN:-${top_builddir:-$top}/tocsin}
+[ -x "$tool" ] || skip "the tool is not built"
+TOCSIN=$tool
+export TOCSIN
+exec "$py" "$here/run.py" "$@"
