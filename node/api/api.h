@@ -50,6 +50,9 @@ struct api {
 /* Read the vocabularies (again); those before stay when that fails. */
 MUST_USE enum err api_vocabs_reload(struct api *api, struct fail *f);
 
+/* A reference to them (vocab.h). */
+struct vocabs *api_vocabs(struct api *api);
+
 /* Who calls: made by api_auth(), in http_req.user. */
 struct api_user {
 	struct misp_user user;

@@ -2,7 +2,7 @@
  * ep_statistics.c - users/statistics: numbers over what the caller may see.
  * Months and years begin with the calendar's. Shapes as recorded (wire/client, users).
  */
-#include "api/rest.h"
+#include "api/ep_counts.h"
 #include "base/clock.h"
 
 #define ORGS_MAX 100000u
@@ -144,6 +144,9 @@ static enum err statistics(struct http_req *r, struct fail *f)
 	if (!n.creators)
 		return fail(f, ERR_NOMEM, "no memory");
 	if (req_arg(r, "page").p && !of_users && !str_is(req_arg(r, "page"), "data")) {
+		enum err e = rest_counts_page(r, req_arg(r, "page"), f);
+		if (e != ERR_NOENT)
+			return e;
 		reply_error(r, 404, "Invalid page.");
 		return ERR_OK;
 	}

@@ -64,16 +64,11 @@ static enum err count_uses(struct http_req *r, struct view *v, uint64_t tag_id, 
 	return ERR_OK;
 }
 
-struct uses {
-	uint64_t events, attributes;
-};
-
-/* And whether the caller may know of the tag at all. */
-static enum err uses_of(struct http_req *r, struct view *v, const struct misp_tag *tag,
-			struct uses *u, bool *listed)
+enum err rest_tag_counts(struct http_req *r, struct view *v, const struct misp_tag *tag,
+			 struct tag_uses *u, bool *listed)
 {
 	bool used_only;
-	*u = (struct uses){0};
+	*u = (struct tag_uses){0};
 	*listed = view_lists_tag(v, tag, &used_only);
 	if (!*listed)
 		return ERR_OK;
@@ -86,24 +81,24 @@ static enum err uses_of(struct http_req *r, struct view *v, const struct misp_ta
 enum err rest_tag_listed(struct http_req *r, struct view *v, const struct misp_tag *tag,
 			 bool *listed)
 {
-	struct uses uses;
+	struct tag_uses uses;
 	bool used_only;
 	*listed = view_lists_tag(v, tag, &used_only);
-	return *listed && used_only ? uses_of(r, v, tag, &uses, listed) : ERR_OK;
+	return *listed && used_only ? rest_tag_counts(r, v, tag, &uses, listed) : ERR_OK;
 }
 
 enum err rest_tag_uses(struct http_req *r, struct view *v, struct str name, uint64_t *tag_id,
 		       uint64_t *uses, struct fail *f)
 {
 	struct misp_tag tag;
-	struct uses u;
+	struct tag_uses u;
 	bool listed;
 	*tag_id = *uses = 0;
 	enum err e = store_find(view_txn(v), IX_TAG_NAME, name, tag_id);
 	if (e == ERR_OK)
 		e = store_get(view_txn(v), T_TAG, *tag_id, r->arena, &tag);
 	if (e == ERR_OK)
-		e = uses_of(r, v, &tag, &u, &listed);
+		e = rest_tag_counts(r, v, &tag, &u, &listed);
 	if (e == ERR_OK && listed)
 		*uses = u.events + u.attributes;
 	else
@@ -111,7 +106,7 @@ enum err rest_tag_uses(struct http_req *r, struct view *v, struct str name, uint
 	return e == ERR_NOENT ? ERR_OK : e == ERR_OK ? e : fail(f, e, "counting a tag");
 }
 
-static void uses_put(struct jsonw *w, const struct uses *u)
+static void uses_put(struct jsonw *w, const struct tag_uses *u)
 {
 	JSONW_KV(w, jsonw_uint, "count", u->events);
 	JSONW_KV(w, jsonw_uint, "attribute_count", u->attributes);
@@ -137,12 +132,12 @@ static enum err tags_view(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
 	struct misp_tag tag;
-	struct uses uses;
+	struct tag_uses uses;
 	bool listed;
 	if (!tag_of_path(r, 405, "Invalid Tag", &tag, f))
 		return ERR_OK;
 	TRY(rest_view(r, &v, f));
-	TRY(uses_of(r, v, &tag, &uses, &listed));
+	TRY(rest_tag_counts(r, v, &tag, &uses, &listed));
 	if (!listed) {
 		reply_error(r, 405, "Invalid Tag");
 		return ERR_OK;
@@ -222,9 +217,9 @@ static enum err tags_index(struct http_req *r, struct fail *f)
 	jsonw_key(&w, "Tag");
 	jsonw_arr(&w);
 	for (size_t i = 0; i < n && e == ERR_OK && !req_cancelled(r); i++) {
-		struct uses uses;
+		struct tag_uses uses;
 		bool listed;
-		e = uses_of(r, v, tags[i], &uses, &listed);
+		e = rest_tag_counts(r, v, tags[i], &uses, &listed);
 		if (e != ERR_OK || !listed)
 			continue;
 		jsonw_obj(&w);

@@ -9,13 +9,17 @@
 
 #define FOUND_MAX 1000u
 
-static struct vocabs *current(struct http_req *r)
+struct vocabs *api_vocabs(struct api *api)
 {
-	struct api *api = api_of(r);
 	pthread_mutex_lock(&api->vocabs_lock);
 	struct vocabs *v = vocabs_ref(api->vocabs);
 	pthread_mutex_unlock(&api->vocabs_lock);
 	return v;
+}
+
+static struct vocabs *current(struct http_req *r)
+{
+	return api_vocabs(api_of(r));
 }
 
 enum err api_vocabs_reload(struct api *api, struct fail *f)

@@ -179,6 +179,12 @@ static inline MUST_USE enum err rest_write(struct http_req *r, store_run_fn run,
 /* May the caller know that there is this tag? For every list of tags. ep_tags.c */
 MUST_USE enum err rest_tag_listed(struct http_req *r, struct view *v, const struct misp_tag *tag,
 				  bool *listed);
+/* How often the caller sees it used, and whether he may know of it at all. ep_tags.c */
+struct tag_uses {
+	uint64_t events, attributes;
+};
+MUST_USE enum err rest_tag_counts(struct http_req *r, struct view *v, const struct misp_tag *tag,
+				  struct tag_uses *u, bool *listed);
 /* Number of the tag of this name and how often the caller sees it used; 0: there is none for it. */
 MUST_USE enum err rest_tag_uses(struct http_req *r, struct view *v, struct str name,
 				uint64_t *tag_id, uint64_t *uses, struct fail *f);

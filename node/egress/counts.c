@@ -128,6 +128,31 @@ enum err view_count_parts(struct view *v, const struct misp_event *e, int64_t si
 	return err;
 }
 
+enum err view_each_attr(struct view *v, const struct misp_event *e,
+			void (*fn)(void *user, const struct misp_attr *attr), void *user)
+{
+	OWN(store_el_iter) struct store_el_iter *it = NULL;
+	OWN(arena) struct arena *objects = arena_new(OBJECT_ARENA);
+	struct counting c = {.v = v, .e = e, .objects = objects};
+	struct el_key key;
+	struct misp_attr attr;
+	if (!objects)
+		return ERR_NOMEM;
+	struct arena_mark start = arena_mark(v->scratch);
+	enum err err = view_subject_of(v, e, v->scratch, &c.s);
+	if (err == ERR_OK)
+		err = store_el_iter_new(v->txn, EL_ATTR, (struct el_key){.body = e->body}, false, &it);
+	struct arena_mark m = arena_mark(v->scratch);
+	while (err == ERR_OK &&
+	       (err = store_el_iter_next(it, v->scratch, &key, &attr)) == ERR_OK) {
+		if (attr_counts(&c, key.parent, &attr))
+			fn(user, &attr);
+		arena_rewind(v->scratch, m);
+	}
+	arena_rewind(v->scratch, start);
+	return err == ERR_NOENT ? ERR_OK : err;
+}
+
 bool view_is_filled(struct view *v, const struct misp_event *e)
 {
 	struct counting c = {.v = v, .e = e};

@@ -126,6 +126,10 @@ struct view_counts {
 };
 MUST_USE enum err view_count_parts(struct view *v, const struct misp_event *e, int64_t since,
 				   struct view_counts *n);
+/* Each live attribute of an event that the audience sees (view_visible) and that it may see; for counts,
+   never for output. The row dies with the call. */
+MUST_USE enum err view_each_attr(struct view *v, const struct misp_event *e,
+				 void (*fn)(void *user, const struct misp_attr *attr), void *user);
 /* Organisations that the audience may know: local ones, those that somebody entered here, of its sharing
    groups, and of the events that it sees. In `a`; the snapshot's. */
 struct view_orgs {
