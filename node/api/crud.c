@@ -88,8 +88,8 @@ void crud_members(struct jsonw *w, const struct crud *c, const void *row)
 	}
 }
 
-static void put_item(struct http_req *r, struct jsonw *w, const struct crud *c, const void *row,
-		     enum crud_act act)
+void crud_item(struct http_req *r, struct jsonw *w, const struct crud *c, const void *row,
+	       enum crud_act act)
 {
 	jsonw_obj(w);
 	jsonw_key(w, c->desc->name);
@@ -107,7 +107,7 @@ void crud_answer(struct http_req *r, const struct crud *c, const void *row, enum
 {
 	struct buf b = BUF(ANSWER_MAX);
 	struct jsonw w = jsonw_on(&b);
-	put_item(r, &w, c, row, act);
+	crud_item(r, &w, c, row, act);
 	rest_answer(r, 200, &b);
 }
 
@@ -180,7 +180,7 @@ enum err crud_index(struct http_req *r, struct fail *f)
 			if (p.skip) {
 				p.skip--;
 			} else {
-				put_item(r, &w, c, row, CRUD_INDEX);
+				crud_item(r, &w, c, row, CRUD_INDEX);
 				p.left--;
 			}
 		}
@@ -313,17 +313,16 @@ enum err crud_edit(struct http_req *r, struct fail *f)
 	return crud_take(r, c, CRUD_EDIT, body, row) ? crud_save(r, c, CRUD_EDIT, row, f) : ERR_OK;
 }
 
-/* `id` is a number here, other than everywhere else (recorded for feeds, roles, exclusions). */
-static void answer_deleted(struct http_req *r, const struct crud *c, uint64_t id)
+void crud_done(struct http_req *r, const char *text, struct str url, uint64_t id)
 {
 	struct buf b = BUF(1 << 16);
 	struct jsonw w = jsonw_on(&b);
 	jsonw_obj(&w);
 	JSONW_KV(&w, jsonw_bool, "saved", true);
 	JSONW_KV(&w, jsonw_bool, "success", true);
-	JSONW_KV(&w, jsonw_c, "name", c->deleted);
-	JSONW_KV(&w, jsonw_c, "message", c->deleted);
-	JSONW_KV(&w, jsonw_str, "url", r->url);
+	JSONW_KV(&w, jsonw_c, "name", text);
+	JSONW_KV(&w, jsonw_c, "message", text);
+	JSONW_KV(&w, jsonw_str, "url", url);
 	JSONW_KV(&w, jsonw_uint, "id", id);
 	jsonw_obj_end(&w);
 	rest_answer(r, 200, &b);
@@ -338,6 +337,6 @@ enum err crud_delete(struct http_req *r, struct fail *f)
 	if (!crud_of_path(r, c, NULL, row, f) || (c->may_go && !c->may_go(r, row)))
 		return ERR_OK;
 	TRY(rest_row_del(r, c->table, row_id(c, row), row_uuid(c, row), f));
-	answer_deleted(r, c, row_id(c, row));
+	crud_done(r, c->deleted, r->url, row_id(c, row));
 	return ERR_OK;
 }

@@ -72,5 +72,11 @@ MUST_USE enum err crud_save(struct http_req *r, const struct crud *c, enum crud_
 			    struct fail *f);
 /* {"Wrapper":{..}} */
 void crud_answer(struct http_req *r, const struct crud *c, const void *row, enum crud_act act);
+/* The same inside a list that is open. */
+void crud_item(struct http_req *r, struct jsonw *w, const struct crud *c, const void *row,
+	       enum crud_act act);
+/* {"saved":true,"success":true,"name":..,"message":..,"url":..,"id":N}: the number without quotes,
+   as MISP has it in answers to deletions and imports (recorded). */
+void crud_done(struct http_req *r, const char *text, struct str url, uint64_t id);
 /* The members alone, inside an object that is open. */
 void crud_members(struct jsonw *w, const struct crud *c, const void *row);

@@ -14,6 +14,7 @@
 #include "gate/gate.h"
 #include "gate/sealed.h"
 #include "index/index.h"
+#include "lists/lists.h"
 #include "model/link_rules.h"
 #include "search/search.h"
 #include "store/store.h"
@@ -50,6 +51,7 @@ struct egress_env {
 	struct records *records; /* NULL: facts about vulnerability records are read each time */
 	struct openings *openings; /* NULL: nothing opens by time */
 	struct derived *derived; /* NULL: who gets derived UUIDs cannot ask by UUID */
+	struct lists *lists; /* NULL: there are no warning lists */
 	struct ledger *ledger; /* NULL: nothing leaves for peers, feeds, exports, streams */
 	const struct egress_tap *tap; /* NULL: what is made goes out; else a preview */
 };

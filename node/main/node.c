@@ -156,7 +156,7 @@ static enum err start_pgp(struct node *n, bool create, struct fail *f)
 static enum err confine(struct node *n, const char *conf_file, struct fail *f)
 {
 	const struct conf *c = n->conf;
-	struct sandbox_path paths[80] = {{c->data_dir, SANDBOX_WRITE, false}};
+	struct sandbox_path paths[160] = {{c->data_dir, SANDBOX_WRITE, false}};
 	struct sandbox_report report = {0};
 	uint16_t ports[64];
 	size_t k = 1, n_ports = 0;
@@ -171,10 +171,12 @@ static enum err confine(struct node *n, const char *conf_file, struct fail *f)
 		}
 	if (c->feeds_dir)
 		paths[k++] = (struct sandbox_path){c->feeds_dir, SANDBOX_WRITE, true};
-	for (size_t i = 0; i < c->taxonomies.n && k < ARRAY_LEN(paths) - 1; i++)
-		paths[k++] = (struct sandbox_path){c->taxonomies.v[i], SANDBOX_READ, true};
-	for (size_t i = 0; i < c->readable.n && k < ARRAY_LEN(paths) - 1; i++)
-		paths[k++] = (struct sandbox_path){c->readable.v[i], SANDBOX_READ, true};
+	const struct conf_list *const read[] = {&c->taxonomies,	 &c->warninglists,
+						&c->noticelists, &c->object_templates,
+						&c->decaying_models, &c->readable};
+	for (size_t l = 0; l < ARRAY_LEN(read); l++)
+		for (size_t i = 0; i < read[l]->n && k < ARRAY_LEN(paths) - 1; i++)
+			paths[k++] = (struct sandbox_path){read[l]->v[i], SANDBOX_READ, true};
 	if (c->socket) {
 		snprintf(socket_folder, sizeof(socket_folder), "%s", c->socket);
 		paths[k++] = (struct sandbox_path){dirname(socket_folder), SANDBOX_WRITE, false};
@@ -465,6 +467,20 @@ static enum err start_retractor(struct node *n, struct fail *f)
 	return retractor_start(&env, &n->retractor, f);
 }
 
+static enum err start_lists(struct node *n, struct fail *f)
+{
+	const struct conf *c = n->conf;
+	struct lists_conf lc = {.store = n->store,
+				.folders = {
+					[LIST_WARNING] = {c->warninglists.v, c->warninglists.n},
+					[LIST_NOTICE] = {c->noticelists.v, c->noticelists.n},
+					[LIST_TEMPLATE] = {c->object_templates.v, c->object_templates.n},
+					[LIST_DECAY] = {c->decaying_models.v, c->decaying_models.n},
+				}};
+	n->api.egress.lists = lists_new(&lc);
+	return n->api.egress.lists ? lists_refresh(n->api.egress.lists, f) : fail(f, ERR_NOMEM, "no memory");
+}
+
 enum err node_start(struct node *n, struct fail *f)
 {
 	default_base_url(n);
@@ -485,6 +501,7 @@ enum err node_start(struct node *n, struct fail *f)
 	record(n, AUDIT_start, ERR_OK);
 	fill_api(n);
 	TRY(api_vocabs_reload(&n->api, f));
+	TRY(start_lists(n, f));
 	struct offload_conf oc = {.threads = (unsigned)n->conf->workers};
 	TRY(offload_new(&oc, &n->workers, f));
 	TRY(make_server(n, f));
@@ -504,6 +521,8 @@ enum err node_reload(struct node *n, struct fail *f)
 	enum err e = load_policy(n, f);
 	if (e == ERR_OK)
 		e = api_vocabs_reload(&n->api, f);
+	if (e == ERR_OK)
+		e = lists_refresh(n->api.egress.lists, f);
 	record(n, AUDIT_policy, e);
 	if (e == ERR_OK) {
 		openings_rescan(n->openings);
@@ -543,6 +562,7 @@ void node_stop(struct node *n)
 	throttle_free(MOVE(n->api.throttle));
 	rates_free(MOVE(n->api.rates));
 	records_free(MOVE(n->api.egress.records));
+	lists_free(MOVE(n->api.egress.lists));
 	vocabs_unref(MOVE(n->api.vocabs));
 	ledger_close(MOVE(n->ledger)); /* nothing is sent any more */
 	if (n->clock)

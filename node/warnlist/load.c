@@ -160,6 +160,8 @@ static void read_types(struct warnlist_info *info, const json_t *list)
 	json_array_foreach((json_t *)(uintptr_t)list, i, v) {
 		enum attr_type t = type_find(str_c(json_string_value(v)));
 
+		if (json_is_string(v) && strcmp(json_string_value(v), "ALL") == 0)
+			memset(info->types, 0xff, sizeof(info->types));
 		if (t != ATTR_NONE) /* types that are not known here have no attributes */
 			info->types[t / 64] |= UINT64_C(1) << (t % 64);
 	}
