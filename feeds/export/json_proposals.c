@@ -1,6 +1,7 @@
 /*
  * json_proposals.c - proposals on their own: "index" lists them, "view" and "saved" show one, "push"
- * is what a peer is sent. Shapes as recorded (wire/client proposals, wire/sync). Not a return format.
+ * is what a peer is sent, "imported" what was made of a text. Shapes as recorded (wire/client
+ * proposals, wire/sync). Not a return format.
  */
 #include "base/hash.h"
 #include "base/jsonw.h"
@@ -156,11 +157,45 @@ static void push_row(struct buf *b, const struct misp_proposal *p, const struct 
 	buf_putc(b, '}');
 }
 
+/* Numbers are numbers here; a parameter named by the UUID says what stood in the text. */
+static void imported_row(struct export_run *r, const struct misp_proposal *p,
+			 const struct rel_event *re)
+{
+	struct buf *b = seal_buf(r->out);
+	char uuid[UUID_TEXT_LEN + 1];
+	struct str v1, v2;
+	type_split((enum attr_type)p->type, p->value, &v1, &v2);
+	LIT(b, "{\"old_id\":\"0\",\"to_ids\":");
+	buf_putc(b, p->to_ids ? '1' : '0');
+	LIT(b, ",\"deleted\":\"0\",\"timestamp\":");
+	buf_i64(b, p->timestamp);
+	LIT(b, ",\"proposal_to_delete\":\"0\",\"disable_correlation\":\"0\"");
+	jp_str(b, "value", p->value);
+	jp_str(b, "original_value",
+	       r->opts->param(r->opts->param_user, uuid_format(p->uuid, uuid)));
+	jp_str(b, "type", type_name(p->type));
+	jp_str(b, "category", category_name(p->category));
+	LIT(b, ",\"distribution\":5");
+	jp_num(b, "event_id", p->event_id);
+	jp_str(b, "comment", p->comment);
+	jp_num(b, "org_id", p->org_id);
+	jp_num(b, "event_org_id", p->event_org_id);
+	jp_str(b, "email", p->email);
+	jp_uuid(b, "event_uuid", re->e->uuid);
+	LIT(b, ",\"org\":\"\"");
+	jp_uuid(b, "uuid", p->uuid);
+	jp_str(b, "value1", v1);
+	jp_str(b, "value2", v2);
+	jp_num(b, "id", p->id);
+	buf_putc(b, '}');
+}
+
 static void row(struct export_run *r, const struct rel_event *re, const struct misp_proposal *p,
 		const struct misp_org *org, const struct misp_attr *of, struct str data)
 {
 	struct buf *b = seal_buf(r->out);
-	bool push = is_form(r, "push"), list = push || is_form(r, "index");
+	bool push = is_form(r, "push"), imported = is_form(r, "imported");
+	bool list = push || imported || is_form(r, "index");
 	if (!wanted(r, p) || (r->n && !list))
 		return;
 	if (r->n++)
@@ -170,7 +205,9 @@ static void row(struct export_run *r, const struct rel_event *re, const struct m
 		return;
 	}
 	LIT(b, "{\"ShadowAttribute\":");
-	if (list)
+	if (imported)
+		imported_row(r, p, re);
+	else if (list)
 		index_row(b, p, org, re, of, data);
 	else if (is_form(r, "saved"))
 		saved_row(b, p, re->ids);
@@ -181,7 +218,7 @@ static void row(struct export_run *r, const struct rel_event *re, const struct m
 
 static enum err begin(struct export_run *r)
 {
-	if (is_form(r, "index") || is_form(r, "push"))
+	if (is_form(r, "index") || is_form(r, "push") || is_form(r, "imported"))
 		buf_putc(seal_buf(r->out), '[');
 	return buf_err(seal_buf(r->out));
 }
@@ -198,7 +235,7 @@ static enum err element(struct export_run *r, const struct rel_event *re,
 
 static enum err end(struct export_run *r)
 {
-	if (is_form(r, "index") || is_form(r, "push"))
+	if (is_form(r, "index") || is_form(r, "push") || is_form(r, "imported"))
 		buf_putc(seal_buf(r->out), ']');
 	return buf_err(seal_buf(r->out));
 }

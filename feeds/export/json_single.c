@@ -78,16 +78,56 @@ const struct exporter export_attr_view = {
 	.element = view_element,
 };
 
-/* ---- what attributes/add answers: one, or a list, with the errors of the others ---- */
+/* ---- what attributes/add answers: one, or a list, with the errors of the others; and (parameter
+   `form` "imported") what was made of a text, where numbers are numbers ---- */
 
 static struct str param(struct export_run *r, const char *name)
 {
 	return r->opts->param ? r->opts->param(r->opts->param_user, name) : STR_NONE;
 }
 
+static bool imported(struct export_run *r)
+{
+	return str_is(param(r, "form"), "imported");
+}
+
+/* A parameter named by the UUID says what stood in the text. */
+static void imported_row(struct export_run *r, const struct misp_attr *a)
+{
+	struct buf *b = out(r);
+	char uuid[UUID_TEXT_LEN + 1];
+	struct str v1, v2, distribution = param(r, "distribution");
+	type_split((enum attr_type)a->type, a->value, &v1, &v2);
+	LIT(b, "{\"Attribute\":{\"object_id\":\"0\",\"to_ids\":");
+	buf_putc(b, a->to_ids ? '1' : '0');
+	LIT(b, ",\"timestamp\":");
+	buf_i64(b, a->timestamp);
+	LIT(b, ",\"distribution\":");
+	if (distribution.p)
+		buf_str_add(b, distribution);
+	else
+		buf_u64(b, a->distribution);
+	LIT(b, ",\"deleted\":\"0\",\"disable_correlation\":\"0\"");
+	jp_str(b, "value", a->value);
+	jp_str(b, "original_value", param(r, uuid_format(a->uuid, uuid)));
+	jp_str(b, "type", type_name(a->type));
+	jp_str(b, "category", category_name(a->category));
+	jp_num(b, "event_id", a->event_id);
+	jp_str(b, "comment", a->comment);
+	LIT(b, ",\"sharing_group_id\":");
+	buf_u64(b, a->sharing_group_id);
+	jp_uuid(b, "uuid", a->uuid);
+	jp_str(b, "value1", v1);
+	jp_str(b, "value2", v2);
+	jp_num(b, "id", a->id);
+	LIT(b, "}}");
+}
+
 static enum err saved_begin(struct export_run *r)
 {
-	if (param(r, "list").n)
+	if (imported(r))
+		buf_putc(out(r), '[');
+	else if (param(r, "list").n)
 		LIT(out(r), "{\"Attribute\":[");
 	else
 		LIT(out(r), "{\"Attribute\":");
@@ -99,10 +139,14 @@ static enum err saved_element(struct export_run *r, const struct rel_event *re,
 {
 	struct buf *b = out(r);
 	(void)re;
-	if (el->kind != EL_ATTR || (r->n && !param(r, "list").n))
+	if (el->kind != EL_ATTR || (r->n && !param(r, "list").n && !imported(r)))
 		return ERR_OK;
 	if (r->n++)
 		buf_putc(b, ',');
+	if (imported(r)) {
+		imported_row(r, el->attr);
+		return buf_err(b);
+	}
 	attr_row(b, el->attr, true);
 	buf_putc(b, '}');
 	return buf_err(b);
@@ -112,6 +156,10 @@ static enum err saved_end(struct export_run *r)
 {
 	struct buf *b = out(r);
 	struct str errors = param(r, "errors");
+	if (imported(r)) {
+		buf_putc(b, ']');
+		return buf_err(b);
+	}
 	if (param(r, "list").n)
 		buf_putc(b, ']');
 	else
