@@ -153,6 +153,33 @@ enum err view_each_attr(struct view *v, const struct misp_event *e,
 	return err == ERR_NOENT ? ERR_OK : err;
 }
 
+enum err view_opened_within(struct view *v, const struct subject *s, int64_t within, int64_t *at)
+{
+	OWN(store_el_iter) struct store_el_iter *it = NULL;
+	OWN(arena) struct arena *objects = arena_new(OBJECT_ARENA);
+	struct counting c = {.v = v, .e = &s->event, .s = *s, .objects = objects};
+	int64_t shut[GATE_CLASSES];
+	struct arena_mark m = arena_mark(v->scratch);
+	struct el_key key;
+	struct misp_attr attr;
+	enum err e;
+	*at = 0;
+	if (!objects)
+		return ERR_NOMEM;
+	TRY(store_el_iter_new(v->txn, EL_ATTR, (struct el_key){.body = s->event.body}, false, &it));
+	while ((e = store_el_iter_next(it, v->scratch, &key, &attr)) == ERR_OK) {
+		if (attr.tags.n && attr_counts(&c, key.parent, &attr)) {
+			TRY(view_resolve_tags(v, v->scratch, &attr.tags));
+			gate_embargo_times(v->policy, &attr.tags, shut);
+			int64_t t = shut[v->audience.release_class];
+			if (t != INT64_MIN && t <= within && t > *at)
+				*at = t;
+		}
+		arena_rewind(v->scratch, m);
+	}
+	return e == ERR_NOENT ? ERR_OK : e;
+}
+
 bool view_is_filled(struct view *v, const struct misp_event *e)
 {
 	struct counting c = {.v = v, .e = e};

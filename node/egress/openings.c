@@ -27,16 +27,19 @@ struct opening {
 	int64_t at;
 	uint64_t event_id;
 	unsigned classes; /* bit mask of 1 << release class */
+	bool within; /* something in the event */
 };
 
 /* What opened last, for each class; as in KV_OPENED, behind the event's id in 8 bytes. */
 struct opened {
 	uint64_t event_id; /* 0: empty */
 	int64_t at[GATE_CLASSES];
+	int64_t within[GATE_CLASSES]; /* of single elements */
 };
 /* The stored form; times of a site's classes count only as long as it has the same ones. */
 struct stored_opened {
 	int64_t at[GATE_CLASSES];
+	int64_t within[GATE_CLASSES];
 	uint64_t classes; /* classes_of() */
 };
 
@@ -97,7 +100,7 @@ static void heap_down(struct opening *h, size_t n, size_t i)
 	}
 }
 
-static enum err heap_add(struct heap *h, int64_t at, uint64_t event_id, unsigned classes)
+static enum err heap_add(struct heap *h, int64_t at, uint64_t event_id, unsigned classes, bool within)
 {
 	if (h->n == h->cap) {
 		size_t cap = h->cap ? h->cap * 2 : 256;
@@ -107,7 +110,7 @@ static enum err heap_add(struct heap *h, int64_t at, uint64_t event_id, unsigned
 		h->v = v;
 		h->cap = cap;
 	}
-	h->v[h->n] = (struct opening){at, event_id, classes};
+	h->v[h->n] = (struct opening){at, event_id, classes, within};
 	heap_up(h->v, h->n++);
 	return ERR_OK;
 }
@@ -172,6 +175,31 @@ int64_t openings_of(struct openings *o, uint64_t event_id, unsigned release_clas
 	return at;
 }
 
+int64_t openings_within(struct openings *o, uint64_t event_id, unsigned release_class)
+{
+	int64_t at = 0;
+	if (release_class >= GATE_CLASSES)
+		return 0;
+	pthread_mutex_lock(&o->table);
+	if (o->cap_opened)
+		at = opened_slot(o->opened, o->cap_opened, event_id)->within[release_class];
+	pthread_mutex_unlock(&o->table);
+	return at;
+}
+
+bool openings_at(struct openings *o, uint64_t event_id, int64_t t)
+{
+	bool found = false;
+	pthread_mutex_lock(&o->table);
+	if (o->cap_opened && event_id) {
+		const struct opened *s = opened_slot(o->opened, o->cap_opened, event_id);
+		for (unsigned c = 0; c < GATE_CLASSES; c++)
+			found |= t && s->within[c] == t;
+	}
+	pthread_mutex_unlock(&o->table);
+	return found;
+}
+
 /* A digest of the site's classes: what their numbers mean. */
 static uint64_t classes_of(const struct policy *p)
 {
@@ -191,12 +219,14 @@ static bool is_shipped(unsigned c)
 }
 
 /* Times of before, by the meaning that the numbers have now. */
-static void read_opened(const struct openings *o, struct str v, int64_t at[GATE_CLASSES])
+static void read_opened(const struct openings *o, struct str v, int64_t at[GATE_CLASSES],
+			int64_t within[GATE_CLASSES])
 {
 	static const unsigned shipped[OLD_CLASSES] = {CLASS_PUBLIC, CLASS_SECTOR, CLASS_PARTNER};
 	struct stored_opened s;
 	int64_t old[OLD_CLASSES];
 	memset(at, 0, sizeof(*at) * GATE_CLASSES);
+	memset(within, 0, sizeof(*within) * GATE_CLASSES);
 	if (v.n == sizeof(old)) {
 		memcpy(old, v.p, v.n);
 		for (unsigned i = 0; i < OLD_CLASSES; i++)
@@ -204,8 +234,10 @@ static void read_opened(const struct openings *o, struct str v, int64_t at[GATE_
 	} else if (v.n == sizeof(s)) {
 		memcpy(&s, v.p, v.n);
 		for (unsigned c = 0; c < GATE_CLASSES; c++)
-			if (is_shipped(c) || s.classes == o->classes)
+			if (is_shipped(c) || s.classes == o->classes) {
 				at[c] = s.at[c];
+				within[c] = s.within[c];
+			}
 	}
 }
 
@@ -217,7 +249,7 @@ static void set_classes(struct openings *o, const struct policy *p)
 	for (size_t i = 0; now != o->classes && i < o->cap_opened; i++)
 		for (unsigned c = 0; c < GATE_CLASSES; c++)
 			if (!is_shipped(c))
-				o->opened[i].at[c] = 0;
+				o->opened[i].at[c] = o->opened[i].within[c] = 0;
 	o->classes = now;
 	pthread_mutex_unlock(&o->table);
 }
@@ -306,7 +338,7 @@ static enum err judge(struct openings *o, struct view *v, uint64_t event_id,
 		for (k = 0; k < n_found && found[k].at != at; k++)
 			;
 		if (k == ARRAY_LEN(found)) /* many policy holds: each for itself */
-			e = heap_add(&o->heap, at, event_id, 1u << auds[i].release_class);
+			e = heap_add(&o->heap, at, event_id, 1u << auds[i].release_class, false);
 		else
 			n_found = MAX(n_found, k + 1);
 		if (k < ARRAY_LEN(found)) {
@@ -315,7 +347,7 @@ static enum err judge(struct openings *o, struct view *v, uint64_t event_id,
 		}
 	}
 	for (k = 0; k < n_found && e == ERR_OK; k++)
-		e = heap_add(&o->heap, found[k].at, event_id, found[k].classes);
+		e = heap_add(&o->heap, found[k].at, event_id, found[k].classes, false);
 	v->facts.now = now;
 	v->facts.clock_trusted = trusted;
 	return e;
@@ -335,7 +367,7 @@ static enum err element_times(struct openings *o, const struct policy *p, uint64
 		for (unsigned k = c; k < GATE_CLASSES; k++) /* those that open together */
 			classes |= (unsigned)(shut[k] == shut[c]) << k;
 		if (c == 0 || shut[c - 1] != shut[c])
-			TRY(heap_add(&o->element_heap, shut[c], event_id, classes));
+			TRY(heap_add(&o->element_heap, shut[c], event_id, classes, true));
 	}
 	if (gate_embargo_unreadable(p, tags))
 		note_unreadable(o, event_id, true);
@@ -520,9 +552,11 @@ static enum err put_opened(const struct openings *o, struct store_wtxn *w, const
 	for (unsigned i = 0; i < 8; i++)
 		key[sizeof(KV_OPENED) - 1 + i] = (char)(now->event_id >> (56 - 8 * i));
 	if (store_kv_get(store_view(w), name, &old) == ERR_OK)
-		read_opened(o, old, s.at);
-	for (unsigned c = 0; c < GATE_CLASSES; c++)
+		read_opened(o, old, s.at, s.within);
+	for (unsigned c = 0; c < GATE_CLASSES; c++) {
 		s.at[c] = MAX(s.at[c], now->at[c]);
+		s.within[c] = MAX(s.within[c], now->within[c]);
+	}
 	return store_kv_put(w, name, (struct str){(const char *)&s, sizeof(s)}, f);
 }
 
@@ -558,7 +592,8 @@ static void due_add(struct due *d, const struct opening *one)
 	}
 	for (unsigned c = 0; c < GATE_CLASSES; c++)
 		if (one->classes >> c & 1)
-			v->at[c] = MAX(v->at[c], one->at);
+			*(one->within ? &v->within[c] : &v->at[c]) =
+				MAX(one->at, one->within ? v->within[c] : v->at[c]);
 }
 
 /* Known before the change is written: who reads the log at once finds it. */
@@ -569,8 +604,10 @@ static bool note_opened(struct openings *o, const struct due *d)
 	for (unsigned i = 0; i < d->n && good; i++) {
 		struct opened *s = opened_put(o, d->v[i].event_id);
 		good = s != NULL;
-		for (unsigned c = 0; s && c < GATE_CLASSES; c++)
+		for (unsigned c = 0; s && c < GATE_CLASSES; c++) {
 			s->at[c] = MAX(s->at[c], d->v[i].at[c]);
+			s->within[c] = MAX(s->within[c], d->v[i].within[c]);
+		}
 	}
 	pthread_mutex_unlock(&o->table);
 	return good;
@@ -659,7 +696,7 @@ static enum err load_opened(struct openings *o, const struct store_rtxn *t)
 		struct opened *s = k.n == prefix + 8 && id ? opened_put(o, id) : NULL;
 		if (!s)
 			return k.n == prefix + 8 && id ? ERR_NOMEM : ERR_CORRUPT;
-		read_opened(o, v, s->at);
+		read_opened(o, v, s->at, s->within);
 	}
 	return e == ERR_NOENT ? ERR_OK : e;
 }

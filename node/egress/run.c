@@ -130,7 +130,7 @@ static enum err event_recheck(struct run *r, struct fail *f)
 	enum err e = store_get(r->view->txn, T_EVENT, r->event_id, r->element_arena, &now);
 	arena_rewind(r->element_arena, m);
 	const struct misp_event *was = &r->subject.event;
-	if (e != ERR_OK || now.body != was->body || now.timestamp != was->timestamp ||
+	if (e != ERR_OK || now.body != was->body || now.timestamp != r->subject.stored_timestamp ||
 	    now.published != was->published || now.attribute_total != was->attribute_total ||
 	    now.distribution != was->distribution || now.tags.n != was->tags.n)
 		return fail(f, ERR_AGAIN, "event %llu changed while it was sent",

@@ -338,10 +338,35 @@ static void subject_origin(struct view *v, const struct misp_event *e, struct ga
 	s->from_compartment = from.compartment;
 }
 
+/*
+ * An attribute whose own embargo has ended makes the event newer for those who may have it: a MISP looks
+ * at nothing else (openings.h). Others see the event as it was.
+ */
+static enum err subject_news(struct view *v, struct subject *out)
+{
+	struct news_slot *slot = &v->news[out->event.id % CONDEMNED_SLOTS];
+	uint64_t seq = store_seq(v->txn);
+	if (!v->env->openings || view_is_whole(v) || v->audience.release_class >= GATE_CLASSES)
+		return ERR_OK;
+	int64_t within = openings_within(v->env->openings, out->event.id, v->audience.release_class);
+	if (within <= out->event.timestamp)
+		return ERR_OK;
+	if (slot->id != out->event.id || slot->seq != seq || slot->within != within) {
+		int64_t at;
+		if (gate_judge(&v->gate, &out->s).outcome != GATE_RELEASE)
+			return ERR_OK;
+		TRY(view_opened_within(v, out, within, &at));
+		*slot = (struct news_slot){out->event.id, seq, within, at};
+	}
+	out->event.timestamp = MAX(out->event.timestamp, slot->at);
+	return ERR_OK;
+}
+
 /* What the ids of out->event stand for. */
 static enum err subject_fill(struct view *v, struct arena *a, struct subject *out)
 {
 	const struct misp_event *e = &out->event;
+	out->stored_timestamp = e->timestamp;
 	TRY(view_resolve_tags(v, a, &out->event.tags));
 	const struct misp_user *creator = view_user(v, e->user_id);
 	out->s = (struct gate_subject){
@@ -354,7 +379,8 @@ static enum err subject_fill(struct view *v, struct arena *a, struct subject *ou
 	};
 	subject_origin(v, e, &out->s);
 	TRY(view_vuln(v, &out->event, a, &out->s.vuln));
-	return view_condemned(v, out);
+	TRY(view_condemned(v, out));
+	return subject_news(v, out);
 }
 
 enum err view_subject_of(struct view *v, const struct misp_event *e, struct arena *a,
@@ -711,7 +737,17 @@ static int64_t event_opened(void *user, uint64_t event_id)
 	/* who gets MISP's own rules, or everything, waits for nothing */
 	if (view_is_whole(v) || v->audience.release_class >= GATE_CLASSES)
 		return 0;
-	return openings_of(v->env->openings, event_id, v->audience.release_class);
+	int64_t at = openings_of(v->env->openings, event_id, v->audience.release_class);
+	int64_t within = openings_within(v->env->openings, event_id, v->audience.release_class);
+	if (within > at) { /* only what is seen in it counts */
+		struct arena_mark m = arena_mark(v->scratch);
+		struct subject s;
+		if (view_subject(v, event_id, v->scratch, &s) == ERR_OK &&
+		    s.event.timestamp > s.stored_timestamp)
+			at = MAX(at, s.event.timestamp);
+		arena_rewind(v->scratch, m);
+	}
+	return at;
 }
 
 struct search_visible view_visible(struct view *v)

@@ -26,6 +26,14 @@ struct condemned_slot {
 	struct str rule;
 };
 
+/* When something that the audience sees in an event opened last. */
+struct news_slot {
+	uint64_t id, seq;
+	int64_t within, at;
+};
+
+struct subject;
+
 struct view {
 	const struct egress_env *env;
 	struct audience audience;
@@ -45,6 +53,7 @@ struct view {
 	void *shows_user;
 	bool filled_only; /* for the search callback */
 	struct condemned_slot condemned[CONDEMNED_SLOTS];
+	struct news_slot news[CONDEMNED_SLOTS];
 	/* the last answer of the search callback */
 	uint64_t judged_id;
 	bool judged;
@@ -65,6 +74,10 @@ MUST_USE enum err view_resolve_tags(struct view *v, struct arena *a, struct enti
 /* May this tag of an event, or of something in it, be seen? */
 bool view_shows_tag(struct view *v, const struct misp_event *e, const struct misp_tagref *t);
 
+/* counts.c: when the embargo of an attribute that the audience sees ended last, up to `within`; 0: no
+   such. The subject is of an event that leaves. */
+MUST_USE enum err view_opened_within(struct view *v, const struct subject *s, int64_t within,
+				     int64_t *at);
 /* counts.c: is a live attribute or a report of the event left for the audience? */
 bool view_is_filled(struct view *v, const struct misp_event *e);
 
@@ -84,6 +97,7 @@ MUST_USE enum err view_analyst_fill(struct view *v, const struct misp_analyst *r
 /* Load an event with what its ids stand for; copies live in `a`. */
 struct subject {
 	struct misp_event event;
+	int64_t stored_timestamp; /* the event's may be that of an opening */
 	struct gate_subject s;
 };
 /* condemned.c: ask the elements of a subject whether one withholds it, where the policy does. */

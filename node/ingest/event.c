@@ -328,7 +328,10 @@ enum err ingest_edit_head(struct ingest_ctx *c, struct store_wtxn *w, uint64_t i
 	TRY(entity_copy(a, &desc_misp_event, &c->event, &c->event));
 	if (c->event.is_protected)
 		TRY(gate_admit_protected(c->facts, &c->event.crypto_keys, f));
-	if (ENTITY_HAS(h, EVENT_F_timestamp) && h->timestamp <= c->event.timestamp &&
+	/* a cut copy of ours that comes back is not newer */
+	bool ours = ENTITY_HAS(h, EVENT_F_timestamp) && c->env->own_copy &&
+		    c->env->own_copy(c->env->user, id, h->timestamp);
+	if (ENTITY_HAS(h, EVENT_F_timestamp) && (h->timestamp <= c->event.timestamp || ours) &&
 	    !is_publication(c, h))
 		return fail(f, ERR_STALE,
 			    "Event could not be saved: Event in the request not newer than the local "

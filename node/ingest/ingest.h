@@ -31,6 +31,9 @@ struct ingest_env {
 	int64_t (*now)(void *user, bool *trusted);
 	/* Is the UUID one under which we gave out a cut copy? NULL: not asked. */
 	bool (*own_derived)(void *user, const struct store_rtxn *t, struct uuid u);
+	/* Is this the time of a copy that we gave out newer than the event is, as an embargo in it had ended?
+	   NULL: not asked. */
+	bool (*own_copy)(void *user, uint64_t event_id, int64_t timestamp);
 };
 
 /* What happened. */

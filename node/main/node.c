@@ -284,6 +284,12 @@ static bool own_derived(void *user, const struct store_rtxn *t, struct uuid u)
 	return ours;
 }
 
+static bool own_copy(void *user, uint64_t event_id, int64_t timestamp)
+{
+	struct node *n = user;
+	return n->api.egress.openings && openings_at(n->api.egress.openings, event_id, timestamp);
+}
+
 static const char *clock_alarm(void *user)
 {
 	struct node *n = user;
@@ -333,6 +339,7 @@ static void fill_api(struct node *n)
 		.default_event_distribution = (uint8_t)n->conf->default_event_distribution,
 		.default_attr_distribution = (uint8_t)n->conf->default_attribute_distribution,
 		.own_derived = own_derived,
+		.own_copy = own_copy,
 	};
 	a->egress.store = n->store;
 	a->egress.index = n->index;

@@ -99,6 +99,22 @@ static bool finds(struct world *w, uint8_t cls, uint64_t event_id, int64_t from)
 	return false;
 }
 
+/* The time of change that an audience of this class is told. */
+static int64_t told(struct world *w, uint8_t cls, uint64_t event_id)
+{
+	struct audience aud = {.kind = AUD_PEER, .tlp = TLP_UPTO_AMBER, .release_class = cls, .profile = PROFILE_FULL};
+	OWN(arena) struct arena *a = arena_new(1 << 20);
+	OWN(view) struct view *v = NULL;
+	struct misp_event e;
+	struct verdict verdict;
+	struct fail f = {0};
+
+	if (view_open_as(&w->out, &aud, &v, &f) != ERR_OK ||
+	    view_verdict(v, event_id, a, &e, &verdict, &f) != ERR_OK)
+		bail_out("%s", f.text);
+	return e.timestamp;
+}
+
 static void start(struct world *w)
 {
 	struct fail f = {0};
@@ -191,6 +207,11 @@ int main(void)
 	ok(opens(&w, partner, 1), "class partner");
 	ok(opens(&w, element, 1), "an attribute's embargo");
 	ok(finds(&w, CLASS_PUBLIC, element, T0 + 300), "is news of the event");
+	is_int(told(&w, CLASS_PUBLIC, element), T0 + 300, "which is newer for those who may have it");
+	is_int(told(&w, CLASS_PARTNER, element), 1000, "not for those who had it");
+	is_int(told(&w, CLASS_SECTOR, sector), 1000, "an event that opens as a whole keeps its time");
+	ok(openings_at(w.out.openings, element, T0 + 300) && !openings_at(w.out.openings, element, T0 + 299) &&
+		   !openings_at(w.out.openings, sector, T0 + 100), "a copy with that time is ours");
 	ok(add(&w, 4, "embargo:until=\\\"soon\\\"", "x") > 0, "a time that cannot be read");
 	(void)add(&w, 5, "x", "embargo:publik=\\\"2030-01-01T00:00:00Z\\\"");
 	for (int i = 0; i < 40 && openings_unreadable(w.out.openings, ids, 4) < 2; i++)
@@ -211,6 +232,7 @@ int main(void)
 	ok(opens(&w, partner, 1), "then what was missed");
 	is_uint(opened(&w, sector), 1, "and nothing twice");
 	ok(finds(&w, CLASS_SECTOR, sector, T0 + 100), "what opened before the restart is remembered");
+	is_int(told(&w, CLASS_PUBLIC, element), T0 + 300, "of elements, too");
 	stop(&w);
 	world_close(&w);
 	own_classes();
