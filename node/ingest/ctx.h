@@ -124,6 +124,20 @@ MUST_USE enum err ingest_bury(struct store_wtxn *w, uint8_t kind, struct uuid u,
 MUST_USE enum err ingest_is_buried(const struct store_rtxn *t, const struct admit_facts *facts,
 				   struct uuid u, int64_t timestamp, bool *yes, struct fail *f);
 MUST_USE enum err ingest_unbury(struct store_wtxn *w, struct uuid u, struct fail *f);
+/*
+ * kept_embargoes.c: what goes for good leaves the embargoes among its tags behind, under its UUID; an
+ * event those of its attributes, too. Those of something that is made again, as tags that are there.
+ */
+MUST_USE enum err ingest_embargo_keep(struct store_wtxn *w, struct uuid u,
+				      const struct entity_list *tags, struct fail *f);
+MUST_USE enum err ingest_embargoes_keep(struct store_wtxn *w, const struct misp_event *e,
+					struct fail *f);
+MUST_USE enum err ingest_embargo_kept(struct store_wtxn *w, struct uuid u, struct arena *a,
+				      struct entity_list *out, struct fail *f);
+/* event.c: tags of something new, with what it had in an earlier life: nothing is loosened by itself. */
+MUST_USE enum err ingest_guard_new(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
+				   uint64_t attr_id, struct uuid u, struct entity_list *tags,
+				   struct fail *f);
 /* analyst.c: one note, opinion or relationship, inside a job. */
 MUST_USE enum err ingest_put_analyst(struct ingest_ctx *c, struct store_wtxn *w,
 				     struct element *e, uint32_t index, struct fail *f);

@@ -126,9 +126,6 @@ static enum err head_capture(struct ingest_ctx *c, struct store_wtxn *w, struct 
 	return ingest_capture_tags(c, w, a, &e->tags, f);
 }
 
-static enum err guard_new(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
-			  struct fail *f);
-
 enum err ingest_head_begin(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
 			   struct fail *f)
 {
@@ -142,7 +139,7 @@ enum err ingest_head_begin(struct ingest_ctx *c, struct store_wtxn *w, struct ar
 		return fail(f, e, "looking up the event");
 	TRY(head_capture(c, w, a, f));
 	c->event.id = store_new_row_id(w, T_EVENT);
-	TRY(guard_new(c, w, a, f));
+	TRY(ingest_guard_new(c, w, a, 0, c->event.uuid, &c->event.tags, f));
 	cryptokeys_number(&c->event);
 	c->event.user_id = c->facts->user_id;
 	c->event.received = clock_now();
@@ -224,14 +221,17 @@ enum err ingest_guard_end(struct ingest_ctx *c, enum err e, struct fail *f)
 	return e == ERR_PERM && c->wants.n ? two_keys_ask(c->env, c->origin, &c->wants, f) : e;
 }
 
-/* A new event comes without what needs a second person; a user here has asked for it by that. */
-static enum err guard_new(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
-			  struct fail *f)
+/* It comes without what needs a second person; a user here has asked for it by that. */
+enum err ingest_guard_new(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
+			  uint64_t attr_id, struct uuid u, struct entity_list *tags, struct fail *f)
 {
-	static const struct entity_list none = {NULL, 0};
-	struct tag_change x = {&c->event, 0, UUID_NIL, &none, &c->event.tags, a};
+	struct entity_list had;
+	struct tag_change x = {&c->event, attr_id, attr_id ? u : UUID_NIL, &had, tags, a};
 	uint64_t ids[WANTS_MAX];
 	struct two_keys k = {0};
+	TRY(ingest_embargo_kept(w, u, a, &had, f));
+	if (attr_id && !had.n)
+		return ERR_OK;
 	if (is_from_here(c))
 		TRY(two_keys_check(c->env, w, &x, false, &k, f));
 	TRY(two_keys_check(c->env, w, &x, true, &k, f));

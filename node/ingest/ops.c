@@ -178,7 +178,14 @@ static enum err delete_one(struct op *op, struct store_wtxn *w, struct misp_even
 	if (k == EL_ATTR && !was)
 		e->attribute_count--;
 	if (op->hard || k == EL_SIGHTING) {
+		struct entity_list tags = {NULL, 0};
+		if (k == EL_ATTR && row.attr.tags.n) { /* lent until the next write */
+			TRY(entity_copy(op->arena, &desc_misp_attr, &row.attr, &row.attr));
+			tags = row.attr.tags;
+		}
 		TRY(store_el_del(w, k, key, f));
+		if (k == EL_ATTR)
+			TRY(ingest_embargo_keep(w, u, &tags, f));
 		if (k == EL_ATTR || k == EL_OBJECT || k == EL_REPORT)
 			TRY(ingest_bury(w, CHANGE_EL(k), u, clock_now(), f));
 		uint64_t *n = count_of(e, k);
@@ -361,6 +368,7 @@ static enum err run_event_delete(struct store_wtxn *w, void *arg, struct fail *f
 	TRY(event_of(op, w, &e, f));
 	if (op->flag)
 		TRY(block(w, &e, f));
+	TRY(ingest_embargoes_keep(w, &e, f));
 	TRY(ingest_bury(w, CHANGE_TABLE(T_EVENT), e.uuid, MAX(clock_now(), e.timestamp), f));
 	TRY(store_event_del(w, e.id, f));
 	return note(op, w, CHANGE_DELETE, CHANGE_TABLE(T_EVENT), e.id, 0, e.uuid, f);

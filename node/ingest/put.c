@@ -232,6 +232,7 @@ static enum err attr_new(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 	struct el_key key = {c->event.body, a->object_id, store_new_el_id(w, EL_ATTR)};
 	a->id = key.id;
 	a->event_id = c->event.id;
+	TRY(ingest_guard_new(c, w, c->arena, a->id, a->uuid, &a->tags, f));
 	count_live(c, false, !a->deleted);
 	c->content_changed = true;
 	return store_new(c, w, EL_ATTR, key, a->uuid, a, f);

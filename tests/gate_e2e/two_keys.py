@@ -170,13 +170,90 @@ def approves_release(w):
     ok(w.detach(w.admin, e["uuid"], tag).status == 200, "taking it back needs nobody")
 
 
+def again(w, e, tags, attr_tags, client=None):
+    """The same event once more, with other tags."""
+    attr = e["Attribute"][0]
+    return (client or w.admin).post("/events/add", {"Event": {
+        "uuid": e["uuid"], "info": "again", "distribution": "3", "published": True, "threat_level_id": "1",
+        "analysis": "2", "Tag": [{"name": t} for t in tags],
+        "Attribute": [{"type": "domain", "category": "Network activity", "to_ids": True, "uuid": attr["uuid"],
+                       "value": attr["value"], "Tag": [{"name": t} for t in attr_tags]}]}})
+
+
+def gone(w, e):
+    """For good; and not on the block list, where a deletion puts it."""
+    must(w.admin.post("/events/delete/" + e["id"]), "delete")
+    for b in must(w.admin.get("/eventBlocklists/index"), "blocked"):
+        must(w.admin.post("/eventBlocklists/delete/" + str(b["id"])), "unblock")
+
+
+def settle(w):
+    for one in w.pending():
+        w.second.post("/tocsin/approvals/reject/%s" % one["id"])
+
+
+def made_again(w):
+    settle(w)
+    e = w.add(["tlp:clear", LATE], [EARLY])
+    gone(w, e)
+    a = again(w, e, ["tlp:clear"], [])
+    now = must(w.admin.get("/events/view/" + e["uuid"]), "view")["Event"]
+    ok(a.status == 200 and w.tags(now) == [LATE, "tlp:clear"] and w.tags(now, True) == [EARLY],
+       "what is deleted and made again has its embargoes", (a.status, w.tags(now), w.tags(now, True)))
+    waiting = w.pending()
+    ok(sorted(p["tag"] for p in waiting) == [EARLY, LATE] and all(p["what"] == "take off" for p in waiting),
+       "taking them off waits for a second person", waiting)
+    for p in waiting:
+        ok(w.second.post("/tocsin/approvals/approve/%s" % p["id"]).status == 200, "who approves")
+    ok(w.tags(now) == ["tlp:clear"] and w.tags(now, True) == [], "and it is done", w.tags(now))
+    gone(w, now)
+    again(w, e, ["tlp:clear"], [])
+    now = must(w.admin.get("/events/view/" + e["uuid"]), "view")["Event"]
+    ok(w.tags(now) == ["tlp:clear"] and not w.pending(), "it counts what was there last", w.tags(now))
+
+
+def made_shorter(w):
+    e = w.add(["tlp:clear", LATE], [])
+    gone(w, e)
+    again(w, e, ["tlp:clear", EARLY], [])
+    now = must(w.admin.get("/events/view/" + e["uuid"]), "view")["Event"]
+    ok(w.tags(now) == [EARLY, LATE, "tlp:clear"] and [p["tag"] for p in w.pending()] == [LATE],
+       "made again with an earlier time: both stand there, the later one holds", (w.tags(now), w.pending()))
+    settle(w)
+    gone(w, now)
+    again(w, e, ["tlp:clear", LATE, EARLY], [])
+    ok(not w.pending(), "with what it had nobody is asked")
+
+
+def attribute_again(w):
+    e = w.add(["tlp:clear"], [EARLY])
+    attr = e["Attribute"][0]
+    must(w.admin.post("/attributes/delete/%s/1" % attr["id"]), "delete for good")
+    a = w.admin.post("/attributes/add/" + e["id"], {
+        "type": "domain", "category": "Network activity", "uuid": attr["uuid"], "value": attr["value"]})
+    ok(a.status == 200 and w.tags(e, True) == [EARLY], "an attribute that is made again", (a.text(), w.tags(e, True)))
+    ok([p["tag"] for p in w.pending()] == [EARLY], "waits, too", w.pending())
+    settle(w)
+
+
+def peers_again(w):
+    e = w.add(["tlp:clear", LATE], [EARLY], client=w.peer)
+    gone(w, e)
+    a = again(w, e, ["tlp:clear"], [], client=w.peer)
+    seen = w.admin.get("/events/view/" + e["uuid"])
+    ok(seen.status == 404 or LATE in w.tags(seen.json()["Event"]), "a peer brings it back with it or not at all",
+       (a.status, seen.text()))
+    ok(not w.pending(), "and asks nobody")
+
+
 def main():
     if not nodelib.have_daemon():
         nodelib.skip("the daemon is not built")
     with tempfile.TemporaryDirectory(prefix="tocsin-two-keys-") as folder:
         w = World(folder)
         try:
-            for part in (extends, lifts, other_ways, peers_own, approves_release):
+            for part in (extends, lifts, other_ways, peers_own, approves_release, made_again,
+                         made_shorter, attribute_again, peers_again):
                 part(w)
         finally:
             w.node.stop()
