@@ -52,8 +52,8 @@ struct export_opts {
 	int64_t now;
 	struct str filename_id; /* event id or uuid of a single event, absent otherwise */
 	bool headerless, include_context, include_event_uuid, include_event_tags, metadata,
-		include_correlations, include_sightings, include_analyst, no_reports,
-		no_proposals, no_related, sg_reference_only, full_tags,
+		flatten, include_proposals, include_correlations, include_sightings,
+		include_analyst, no_reports, no_proposals, no_related, sg_reference_only, full_tags,
 		related_inbound; /* what points to related events: events/view says so */
 	const struct part_filter *parts; /* EXPORT_PARTS; NULL: all live ones */
 	/* one event as MISP pushes it (sync-protocol.md 4.4): locked, without its owner here and

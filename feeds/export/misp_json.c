@@ -137,18 +137,26 @@ static void object_close(struct buf *b, struct json_state *st)
 	st->object_open = false;
 }
 
+/* Is this array left out altogether? */
+static bool section_absent(const struct export_opts *o, enum section s)
+{
+	return (s == SEC_PROPOSALS && o->no_proposals && !o->push) || (s == SEC_OBJECTS && o->flatten);
+}
+
 /* Open the arrays up to `to`, the ones skipped stay empty. */
-static void section_go(struct buf *b, struct json_state *st, enum section to)
+static void section_go(struct buf *b, struct json_state *st, enum section to,
+		       const struct export_opts *o)
 {
 	static const char *const names[] = {NULL, ",\"Attribute\":[", ",\"ShadowAttribute\":[",
 					    ",\"Object\":[", ",\"EventReport\":["};
 	while (st->section < to) {
 		object_close(b, st);
-		if (st->section != SEC_HEAD)
+		if (st->section != SEC_HEAD && !section_absent(o, st->section))
 			buf_putc(b, ']');
 		st->section++;
 		st->section_empty = true;
-		buf_puts(b, names[st->section]);
+		if (!section_absent(o, st->section))
+			buf_puts(b, names[st->section]);
 	}
 }
 
@@ -190,9 +198,47 @@ static void attr_fixed(struct buf *b, const struct misp_attr *a, bool ids)
 	jp_str(b, "value", a->value);
 }
 
-static void sightings(struct buf *b, const struct rel_element *el, bool ids)
+/* In events lists and entries are numbered, in lists of attributes the numbers are texts. */
+static void warnings(struct buf *b, const struct rel_element *el, bool in_event)
 {
-	if (!el->n_sightings)
+	if (!el->n_warnings)
+		return;
+	LIT(b, ",\"warnings\":[");
+	for (uint32_t i = 0; i < el->n_warnings; i++) {
+		const struct rel_warning *w = &el->warnings[i];
+		if (i)
+			buf_putc(b, ',');
+		size_t at = jp_open(b);
+		jp_str(b, "value", w->part);
+		jp_str(b, "match", w->entry);
+		if (in_event) {
+			jp_key(b, "warninglist_id");
+			buf_u64(b, w->list);
+		} else {
+			jp_num(b, "warninglist_id", w->list);
+		}
+		jp_str(b, "warninglist_name", w->name);
+		jp_str(b, "warninglist_category", w->category);
+		jp_close(b, at);
+	}
+	buf_putc(b, ']');
+}
+
+static void proposals(struct buf *b, const struct rel_event *re, const struct rel_element *el)
+{
+	LIT(b, ",\"ShadowAttribute\":[");
+	for (uint32_t i = 0; i < el->n_proposals; i++) {
+		if (i)
+			buf_putc(b, ',');
+		jp_proposal(b, &el->proposals[i],
+			    el->proposal_orgs ? el->proposal_orgs[i] : NULL, re);
+	}
+	buf_putc(b, ']');
+}
+
+static void sightings(struct buf *b, const struct rel_element *el, bool ids, bool always)
+{
+	if (!el->n_sightings && !always)
 		return;
 	LIT(b, ",\"Sighting\":[");
 	for (uint32_t i = 0; i < el->n_sightings; i++) {
@@ -218,23 +264,17 @@ static void attr_in_event(struct buf *b, const struct rel_event *re, const struc
 {
 	const struct misp_attr *a = el->attr;
 	attr_fixed(b, a, re->ids);
+	warnings(b, el, true);
 	LIT(b, ",\"Galaxy\":");
 	jp_galaxies(b, el->clusters, o->push ? 0 : el->n_clusters, false, re->ids);
 	jp_analyst_lists(b, el->analyst, el->n_analyst, ANALYST_BELOW);
 	data(b, el);
-	LIT(b, ",\"ShadowAttribute\":[");
-	for (uint32_t i = 0; i < el->n_proposals; i++) {
-		if (i)
-			buf_putc(b, ',');
-		jp_proposal(b, &el->proposals[i],
-			    el->proposal_orgs ? el->proposal_orgs[i] : NULL, re);
-	}
-	buf_putc(b, ']');
+	proposals(b, re, el);
 	if (a->tags.n) {
 		LIT(b, ",\"Tag\":");
 		jp_tags(b, a->tags.v, a->tags.n, re->ids);
 	}
-	sightings(b, el, re->ids);
+	sightings(b, el, re->ids, false);
 	if (el->sharing_group) {
 		LIT(b, ",\"SharingGroup\":");
 		jp_sharing_group(b, el->sharing_group, re->ids);
@@ -288,10 +328,10 @@ static enum err element_in_event(struct export_run *r, const struct rel_event *r
 	struct buf *b = out(r);
 	switch (el->kind) {
 	case EL_ATTR:
-		if (el->in_object) {
+		if (el->in_object && !r->opts->flatten) {
 			comma(b, &st->object_empty);
 		} else {
-			section_go(b, st, SEC_ATTRS);
+			section_go(b, st, SEC_ATTRS, r->opts);
 			comma(b, &st->section_empty);
 		}
 		attr_in_event(b, re, el, r->opts);
@@ -299,19 +339,19 @@ static enum err element_in_event(struct export_run *r, const struct rel_event *r
 		seal_count(r->out, 0, 1);
 		break;
 	case EL_PROPOSAL:
-		section_go(b, st, SEC_PROPOSALS);
+		section_go(b, st, SEC_PROPOSALS, r->opts);
 		comma(b, &st->section_empty);
 		jp_proposal(b, el->proposal, el->proposal_orgs ? el->proposal_orgs[0] : NULL, re);
 		break;
 	case EL_OBJECT:
-		section_go(b, st, SEC_OBJECTS);
+		section_go(b, st, SEC_OBJECTS, r->opts);
 		object_close(b, st);
 		comma(b, &st->section_empty);
 		object_open(b, re, el);
 		st->object_open = st->object_empty = true;
 		break;
 	case EL_REPORT:
-		section_go(b, st, SEC_REPORTS);
+		section_go(b, st, SEC_REPORTS, r->opts);
 		comma(b, &st->section_empty);
 		jp_report(b, el, re);
 		break;
@@ -360,9 +400,10 @@ static enum err json_event_end(struct export_run *r, const struct rel_event *re)
 	struct json_state *st = r->state;
 	struct buf *b = out(r);
 	if (!r->opts->metadata) {
-		section_go(b, st, r->opts->no_reports ? SEC_OBJECTS : SEC_REPORTS);
+		section_go(b, st, r->opts->no_reports ? SEC_OBJECTS : SEC_REPORTS, r->opts);
 		object_close(b, st);
-		buf_putc(b, ']');
+		if (!section_absent(r->opts, st->section))
+			buf_putc(b, ']');
 	}
 	if (re->count_open)
 		jp_num(b, "attribute_count", st->live);
@@ -505,7 +546,10 @@ static enum err attr_in_list(struct export_run *r, const struct rel_event *re,
 			tag_short(b, &el->event_tags[i], re->ids, true, i == 0 && !a->tags.n);
 		buf_putc(b, ']');
 	}
-	sightings(b, el, re->ids);
+	sightings(b, el, re->ids, r->opts->include_sightings);
+	if (r->opts->include_proposals)
+		proposals(b, re, el);
+	warnings(b, el, false);
 	jp_analyst_lists(b, el->analyst, el->n_analyst, ANALYST_BELOW);
 	buf_putc(b, '}');
 	seal_count(r->out, 0, 1);

@@ -94,11 +94,13 @@ static void headers(struct http_req *r, const struct exporter *x, const struct q
 	const char *type = q->scope == SCOPE_EVENTS && x->event_type_name ? x->event_type_name
 									 : x->type_name;
 	reply_header(r, "X-Response-Format", str_c(type));
-	reply_header(r, "X-Skipped-Elements-Count", STR("0"));
+	reply_header_u64(r, "X-Skipped-Elements-Count", found->skipped);
 	if (q->scope == SCOPE_EVENTS) {
 		struct str id = STR("list");
 		if (q->eventid.any.n == 1)
 			id = q->eventid.any.v[0];
+		else if (!q->eventid.any.n && q->eventid.none.n == 1)
+			id = STR(""); /* all but one has no name, as recorded */
 		reply_header(r, "Content-Disposition",
 			     arena_printf(r->arena, "attachment; filename=\"misp.event.%.*s.%s\"",
 					  STR_ARG(id), type));
@@ -161,6 +163,11 @@ enum err rest_search_way(struct search_way *w, struct fail *f)
 	eq->opts.include_sightings = q->include_sightings || w->scope == SCOPE_EVENTS;
 	eq->opts.include_analyst = q->include_analyst_data;
 	eq->opts.include_correlations = w->scope == SCOPE_EVENTS || q->include_correlations;
+	/* a score counts an event's tags as those of its attributes (scores: decaying models) */
+	eq->opts.include_event_tags |= q->include_decay_score || q->exclude_decayed;
+	eq->opts.include_proposals = q->include_proposals;
+	eq->opts.related_inbound = q->include_analyst_data;
+	eq->opts.flatten = q->flatten;
 	eq->opts.metadata = q->metadata;
 	eq->opts.no_reports = q->no_event_reports;
 	eq->opts.no_proposals = q->no_shadow_attributes;

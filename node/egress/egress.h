@@ -35,6 +35,8 @@ struct egress_tap {
 	void *user;
 };
 
+struct warnlists;
+
 /* What egress works with; one per daemon, shared by all threads. */
 struct egress_env {
 	struct store *store;
@@ -54,6 +56,9 @@ struct egress_env {
 	struct lists *lists; /* NULL: there are no warning lists */
 	struct ledger *ledger; /* NULL: nothing leaves for peers, feeds, exports, streams */
 	const struct egress_tap *tap; /* NULL: what is made goes out; else a preview */
+	/* The warning lists that are switched on, for searches that ask (a reference); may be NULL, and
+	   return NULL: none are. Their numbers are the ids of their rows. */
+	struct warnlists *(*warnlists)(void *user);
 };
 
 /* ---- trying a policy (policy_diff.c) ---- */

@@ -10,8 +10,10 @@
 #include "model/pack.h"
 #include "model/types.h"
 #include "search/correlate.h"
+#include "warnlist/warnlist.h"
 
 #define CHILDREN_MAX 10000
+#define WARNED_MAX 32 /* lists that one value stands on */
 #define ATTACHMENT_MAX (64u << 20)
 
 bool run_deleted_wanted(const struct run *r, bool deleted)
@@ -38,13 +40,53 @@ static bool level_wanted(const struct run *r, uint8_t distribution)
 	return !r->public_only || distribution == DIST_ALL || distribution == DIST_INHERIT;
 }
 
+bool run_attr_shows(struct run *r, const struct misp_object *o, const struct misp_attr *attr)
+{
+	struct misp_attr copy = *attr;
+	struct arena_mark m = arena_mark(r->element_arena);
+	bool yes = !attr->deleted &&
+		   view_resolve_tags(r->view, r->element_arena, &copy.tags) == ERR_OK &&
+		   gate_judge_attr(&r->view->gate, &r->subject.s, o, &copy);
+	arena_rewind(r->element_arena, m);
+	return yes;
+}
+
+/* What warning lists say of a value: the first few. */
+static size_t warned_of(struct run *r, const struct misp_attr *attr, struct warnlist_hit *hits,
+			size_t max)
+{
+	const struct warnlists *w = r->warnings || r->no_warned ? view_warnlists(r->view) : NULL;
+	return w ? warnlist_hits(w, attr->type, attr->value, hits, max) : 0;
+}
+
+static enum err warnings_of(struct run *r, const struct misp_attr *attr, struct rel_element *el)
+{
+	const struct warnlists *w = view_warnlists(r->view);
+	struct warnlist_hit hits[WARNED_MAX];
+	size_t n = r->warnings ? warned_of(r, attr, hits, WARNED_MAX) : 0;
+	struct rel_warning *v = n ? ARENA_ARRAY(r->element_arena, struct rel_warning, n) : NULL;
+	if (n && !v)
+		return ERR_LIMIT;
+	for (size_t i = 0; i < n; i++) {
+		const struct warnlist_info *list = warnlist_at(w, hits[i].list);
+		v[i] = (struct rel_warning){list->number, list->name, list->category, hits[i].entry,
+					    hits[i].part};
+	}
+	el->warnings = v;
+	el->n_warnings = (uint32_t)n;
+	return ERR_OK;
+}
+
 bool run_attr_passes(struct run *r, const struct misp_object *o, const struct misp_attr *attr)
 {
 	struct misp_attr copy = *attr;
+	struct warnlist_hit hit;
 	if (!run_deleted_wanted(r, attr->deleted) || !level_wanted(r, attr->distribution) ||
 	    (o && !level_wanted(r, o->distribution)))
 		return false;
 	if (r->to_ids && !(r->to_ids & (1u << attr->to_ids)))
+		return false;
+	if (r->no_warned && warned_of(r, attr, &hit, 1))
 		return false;
 	struct arena_mark m = arena_mark(r->element_arena);
 	bool yes = view_resolve_tags(r->view, r->element_arena, &copy.tags) == ERR_OK &&
@@ -224,6 +266,8 @@ enum err run_release(struct run *r, const struct rel_element *in, bool *shown)
 	}
 	struct rel_element el = *cut;
 	if (el.attr)
+		TRY(warnings_of(r, el.attr, &el));
+	if (el.attr)
 		TRY(run_clusters(r, r->element_arena, &el.attr->tags, &el.clusters, &el.n_clusters));
 	if (r->exporter->element) {
 		TRY(run_name_event(r));
@@ -257,10 +301,12 @@ void run_note_related(struct run *r, const struct misp_attr *attr)
 enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fail *f)
 {
 	struct rel_element el = {.kind = EL_ATTR, .attr = attr};
+	struct warnlist_hit hit;
 	*shown = false;
 	if (!run_deleted_wanted(r, attr->deleted) || !level_wanted(r, attr->distribution) ||
 	    (attr->object_id && !level_wanted(r, r->object.distribution)) ||
-	    (r->to_ids && !(r->to_ids & (1u << attr->to_ids))))
+	    (r->to_ids && !(r->to_ids & (1u << attr->to_ids))) ||
+	    (r->no_warned && warned_of(r, attr, &hit, 1)))
 		return ERR_OK;
 	enum err e = view_resolve_tags(r->view, r->element_arena, &attr->tags);
 	if (e == ERR_OK && left_out(r, attr)) {
@@ -283,7 +329,7 @@ enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fai
 	}
 	if (e == ERR_OK)
 		e = run_release(r, &el, shown);
-	if (e == ERR_OK && *shown)
+	if (e == ERR_OK && *shown && !r->relate_apart)
 		run_note_related(r, attr);
 	return e == ERR_OK ? e : fail(f, e, "attribute %llu", (unsigned long long)attr->id);
 }

@@ -206,6 +206,8 @@ static enum err next_row(struct run *r, enum element_kind k, bool one_parent, st
 
 static enum run_state state_after_attrs(const struct run *r)
 {
+	if (r->flatten && r->subject.event.object_count)
+		return RUN_OBJECTS;
 	if (r->subject.event.proposal_count && r->proposals)
 		return RUN_PROPOSALS;
 	return r->subject.event.object_count ? RUN_OBJECTS : RUN_REPORTS;
@@ -264,7 +266,7 @@ static enum err relate_step(struct run *r, struct fail *f)
 					 &row));
 			TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
 		}
-		if (run_attr_passes(r, key.parent ? &r->object : NULL, &attr))
+		if (run_attr_shows(r, key.parent ? &r->object : NULL, &attr))
 			run_note_related(r, &attr);
 		r->next = key;
 		r->next.id++;
@@ -279,7 +281,7 @@ static enum err object_step(struct run *r, struct fail *f)
 	bool keeps;
 	enum err e = next_row(r, EL_OBJECT, true, &key, &row);
 	if (e == ERR_NOENT) {
-		go(r, RUN_REPORTS);
+		go(r, r->flatten && r->proposals ? RUN_PROPOSALS : RUN_REPORTS);
 		return ERR_OK;
 	}
 	TRY(e);
@@ -290,7 +292,10 @@ static enum err object_step(struct run *r, struct fail *f)
 	TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
 	TRY(run_object_keeps(r, &r->object, &keeps));
 	arena_reset(r->element_arena);
-	if (keeps) {
+	if (r->flatten) {
+		if (!keeps)
+			return ERR_OK;
+	} else if (keeps) {
 		TRY(run_object(r, f));
 	} else {
 		const struct rel_element el = {.kind = EL_OBJECT, .object = &r->object};
@@ -311,7 +316,7 @@ static enum err reports_step(struct run *r, struct fail *f)
 			     ? next_row(r, EL_REPORT, true, &key, &rep)
 			     : ERR_NOENT;
 	if (e == ERR_NOENT) {
-		r->state = RUN_EVENT_END;
+		go(r, r->relate_apart ? RUN_RELATE : RUN_EVENT_END);
 		return ERR_OK;
 	}
 	TRY(e);
@@ -325,7 +330,7 @@ static enum err proposals_step(struct run *r, struct fail *f)
 	struct misp_proposal p;
 	enum err e = next_row(r, EL_PROPOSAL, true, &key, &p);
 	if (e == ERR_NOENT) {
-		go(r, r->subject.event.object_count ? RUN_OBJECTS : RUN_REPORTS);
+		go(r, r->subject.event.object_count && !r->flatten ? RUN_OBJECTS : RUN_REPORTS);
 		return ERR_OK;
 	}
 	TRY(e);
@@ -575,6 +580,11 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 	if (q->query) {
 		r->with_attachments = q->query->with_attachments;
 		r->no_galaxies = q->query->exclude_galaxy;
+		r->no_warned = q->query->enforce_warninglist;
+		r->warnings = q->query->include_warninglist_hits;
+		r->flatten = q->opts.flatten && q->query->scope == SCOPE_EVENTS;
+		if (q->query->scope == SCOPE_ATTRIBUTES)
+			r->proposals = q->opts.include_proposals;
 		if (q->query->scope == SCOPE_EVENTS) {
 			r->to_ids = q->query->to_ids_output;
 			r->not_tags = q->query->tags.none;
@@ -582,6 +592,8 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 		r->view->gate.all_tags = q->query->include_all_tags;
 		r->view->gate.no_local_tags = q->query->exclude_local_tags;
 	}
+	r->relate_apart = r->correlations && (r->to_ids || r->deleted_only || r->not_tags.n ||
+					      r->no_warned);
 	return r;
 }
 

@@ -37,6 +37,9 @@ struct run {
 	uint8_t to_ids; /* query_flag */
 	bool with_attachments, sightings, proposals, reports, correlations, analyst,
 		no_galaxies, public_only;
+	bool flatten; /* attributes of objects stand with the others */
+	bool no_warned, warnings; /* warning lists: leave out what they know; tell of it */
+	bool relate_apart; /* what correlates is looked at by itself: not all of it is printed */
 	struct query_terms not_tags; /* attributes carrying one of these are left out */
 	const struct link_rules *rules; /* of the link, NULL: none */
 
@@ -84,6 +87,8 @@ MUST_USE enum err run_report(struct run *r, struct misp_report *rep, struct fail
 MUST_USE enum err run_proposal(struct run *r, struct misp_proposal *p, struct fail *f);
 /* Would this attribute of the current object pass (deletion, filters, gate)? */
 bool run_attr_passes(struct run *r, const struct misp_object *o, const struct misp_attr *attr);
+/* The same without the filters: live and through the gate. */
+bool run_attr_shows(struct run *r, const struct misp_object *o, const struct misp_attr *attr);
 /* The gate's cut of an element that is ready, then the exporter. */
 MUST_USE enum err run_release(struct run *r, const struct rel_element *in, bool *shown);
 /* Tell a preview what is not asked of the gate; false: nobody looks. */

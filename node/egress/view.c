@@ -12,6 +12,7 @@
 #include "egress/openings.h"
 #include "egress/records.h"
 #include "model/pack.h"
+#include "warnlist/warnlist.h"
 
 #define ARENA_MAX (32u << 20)
 #define ARENA_RENEW (24u << 20)
@@ -248,6 +249,7 @@ void view_close(struct view *v)
 	arena_free(v->arena);
 	arena_free(v->scratch);
 	arena_free(v->rules_arena);
+	warnlist_unref(v->warnlists);
 	free(v->sg_ids);
 	free(v->sg_all);
 	free(v);
@@ -731,6 +733,21 @@ static bool tag_visible(void *user, const struct misp_event *e, const struct mis
 	return view_shows_tag(user, e, t);
 }
 
+const struct warnlists *view_warnlists(struct view *v)
+{
+	if (!v->warnlists_asked && v->env->warnlists)
+		v->warnlists = v->env->warnlists(v->env->user);
+	v->warnlists_asked = true;
+	return v->warnlists;
+}
+
+static bool value_listed(void *user, uint16_t type, struct str value)
+{
+	const struct warnlists *w = view_warnlists(user);
+	struct warnlist_hit hit;
+	return w && warnlist_hits(w, type, value, &hit, 1) > 0;
+}
+
 static int64_t event_opened(void *user, uint64_t event_id)
 {
 	struct view *v = user;
@@ -757,5 +774,6 @@ struct search_visible view_visible(struct view *v)
 				       .attr = gate_passes_attrs(&v->gate) ? NULL : attr_visible,
 				       .object = gate_passes_attrs(&v->gate) ? NULL : object_visible,
 				       .tag = tag_visible,
+				       .listed = value_listed,
 				       .opened = v->env->openings ? event_opened : NULL};
 }

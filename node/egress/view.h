@@ -52,6 +52,8 @@ struct view {
 	bool (*shows_protected)(void *user, const struct entity_list *keys); /* likewise */
 	void *shows_user;
 	bool filled_only; /* for the search callback */
+	struct warnlists *warnlists; /* looked up when first asked for */
+	bool warnlists_asked;
 	struct condemned_slot condemned[CONDEMNED_SLOTS];
 	struct news_slot news[CONDEMNED_SLOTS];
 	/* the last answer of the search callback */
@@ -78,6 +80,10 @@ bool view_shows_tag(struct view *v, const struct misp_event *e, const struct mis
    such. The subject is of an event that leaves. */
 MUST_USE enum err view_opened_within(struct view *v, const struct subject *s, int64_t within,
 				     int64_t *at);
+
+/* The warning lists that are switched on; NULL: none. The view's own. */
+const struct warnlists *view_warnlists(struct view *v);
+
 /* counts.c: is a live attribute or a report of the event left for the audience? */
 bool view_is_filled(struct view *v, const struct misp_event *e);
 

@@ -101,6 +101,14 @@ struct rel_element {
 	uint32_t n_analyst;
 	const struct misp_tagref *event_tags; /* EL_ATTR in attribute scope: inherited tags */
 	uint32_t n_event_tags;
+	const struct rel_warning *warnings; /* EL_ATTR: entries of warning lists, when asked */
+	uint32_t n_warnings;
+};
+
+/* A warning list that knows the value: the lists are everybody's, the value left already. */
+struct rel_warning {
+	uint64_t list;
+	struct str name, category, entry, part; /* the entry, and the part of the value it is */
 };
 
 /* The stub that MISP prints beside a reference. Everything released itself. */

@@ -84,17 +84,18 @@ static enum err put_in_order(struct plan *p, struct rowset *r)
 /* ---- records -------------------------------------------------------------------------------- */
 
 /* What is left to ask of a row whose columns fit. */
-static enum err row_ok(struct plan *p, uint32_t row, bool *yes)
+static enum err row_ok(struct plan *p, uint32_t row, bool *yes, bool *listed)
 {
+	const bool warned = p->q->enforce_warninglist && p->vis && p->vis->listed;
 	const uint64_t ask = p->filters & (p->by_record | ~(COND_BIT(COND_TAGS_ALL) - 1) |
 					   COND_BIT(COND_TAGS));
 	struct misp_object room;
 	const struct misp_object *o = NULL;
 	struct misp_attr a;
-	bool record = needs_attr(p, p->filters);
+	bool record = needs_attr(p, p->filters) || warned;
 	enum err e = event_load(p, p->v.event[row]);
 
-	*yes = false;
+	*yes = *listed = false;
 	if (e == ERR_OK && record)
 		e = attr_load(p, row, &a, &room, &o);
 	if (e != ERR_OK)
@@ -103,32 +104,39 @@ static enum err row_ok(struct plan *p, uint32_t row, bool *yes)
 		if (!attr_ok(p, (enum filter)__builtin_ctzll(m), row, record ? &a : NULL, o))
 			return ERR_OK;
 	*yes = !record || attr_visible(p, &a, o);
+	*listed = *yes && warned && p->vis->listed(p->vis->user, a.type, a.value);
 	return ERR_OK;
 }
 
 static enum err page(struct plan *p, const struct rowset *r, struct hits *h,
 		     struct search_result *out)
 {
-	uint64_t limit = p->q->limit, skip = 0;
+	uint64_t limit = p->q->limit, skip = 0, found = 0;
 
 	if (limit && __builtin_mul_overflow(limit, p->q->page ? p->q->page - 1 : 0, &skip))
 		skip = UINT64_MAX;
 	for (size_t i = 0; i < r->n; i++) {
 		uint32_t row = r->v[i];
-		bool yes;
+		bool yes, listed;
 
 		if (i % 512 == 0)
 			TRY(plan_poll(p));
-		TRY(row_ok(p, row, &yes));
+		TRY(row_ok(p, row, &yes, &listed));
 		if (!yes)
 			continue;
 		if (skip) {
 			skip--;
 			continue;
 		}
-		if (limit && h->n == limit) {
+		if (limit && found == limit) {
 			out->more = true;
 			break;
+		}
+		found++;
+		/* warning lists make pages shorter, they do not move them */
+		if (listed) {
+			out->skipped++;
+			continue;
 		}
 		TRY(hits_add(p, h,
 			     (struct search_hit){.event_id = p->v.ev[p->v.event[row]].id,
@@ -136,7 +144,7 @@ static enum err page(struct plan *p, const struct rowset *r, struct hits *h,
 						 .attr_id = p->v.row[row].id}));
 	}
 	/* what MISP counts: a full page has one more, and so has an empty one behind the end */
-	out->total = h->n + (limit && (h->n == limit || (!h->n && p->q->page > 1)));
+	out->total = found + (limit && (found - out->skipped == limit || (!found && p->q->page > 1)));
 	return ERR_OK;
 }
 
@@ -167,6 +175,7 @@ static enum err one_try(struct plan *p, const struct bits *events, uint64_t even
 	p->left_out = false;
 	hits->n = 0;
 	out->more = false;
+	out->skipped = 0;
 	e = candidates(p, p->filters, events, event_rows, &rows, NULL);
 	if (e == ERR_OK)
 		e = put_in_order(p, &rows);

@@ -20,6 +20,8 @@ struct search_visible {
 	bool (*object)(void *user, const struct misp_event *e, const struct misp_object *o);
 	/* And this tag, of the event or of an attribute in it? NULL: all tags. */
 	bool (*tag)(void *user, const struct misp_event *e, const struct misp_tagref *t);
+	/* Is the value on a warning list? Asked where the query says so (enforceWarninglist). */
+	bool (*listed)(void *user, uint16_t type, struct str value);
 	/* When the event opened for the audience by time (0: never): for questions about what is new it
 	   changed then. NULL: none ever did. */
 	int64_t (*opened)(void *user, uint64_t event_id);
@@ -37,6 +39,7 @@ struct search_result {
 	   those of this page and one more when it is full; for objects those of this page. */
 	uint64_t total;
 	bool more; /* the page is full and there is at least one more (attributes) */
+	uint64_t skipped; /* of the page, by `listed` (attributes) */
 };
 
 /* `cancelled` may be NULL; polled, ERR_CANCELLED when it turns true. */
