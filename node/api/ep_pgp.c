@@ -129,7 +129,7 @@ const struct endpoint ep_gpg_asc = {
 	.path = "/gpg.asc",
 	.flags = EP_NO_AUTH | EP_EXACT,
 	.run = gpg_asc,
-	.shape = "Text",
+	.shape = "PublicKey",
 	.doc = "The public key that this node signs protected events with",
 };
 const struct endpoint ep_crypto_keys_server_sign = {

@@ -318,7 +318,7 @@ const struct endpoint ep_servers_preview_index = {
 	.path = "/servers/previewIndex/:id",
 	.auth = perm_site_admin,
 	.run = preview_index,
-	.shape = "Events",
+	.shape = "FarEvents",
 	.doc = "A page of a peer's index of events",
 };
 const struct endpoint ep_servers_preview_event = {
@@ -326,7 +326,7 @@ const struct endpoint ep_servers_preview_event = {
 	.path = "/servers/previewEvent/:id/:event",
 	.auth = perm_site_admin,
 	.run = preview_event,
-	.shape = "Event",
+	.shape = "FarEvent",
 	.doc = "An event as a peer has it; nothing is taken in",
 };
 const struct endpoint ep_servers_query_rules = {

@@ -296,7 +296,7 @@ const struct endpoint ep_servers_pull = {
 	.path = "/servers/pull/:id/:technique",
 	.auth = perm_site_admin,
 	.run = servers_pull,
-	.shape = "Saved",
+	.shape = "Ran",
 	.doc = "Pull from a peer now; ?progress=1 answers a line for each step (our own)",
 };
 const struct endpoint ep_servers_push = {
@@ -304,7 +304,7 @@ const struct endpoint ep_servers_push = {
 	.path = "/servers/push/:id/:technique",
 	.auth = perm_site_admin,
 	.run = servers_push,
-	.shape = "Saved",
+	.shape = "Ran",
 	.doc = "Push to a peer now; ?progress=1 answers a line for each step (our own)",
 };
 const struct endpoint ep_peers_preview = {

@@ -29,15 +29,23 @@ static const struct {
 static const struct {
 	int status;
 	const char *text;
-	bool key, body; /* only where a key is needed, where a body is read */
+	const char *only; /* in rows whose path begins like this, blanks between; NULL: in all */
+	bool body; /* only where a body is read */
 } refusals[] = {
-	{400, "The request cannot be understood", false, false},
-	{403, "No valid key, not permitted, or not saved: `errors` tells why", true, false},
-	{404, "There is no such thing, or none for this user", false, false},
-	{405, "Not in this way: the method, the state, or JSON that is none", false, false},
-	{413, "Too long", false, true},
-	{429, "Too many requests; `Retry-After` tells how long to wait", false, false},
-	{503, "Not now: starting, stopping, or a limit of the node is reached", false, false},
+	{302, "Look at `Location`: this user may not do it", "/shadow_attributes/ /attributes/restore/", false},
+	{400, "The request cannot be understood", NULL, false},
+	{401, "Not permitted", "/event_reports/ /attributes/download", false},
+	{403, "No valid key, not permitted, or not saved: `errors` tells why", NULL, false},
+	{404, "There is no such thing, or none for this user", NULL, false},
+	{405, "Not in this way: the method, the state, or JSON that is none", NULL, false},
+	{409, "Not as things stand", NULL, false},
+	{413, "Too long", NULL, true},
+	{429, "Too many requests; `Retry-After` tells how long to wait", NULL, false},
+	{500, "A protected event could not be signed", "/events/view/ /cryptographicKeys/", false},
+	{501, "Switched off on this node", "/events/ /cryptographicKeys/ /tocsin/pgp", false},
+	{502, "The other instance cannot be reached, or answers with an error", "/servers/ /feeds/ /tocsin/", false},
+	{503, "Not now: starting, stopping, or a limit of the node is reached", NULL, false},
+	{507, "No room left on disk", NULL, false},
 };
 
 /* What positional parameters are. */
@@ -138,6 +146,17 @@ static void permission_text(const struct endpoint *ep, struct buf *out)
 
 /* ---- operations ---- */
 
+static bool begins_like(const char *path, const char *beginnings)
+{
+	struct str rest = str_c(beginnings), one;
+	while (rest.p) {
+		rest = str_split(rest, ' ', &one);
+		if (str_has_prefix(str_c(path), one))
+			return true;
+	}
+	return !beginnings;
+}
+
 /* {media: {schema}} of a shape; NULL: there is no such shape. */
 static json_t *content_of(const char *name)
 {
@@ -163,7 +182,7 @@ static json_t *responses(const struct endpoint *ep, bool body)
 	json_object_set_new(all, "304", ref("responses", "304"));
 	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
 		char code[12];
-		if ((refusals[i].key && ep->flags & EP_NO_AUTH) || (refusals[i].body && !body))
+		if (!begins_like(ep->path, refusals[i].only) || (refusals[i].body && !body))
 			continue;
 		snprintf(code, sizeof(code), "%d", refusals[i].status);
 		json_object_set_new(all, code, ref("responses", code));

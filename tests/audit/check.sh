@@ -3,6 +3,7 @@
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/blackbox.sh"
 need_daemon
+record_answers
 tool=${TOCSIN:-${top_builddir:-$top}/tocsin}
 [ -x "$tool" ] || skip "the tool is not built"
 TOCSIN=$tool

@@ -28,3 +28,10 @@ need_python() {
 	"$py" -c "import $1" 2>/dev/null ||
 		skip "$py has no $1 (contrib/check installs them; or set TOCSIN_PYTHON)"
 }
+# What the test is answered is kept for tests/openapi.
+record_answers() {
+	[ -n "$top_builddir" ] || return 0
+	TOCSIN_ANSWERS=$(cd "$top_builddir" && pwd)/tests/openapi/answers/${here##*/}
+	export TOCSIN_ANSWERS
+	rm -rf "$TOCSIN_ANSWERS"
+}

@@ -3,4 +3,5 @@
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/blackbox.sh"
 need_daemon
+record_answers
 exec "$py" "$here/run.py" "$@"

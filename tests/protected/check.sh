@@ -3,5 +3,6 @@
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/blackbox.sh"
 need_daemon
+record_answers
 command -v gpg >/dev/null || skip "gpg is not installed"
 exec "$py" "$here/run.py" "$@"

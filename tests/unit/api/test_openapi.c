@@ -1,6 +1,7 @@
 /* test_openapi.c - the description of the interface: every row, every shape. */
 #include "api/openapi.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -17,7 +18,8 @@ static bool is_used(const char *name)
 	snprintf(ref, sizeof(ref), "%s", name);
 	for (size_t i = 0; i < schema_rows_n; i++)
 		for (const char *p = schema_rows[i].text; (p = strstr(p, ref)); p++)
-			if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", p[strlen(ref)]))
+			if (!isalpha((unsigned char)p[strlen(ref)]) &&
+			    (p == schema_rows[i].text || !isalpha((unsigned char)p[-1])))
 				return true;
 	return !strcmp(name, "Refusal");
 }
