@@ -33,6 +33,7 @@ TOCSIN_NEED([ZLIB], [zlib], [zlib1g-dev])
 TOCSIN_NEED([ISAL], [libisal], [libisal-dev])
 TOCSIN_NEED([DEFLATE], [libdeflate], [libdeflate-dev])
 TOCSIN_NEED([PCRE2], [libpcre2-8 >= 10.40], [libpcre2-dev])
+TOCSIN_NEED([ARGON2], [libargon2], [libargon2-dev])
 TOCSIN_NEED([IDN2], [libidn2 >= 2.3], [libidn2-dev])
 # Debian's CRoaring comes without a pkg-config file.
 AC_CHECK_HEADER([roaring/roaring.h], [

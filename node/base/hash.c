@@ -7,6 +7,7 @@
 #include "base/hash.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -144,6 +145,16 @@ struct sha256 hash_hmac(struct str key, struct str data)
 		  (const unsigned char *)(data.p ? data.p : ""), data.n, d.b, NULL))
 		abort();
 	return d;
+}
+
+void hash_hmac_sha1(struct str key, struct str data, uint8_t out[20])
+{
+	unsigned n = 20;
+
+	if (key.n > INT_MAX ||
+	    !HMAC(md_get(&md_sha1), key.n ? key.p : "", (int)key.n, (const unsigned char *)data.p, data.n,
+		  out, &n))
+		abort();
 }
 
 uint64_t hash_64(const void *p, size_t n, uint64_t seed)

@@ -29,6 +29,8 @@ struct hash_ctx *hash_sha1_begin(void);
 void hash_sha1_end(struct hash_ctx *c, uint8_t out[20]); /* frees c */
 /* HMAC-SHA-256. */
 struct sha256 hash_hmac(struct str key, struct str data);
+/* HMAC-SHA-1, for one-time codes. */
+void hash_hmac_sha1(struct str key, struct str data, uint8_t out[20]);
 /* 64-bit keyed hash for tables (xxHash3). Not for security. */
 uint64_t hash_64(const void *p, size_t n, uint64_t seed);
 /* Lower-case hex of `n` bytes and a NUL; out holds 2n+1. Returns out. */
