@@ -10,6 +10,9 @@
 /* Store a new key (id, digest and ends are filled in from `key`, 40 letters and digits), in a job. */
 MUST_USE enum err account_key_put(struct store_wtxn *w, const struct api *api,
 				  struct misp_authkey *k, const char *key, struct fail *f);
+/* The account of the path's `id`: one's own when it is "me" or not there, else one that the caller
+   administers. False: answered. */
+bool account_of_path(struct http_req *r, struct misp_user *u, struct fail *f);
 /* `expiration` of the body: null, empty or 0 for none, seconds, or a date. False: none of these. */
 bool account_take_end(struct http_req *r, const json_t *body, int64_t *to);
 /* Bring the end of a key within keys.validity of its beginning. */

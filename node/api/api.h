@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "api/index_tag.h"
 #include "api/long_job.h"
 #include "base/secretbox.h"
@@ -17,6 +19,7 @@ struct audit_queue;
 struct vocabs;
 struct throttle;
 struct rates;
+struct session;
 struct audit_scope;
 
 /* One per daemon; handed to the server as http_conf.app. */
@@ -45,6 +48,7 @@ struct api {
 	struct audit_queue *audit; /* NULL: nothing is recorded */
 	struct throttle *throttle; /* back-off against guessing; NULL: none */
 	struct rates *rates; /* of roles; NULL: not counted */
+	atomic_uint hashing; /* passwords that are being digested */
 };
 
 /* Read the vocabularies (again); those before stay when that fails. */
@@ -61,6 +65,7 @@ struct api_user {
 	struct misp_authkey key;
 	uint32_t perms;
 	struct caller caller;
+	const struct session *session; /* NULL: came with a key or over the socket */
 	struct audit_scope *scope; /* of a request that may change something */
 	bool may; /* the endpoint is permitted */
 	struct str url; /* what answers say as `url`, when it is not the request's own */

@@ -8,10 +8,12 @@
 
 #include "api/accounts.h"
 #include "api/audit.h"
+#include "api/auth.h"
 #include "api/client.h"
 #include "api/key_use.h"
 #include "api/rates.h"
 #include "api/rest.h"
+#include "api/session.h"
 #include "api/throttle.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -72,7 +74,7 @@ static bool address_allowed(const struct misp_authkey *k, const struct http_peer
 
 /* ---- the user ---- */
 
-static enum err refuse(struct http_req *r, struct fail *f, const char *text)
+enum err auth_refuse(struct http_req *r, struct fail *f, const char *text)
 {
 	reply_error(r, 403, "%s", text);
 	return fail(f, ERR_AUTH, "%s", text);
@@ -96,8 +98,8 @@ struct caller account_caller(const struct misp_user *u, const struct misp_role *
 	};
 }
 
-static enum err load(struct http_req *r, const struct store_rtxn *t, uint64_t user_id,
-		     struct api_user *u, struct fail *f)
+enum err auth_load(struct http_req *r, const struct store_rtxn *t, uint64_t user_id,
+		   struct api_user *u, struct fail *f)
 {
 	struct misp_user user;
 	struct misp_role role;
@@ -114,12 +116,21 @@ static enum err load(struct http_req *r, const struct store_rtxn *t, uint64_t us
 	if (e == ERR_OK)
 		e = entity_copy(r->arena, &desc_misp_org, &org, &u->org);
 	if (e != ERR_OK)
-		return refuse(r, f, text_failed);
+		return auth_refuse(r, f, text_failed);
 	u->perms = (uint32_t)u->role.perms;
 	if (u->key.read_only)
 		u->perms &= perm_auth | perm_audit;
 	u->caller = account_caller(&u->user, &u->role, &u->org);
 	return ERR_OK;
+}
+
+const char *auth_account_fault(const struct misp_user *u)
+{
+	if (u->disabled)
+		return "Authentication failed. Your user account has been disabled.";
+	if (u->expiration && u->expiration < clock_now())
+		return "Authentication failed. Your user account has expired.";
+	return NULL;
 }
 
 #define KEYS_MAX 8
@@ -185,7 +196,7 @@ static enum err key_unknown(struct http_req *r, struct str key, struct fail *f)
 		wait = throttle_take(t, THROTTLE_KEY_PREFIX, str_sub(key, 0, 4), now);
 	metric_add(M_AUTH_REFUSED, METRIC_BY_KEY, 0, 1);
 	if (!wait)
-		return refuse(r, f, text_failed);
+		return auth_refuse(r, f, text_failed);
 	metric_add(M_AUTH_HELD, METRIC_BY_KEY, 0, 1);
 	reply_header_u64(r, "Retry-After", wait);
 	reply_error(r, 429, "Too many requests with unknown keys. Try again in %u s.", wait);
@@ -205,7 +216,7 @@ static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct ap
 	if (!header.p)
 		header = req_header(r, "Authorization");
 	if (!str_trim(header).n)
-		return refuse(r, f, text_failed);
+		return auth_refuse(r, f, text_failed);
 	while (!good && next_key(&header, &n, &key)) {
 		tried = key;
 		if (find_key(r, t, key, &row) != ERR_OK)
@@ -221,15 +232,14 @@ static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct ap
 		return key_unknown(r, tried, f);
 	if (!good) {
 		metric_add(M_AUTH_REFUSED, METRIC_BY_KEY, 0, 1);
-		return refuse(r, f, fault);
+		return auth_refuse(r, f, fault);
 	}
-	TRY(load(r, t, u->key.user_id, u, f));
-	if (u->user.disabled)
-		return refuse(r, f, "Authentication failed. Your user account has been disabled.");
-	if (u->user.expiration && u->user.expiration < clock_now())
-		return refuse(r, f, "Authentication failed. Your user account has expired.");
+	TRY(auth_load(r, t, u->key.user_id, u, f));
+	fault = auth_account_fault(&u->user);
+	if (fault)
+		return auth_refuse(r, f, fault);
 	if (!(u->perms & perm_auth))
-		return refuse(r, f, text_failed);
+		return auth_refuse(r, f, text_failed);
 	tell_expiration(r, u->key.expiration);
 	key_use_note(r, &u->key, &u->user);
 	return ERR_OK;
@@ -239,7 +249,7 @@ static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct ap
 static enum err by_socket(struct http_req *r, const struct store_rtxn *t, struct api_user *u,
 			  struct fail *f)
 {
-	return load(r, t, 1, u, f);
+	return auth_load(r, t, 1, u, f);
 }
 
 /* By primary or further group. The daemon reads the system's lists at each request over the socket
@@ -315,17 +325,25 @@ enum err api_auth(struct http_req *r, struct fail *f)
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct api_user *u = ARENA_NEW(r->arena, struct api_user);
 	bool keyed = req_header(r, "Authorization").p || req_header(r, "X-MISP-AUTH").p;
+	struct str token;
+	enum err e;
 	if (!u)
 		return fail(f, ERR_NOMEM, "no memory");
 	client_resolve(r);
 	TRY(store_read(api_of(r)->store, &t, f));
-	enum err e = local_allowed(r) && !keyed ? by_socket(r, t, u, f) : by_key(r, t, u, f);
+	if (!keyed && local_allowed(r))
+		e = by_socket(r, t, u, f);
+	else if (!keyed && session_cookie(r, &token))
+		e = auth_by_session(r, t, u, f);
+	else
+		e = by_key(r, t, u, f);
 	if (e == ERR_AUTH)
 		api_audit_refused(r, u, f->text);
 	TRY(e);
 	r->user = u;
 	if (!permitted(r, u))
-		return refuse(r, f, "You do not have permission to use this functionality.");
+		return auth_refuse(r, f, "You do not have permission to use this functionality.");
+	TRY(auth_session_may(r, u, f));
 	TRY(within_rate(r, u, f));
 	api_audit_admitted(r);
 	return ERR_OK;

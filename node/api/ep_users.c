@@ -4,16 +4,18 @@
  */
 #include "api/accounts.h"
 
+#include "api/otp.h"
+#include "api/page.h"
+#include "api/password.h"
 #include "api/rest.h"
+#include "api/session.h"
 #include "api/shapes.h"
+#include "api/throttle.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "http/url.h"
 #include "model/pack.h"
 #include "search/query.h"
-
-#define PASSWORD_MIN 12
-#define PASSWORD_LONG 16 /* needs no mixture */
-#define PASSWORD_ROUNDS 50000u
 
 static bool is_admin_path(const struct http_req *r)
 {
@@ -61,6 +63,13 @@ static bool user_of_path(struct http_req *r, struct misp_user *u, struct fail *f
 		return true;
 	reply_error(r, 404, "Invalid user");
 	return false;
+}
+
+bool account_of_path(struct http_req *r, struct misp_user *u, struct fail *f)
+{
+	struct str arg = req_arg(r, "id");
+	*u = me(r)->user;
+	return !arg.p || str_is(arg, "me") || str_eq(arg, rest_id(r, u->id)) || user_of_path(r, u, f);
 }
 
 /* ---- view ---- */
@@ -238,41 +247,6 @@ static bool email_ok(struct str s)
 	return dot > 0 && str_chr(host, '@') < 0 && host.p[host.n - 1] != '.';
 }
 
-/* What is wrong with a password, or NULL (MISP's defaults). */
-static const char *password_fault(struct str p)
-{
-	bool lower = false, upper = false, other = false;
-	for (size_t i = 0; i < p.n; i++) {
-		if (p.p[i] >= 'a' && p.p[i] <= 'z')
-			lower = true;
-		else if (p.p[i] >= 'A' && p.p[i] <= 'Z')
-			upper = true;
-		else
-			other = true;
-	}
-	if (p.n < PASSWORD_MIN)
-		return "Password length requirement not met.";
-	if (p.n < PASSWORD_LONG && !(lower && upper && other))
-		return "Password complexity requirement not met.";
-	return NULL;
-}
-
-/* PBKDF2 with HMAC-SHA-256, one block: "pbkdf2$rounds$salt$hash". */
-static struct str password_hash(struct http_req *r, struct str password)
-{
-	uint8_t salt[20] = {[19] = 1}; /* 16 random bytes, then the block number */
-	char salt_hex[33], hash_hex_[65];
-	random_bytes(salt, 16);
-	struct sha256 u = hash_hmac(password, (struct str){(char *)salt, sizeof(salt)}), sum = u;
-	for (unsigned i = 1; i < PASSWORD_ROUNDS; i++) {
-		u = hash_hmac(password, (struct str){(char *)u.b, sizeof(u.b)});
-		for (size_t k = 0; k < sizeof(sum.b); k++)
-			sum.b[k] ^= u.b[k];
-	}
-	return arena_printf(r->arena, "pbkdf2$%u$%s$%s", PASSWORD_ROUNDS,
-			    hash_hex(salt, 16, salt_hex), hash_hex(sum.b, sizeof(sum.b), hash_hex_));
-}
-
 static void refused(struct http_req *r, const char *action, struct str errors)
 {
 	rest_not_saved(r, action, "User", STR_NONE, errors);
@@ -368,12 +342,17 @@ static bool take_password(struct http_req *r, const json_t *body, const char *ac
 	struct str p = rest_text(r, body, "password");
 	if (!p.n)
 		return true;
-	const char *fault = password_fault(p);
+	const char *fault = password_fault(api_of(r), p, u->email);
+	struct fail f = {0};
 	if (fault) {
 		refused(r, action, rest_field_error(r, "password", fault));
 		return false;
 	}
-	u->password_hash = password_hash(r, p);
+	enum err e = password_hash(api_of(r), p, r->arena, &u->password_hash, &f);
+	if (e != ERR_OK) {
+		reply_err(r, e);
+		return false;
+	}
 	u->last_pw_change = clock_now();
 	return true;
 }
@@ -425,6 +404,7 @@ struct user_job {
 	const char *key; /* a new one, or NULL */
 	struct origin origin;
 	bool add;
+	const struct sha256 *stays; /* session that outlives a new password */
 };
 
 static enum err user_change(struct user_job *j, struct store_wtxn *w, enum change_op op,
@@ -486,11 +466,25 @@ static enum err keep_noted(struct store_wtxn *w, struct misp_user *u)
 	return ERR_OK;
 }
 
+/* Sessions end with the password they began with, and when the account is to be out. */
+static enum err end_sessions(struct user_job *j, struct store_wtxn *w, struct fail *f)
+{
+	struct misp_user now;
+	TRY(store_get(store_view(w), T_USER, j->user->id, NULL, &now));
+	if (j->user->disabled || j->user->force_logout)
+		return session_end_all(w, j->user->id, NULL, f);
+	if (!str_eq(now.password_hash, j->user->password_hash))
+		return session_end_all(w, j->user->id, j->stays, f);
+	return ERR_OK;
+}
+
 static enum err run_user(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	struct user_job *j = arg;
-	if (!j->add)
+	if (!j->add) {
+		TRY(end_sessions(j, w, f));
 		TRY(keep_noted(w, j->user));
+	}
 	if (j->add)
 		j->user->id = store_new_row_id(w, T_USER);
 	if (j->add || !j->key)
@@ -511,7 +505,14 @@ static enum err run_user(struct store_wtxn *w, void *arg, struct fail *f)
 static bool put_user(struct http_req *r, const char *action, struct misp_user *u, const char *key,
 		     struct fail *f)
 {
-	struct user_job j = {api_of(r), u, key, rest_origin(r), u->id == 0};
+	struct user_job j = {
+		.api = api_of(r),
+		.user = u,
+		.key = key,
+		.origin = rest_origin(r),
+		.add = u->id == 0,
+		.stays = me(r)->session ? &me(r)->session->digest : NULL,
+	};
 	enum err e = rest_write(r, run_user, &j, f);
 	if (e == ERR_OK)
 		return true;
@@ -580,6 +581,11 @@ static enum err users_add(struct http_req *r, struct fail *f)
 
 /* ---- editing ---- */
 
+static void free_json(void *j)
+{
+	json_decref(j);
+}
+
 static enum err admin_edit(struct http_req *r, struct fail *f)
 {
 	struct misp_user u;
@@ -647,25 +653,85 @@ static enum err self_edit(struct http_req *r, struct fail *f)
 	return put_user(r, "edit", &u, NULL, f) ? answer_user(r, &u, false, f) : ERR_OK;
 }
 
+/* Members of the body, JSON or a form; NULL: answered. */
+static json_t *form_or_json(struct http_req *r, struct fail *f)
+{
+	struct http_pairs p;
+	json_t *body = NULL;
+	if (!str_has_prefix(req_header(r, "Content-Type"), STR("application/x-www-form-urlencoded")))
+		return rest_json(r, "User", &body, f) == ERR_OK ? body : NULL;
+	if (url_query(r->arena, r->body, &p) != ERR_OK) {
+		reply_error(r, 400, "The form is malformed.");
+		return NULL;
+	}
+	body = json_object();
+	for (size_t i = 0; i < p.n; i++) {
+		const char *name = arena_cstr(r->arena, p.v[i].name);
+		if (name)
+			json_object_set_new(body, name, json_stringn(p.v[i].value.p, p.v[i].value.n));
+	}
+	r->ctx = body;
+	r->ctx_free = free_json;
+	return body;
+}
+
+static void pw_refused(struct http_req *r, const char *text)
+{
+	if (me(r)->session && page_wanted(r))
+		page_account(r, 403, text);
+	else
+		rest_not_saved(r, "change_pw", "User", STR_NONE, rest_quoted(r, text));
+}
+
+/* Whoever found an open browser does not know the password. */
+static bool knows_password(struct http_req *r, const json_t *body, struct fail *f)
+{
+	struct str now = rest_text(r, body, "current_password"), id = rest_id(r, me(r)->user.id);
+	struct throttle *t = api_of(r)->throttle;
+	bool stale;
+	if (!me(r)->session)
+		return true;
+	if (!now.p)
+		now = rest_text(r, body, "confirm_password");
+	if (throttle_take(t, THROTTLE_LOGIN_DEVICE, id, clock_boot_ms())) {
+		pw_refused(r, "Too many wrong passwords. Try again later.");
+		return false;
+	}
+	enum err e = password_check(api_of(r), now, me(r)->user.password_hash, &stale, f);
+	if (e == ERR_OK)
+		throttle_success(t, THROTTLE_LOGIN_DEVICE, id);
+	else
+		pw_refused(r, e == ERR_BUSY ? "Too many at the moment. Try again."
+					    : "The password now (current_password) is wrong.");
+	return e == ERR_OK;
+}
+
 static enum err change_pw(struct http_req *r, struct fail *f)
 {
 	struct misp_user u = me(r)->user;
-	json_t *body;
-	if (rest_json(r, "User", &body, f) != ERR_OK || !writable_key(r))
+	json_t *body = form_or_json(r, f);
+	if (!body)
 		return ERR_OK;
 	struct str p = rest_text(r, body, "password");
 	me(r)->url = STR("/users/change_pw");
-	if (password_fault(p)) {
-		rest_not_saved(r, "change_pw", "User", STR_NONE,
-			       STR("\"The password could not be updated. Make sure you meet the "
-				   "minimum password length / complexity requirements.\""));
+	if (!knows_password(r, body, f))
+		return ERR_OK;
+	if (password_fault(api_of(r), p, u.email)) {
+		pw_refused(r, "The password could not be updated. Make sure you meet the minimum "
+			      "password length / complexity requirements.");
 		return ERR_OK;
 	}
-	u.password_hash = password_hash(r, p);
+	TRY(password_hash(api_of(r), p, r->arena, &u.password_hash, f));
 	u.change_pw = false;
 	u.last_pw_change = u.date_modified = clock_now();
-	if (put_user(r, "edit", &u, NULL, f))
+	if (!put_user(r, "edit", &u, NULL, f))
+		return ERR_OK;
+	if (me(r)->session && page_wanted(r)) {
+		me(r)->user.change_pw = false;
+		page_account(r, 200, "The password is changed.");
+	} else {
 		rest_saved(r, STR_NONE, "Password Changed.");
+	}
 	return ERR_OK;
 }
 
@@ -693,6 +759,8 @@ static enum err run_delete(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	struct user_job *j = arg;
 	TRY(drop_keys(w, j->user->id, false, f));
+	TRY(session_end_all(w, j->user->id, NULL, f));
+	TRY(otp_remove(w, j->user->id, f));
 	TRY(store_del(w, T_USER, j->user->id, f));
 	return user_change(j, w, CHANGE_DELETE, f);
 }
@@ -702,7 +770,7 @@ static enum err users_delete(struct http_req *r, struct fail *f)
 	struct misp_user u;
 	if (!user_of_path(r, &u, f))
 		return ERR_OK;
-	struct user_job j = {api_of(r), &u, NULL, rest_origin(r), false};
+	struct user_job j = {.api = api_of(r), .user = &u, .origin = rest_origin(r)};
 	TRY(rest_write(r, run_delete, &j, f));
 	struct str id = rest_id(r, u.id);
 	me(r)->url = arena_printf(r->arena, "/admin/users/delete/%.*s", STR_ARG(id));

@@ -8,10 +8,11 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import keys  # noqa: E402
+import login  # noqa: E402
 import rates  # noqa: E402
 from world import World, check, finish, nodes  # noqa: E402
 
-PARTS = (keys, rates)
+PARTS = (keys, rates, login)
 
 
 def run(w, parts, wanted):

@@ -29,15 +29,18 @@ static void reference(void)
 	is_ok(pwhash_check(STR("password"), STR_NONE, stored, NULL), "the reference's digest");
 }
 
+/* A salt and a digest. */
+#define ZEROS "$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
 static void damaged(void)
 {
 	static const char *const bad[] = {
 		"", "x", "$", "$argon2id$", "$argon2i$v=19$m=64,t=2,p=2$AAAAAAAAAAAAAAAAAAAAAA$AA",
-		"$argon2id$v=16$m=64,t=2,p=2$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-		"$argon2id$v=19$m=4294967295,t=2,p=2$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-		"$argon2id$v=19$m=64,t=0,p=2$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-		"$argon2id$v=19$m=64,t=2,p=2$AAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-		"$argon2id$v=19$m=64,t=2,p=2$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA$",
+		"$argon2id$v=16$m=64,t=2,p=2" ZEROS,
+		"$argon2id$v=19$m=4294967295,t=2,p=2" ZEROS,
+		"$argon2id$v=19$m=64,t=0,p=2" ZEROS,
+		"$argon2id$v=19$m=64,t=2,p=2$AAAA$AA",
+		"$argon2id$v=19$m=64,t=2,p=2" ZEROS "$",
 		"pbkdf2$0$00$00", "pbkdf2$99999999999$00$00", "pbkdf2$1$zz$zz"};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		is_err(pwhash_check(STR("x"), STR_NONE, str_c(bad[i]), NULL), ERR_AUTH,
@@ -47,7 +50,8 @@ static void damaged(void)
 static void older(void)
 {
 	/* hashlib.pbkdf2_hmac("sha256", b"An old password 1", bytes(range(16)), 1000) */
-	struct str stored = STR("pbkdf2$1000$000102030405060708090a0b0c0d0e0f$5997cee91dc321753b1984a943bb6d6c615b02fdfd1b226ed40a42043d9493ca");
+	struct str stored = STR("pbkdf2$1000$000102030405060708090a0b0c0d0e0f$"
+				"5997cee91dc321753b1984a943bb6d6c615b02fdfd1b226ed40a42043d9493ca");
 	is_ok(pwhash_check(STR("An old password 1"), STR("x"), stored, NULL), "PBKDF2 is known");
 	is_err(pwhash_check(STR("An old password 2"), STR("x"), stored, NULL), ERR_AUTH,
 	       "and tells the wrong one");
