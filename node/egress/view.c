@@ -272,6 +272,8 @@ enum err view_reopen(struct view *v, struct fail *f)
 		arena_reset(v->arena);
 	}
 	v->facts.now = v->env->now(v->env->user, &v->facts.clock_trusted);
+	if (!v->txn)
+		memset(v->judged, 0, sizeof(v->judged));
 	return v->txn ? ERR_OK : store_read(v->env->store, &v->txn, f);
 }
 
@@ -430,16 +432,6 @@ static bool parse_id(struct str s, uint64_t *id, struct uuid *u)
 	return uuid_parse(s, u);
 }
 
-static enum err visible_event(struct view *v, uint64_t id, struct arena *a, struct misp_event *e)
-{
-	struct subject s;
-	TRY(view_subject(v, id, a, &s));
-	if (gate_judge(&v->gate, &s.s).outcome != GATE_RELEASE)
-		return ERR_NOENT;
-	*e = s.event;
-	return ERR_OK;
-}
-
 static enum err verdict_of(struct view *v, uint64_t event_id, bool as_published, struct arena *a,
 			   struct misp_event *e, struct verdict *out, struct fail *f)
 {
@@ -486,15 +478,6 @@ static bool event_is_there(struct view *v, uint64_t id)
 	return id && store_next(v->txn, T_EVENT, &at, NULL, NULL) == ERR_OK && at == id;
 }
 
-/* What is not there takes as long as what is hidden: an event is judged for it, the newest, and forgotten. */
-static void judge_another(struct view *v, struct arena *a)
-{
-	struct misp_event e;
-	uint64_t id = UINT64_MAX;
-	if (store_prev(v->txn, T_EVENT, &id, NULL, NULL) == ERR_OK)
-		(void)!visible_event(v, id, a, &e);
-}
-
 /* By the UUID that this audience knows the event by. */
 static enum err event_by_uuid(struct view *v, struct uuid u, uint64_t *id)
 {
@@ -506,24 +489,51 @@ static enum err event_by_uuid(struct view *v, struct uuid u, uint64_t *id)
 			    false, id);
 }
 
+/* One event looked at, whoever may see it: another stands in for one that is not there. */
+struct look {
+	struct misp_event event;
+	bool there, shown;
+};
+
+static enum err look_at(struct view *v, enum err found, uint64_t id, uint64_t by, struct arena *a, struct look *l)
+{
+	struct subject s;
+	*l = (struct look){0};
+	if (found != ERR_OK && found != ERR_NOENT)
+		return found;
+	/* each step is taken whatever comes of it, so that all take as long */
+	uint64_t other = view_stand_in(v, by);
+	l->there = event_is_there(v, found == ERR_OK ? id : other) && found == ERR_OK;
+	enum err e = view_subject(v, l->there ? id : other, a, &s);
+	if (e != ERR_OK)
+		return e == ERR_NOENT || !l->there ? ERR_OK : e;
+	l->shown = gate_judge(&v->gate, &s.s).outcome == GATE_RELEASE && l->there;
+	l->event = s.event;
+	return ERR_OK;
+}
+
+static uint64_t seed_of(struct str id_or_uuid)
+{
+	return view_seed(id_or_uuid.p, id_or_uuid.n);
+}
+
 enum err view_event(struct view *v, struct str id_or_uuid, struct arena *a, struct misp_event *e,
 		    struct fail *f)
 {
 	uint64_t id;
 	struct uuid u;
+	struct look l = {0};
 	enum err err = ERR_NOENT;
 	if (parse_id(id_or_uuid, &id, &u)) {
-		err = ERR_OK;
-		if (!id)
-			err = event_by_uuid(v, u, &id);
-		if (err == ERR_OK && !event_is_there(v, id))
+		err = id ? ERR_OK : event_by_uuid(v, u, &id);
+		err = look_at(v, err, id, seed_of(id_or_uuid), a, &l);
+		if (err == ERR_OK && !l.shown)
 			err = ERR_NOENT;
-		if (err == ERR_OK)
-			err = visible_event(v, id, a, e);
-		else if (err == ERR_NOENT)
-			judge_another(v, a);
 	}
-	return err == ERR_OK ? err : fail(f, err, "Invalid event");
+	if (err != ERR_OK)
+		return fail(f, err, "Invalid event");
+	*e = l.event;
+	return ERR_OK;
 }
 
 static enum err locate(struct view *v, struct str id_or_uuid, enum element_kind k,
@@ -553,50 +563,71 @@ static enum err load_object(struct view *v, const struct misp_event *e, uint64_t
 	return entity_copy(a, &desc_misp_object, &row, o);
 }
 
-enum err view_attr(struct view *v, struct str id_or_uuid, struct arena *a, struct misp_event *e,
-		   struct misp_attr *attr, struct fail *f)
+static enum err first_of(struct view *v, enum element_kind k, uint64_t body, struct arena *a, struct el_key *key,
+			 void *row)
 {
-	struct index_uuid at;
+	OWN(store_el_iter) struct store_el_iter *it = NULL;
+	TRY(store_el_iter_new(v->txn, k, (struct el_key){.body = body}, false, &it));
+	return store_el_iter_next(it, a, key, row);
+}
+
+static enum err judged_attr(struct view *v, const struct misp_event *e, const struct index_uuid *at, struct arena *a,
+			    struct misp_attr *attr)
+{
+	struct el_key key = {e->body, at->parent, at->id};
 	struct misp_attr row;
 	struct misp_object object;
 	struct subject s;
-	enum err err = locate(v, id_or_uuid, EL_ATTR, &at);
-	if (err == ERR_NOENT)
-		judge_another(v, a);
-	if (err == ERR_OK)
-		err = visible_event(v, at.event_id, a, e);
-	if (err == ERR_OK)
-		err = store_el_get(v->txn, EL_ATTR, (struct el_key){e->body, at.parent, at.id}, a,
-				   &row);
-	if (err == ERR_OK)
-		err = entity_copy(a, &desc_misp_attr, &row, attr);
-	if (err == ERR_OK)
-		err = view_resolve_tags(v, a, &attr->tags);
-	if (err == ERR_OK && at.parent)
-		err = load_object(v, e, at.parent, a, &object);
-	if (err == ERR_OK)
-		err = view_subject_of(v, e, a, &s);
-	if (err == ERR_OK && !gate_judge_attr(&v->gate, &s.s, at.parent ? &object : NULL, attr))
-		err = ERR_NOENT;
+	TRY(at->id ? store_el_get(v->txn, EL_ATTR, key, a, &row) : first_of(v, EL_ATTR, e->body, a, &key, &row));
+	TRY(entity_copy(a, &desc_misp_attr, &row, attr));
+	TRY(view_resolve_tags(v, a, &attr->tags));
+	if (key.parent)
+		TRY(load_object(v, e, key.parent, a, &object));
+	TRY(view_subject_of(v, e, a, &s));
+	return gate_judge_attr(&v->gate, &s.s, key.parent ? &object : NULL, attr) ? ERR_OK : ERR_NOENT;
+}
+
+static enum err judged_object(struct view *v, const struct misp_event *e, const struct index_uuid *at,
+			      struct arena *a, struct misp_object *o)
+{
+	struct el_key key = {e->body, 0, at->id};
+	struct misp_object row;
+	struct subject s;
+	if (!at->id)
+		TRY(first_of(v, EL_OBJECT, e->body, a, &key, &row));
+	TRY(load_object(v, e, key.id, a, o));
+	TRY(view_subject_of(v, e, a, &s));
+	return gate_judge_object(&v->gate, &s.s, o) ? ERR_OK : ERR_NOENT;
+}
+
+/* An element with its event. What is hidden, or in what is hidden, or nowhere takes the same steps. */
+static enum err view_element(struct view *v, struct str id_or_uuid, enum element_kind k, struct arena *a,
+			     struct misp_event *e, void *row)
+{
+	struct index_uuid at = {0};
+	struct look l;
+	enum err found = locate(v, id_or_uuid, k, &at), err;
+	TRY(look_at(v, found, at.event_id, seed_of(id_or_uuid), a, &l));
+	if (!l.there)
+		at = (struct index_uuid){0};
+	err = k == EL_ATTR ? judged_attr(v, &l.event, &at, a, row) : judged_object(v, &l.event, &at, a, row);
+	if (!l.shown)
+		return ERR_NOENT;
+	*e = l.event;
+	return err;
+}
+
+enum err view_attr(struct view *v, struct str id_or_uuid, struct arena *a, struct misp_event *e,
+		   struct misp_attr *attr, struct fail *f)
+{
+	enum err err = view_element(v, id_or_uuid, EL_ATTR, a, e, attr);
 	return err == ERR_OK ? err : fail(f, err, "Invalid attribute");
 }
 
 enum err view_object(struct view *v, struct str id_or_uuid, struct arena *a, struct misp_event *e,
 		     struct misp_object *o, struct fail *f)
 {
-	struct index_uuid at;
-	struct subject s;
-	enum err err = locate(v, id_or_uuid, EL_OBJECT, &at);
-	if (err == ERR_NOENT)
-		judge_another(v, a);
-	if (err == ERR_OK)
-		err = visible_event(v, at.event_id, a, e);
-	if (err == ERR_OK)
-		err = load_object(v, e, at.id, a, o);
-	if (err == ERR_OK)
-		err = view_subject_of(v, e, a, &s);
-	if (err == ERR_OK && !gate_judge_object(&v->gate, &s.s, o))
-		err = ERR_NOENT;
+	enum err err = view_element(v, id_or_uuid, EL_OBJECT, a, e, o);
 	return err == ERR_OK ? err : fail(f, err, "Invalid object");
 }
 
@@ -613,23 +644,34 @@ enum err view_explain(struct view *v, uint64_t event_id, struct arena *a, struct
 
 /* ---- what search asks ---- */
 
+static struct judged_slot *judged_slot(struct view *v, uint64_t id)
+{
+	return &v->judged[slot_of(id) % JUDGED_SLOTS];
+}
+
+static int event_known(void *user, uint64_t id)
+{
+	const struct judged_slot *j = judged_slot(user, id);
+	return id && j->id == id ? j->yes : -1;
+}
+
 static bool event_visible(void *user, const struct misp_event *e)
 {
 	struct view *v = user;
+	struct judged_slot *j = judged_slot(v, e->id);
 	struct subject s;
 	if (v->shows_protected && e->is_protected &&
 	    !v->shows_protected(v->shows_user, &e->crypto_keys))
 		return false;
-	if (v->judged_id == e->id && e->id)
-		return v->judged;
+	if (j->id == e->id && e->id)
+		return j->yes;
 	struct arena_mark m = arena_mark(v->scratch);
 	s.event = *e; /* lent for the question */
-	v->judged = subject_fill(v, v->scratch, &s) == ERR_OK &&
-		    gate_judge(&v->gate, &s.s).outcome == GATE_RELEASE;
-	v->judged_id = e->id;
+	bool yes = subject_fill(v, v->scratch, &s) == ERR_OK &&
+		   gate_judge(&v->gate, &s.s).outcome == GATE_RELEASE;
 	arena_rewind(v->scratch, m);
-	v->judged = v->judged && (!v->filled_only || view_is_filled(v, e));
-	return v->judged;
+	*j = (struct judged_slot){e->id, yes && (!v->filled_only || view_is_filled(v, e))};
+	return j->yes;
 }
 
 bool view_would_show_attr(struct view *v, const struct misp_event *e, const struct misp_object *o,
@@ -775,5 +817,7 @@ struct search_visible view_visible(struct view *v)
 				       .object = gate_passes_attrs(&v->gate) ? NULL : object_visible,
 				       .tag = tag_visible,
 				       .listed = value_listed,
-				       .opened = v->env->openings ? event_opened : NULL};
+				       .opened = v->env->openings ? event_opened : NULL,
+				       .known = v->shows_protected ? NULL : event_known,
+				       .instead = v->audience.kind == AUD_OPERATOR ? NULL : view_instead};
 }

@@ -18,6 +18,7 @@ struct row_cache {
 	} slots[CACHE_SLOTS];
 };
 
+#define JUDGED_SLOTS 64
 #define CONDEMNED_SLOTS 64
 /* Which rule withholds an event because of one of its elements; absent: none. */
 struct condemned_slot {
@@ -56,9 +57,12 @@ struct view {
 	bool warnlists_asked;
 	struct condemned_slot condemned[CONDEMNED_SLOTS];
 	struct news_slot news[CONDEMNED_SLOTS];
-	/* the last answer of the search callback */
-	uint64_t judged_id;
-	bool judged;
+	/* answers of the search callback in this snapshot; direct mapped */
+	struct judged_slot {
+		uint64_t id;
+		bool yes;
+	} judged[JUDGED_SLOTS];
+	unsigned instead; /* events that stood in for what is not there */
 };
 
 MUST_USE enum err view_reopen(struct view *v, struct fail *f);
@@ -86,6 +90,12 @@ const struct warnlists *view_warnlists(struct view *v);
 
 /* counts.c: is a live attribute or a report of the event left for the audience? */
 bool view_is_filled(struct view *v, const struct misp_event *e);
+
+/* stand_in.c: what is asked for, as a number; the event that is judged in place of one that is not there (0: the
+   store has none); the same for searches, as search_visible.instead. */
+uint64_t view_seed(const void *p, size_t n);
+uint64_t view_stand_in(struct view *v, uint64_t by);
+void view_instead(void *user, uint64_t by);
 
 /* guard.c: may the audience ask this, or would the answer tell what its copy leaves out? Changes
    `q` where it can do without, and puts our UUIDs for the derived ones (in `room`). */

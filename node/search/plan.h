@@ -129,6 +129,7 @@ struct plan {
 	uint64_t filters; /* COND_BIT of those that are set */
 	uint64_t by_record; /* of those that need the record */
 	bool nothing; /* some condition cannot be met */
+	bool asked; /* for the visibility of some event */
 
 	struct texts value, value1, value2, exact, relation, comment, info, object_name, template_uuid,
 		template_version;

@@ -7,6 +7,25 @@
 
 #include "base/own.h"
 
+static uint64_t text_seed(uint64_t h, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		h = (h ^ (uint8_t)s.p[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+/* A number made from what the query names. */
+static uint64_t query_seed(const struct query *q)
+{
+	const struct query_terms *terms[] = {&q->value.any, &q->uuid.any, &q->eventid.any, &q->tags.any};
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t k = 0; k < ARRAY_LEN(terms); k++)
+		for (uint32_t i = 0; i < terms[k]->n && i < 8; i++)
+			h = text_seed(h, terms[k]->v[i]);
+	return h ^ h >> 29;
+}
+
 enum err search_run(struct index *ix, const struct store_rtxn *t, const struct query *q,
 		    const struct search_visible *vis, const volatile bool *cancelled,
 		    struct arena *a, struct search_result *out, struct fail *f)
@@ -43,6 +62,8 @@ enum err search_run(struct index *ix, const struct store_rtxn *t, const struct q
 		out->total = q->scope == SCOPE_ATTRIBUTES && q->limit && q->page > 1;
 	else if (e == ERR_OK)
 		e = scopes[q->scope](p, out);
+	if (e == ERR_OK && !p->asked && vis && vis->instead)
+		vis->instead(vis->user, query_seed(q));
 	index_view_end(&p->v);
 	plan_free(p);
 	free(p);
@@ -74,7 +95,11 @@ static enum err row_seen(struct lookup *l, uint32_t row, bool *yes)
 	*yes = true;
 	if (!l->vis || (!l->vis->event && !l->vis->attr))
 		return ERR_OK;
-	*yes = false;
+	int known = l->vis->known ? l->vis->known(l->vis->user, l->v.ev[l->v.event[row]].id) : -1;
+
+	*yes = known == 1 && !l->vis->attr;
+	if (known == 0 || *yes)
+		return ERR_OK;
 	if (!l->arena && !(l->arena = arena_new((size_t)16 << 20)))
 		return fail(l->f, ERR_NOMEM, "no memory for a look-up");
 	arena_reset(l->arena);
@@ -148,6 +173,8 @@ static enum err look_up(struct lookup *l, struct str folded, uint64_t limit, str
 					    .object_id = l->v.row[row].object,
 					    .attr_id = l->v.row[row].id};
 	}
+	if (e == ERR_OK && !r.n && l->vis && l->vis->instead)
+		l->vis->instead(l->vis->user, text_seed(r.n, folded));
 	out->total = out->n;
 	rows_free(&r);
 	return e;

@@ -25,6 +25,11 @@ struct search_visible {
 	/* When the event opened for the audience by time (0: never): for questions about what is new it
 	   changed then. NULL: none ever did. */
 	int64_t (*opened)(void *user, uint64_t event_id);
+	/* What `event` answered before about this one: 1 yes, 0 no, -1 it was not asked. NULL: ask. */
+	int (*known)(void *user, uint64_t event_id);
+	/* Called when there was no event to ask about, with a number made from what was looked for: takes as long
+	   as asking about one that may not be seen. NULL: whoever asks sees everything. */
+	void (*instead)(void *user, uint64_t by);
 };
 
 struct search_hit {

@@ -161,6 +161,7 @@ enum err event_load(struct plan *p, uint32_t place)
 	if (e != ERR_OK && e != ERR_NOENT)
 		return fail(p->f, e, "cannot read an event");
 	if (e == ERR_OK && p->seen[place] == SEEN_NOT) {
+		p->asked = true;
 		wanted = event_ok(p) &&
 			 (!p->vis || !p->vis->event || p->vis->event(p->vis->user, &p->event));
 		p->seen[place] = wanted ? SEEN_WANTED : SEEN_UNWANTED;

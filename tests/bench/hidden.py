@@ -6,7 +6,8 @@ usage: hidden.py [--samples N] [--out FILE]      (daemon from TOCSIN_RUN_NODE or
 Events of the administrator's organisation alone, and a user of another one. Each question is put about a hidden
 thing and about one that is not there, in random order, over one kept connection. For both the slowest tenth is left
 out. Told are the medians, their difference, and A: how often a hidden one took longer than an absent one (0.5 is
-no difference; Vargha and Delaney), with z of the Mann-Whitney test. An answer that differs in bytes ends it.
+no difference; Vargha and Delaney), with z of the Mann-Whitney test, and the difference
+where a tenth was faster, which other work on the machine moves least. An answer that differs in bytes ends it.
 """
 import argparse
 import math
@@ -22,6 +23,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 import node as lib  # noqa: E402
 
 EVENTS, ATTRIBUTES = 20, 100
+HEAD = ("| question | hidden, us | absent, us | difference | of the fastest tenth | A | z |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |\n")
 POLICY = "default_tlp: amber\njurisdiction: CN\n"
 
 
@@ -42,7 +45,11 @@ class Line:
         self.sock.sendall(data)
         got = self.sock.recv(65536)
         t1 = time.perf_counter_ns()
+        if not got:
+            sys.exit("the daemon hung up")
         head, _, rest = got.partition(b"\r\n\r\n")
+        while b"chunked" in head and not rest.endswith(b"0\r\n\r\n"):
+            rest += self.sock.recv(65536)
         for line in head.split(b"\r\n"):
             if line.lower().startswith(b"content-length:") and method != "HEAD":
                 while len(rest) < int(line[15:]):
@@ -112,10 +119,14 @@ PROBES = {
 }
 
 
-def absent(n):
-    """What nobody has, of the same lengths."""
-    return (str(90000 + n % 9999), str(uuid.uuid4()), str(90000 + n % 9999), str(uuid.uuid4()),
-            f"a{n % 20}-{n % 97}.example", str(uuid.uuid4()))
+def absent(hidden):
+    """What nobody has: as many, of the same lengths, alike in what they share (a processor learns)."""
+    new, out = {}, []
+    for t in hidden:
+        for k in (0, 1, 5):
+            new.setdefault(t[k], str(int(t[k]) + 9 * 10 ** len(t[k])) if k == 0 else str(uuid.uuid4()))
+        out.append((new[t[0]], new[t[1]], str(90000 + int(t[2])), str(uuid.uuid4()), "a" + t[4][1:], new[t[5]]))
+    return out
 
 
 def neutral(answer, thing):
@@ -127,8 +138,9 @@ def neutral(answer, thing):
 
 def probe(line, make, hidden, samples):
     times = ([], [])
+    missing = absent(hidden)
     for n in range(samples + 50):
-        pair = [(0, random.choice(hidden)), (1, absent(n))]
+        pair = [(0, random.choice(hidden)), (1, random.choice(missing))]
         random.shuffle(pair)
         answers = {}
         for which, thing in pair:
@@ -154,16 +166,17 @@ def main():
     node.extra += ["--policy", policy]
     with node:
         key, hidden = reader(node), fill(node)
-        line = Line(node.port, key)
         for name, make in PROBES.items():
+            line = Line(node.port, key)  # anew: a connection takes so many requests
             h, a = probe(line, make, hidden, o.samples)
             effect, z = rank_test(h, a)
             rows.append(f"| {name} | {statistics.median(h) / 1000:.1f} | {statistics.median(a) / 1000:.1f} | "
-                        f"{(statistics.median(h) - statistics.median(a)) / 1000:+.1f} | {effect:.3f} | {z:+.1f} |")
+                        f"{(statistics.median(h) - statistics.median(a)) / 1000:+.1f} | "
+                        f"{(h[len(h) // 10] - a[len(a) // 10]) / 1000:+.2f} | {effect:.3f} | {z:+.1f} |")
             print(rows[-1], flush=True)
     if o.out:
         with open(o.out, "w", encoding="utf-8") as f:
-            f.write("| question | hidden, us | absent, us | difference | A | z |\n| --- | --- | --- | --- | --- | --- |\n")
+            f.write(HEAD)
             f.write("\n".join(rows) + "\n")
 
 

@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/route.h"
 #include "tests/nonint/nonint.h"
 #include "tests/tap/tap.h"
 
-enum { COUNTS = 1, WRITES = 2, MISPS = 4 };
+enum { COUNTS = 1, WRITES = 2, MISPS = 4, POSTS = 8 };
 
 static const struct ask {
 	const char *row, *method, *path, *body;
@@ -22,9 +23,13 @@ static const struct ask {
 #undef ASK
 };
 
+#define ROWS_MAX 1000
+static unsigned row_asked[ROWS_MAX];
+
+/* Then every row of the API once more, with whatever its path takes. */
 unsigned asks_count(void)
 {
-	return ARRAY_LEN(asks);
+	return (unsigned)(ARRAY_LEN(asks) + api_rows_n);
 }
 
 struct asking {
@@ -249,76 +254,155 @@ static void put_filter(const struct asking *x, struct buf out[2])
 		put_form(x, f, out);
 }
 
+/* ---- every row of the API, by its path ---- */
+
+/* Rows whose answers are made by chance for who may, and no other; what each of them tells is asked by others. */
+static const char *const by_hand_only[] = {
+	"ep_users_resetauthkey", /* a new key */
+	"ep_keys_add",
+};
+
+static bool is_among(const char *row, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(list[i], row))
+			return true;
+	return false;
+}
+
+/* Flags of the row's own questions, or 0; *any: there are some. */
+static unsigned flags_of(const char *row, bool *any)
+{
+	unsigned flags = 0;
+	*any = false;
+	for (size_t i = 0; i < ARRAY_LEN(asks); i++)
+		if (!strcmp(asks[i].row, row)) {
+			flags |= asks[i].flags;
+			*any = true;
+		}
+	return flags & ~(unsigned)WRITES;
+}
+
+/* What stands behind the first part of a path, as a letter of asks.inc. */
+static char letter_of(const char *path)
+{
+	static const struct {
+		const char *path;
+		char letter;
+	} parts[] = {{"/events/", 'E'}, {"/attributes/", 'A'}, {"/objects/", 'O'}, {"/objectReferences/", 'F'},
+		     {"/event_reports/", 'R'}, {"/analyst_data/", 'N'}, {"/sightings/", 'S'},
+		     {"/shadow_attributes/", 'P'}, {"/galaxy_clusters/", 'C'}, {"/sharing_groups/", 'G'},
+		     {"/tags/", 'T'}, {"/organisations/", 'o'}, {"/values/", 'v'}, {"/tocsin/explain", 'E'}};
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (!strncmp(path, parts[i].path, strlen(parts[i].path)))
+			return parts[i].letter;
+	return 'U';
+}
+
+/* "/events/view/:id" in the words of asks.inc; `hidden`: nothing that he sees. */
+static void row_form(struct rng *r, const char *path, bool hidden, struct buf *out)
+{
+	static const char *const words[] = {"Event", "Note", "attribute", "1", "all", "%k", "%t"};
+	char letter = letter_of(path);
+	while (*path) {
+		bool id = *path == ':' && (!strncmp(path, ":id", 3) || !strncmp(path, ":event", 6) ||
+					   strstr(path, "uuid") == path + 1);
+		if (*path != ':' && *path != '*') {
+			buf_putc(out, *path++);
+			continue;
+		}
+		if (!strncmp(path, ":event", 6))
+			letter = 'E';
+		if (*path == '*')
+			buf_puts(out, "%v");
+		else if (id && hidden)
+			buf_printf(out, strchr("EAORNSPCGF", letter) ? "%%~%c" : "90000%%k", letter);
+		else if (id)
+			buf_printf(out, rng_chance(r, 800) ? "%%%c" : "%%k", letter);
+		else
+			buf_puts(out, words[rng_below(r, ARRAY_LEN(words))]);
+		while (*path && *path != '/')
+			path++;
+	}
+}
+
+/* GET of any row; POST of those that have no question of their own, about nothing that he sees. */
+static bool row_ask(const struct model *m, struct rng *r, unsigned k, struct ask *a, struct buf *form)
+{
+	const struct endpoint *row = api_rows[k];
+	bool any, post = !(row->methods & HTTP_GET) || rng_chance(r, 300);
+	unsigned flags = flags_of(api_row_names[k], &any);
+	if (!rng_chance(r, 250) || (post && (any || !(row->methods & HTTP_POST))) ||
+	    is_among(api_row_names[k], by_hand_only, ARRAY_LEN(by_hand_only)) ||
+	    (flags & MISPS && m->policy == POLICY_COMPAT))
+		return false;
+	row_form(r, row->path, post, form);
+	*a = (struct ask){api_row_names[k], post ? "POST" : "GET", buf_cstr(form), post ? "{}" : "",
+			  flags | (post ? POSTS : 0)};
+	return true;
+}
+
+/* ---- one question ---- */
+
+static void put_head(const struct model *m, struct rng *r, const struct ask *a, struct buf *path, struct buf *body,
+		     struct buf *out)
+{
+	static const char *const agents[] = {"PyMISP 2.5", "curl/8"};
+	buf_printf(out, "%s ", a->method);
+	for (size_t i = 0; i < path->n; i++)
+		if (path->p[i] == '"' || path->p[i] == ' ')
+			buf_printf(out, "%%%02X", path->p[i]);
+		else if (path->p[i] != '\\')
+			buf_putc(out, path->p[i]);
+	buf_printf(out,
+		   " HTTP/1.1\r\nHost: node.example\r\nAuthorization: %s\r\nUser-Agent: %s\r\n%s"
+		   "Accept: application/json\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+		   user_keys[m->who], agents[rng_chance(r, 100)],
+		   rng_chance(r, 100) ? "If-None-Match: \"\"\r\n" : "", body->n);
+	buf_str_add(out, buf_str(body));
+}
+
 bool asks_make(const struct model *m, struct side side[2], struct rng *r, unsigned k, struct question *q)
 {
-	const struct ask *a = &asks[k];
 	struct asking x = {m, side, r};
+	struct ask a;
+	OWN(buf) struct buf form = BUF(1 << 12);
 	struct buf path[2] = {BUF(1 << 16), BUF(1 << 16)}, body[2] = {BUF(1 << 16), BUF(1 << 16)};
-	static const char *const agents[] = {"PyMISP 2.5", "curl/8"};
-	if (a->flags & WRITES && !rng_chance(r, 200))
+	if (k < ARRAY_LEN(asks))
+		a = asks[k];
+	else if (!row_ask(m, r, k - ARRAY_LEN(asks), &a, &form))
 		return false;
-	if (a->flags & MISPS && m->policy == POLICY_COMPAT)
+	if (a.flags & WRITES && !rng_chance(r, 200))
 		return false;
-	put_form(&x, a->path, path);
-	put_form(&x, a->body, body);
-	const char *agent = agents[rng_chance(r, 100)];
-	bool tag = rng_chance(r, 100);
-	*q = (struct question){.row = a->row, .head = !strcmp(a->method, "HEAD"), .counts = a->flags & COUNTS,
-			       .writes = a->flags & WRITES,
+	if (a.flags & MISPS && m->policy == POLICY_COMPAT)
+		return false;
+	put_form(&x, a.path, path);
+	put_form(&x, a.body, body);
+	*q = (struct question){.row = a.row, .head = !strcmp(a.method, "HEAD"), .counts = a.flags & COUNTS,
+			       .writes = a.flags & (WRITES | POSTS),
 			       .text = {BUF(1 << 18), BUF(1 << 18)}};
+	struct rng same = *r;
 	for (unsigned s = 0; s < 2; s++) {
-		buf_printf(&q->text[s], "%s ", a->method);
-		for (size_t i = 0; i < path[s].n; i++)
-			if (path[s].p[i] == '"' || path[s].p[i] == ' ')
-				buf_printf(&q->text[s], "%%%02X", path[s].p[i]);
-			else if (path[s].p[i] != '\\')
-				buf_putc(&q->text[s], path[s].p[i]);
-		buf_printf(&q->text[s],
-			   " HTTP/1.1\r\nHost: node.example\r\nAuthorization: %s\r\nUser-Agent: %s\r\n%s"
-			   "Accept: application/json\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-			   user_keys[m->who], agent, tag ? "If-None-Match: \"\"\r\n" : "", body[s].n);
-		buf_str_add(&q->text[s], buf_str(&body[s]));
+		*r = same;
+		put_head(m, r, &a, &path[s], &body[s], &q->text[s]);
 		buf_free(&path[s]);
 		buf_free(&body[s]);
 	}
+	for (unsigned i = 0; i < api_rows_n && i < ROWS_MAX; i++)
+		row_asked[i] += !strcmp(api_row_names[i], a.row);
 	return true;
 }
 
 /* ---- the table ---- */
 
-static const struct {
-	const char *row, *pass;
-} answers[] = {
-#define WAY(name, pass, text)
-#define FACET(name, text)
-#define ANSWER(row, pass) {#row, #pass},
-#define FORMAT(row, text)
-#define SENT(step, text)
-#define OBJECT(way, object, functions)
-#define STORED(object, functions, why)
-#include "egress/ways_out.inc"
-};
-
-/* Rows that change the administration for those who may, or take in what the caller has: nothing stored is told
-   beside what the rows asked tell. */
-static const char *const excused[] = {
-	"ep_event_blocklists_edit", "ep_event_blocklists_delete", "ep_org_blocklists_add", "ep_org_blocklists_edit",
-	"ep_org_blocklists_delete", "ep_cluster_blocklists_add", "ep_cluster_blocklists_edit",
-	"ep_cluster_blocklists_delete", "ep_analyst_blocklists_add", "ep_analyst_blocklists_edit",
-	"ep_analyst_blocklists_delete", "ep_galaxies_import", "ep_analyst_push"};
-
 unsigned asks_missing(void)
 {
 	unsigned missing = 0;
-	for (unsigned i = 0; i < ARRAY_LEN(answers); i++) {
-		bool known = !strcmp(answers[i].pass, "OPERATOR");
-		for (unsigned k = 0; k < ARRAY_LEN(asks) && !known; k++)
-			known = !strcmp(asks[k].row, answers[i].row);
-		for (unsigned k = 0; k < ARRAY_LEN(excused) && !known; k++)
-			known = !strcmp(excused[k], answers[i].row);
-		missing += !known;
-		if (!known)
-			diag("nobody asks %s", answers[i].row);
+	for (unsigned i = 0; i < api_rows_n && i < ROWS_MAX; i++) {
+		bool asked = row_asked[i] || is_among(api_row_names[i], by_hand_only, ARRAY_LEN(by_hand_only));
+		missing += !asked;
+		if (!asked)
+			diag("nobody asked %s", api_row_names[i]);
 	}
 	return missing;
 }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "egress/derived.h"
+#include "lists/lists.h"
 #include "model/pack.h"
 #include "model/types.h"
 #include "tests/nonint/nonint.h"
@@ -66,10 +67,11 @@ static enum err put_org(struct store_wtxn *w, enum org o, struct fail *f)
 	return store_put(w, T_ORG, row.id, &row, f);
 }
 
-static enum err put_user(struct store_wtxn *w, unsigned n, struct fail *f)
+/* Who asked just now: that he did is not written again, which is done beside the answer. */
+static enum err put_user(struct store_wtxn *w, unsigned n, int64_t now, struct fail *f)
 {
 	struct misp_user u = {.org_id = org_row(users[n].org), .role_id = users[n].role,
-			      .email = str_c(user_emails[n]), .nids_sid = 4000000};
+			      .email = str_c(user_emails[n]), .nids_sid = 4000000, .last_api_access = now};
 	struct str key = str_c(user_keys[n]);
 	struct sha256 d = hash_hmac(str_c(key_secret), key);
 	u.id = store_new_row_id(w, T_USER);
@@ -79,6 +81,8 @@ static enum err put_user(struct store_wtxn *w, unsigned n, struct fail *f)
 				 .key_start = {key.p, 4},
 				 .key_end = {key.p + 36, 4},
 				 .created = WHEN,
+				 .last_used = now,
+				 .unique_ips = STR("[\"127.0.0.1\"]"),
 				 .plain = true};
 	k.uuid = uuid_v5(org_uuid(HOST), key);
 	k.id = store_new_row_id(w, T_AUTHKEY);
@@ -87,7 +91,7 @@ static enum err put_user(struct store_wtxn *w, unsigned n, struct fail *f)
 
 static enum err put_first_rows(struct store_wtxn *w, void *arg, struct fail *f)
 {
-	(void)arg;
+	const struct filling *x = arg;
 	for (unsigned i = 1; i <= 6; i++) {
 		struct misp_role r = {.id = store_new_row_id(w, T_ROLE), .name = str_c(stock_role_name(i)),
 				      .perms = perms_of_stock_role(i), .default_role = i == 3};
@@ -96,7 +100,7 @@ static enum err put_first_rows(struct store_wtxn *w, void *arg, struct fail *f)
 	for (unsigned o = ALPHA; o < ORG_USERS; o++)
 		TRY(put_org(w, (enum org)o, f));
 	for (unsigned i = 0; i < WHO_USERS; i++)
-		TRY(put_user(w, i, f));
+		TRY(put_user(w, i, x->m->now, f));
 	return ERR_OK;
 }
 
@@ -601,6 +605,7 @@ static void set_api(struct side *s, const struct model *m)
 	struct api *a = s->api;
 	s->w.out.sightings_policy = m->sightings_policy;
 	s->w.out.derived = s->derived;
+	s->w.out.lists = s->lists;
 	a->store = s->w.store;
 	a->index = s->w.index;
 	a->ingest = s->w.in;
@@ -623,6 +628,7 @@ void side_open(struct side *s, const struct model *m, unsigned variant)
 	world_open(&s->w, shipped[m->policy]);
 	struct store *store = s->w.store;
 	s->derived = derived_new();
+	s->lists = lists_new(&(struct lists_conf){.store = store});
 	set_policy(s, m);
 	set_api(s, m);
 	must(store_run(store, put_first_rows, &x, &why), &why, "rows");
@@ -655,6 +661,7 @@ void side_open(struct side *s, const struct model *m, unsigned variant)
 
 void side_close(struct side *s)
 {
+	lists_free(s->lists);
 	world_close(&s->w);
 	derived_free(s->derived);
 }

@@ -116,6 +116,7 @@ struct numbers {
 struct side {
 	struct world w;
 	struct derived *derived;
+	struct lists *lists;
 	struct numbers numbers;
 	struct api *api; /* of the server: its members are set to this store */
 };
@@ -166,5 +167,5 @@ struct question {
 unsigned asks_count(void);
 /* The k-th kind of question, with what is asked about chosen by chance. False: not for him. */
 bool asks_make(const struct model *m, struct side side[2], struct rng *r, unsigned k, struct question *q);
-/* Rows of the table that nobody asks and nobody excused (told by diag). */
+/* Rows of the API that were never asked (told by diag). */
 unsigned asks_missing(void);

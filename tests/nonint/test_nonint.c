@@ -42,16 +42,20 @@ static void show(struct buf *out, const char *title, struct str s, size_t at)
 	buf_printf(out, "%s: ...%.*s\n", title, (int)MIN(s.n - MIN(from, s.n), (size_t)700), s.p + MIN(from, s.n));
 }
 
-/* MISP counts all attributes of an event; under its rules alone so does this node. */
-static void mask_counts(struct buf *b)
+static void mask(struct buf *b, const char *key)
 {
-	static const char key[] = "attribute_count\":";
 	struct str s = buf_str(b);
 	size_t from = 0;
 	ptrdiff_t at;
 	while ((at = str_find(str_sub(s, from, SIZE_MAX), str_c(key))) >= 0)
-		for (from += (size_t)at + sizeof(key) - 1; from < b->n && b->p[from] != ','; from++)
+		for (from += (size_t)at + strlen(key); from < b->n && b->p[from] != ','; from++)
 			b->p[from] = '#';
+}
+
+/* MISP counts all attributes of an event; under its rules alone so does this node. */
+static void mask_counts(struct buf *b)
+{
+	mask(b, "attribute_count\":");
 }
 
 /* Each store has its own, drawn by chance. */
@@ -300,7 +304,8 @@ int main(void)
 		 (uint64_t)(now.tv_sec - from.tv_sec) < seconds);
 	ok(failed == 0, "%llu worlds: what is hidden changes no answer (%llu questions, %llu answered 200)",
 	   (unsigned long long)worlds, (unsigned long long)b.asked, (unsigned long long)b.other_than_404);
-	is_uint(asks_missing(), 0, "every answer of the table is asked, or excused with a reason");
+	if (worlds >= 50) /* by chance each world leaves some out */
+		is_uint(asks_missing(), 0, "every row of the API was asked");
 	for (unsigned i = 0; i < 2; i++)
 		line_close(b.line[i]);
 	offload_stop(b.workers, true);
