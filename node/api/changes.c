@@ -21,7 +21,9 @@ static uint64_t epoch(struct http_req *r, struct view *v)
 	OWN(buf) struct buf b = BUF(4096);
 	struct jsonw w = jsonw_on(&b);
 	jsonw_arr(&w);
-	jsonw_c(&w, view_policy_version(v));
+	char stamp[65];
+	view_policy_stamp(v, stamp);
+	jsonw_c(&w, stamp);
 	jsonw_uint(&w, u->user.id);
 	jsonw_uint(&w, u->user.org_id);
 	jsonw_uint(&w, u->user.server_id);

@@ -105,8 +105,14 @@ static void put_next(struct status *x, struct jsonw *w, enum pass_direction d)
 	const struct conf *c = api_of(x->r)->conf;
 	struct peer_due due =
 		peer_due(x->p, s, d, (uint64_t)c->peer_interval / 1000, x->now, x->now);
+	const struct egress_env *env = &api_of(x->r)->egress;
+	char stamp[65];
+	bool trusted;
+	struct policy *policy = env->policy(env->user);
+	policy_stamp(policy, env->now(env->user, &trusted), stamp);
+	policy_unref(policy);
 	bool idle = d == PASS_PUSH && due.why == PEER_DUE_INTERVAL && due.at <= x->now &&
-		    peer_push_idle(s, store_seq(x->t), x->now);
+		    peer_push_idle(s, store_seq(x->t), stamp, x->now);
 	jsonw_key(w, "next");
 	jsonw_obj(w);
 	time_or_null(w, "at", due.at == INT64_MAX || idle ? 0 : due.at);

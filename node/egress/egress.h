@@ -164,6 +164,8 @@ MUST_USE enum err view_verdict_published(struct view *v, uint64_t event_id, stru
 					 struct fail *f);
 /* SHA-256 (hex) of the policy in force for the view: other verdicts under another one. */
 const char *view_policy_version(const struct view *v);
+/* policy_stamp() as of the view's time: for those who remember what they have sent. */
+void view_policy_stamp(const struct view *v, char out[65]);
 /*
  * Would the audience get this attribute, object or report of event `e` (from view_verdict, released), as
  * it is given here? For what was stored before; tags need not be resolved.

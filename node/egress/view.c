@@ -457,6 +457,11 @@ enum err view_verdict_published(struct view *v, uint64_t event_id, struct arena 
 	return verdict_of(v, event_id, true, a, e, out, f);
 }
 
+void view_policy_stamp(const struct view *v, char out[65])
+{
+	policy_stamp(v->policy, v->facts.now, out);
+}
+
 const char *view_policy_version(const struct view *v)
 {
 	return policy_version(v->policy);

@@ -107,6 +107,50 @@ const char *policy_version(const struct policy *p)
 	return p->version;
 }
 
+static bool asks_age(const struct policy_when *w)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		if (w->conds[i].kind == COND_KIND_older_than || w->conds[i].kind == COND_KIND_younger_than ||
+		    w->conds[i].kind == COND_KIND_score_below)
+			return true;
+	return false;
+}
+
+bool policy_asks_age(const struct policy *p)
+{
+	for (uint32_t i = 0; !p->misp_compat && i < p->n_rules; i++) {
+		const struct policy_rule *r = &p->rules[i];
+
+		if (asks_age(&r->when) || asks_age(&r->unless) || asks_age(&r->require) ||
+		    asks_age(&r->allow) || (r->effect == EFFECT_HOLD && r->level != LEVEL_EVENT && r->hold_s >= 0))
+			return true;
+	}
+	return false;
+}
+
+void policy_stamp(const struct policy *p, int64_t now, char out[65])
+{
+	char text[160];
+	struct sha256 d;
+	unsigned times = 0;
+	bool age = policy_asks_age(p);
+	int n;
+
+	for (uint32_t i = 0; i < p->n_freezes; i++)
+		times += (unsigned)(p->freezes[i].from <= now) + (unsigned)(p->freezes[i].until <= now);
+	for (uint32_t i = 0; i < p->n_rules; i++)
+		times += p->rules[i].until && p->rules[i].until <= now;
+	for (uint32_t i = 0; i < p->n_rows; i++)
+		times += p->rows[i].a.suspended_until && p->rows[i].a.suspended_until <= now;
+	memcpy(out, p->version, sizeof(p->version));
+	if (!age && !times)
+		return;
+	n = snprintf(text, sizeof(text), "%s %u %lld", p->version, times,
+		     age ? (long long)(now / POLICY_LOOK_S) : 0LL);
+	d = hash_sha256((struct str){text, (size_t)n});
+	hash_hex(d.b, sizeof(d.b), out);
+}
+
 bool policy_is_misp_compat(const struct policy *p)
 {
 	return p->misp_compat;

@@ -37,6 +37,16 @@ const struct warnlists *policy_warnlists(const struct policy *p);
 /* Does it matter from which peer an event came (compartments)? */
 bool policy_asks_origin(const struct policy *p);
 bool policy_is_misp_compat(const struct policy *p);
+/*
+ * Rules that only time changes. policy_asks_age(): do answers depend on the clock at every second (ages,
+ * decay scores, holds below events)? Then no answer is remembered. policy_stamp(): the version, or where
+ * the policy knows the clock a digest that is another one after each of its times (freeze windows,
+ * `until`, suspensions) and, for ages, every POLICY_LOOK_S seconds: who remembers what he has sent looks
+ * at all again when it differs.
+ */
+#define POLICY_LOOK_S 600
+bool policy_asks_age(const struct policy *p);
+void policy_stamp(const struct policy *p, int64_t now, char out[65]);
 /* May a copy that is newer than its deletion bring back what was deleted here? (`revive_deleted`) */
 bool policy_newer_revives(const struct policy *p);
 /* Does a rule about vulnerability records hold for this audience, so that facts about it are needed? */

@@ -429,11 +429,21 @@ static enum err start_feeds(struct node *n, struct fail *f)
 	return feed_schedule_start(&o, &n->feeds, f);
 }
 
+static void push_stamp(void *user, char out[65])
+{
+	const struct api *api = user;
+	bool trusted;
+	struct policy *p = api->egress.policy(api->egress.user);
+	policy_stamp(p, api->egress.now(api->egress.user, &trusted), out);
+	policy_unref(p);
+}
+
 /* A run asked for by hand and one of the schedule are jobs of the same list: one at a time. */
 static enum err start_peers(struct node *n, struct fail *f)
 {
 	struct peer_schedule_opts o = {.store = n->store,
 				       .run = peer_run_scheduled,
+				       .stamp = push_stamp,
 				       .user = &n->api,
 				       .interval_s = (uint64_t)n->conf->peer_interval / 1000,
 				       .push_delay_ms = (unsigned)n->conf->push_delay};

@@ -52,6 +52,7 @@ struct publisher {
 	atomic_bool cut; /* the run at hand ends: stop, or another policy */
 	atomic_uint_fast64_t withdrawn; /* changes up to here have left all folders */
 	bool rescan;
+	char stamp[65]; /* of the policy that the folders were judged by */
 	/* the rest is the thread's own */
 	struct folder *folder;
 	size_t n_folders;
@@ -178,9 +179,8 @@ static enum feedout_rest between(void *user, bool inside)
 	return FEEDOUT_GO;
 }
 
-static enum err folder_run(struct publisher *p, const struct policy *pol,
-			   const struct audience *aud, struct folder *fo, bool urgent,
-			   struct feedout_result *res)
+static enum err folder_run(struct publisher *p, const struct audience *aud, struct folder *fo,
+			   bool urgent, struct feedout_result *res)
 {
 	struct fail f = {0};
 	char dir[4200];
@@ -188,7 +188,7 @@ static enum err folder_run(struct publisher *p, const struct policy *pol,
 	struct feedout_opts o = {.env = p->env,
 				 .audience = aud,
 				 .dir = dir,
-				 .policy_version = policy_version(pol),
+				 .policy_version = p->stamp,
 				 .full = fo->full,
 				 .urgent_only = urgent,
 				 .slice = MAX(SLICE_MIN, fo->events / SLICE_SHARE),
@@ -217,7 +217,7 @@ static enum err urgent_run(struct publisher *p, const struct audience *aud, stru
 	if (!fo->seq || fo->full || fo->watched >= log_end(p))
 		return ERR_OK;
 	int64_t begun = clock_boot_ms();
-	TRY(folder_run(p, p->pol, aud, fo, true, &res));
+	TRY(folder_run(p, aud, fo, true, &res));
 	fo->full |= res.full;
 	p->owed_ms += REST_TIMES * (clock_boot_ms() - begun);
 	return ERR_OK;
@@ -250,7 +250,7 @@ static void folder_update(struct publisher *p, const struct audience *aud, struc
 		return;
 	p->at = fo;
 	p->looked_ms = p->stretch_ms = clock_boot_ms();
-	enum err e = folder_run(p, p->pol, aud, fo, false, &res);
+	enum err e = folder_run(p, aud, fo, false, &res);
 	p->at = NULL;
 	/* the lists */
 	p->owed_ms += (is_busy(p) ? REST_TIMES : 1) * (clock_boot_ms() - p->stretch_ms);
@@ -280,6 +280,11 @@ static void update_all(struct publisher *p, bool full)
 {
 	struct policy *pol = p->env->policy(p->env->user);
 	struct audience aud;
+	char stamp[65];
+	bool trusted;
+	policy_stamp(pol, p->env->now(p->env->user, &trusted), stamp);
+	full |= p->stamp[0] && strcmp(stamp, p->stamp) != 0; /* time has changed a rule */
+	memcpy(p->stamp, stamp, sizeof(stamp));
 	uint64_t withdrawn = log_end(p);
 	p->pol = pol;
 	for (unsigned n = 0; policy_audience_nth(pol, AUD_FEED, n, &aud) == ERR_OK; n++) {

@@ -72,9 +72,10 @@ struct peer_due peer_due(const struct misp_peer *row, const struct misp_peerstat
 	return due;
 }
 
-bool peer_push_idle(const struct misp_peerstate *s, uint64_t seq, int64_t now)
+bool peer_push_idle(const struct misp_peerstate *s, uint64_t seq, const char *stamp, int64_t now)
 {
-	return s->covered && s->covered >= seq && !s->failures && !s->failed && !s->backlog &&
+	return s->covered && (!stamp || str_eq(s->policy, str_c(stamp))) &&
+	       s->covered >= seq && !s->failures && !s->failed && !s->backlog &&
 	       now < s->last_success + 86400;
 }
 
@@ -237,7 +238,10 @@ static bool direction_due(const struct peer_schedule *s, const struct store_rtxn
 	}
 	if (due.at > now)
 		return false;
-	return d == PASS_PULL || !peer_push_idle(&st, store_seq(t), now);
+	char stamp[65] = "";
+	if (s->o.stamp)
+		s->o.stamp(s->o.user, stamp);
+	return d == PASS_PULL || !peer_push_idle(&st, store_seq(t), s->o.stamp ? stamp : NULL, now);
 }
 
 /* The one that waits longest; false when none is due. Call with the lock held. */

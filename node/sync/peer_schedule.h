@@ -17,6 +17,7 @@ typedef enum err (*peer_run_fn)(void *user, uint64_t peer_id, enum pass_directio
 struct peer_schedule_opts {
 	struct store *store;
 	peer_run_fn run;
+	void (*stamp)(void *user, char out[65]); /* policy_stamp() of now; NULL: not looked at */
 	void *user;
 	uint64_t interval_s; /* of rows that have none of their own; 0: they run when asked for */
 	unsigned push_delay_ms; /* from a publication to the pushes; 0: it starts none */
@@ -43,9 +44,9 @@ struct peer_due {
  */
 struct peer_due peer_due(const struct misp_peer *row, const struct misp_peerstate *s,
 			 enum pass_direction d, uint64_t interval_s, int64_t since, int64_t now);
-/* Nothing has changed here (change log at `seq`) since the last push, and nothing is left of it: a push
-   whose time has come waits for a change. */
-bool peer_push_idle(const struct misp_peerstate *s, uint64_t seq, int64_t now);
+/* Nothing has changed here (change log at `seq`, policy_stamp()) since the last push, and nothing is left
+   of it: a push whose time has come waits for a change. */
+bool peer_push_idle(const struct misp_peerstate *s, uint64_t seq, const char *stamp, int64_t now);
 /* Seconds to wait after so many failures in a row: a minute, doubled each time, six hours at most. */
 uint64_t peer_back_off_s(uint64_t failures);
 

@@ -285,7 +285,7 @@ static enum err read_for(struct push_log *l, const struct pass *p, struct fail *
 	TRY(view_open(p->o->out, &caller, &v, f));
 	const struct store_rtxn *t = view_txn(v);
 	l->seq = store_seq(t);
-	snprintf(l->policy, sizeof(l->policy), "%s", view_policy_version(v));
+	view_policy_stamp(v, l->policy);
 	if (p->o->technique == PASS_ONE)
 		return only_one(l, p, t, f);
 	bool anew = p->o->all || !str_eq(s->policy, str_c(l->policy));

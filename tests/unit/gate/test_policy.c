@@ -94,6 +94,49 @@ static void versions(void)
 	policy_unref(n);
 }
 
+/* Who remembers looks again after each time that the policy knows, and now and then where it asks ages. */
+static void stamps(void)
+{
+	static const struct {
+		const char *yaml;
+		bool age;
+		int64_t a, b; /* two times */
+		bool same;
+	} cases[] = {
+		{"use: [default]\n", false, 0, 2000000000, true},
+		{"freeze:\n - {from: 2026-01-01T00:00:00Z, until: 2026-01-02T00:00:00Z, name: x}\n", false, 1767225599,
+		 1767225600, false},
+		{"freeze:\n - {from: 2026-01-01T00:00:00Z, until: 2026-01-02T00:00:00Z, name: x}\n", false, 1767225600,
+		 1767311999, true},
+		{"freeze:\n - {from: 2026-01-01T00:00:00Z, until: 2026-01-02T00:00:00Z, name: x}\n", false, 1767311999,
+		 1767312000, false},
+		{"audiences:\n a: {kind: feed, suspended_until: 2026-01-02T00:00:00Z}\n", false, 1767311999, 1767312000,
+		 false},
+		{"rules:\n - {name: a, effect: hold, until: 2026-01-02T00:00:00Z}\n",
+		 false, 1767311999, 1767312000, false},
+		{"rules:\n - {name: a, effect: deny, when: {older_than: 3d}}\n", true, 6000, 6599, true},
+		{"rules:\n - {name: a, effect: deny, when: {older_than: 3d}}\n", true, 6599, 6600, false},
+		{"rules:\n - {name: a, level: attribute, effect: drop, unless: {score_below: 9}}\n", true, 6599, 6600,
+		 false},
+		{"rules:\n - {name: a, effect: hold, for: 3d}\n", false, 6599, 6600, true},
+		{"rules:\n - {name: a, level: report, effect: hold, for: 3d}\n", true, 6599, 6600, false},
+	};
+	char a[65], b[65];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct fail f = {0};
+		struct policy *p = NULL;
+
+		is_err(policy_parse(str_c(cases[i].yaml), "p", &p, &f), ERR_OK, "%s%s", cases[i].yaml, f.text);
+		ok(policy_asks_age(p) == cases[i].age, "ages");
+		policy_stamp(p, cases[i].a, a);
+		policy_stamp(p, cases[i].b, b);
+		ok((strcmp(a, b) == 0) == cases[i].same, "%lld and %lld", (long long)cases[i].a, (long long)cases[i].b);
+		is_uint(strlen(a), 64, "as long as a version");
+		policy_unref(p);
+	}
+}
+
 static void errors(void)
 {
 	static const struct {
@@ -323,6 +366,7 @@ int main(void)
 	reads();
 	versions();
 	errors();
+	stamps();
 	includes();
 	sample();
 	audiences();
