@@ -174,16 +174,23 @@ enum err grammar_value(struct parse *p, const json_t *v, void *member, struct fa
 	return done_filter(g);
 }
 
+/* Who asks for senders or recipients asks for addresses that are neither, too. */
+static void add_email(struct parse *p, struct query_terms *t)
+{
+	for (uint32_t i = 0; i < t->n; i++)
+		if (str_is(t->v[i], "email-src") || str_is(t->v[i], "email-dst")) {
+			terms_add(p, t, STR("email"));
+			return;
+		}
+}
+
 enum err grammar_type(struct parse *p, const json_t *v, void *member, struct fail *f)
 {
 	struct query_filter *g = member;
 
 	TRY(grammar_generic(p, v, member, f));
-	for (uint32_t i = 0; i < g->any.n; i++)
-		if (str_is(g->any.v[i], "email-src") || str_is(g->any.v[i], "email-dst")) {
-			terms_add(p, &g->any, STR("email"));
-			break;
-		}
+	add_email(p, &g->any);
+	add_email(p, &g->all);
 	return done_filter(g);
 }
 
