@@ -52,8 +52,11 @@ struct export_opts {
 	int64_t now;
 	struct str filename_id; /* event id or uuid of a single event, absent otherwise */
 	bool headerless, include_context, include_event_uuid, include_event_tags, metadata,
-		flatten, include_proposals, include_correlations, include_sightings,
-		include_analyst, no_reports, no_proposals, no_related, sg_reference_only, full_tags,
+		flatten, include_proposals,
+		include_correlations, /* RelatedEvent; of attributes RelatedAttribute */
+		include_granular, /* RelatedAttribute of the attributes of an event */
+		include_sightings, include_analyst, no_reports, no_proposals, no_related,
+		sg_reference_only, full_tags,
 		related_inbound; /* what points to related events: events/view says so */
 	const struct part_filter *parts; /* EXPORT_PARTS; NULL: all live ones */
 	/* one event as MISP pushes it (sync-protocol.md 4.4): locked, without its owner here and
@@ -81,6 +84,7 @@ struct exporter {
 	const char *doc;
 	unsigned scopes;
 	enum element_kind part; /* EXPORT_PARTS: proposals, sightings or reports */
+	bool related; /* prints correlations: they are not looked for otherwise */
 	bool restrictive; /* defaults to to_ids=1 and published=1 */
 	const char *const *types; /* attribute scope: searches only these by itself; NULL: all */
 	size_t state_size;

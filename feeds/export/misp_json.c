@@ -167,6 +167,54 @@ static void comma(struct buf *b, bool *empty)
 	*empty = false;
 }
 
+/* ---- correlations of an attribute ---- */
+
+static void related_event(struct buf *b, const struct misp_event *e)
+{
+	LIT(b, ",\"Event\":{\"id\":\"");
+	buf_u64(b, e->id);
+	buf_putc(b, '"');
+	jp_uuid(b, "uuid", e->uuid);
+	jp_num(b, "threat_level_id", e->threat_level_id);
+	jp_num(b, "analysis", e->analysis);
+	jp_str(b, "info", e->info);
+	jp_uuid(b, "extends_uuid", e->extends_uuid);
+	jp_num(b, "distribution", e->distribution);
+	jp_num(b, "sharing_group_id", e->sharing_group_id);
+	jp_bool(b, "published", e->published);
+	LIT(b, ",\"date\":");
+	jp_date(b, e->date);
+	jp_num(b, "orgc_id", e->orgc_id);
+	jp_num(b, "org_id", e->org_id);
+	buf_putc(b, '}');
+}
+
+static void related_attrs(struct buf *b, const struct rel_element *el)
+{
+	LIT(b, ",\"RelatedAttribute\":[");
+	for (uint32_t i = 0; i < el->n_related; i++) {
+		const struct misp_attr *a = el->related[i].attr;
+		buf_puts(b, i ? ",{\"id\":\"" : "{\"id\":\"");
+		buf_u64(b, a->id);
+		buf_putc(b, '"');
+		jp_num(b, "event_id", a->event_id);
+		jp_num(b, "object_id", a->object_id);
+		jp_str_or_null(b, "object_relation", a->object_relation);
+		jp_str(b, "category", category_name(a->category));
+		jp_str(b, "type", type_name(a->type));
+		jp_uuid(b, "uuid", a->uuid);
+		jp_time(b, "timestamp", a->timestamp);
+		jp_num(b, "distribution", a->distribution);
+		jp_num(b, "sharing_group_id", a->sharing_group_id);
+		jp_bool(b, "to_ids", a->to_ids);
+		jp_str(b, "comment", a->comment);
+		jp_str(b, "value", a->value);
+		related_event(b, el->related[i].event->e);
+		buf_putc(b, '}');
+	}
+	buf_putc(b, ']');
+}
+
 /* ---- attributes in events ---- */
 
 static void attr_fixed(struct buf *b, const struct misp_attr *a, bool ids)
@@ -275,6 +323,8 @@ static void attr_in_event(struct buf *b, const struct rel_event *re, const struc
 		jp_tags(b, a->tags.v, a->tags.n, re->ids);
 	}
 	sightings(b, el, re->ids, false);
+	if (el->n_related && re->ids)
+		related_attrs(b, el);
 	if (el->sharing_group) {
 		LIT(b, ",\"SharingGroup\":");
 		jp_sharing_group(b, el->sharing_group, re->ids);
@@ -525,6 +575,8 @@ static enum err attr_in_list(struct export_run *r, const struct rel_event *re,
 	if (r->opts->include_event_uuid)
 		jp_uuid(b, "event_uuid", re->e->uuid);
 	data(b, el);
+	if (r->opts->include_correlations && re->ids)
+		related_attrs(b, el);
 	if (r->opts->include_context)
 		event_context(b, re);
 	else
@@ -569,6 +621,7 @@ const struct exporter export_misp_json = {
 	.type_name = "json",
 	.doc = "MISP JSON, events or attributes",
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES | EXPORT_ONE_EVENT,
+	.related = true,
 	.state_size = sizeof(struct json_state),
 	.begin = json_begin,
 	.event = json_event,

@@ -228,6 +228,7 @@ struct event_opts rest_event_opts(struct http_req *r, const json_t *body)
 		.attachments = asked(r, body, "includeAttachments", true),
 		.no_sightings = asked(r, body, "noSightings", false),
 		.correlations = asked(r, body, "includeEventCorrelations", true),
+		.granular = asked(r, body, "includeGranularCorrelations", false),
 		.all_tags = asked(r, body, "includeAllTags", false),
 		.no_local_tags = asked(r, body, "excludeLocalTags", false),
 		.no_reports = asked(r, body, "noEventReports", false),

@@ -161,7 +161,7 @@ enum err rest_search_way(struct search_way *w, struct fail *f)
 	eq->opts.include_event_uuid = q->include_event_uuid;
 	eq->opts.include_event_tags = q->include_event_tags;
 	eq->opts.include_sightings = q->include_sightings || w->scope == SCOPE_EVENTS;
-	eq->opts.include_analyst = q->include_analyst_data;
+	eq->opts.include_analyst = eq->opts.related_inbound = q->include_analyst_data;
 	eq->opts.include_correlations = w->scope == SCOPE_EVENTS || q->include_correlations;
 	/* a score counts an event's tags as those of its attributes (scores: decaying models) */
 	eq->opts.include_event_tags |= q->include_decay_score || q->exclude_decayed;

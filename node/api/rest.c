@@ -369,6 +369,7 @@ enum err rest_event_sealed(struct view **v, uint64_t id, const struct event_opts
 				  .public_only = o->public_only};
 	eq.opts.metadata = o->metadata;
 	eq.opts.include_correlations = o->correlations;
+	eq.opts.include_granular = o->granular;
 	eq.opts.include_sightings = !o->no_sightings;
 	eq.opts.include_analyst = !o->no_analyst;
 	eq.opts.no_reports = o->no_reports;

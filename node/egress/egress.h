@@ -19,6 +19,7 @@
 #include "search/search.h"
 #include "store/store.h"
 
+struct correlator;
 struct derived;
 struct openings;
 struct records;
@@ -54,6 +55,7 @@ struct egress_env {
 	struct openings *openings; /* NULL: nothing opens by time */
 	struct derived *derived; /* NULL: who gets derived UUIDs cannot ask by UUID */
 	struct lists *lists; /* NULL: there are no warning lists */
+	struct correlator *correlator; /* NULL: nothing correlates but equal values */
 	struct ledger *ledger; /* NULL: nothing leaves for peers, feeds, exports, streams */
 	const struct egress_tap *tap; /* NULL: what is made goes out; else a preview */
 	/* The warning lists that are switched on, for searches that ask (a reference); may be NULL, and

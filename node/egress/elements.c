@@ -9,7 +9,6 @@
 #include "metrics/metrics.h"
 #include "model/pack.h"
 #include "model/types.h"
-#include "search/correlate.h"
 #include "warnlist/warnlist.h"
 
 #define CHILDREN_MAX 10000
@@ -38,17 +37,6 @@ static bool left_out(const struct run *r, const struct misp_attr *a)
 static bool level_wanted(const struct run *r, uint8_t distribution)
 {
 	return !r->public_only || distribution == DIST_ALL || distribution == DIST_INHERIT;
-}
-
-bool run_attr_shows(struct run *r, const struct misp_object *o, const struct misp_attr *attr)
-{
-	struct misp_attr copy = *attr;
-	struct arena_mark m = arena_mark(r->element_arena);
-	bool yes = !attr->deleted &&
-		   view_resolve_tags(r->view, r->element_arena, &copy.tags) == ERR_OK &&
-		   gate_judge_attr(&r->view->gate, &r->subject.s, o, &copy);
-	arena_rewind(r->element_arena, m);
-	return yes;
 }
 
 /* What warning lists say of a value: the first few. */
@@ -91,6 +79,18 @@ bool run_attr_passes(struct run *r, const struct misp_object *o, const struct mi
 	struct arena_mark m = arena_mark(r->element_arena);
 	bool yes = view_resolve_tags(r->view, r->element_arena, &copy.tags) == ERR_OK &&
 		   !left_out(r, &copy) &&
+		   gate_judge_attr(&r->view->gate, &r->subject.s, o, &copy);
+	arena_rewind(r->element_arena, m);
+	return yes;
+}
+
+bool run_attr_relates(struct run *r, const struct misp_object *o, const struct misp_attr *attr)
+{
+	struct misp_attr copy = *attr;
+	if (attr->deleted || (r->rules && !link_rules_attr(r->rules, attr)))
+		return false;
+	struct arena_mark m = arena_mark(r->element_arena);
+	bool yes = view_resolve_tags(r->view, r->element_arena, &copy.tags) == ERR_OK &&
 		   gate_judge_attr(&r->view->gate, &r->subject.s, o, &copy);
 	arena_rewind(r->element_arena, m);
 	return yes;
@@ -276,28 +276,6 @@ enum err run_release(struct run *r, const struct rel_element *in, bool *shown)
 	return buf_err(seal_buf(r->out.out));
 }
 
-void run_note_related(struct run *r, const struct misp_attr *attr)
-{
-	struct search_result hits = {0};
-	struct search_visible vis = view_visible(r->view);
-	if (!r->correlations || attr->disable_correlation || attr->deleted ||
-	    r->n_related == ARRAY_LEN(r->related))
-		return;
-	struct arena_mark m = arena_mark(r->element_arena);
-	if (search_correlating(r->view->env->index, r->view->txn, attr, &vis, 100, r->element_arena,
-			       &hits) == ERR_OK)
-		for (uint64_t i = 0; i < hits.n && r->n_related < ARRAY_LEN(r->related); i++) {
-			unsigned k = 0;
-			if (hits.hits[i].event_id == r->event_id)
-				continue;
-			while (k < r->n_related && r->related[k] != hits.hits[i].event_id)
-				k++;
-			if (k == r->n_related)
-				r->related[r->n_related++] = hits.hits[i].event_id;
-		}
-	arena_rewind(r->element_arena, m);
-}
-
 enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fail *f)
 {
 	struct rel_element el = {.kind = EL_ATTR, .attr = attr};
@@ -327,10 +305,11 @@ enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fai
 		el.event_tags = r->rel.e->tags.v;
 		el.n_event_tags = r->opts.include_event_tags ? r->rel.e->tags.n : 0;
 	}
+	if (e == ERR_OK && ((r->related_events && !r->related_apart) || r->related_attrs) &&
+	    run_attr_passes(r, el.in_object, attr))
+		e = run_correlate(r, attr, &el, f);
 	if (e == ERR_OK)
 		e = run_release(r, &el, shown);
-	if (e == ERR_OK && *shown && !r->relate_apart)
-		run_note_related(r, attr);
 	return e == ERR_OK ? e : fail(f, e, "attribute %llu", (unsigned long long)attr->id);
 }
 

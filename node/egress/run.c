@@ -10,6 +10,7 @@
 #include "gate/seal.h"
 #include "metrics/metrics.h"
 #include "model/pack.h"
+#include "search/correlate.h"
 
 #define RUN_ARENA (256u << 20)
 #define EVENT_ARENA (64u << 20)
@@ -22,10 +23,11 @@
 static void event_clear(struct run *r)
 {
 	r->event_id = 0;
-	r->named = false;
+	r->named = r->relate_done = false;
 	r->released = NULL;
 	r->rel = (struct rel_event){0};
-	r->n_related = 0;
+	r->related = NULL;
+	r->n_related = r->cap_related = 0;
 	r->object = (struct misp_object){0};
 	arena_reset(r->event_arena);
 }
@@ -139,46 +141,6 @@ static enum err event_recheck(struct run *r, struct fail *f)
 	return ERR_OK;
 }
 
-/* The latest date first, as recorded. */
-static int by_date(const void *a, const void *b)
-{
-	const struct rel_event *x = *(const struct rel_event *const *)a;
-	const struct rel_event *y = *(const struct rel_event *const *)b;
-	if (x->e->date != y->e->date)
-		return x->e->date < y->e->date ? 1 : -1;
-	return x->e->id < y->e->id ? -1 : x->e->id > y->e->id;
-}
-
-static enum err related_load(struct run *r)
-{
-	const struct rel_event **v = NULL;
-	struct arena *a = r->event_arena;
-	if (!r->n_related)
-		return ERR_OK;
-	v = ARENA_ARRAY(a, const struct rel_event *, r->n_related);
-	if (!v)
-		return ERR_LIMIT;
-	for (unsigned i = 0; i < r->n_related; i++) {
-		struct subject *s = ARENA_NEW(a, struct subject);
-		struct verdict verdict;
-		if (!s)
-			return ERR_LIMIT;
-		enum err e = view_subject(r->view, r->related[i], a, s);
-		if (e == ERR_NOENT)
-			continue;
-		TRY(e);
-		struct released *rel = gate_release(&r->view->gate, &s->s, a, &verdict);
-		if (!rel)
-			continue;
-		v[r->rel.n_related++] = released_event(rel);
-		TRY(witness_name(r->witness, LEDGER_THING_EVENT, s->event.uuid, s->event.id,
-				 s->event.timestamp, store_seq(r->view->txn)));
-	}
-	qsort(v, r->rel.n_related, sizeof(*v), by_date);
-	r->rel.related = v;
-	return ERR_OK;
-}
-
 static enum err analyst_load(struct run *r)
 {
 	const struct rel_analyst *v = NULL;
@@ -243,31 +205,32 @@ static enum err attrs_step(struct run *r, size_t want, enum run_state after, str
 	return ERR_OK;
 }
 
-/* Where only the head is asked for, attributes still tell which events are related. */
+/*
+ * Which events are related does not depend on what of this one is asked for: where attributes are
+ * left out, or only the head goes out, they are looked through once more.
+ */
 static enum err relate_step(struct run *r, struct fail *f)
 {
 	OWN(store_el_iter) struct store_el_iter *it = NULL;
 	TRY(store_el_iter_new(r->view->txn, EL_ATTR, r->next, false, &it));
 	for (unsigned n = 0; n < RELATE_STEP; n++) {
 		struct misp_attr attr;
-		struct misp_object row;
+		struct misp_object object;
 		struct el_key key;
 		arena_reset(r->element_arena);
 		enum err e = store_el_iter_next(it, r->element_arena, &key, &attr);
-		if (e == ERR_NOENT || r->n_related == ARRAY_LEN(r->related)) {
+		if (e == ERR_NOENT || run_related_full(r)) {
 			r->state = RUN_EVENT_END;
 			return ERR_OK;
 		}
 		if (e != ERR_OK)
 			return fail(f, e, "reading attributes");
-		if (key.parent && key.parent != r->object.id) {
+		if (key.parent)
 			TRY(store_el_get(r->view->txn, EL_OBJECT,
 					 (struct el_key){key.body, 0, key.parent}, r->element_arena,
-					 &row));
-			TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
-		}
-		if (run_attr_shows(r, key.parent ? &r->object : NULL, &attr))
-			run_note_related(r, &attr);
+					 &object));
+		if (run_attr_relates(r, key.parent ? &object : NULL, &attr))
+			TRY(run_correlate(r, &attr, NULL, f));
 		r->next = key;
 		r->next.id++;
 	}
@@ -316,7 +279,7 @@ static enum err reports_step(struct run *r, struct fail *f)
 			     ? next_row(r, EL_REPORT, true, &key, &rep)
 			     : ERR_NOENT;
 	if (e == ERR_NOENT) {
-		go(r, r->relate_apart ? RUN_RELATE : RUN_EVENT_END);
+		r->state = RUN_EVENT_END;
 		return ERR_OK;
 	}
 	TRY(e);
@@ -423,14 +386,19 @@ static enum err hit_step(struct run *r, struct fail *f)
 		TRY(run_name_event(r));
 		TRY(r->exporter->event(&r->out, &r->rel));
 	}
-	go(r, r->n_gone ? RUN_GONE : !r->opts.metadata ? RUN_ATTRS : r->correlations ? RUN_RELATE : RUN_EVENT_END);
+	go(r, r->n_gone ? RUN_GONE : !r->opts.metadata ? RUN_ATTRS : RUN_EVENT_END);
 	return ERR_OK;
 }
 
 static enum err event_end(struct run *r)
 {
+	if (r->related_apart && !r->relate_done) {
+		r->relate_done = true;
+		go(r, RUN_RELATE);
+		return ERR_OK;
+	}
 	arena_reset(r->element_arena);
-	TRY(related_load(r));
+	TRY(run_related_load(r));
 	TRY(analyst_load(r));
 	r->state = RUN_HIT;
 	if (r->exporter->event_end) {
@@ -533,6 +501,7 @@ static void run_free(void *user)
 	if (r->exporter && r->exporter->free_state && r->out.state)
 		r->exporter->free_state(r->out.state);
 	free(r->out.state);
+	correlate_free(r->correlate);
 	view_close(r->view);
 	arena_free(r->arena);
 	arena_free(r->event_arena);
@@ -541,6 +510,19 @@ static void run_free(void *user)
 }
 
 /* ---- starting ---- */
+
+/* Who gets derived UUIDs would get others' own ones. */
+static void relations_wanted(struct run *r, const struct export_opts *o)
+{
+	bool can = r->exporter->related && !gate_rewrites(r->view->policy, &r->view->audience);
+	r->related_events = can && o->include_correlations && !o->no_related &&
+			    (o->scope == EXPORT_EVENTS || o->scope == EXPORT_ONE_EVENT);
+	r->related_apart = r->related_events &&
+			   (o->metadata || r->to_ids || r->deleted_only || r->public_only ||
+			    r->not_tags.n || r->no_warned || r->n_gone);
+	r->related_attrs = can && (o->scope == EXPORT_ATTRIBUTES ? o->include_correlations
+								 : o->include_granular);
+}
 
 static struct run *run_new(struct view **v, const struct egress_query *q)
 {
@@ -574,9 +556,7 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 	r->reports = !q->opts.no_reports;
 	r->proposals = !q->opts.no_proposals;
 	r->sightings = q->opts.include_sightings;
-	r->correlations = q->opts.include_correlations;
 	r->analyst = q->opts.include_analyst && !gate_rewrites(r->view->policy, &r->view->audience);
-	r->light = r->opts.scope == EXPORT_EVENTS && r->opts.metadata && !r->correlations;
 	if (q->query) {
 		r->with_attachments = q->query->with_attachments;
 		r->no_galaxies = q->query->exclude_galaxy;
@@ -592,8 +572,8 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 		r->view->gate.all_tags = q->query->include_all_tags;
 		r->view->gate.no_local_tags = q->query->exclude_local_tags;
 	}
-	r->relate_apart = r->correlations && (r->to_ids || r->deleted_only || r->not_tags.n ||
-					      r->no_warned);
+	relations_wanted(r, &q->opts);
+	r->light = r->opts.scope == EXPORT_EVENTS && r->opts.metadata && !r->related_events;
 	return r;
 }
 

@@ -20,7 +20,7 @@ enum run_state {
 	RUN_PARTS, /* proposals, sightings or reports alone */
 	RUN_GONE, /* instead of elements: those taken back, marked as deleted */
 	RUN_GONE_ATTRS, /* the attributes of an object among them */
-	RUN_RELATE, /* head only: look at the attributes for correlations, print none */
+	RUN_RELATE, /* look at the attributes for correlations, print none */
 	RUN_EVENT_END,
 	RUN_END,
 	RUN_DONE,
@@ -35,11 +35,14 @@ struct run {
 	struct export_run out;
 	bool deleted_too, deleted_only;
 	uint8_t to_ids; /* query_flag */
-	bool with_attachments, sightings, proposals, reports, correlations, analyst,
+	bool with_attachments, sightings, proposals, reports, related_events, related_attrs,
+		related_apart, /* related events are found by a walk of their own */
+		relate_done, analyst,
 		no_galaxies, public_only;
 	bool flatten; /* attributes of objects stand with the others */
 	bool no_warned, warnings; /* warning lists: leave out what they know; tell of it */
-	bool relate_apart; /* what correlates is looked at by itself: not all of it is printed */
+	struct correlate *correlate; /* made when first asked */
+	struct search_visible vis; /* its eyes */
 	struct query_terms not_tags; /* attributes carrying one of these are left out */
 	const struct link_rules *rules; /* of the link, NULL: none */
 
@@ -67,8 +70,8 @@ struct run {
 	struct misp_object object; /* the current object, uncut */
 	struct rel_element object_el;
 	bool object_shown;
-	uint64_t related[64]; /* events that correlate, ascending by discovery */
-	unsigned n_related;
+	uint64_t *related; /* events that correlate: a hash set in the event's arena */
+	uint32_t n_related, cap_related;
 };
 
 /* The current event will stand in what comes next. */
@@ -87,8 +90,8 @@ MUST_USE enum err run_report(struct run *r, struct misp_report *rep, struct fail
 MUST_USE enum err run_proposal(struct run *r, struct misp_proposal *p, struct fail *f);
 /* Would this attribute of the current object pass (deletion, filters, gate)? */
 bool run_attr_passes(struct run *r, const struct misp_object *o, const struct misp_attr *attr);
-/* The same without the filters: live and through the gate. */
-bool run_attr_shows(struct run *r, const struct misp_object *o, const struct misp_attr *attr);
+/* May it tell of related events, whatever of the event is asked for? */
+bool run_attr_relates(struct run *r, const struct misp_object *o, const struct misp_attr *attr);
 /* The gate's cut of an element that is ready, then the exporter. */
 MUST_USE enum err run_release(struct run *r, const struct rel_element *in, bool *shown);
 /* Tell a preview what is not asked of the gate; false: nobody looks. */
@@ -99,8 +102,14 @@ MUST_USE enum err run_gone_attr(struct run *r, struct fail *f);
 /* parts.c: the part that a hit names, and the next ones of the event in r->next. ERR_NOENT: no more. */
 MUST_USE enum err run_part(struct run *r, const struct search_hit *h, struct fail *f);
 MUST_USE enum err run_parts(struct run *r, struct fail *f);
-/* Note the events that hold an equal value, for RelatedEvent. */
-void run_note_related(struct run *r, const struct misp_attr *attr);
+/* related.c: look for correlations of an attribute that leaves. Its event notes the others for
+   run_related_load(), `el` (may be NULL) gets the attributes, both where they are asked for. */
+MUST_USE enum err run_correlate(struct run *r, const struct misp_attr *attr, struct rel_element *el,
+				struct fail *f);
+/* No further related event is taken. */
+bool run_related_full(const struct run *r);
+/* The events that were noted, cut, as r->rel.related. Resets the element's arena. */
+MUST_USE enum err run_related_load(struct run *r);
 /* Does an object keep an attribute? One that keeps none is not shown, nor references to it. */
 MUST_USE enum err run_object_keeps(struct run *r, const struct misp_object *o, bool *keeps);
 bool run_deleted_wanted(const struct run *r, bool deleted);

@@ -26,6 +26,7 @@
 #include "main/telemetry.h"
 #include "retract/retract.h"
 #include "sandbox/sandbox.h"
+#include "search/correlate.h"
 #include "sync/feed_schedule.h"
 #include "sync/peer_schedule.h"
 
@@ -506,9 +507,14 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(guarded_clock_new(n->store, n->conf->max_clock_step / 1000, &n->clock, f));
 	TRY(index_open(n->store, index_progress, n, &n->index, f));
 	TRY(start_ledger(n, f));
+	n->api.egress.correlator =
+		correlator_new(n->index, &(struct correlate_rules){
+						 .limit = (uint32_t)n->conf->correlation_limit,
+						 .networks = n->conf->correlation_networks,
+						 .ssdeep = (uint8_t)n->conf->correlation_ssdeep});
 	n->derived = derived_new();
 	n->api.egress.records = records_new();
-	if (!n->derived || !n->api.egress.records)
+	if (!n->derived || !n->api.egress.records || !n->api.egress.correlator)
 		return fail(f, ERR_NOMEM, "no memory");
 	struct audit_queue_opts ao = {.store = n->store,
 				      .days = (unsigned)(n->conf->audit_retention / 86400000),
@@ -580,6 +586,7 @@ void node_stop(struct node *n)
 	rates_free(MOVE(n->api.rates));
 	records_free(MOVE(n->api.egress.records));
 	lists_free(MOVE(n->api.egress.lists));
+	correlator_free(MOVE(n->api.egress.correlator));
 	vocabs_unref(MOVE(n->api.vocabs));
 	ledger_close(MOVE(n->ledger)); /* nothing is sent any more */
 	if (n->clock)

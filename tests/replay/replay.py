@@ -19,6 +19,8 @@ import run as runs
 import syncrun
 import typecases
 
+# Settings of the recorded MISP that differ from our defaults: MISP.enable_advanced_correlations was off.
+AS_RECORDED = ["--set", "correlation.networks=false"]
 HOST_ORG_UUID = "cccccccc-0000-4000-8000-00000000000c"  # of the recorded instance
 FIELDS = ("exchanges", "status", "body", "headers", "excused")
 
@@ -93,8 +95,8 @@ def fresh_node(args, name):
                          key=args.key)
         return n
     n = nodelib.Node(folder=os.path.join(args.keep, name) if args.keep else None,
-                     extra=syncrun.HOSTS.get(name, ["--org", "ORGNAME",
-                                                    "--org-uuid", HOST_ORG_UUID]))
+                     extra=AS_RECORDED + syncrun.HOSTS.get(name, ["--org", "ORGNAME",
+                                                                  "--org-uuid", HOST_ORG_UUID]))
     n.start()
     return n
 

@@ -78,6 +78,53 @@ struct str seed_value(struct seed *sd, uint16_t *type, char room[128])
 	return (struct str){room, (size_t)len};
 }
 
+/* Values that correlate without being equal, and where only one part does. */
+static struct str value_that_meets(struct seed *sd, uint16_t *type, char room[128])
+{
+	static const struct {
+		uint16_t type;
+		const char *form;
+	} rows[] = {
+		{ATTR_IP_SRC, "10.0.%u.%u"},
+		{ATTR_IP_DST, "10.0.%u.%u"},
+		{ATTR_IP_DST, "10.0.%u.0/24"},
+		{ATTR_IP_SRC, "10.0.%u.%u/30"},
+		{ATTR_IP_DST, "10.0.0.0/15"},
+		{ATTR_IP_DST, "0.0.0.0/0"},
+		{ATTR_IP_DST_PORT, "10.0.%u.%u|80"},
+		{ATTR_IP_SRC_PORT, "10.0.%u.%u|443"},
+		{ATTR_DOMAIN_IP, "isle.example.net|10.0.%u.%u"},
+		{ATTR_IP_DST, "2001:db8:%u::%u"},
+		{ATTR_IP_SRC, "2001:db8:%u::/48"},
+		{ATTR_IP_SRC, "2001:db8:%u::%u/126"},
+		{ATTR_TEXT, "80"},
+		{ATTR_PORT, "443"},
+		{ATTR_TEXT, "10.0.%u.%u"},
+		{ATTR_SSDEEP, NULL},
+		{ATTR_FILENAME_SSDEEP, NULL},
+	};
+	static const char letters[] = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789+/aBcDeFgHiJkLmNoPqRsTuVwX";
+	size_t i = seed_rand(sd, sizeof(rows) / sizeof(rows[0]));
+	unsigned a = (unsigned)seed_rand(sd, 3), b = (unsigned)seed_rand(sd, 6), n;
+	char *p = room;
+
+	*type = rows[i].type;
+	if (rows[i].form) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		n = (unsigned)snprintf(room, 128, rows[i].form, a, b);
+#pragma GCC diagnostic pop
+		return (struct str){room, n};
+	}
+	p += snprintf(p, 20, "%s%u:", *type == ATTR_SSDEEP ? "" : "isle|", 96u << a);
+	for (unsigned k = 0; k < 40; k++)
+		*p++ = seed_rand(sd, 8) ? letters[k] : letters[seed_rand(sd, 60)];
+	*p++ = ':';
+	for (unsigned k = 0; k < 20; k++)
+		*p++ = seed_rand(sd, 8) ? letters[20 + k] : letters[seed_rand(sd, 60)];
+	return (struct str){room, (size_t)(p - room)};
+}
+
 /* ---- jobs ---------------------------------------------------------------------------------- */
 
 struct job {
@@ -118,7 +165,9 @@ static void random_attr(struct seed *sd, struct misp_attr *a, struct misp_tagref
 	a->id = id;
 	a->object_id = object;
 	a->uuid = u;
-	a->value = seed_value(sd, &a->type, room);
+	a->value = sd->meets && seed_rand(sd, 2) ? value_that_meets(sd, &a->type, room)
+						  : seed_value(sd, &a->type, room);
+	a->disable_correlation = sd->meets && seed_rand(sd, 8) == 0;
 	a->category = (uint8_t)(1 + seed_rand(sd, CAT_LIMIT - 1));
 	a->comment = str_c(comments[seed_rand(sd, 4)]);
 	if (object)
@@ -149,6 +198,7 @@ static void random_head(struct seed *sd, struct misp_event *e, char room[64])
 	e->org_id = 1 + seed_rand(sd, SEED_ORGS);
 	e->orgc_id = 1 + seed_rand(sd, SEED_ORGS);
 	e->published = seed_rand(sd, 2);
+	e->disable_correlation = sd->meets && seed_rand(sd, 8) == 0;
 	e->timestamp = random_time(sd);
 	e->publish_timestamp = e->published ? random_time(sd) : 0;
 }

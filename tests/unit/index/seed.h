@@ -16,6 +16,7 @@ struct seed {
 	uint64_t *events; /* that live */
 	size_t n_events;
 	bool gaps;
+	bool meets; /* addresses, networks, ssdeep hashes; correlation off here and there */
 };
 
 enum { SEED_ORGS = 4, SEED_TAGS = 8, SEED_SGS = 2 };
