@@ -161,6 +161,33 @@ static enum err groups_find(struct view *v, struct fail *f)
 	return e == ERR_NOENT ? ERR_OK : fail(f, e, "reading sharing groups");
 }
 
+/* Events whose owners ask the user's organisation to take them over (MISP's delegation, a setting). */
+static enum err offered_find(struct view *v, struct fail *f)
+{
+	uint64_t n = store_count(v->txn, T_DELEGATION), id = 0, at;
+	struct misp_delegation d;
+	struct misp_setting on;
+	enum err e = ERR_NOENT;
+	if (!n || v->audience.kind != AUD_MEMBER || !v->audience.org_id ||
+	    store_find(v->txn, IX_SETTING_NAME, STR("node/MISP.delegation"), &id) != ERR_OK ||
+	    store_get(v->txn, T_SETTING, id, NULL, &on) != ERR_OK || !str_is(on.value, "true"))
+		return ERR_OK;
+	v->offered = calloc(n + 1, sizeof(*v->offered));
+	if (!v->offered)
+		return fail(f, ERR_NOMEM, "no memory for what is offered");
+	v->facts.offered = v->offered;
+	id = 0;
+	while (v->facts.n_offered < n &&
+	       (e = store_next(v->txn, T_DELEGATION, &id, NULL, &d)) == ERR_OK) {
+		if (d.org_id != v->audience.org_id)
+			continue;
+		for (at = v->facts.n_offered++; at > 0 && v->offered[at - 1] > d.event_id; at--)
+			v->offered[at] = v->offered[at - 1];
+		v->offered[at] = d.event_id;
+	}
+	return e == ERR_NOENT || e == ERR_OK ? ERR_OK : fail(f, e, "reading delegations");
+}
+
 static enum err view_new(const struct egress_env *env, struct view **out, struct fail *f)
 {
 	struct view *v = calloc(1, sizeof(*v));
@@ -190,6 +217,8 @@ static enum err view_finish(struct view **v, enum err e, struct view **out, stru
 {
 	if (e == ERR_OK)
 		e = groups_find(*v, f);
+	if (e == ERR_OK)
+		e = offered_find(*v, f);
 	if (e != ERR_OK)
 		view_close(MOVE(*v));
 	*out = *v;
@@ -252,6 +281,7 @@ void view_close(struct view *v)
 	warnlist_unref(v->warnlists);
 	free(v->sg_ids);
 	free(v->sg_all);
+	free(v->offered);
 	free(v);
 }
 

@@ -46,7 +46,7 @@ struct view {
 	struct arena *arena; /* of caches */
 	struct arena *scratch; /* of one question */
 	struct row_cache orgs, tags, groups, users, peers;
-	uint64_t *sg_ids;
+	uint64_t *sg_ids, *offered;
 	struct gate_group *sg_all;
 	struct arena *rules_arena; /* of `rules`; NULL: there are none */
 	struct link_rules rules;

@@ -34,6 +34,9 @@ struct gate_facts {
 	const struct gate_group *all_groups; /* every sharing group there is; ascending ids */
 	uint32_t n_all_groups;
 	uint64_t link_id; /* of a push: row of the peer, as sharing groups name it */
+	/* events that were offered to the organisation of a local user, to be taken over; ascending ids */
+	const uint64_t *offered;
+	uint32_t n_offered;
 	/* push rules of the link that is pushed over, or that the reader is bound to; NULL: none */
 	const struct link_rules *link_rules;
 };

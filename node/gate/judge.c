@@ -142,7 +142,7 @@ static struct answer ask_unpublished(const struct stance *st, struct buf *why)
 
 	if (st->s->event->published)
 		return answer_because(ANSWER_PASS, why, "the event is published");
-	if (st->sees_all || (reads_as_user && st->owner))
+	if (st->sees_all || (reads_as_user && (st->owner || st->offered)))
 		return answer_because(ANSWER_PASS, why,
 				      "unpublished, but the audience owns it or administers the node");
 	if (reads_as_user && !st->facts->unpublished_private)
@@ -167,6 +167,7 @@ static struct answer ask_distribution(const struct stance *st, struct buf *why)
 			      audience_kind_name(st->aud->kind),
 			      st->sees_all ? " (administrator)" :
 			      st->owner	   ? " (owner)" :
+			      st->offered  ? " (offered to it)" :
 					     "");
 }
 

@@ -20,6 +20,7 @@ struct stance {
 	bool misp; /* MISP's own rules and nothing else */
 	bool sees_all; /* site administrator */
 	bool owner; /* the audience's organisation owns the event here (org_id) */
+	bool offered; /* its owner asked the audience's organisation to take the event over */
 	bool local; /* operator or user of a local organisation */
 	uint8_t cls; /* release class, own for owners */
 	const struct profile *profile; /* full under MISP's own rules */

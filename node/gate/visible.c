@@ -18,6 +18,23 @@ static bool owns(const struct audience *a, const struct gate_subject *s)
 	return s->org && !uuid_is_nil(a->org) && uuid_eq(a->org, s->org->uuid);
 }
 
+static bool holds_id(const uint64_t *v, uint32_t n, uint64_t id)
+{
+	uint32_t low = 0, high = n;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (v[mid] == id)
+			return id != 0;
+		if (v[mid] < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return false;
+}
+
 struct stance stance_of(const struct gate_ctx *c, const struct gate_subject *s)
 {
 	const struct audience *a = c->audience;
@@ -28,6 +45,8 @@ struct stance stance_of(const struct gate_ctx *c, const struct gate_subject *s)
 	st.sees_all = a->kind == AUD_OPERATOR ||
 		      (a->site_admin && !a->push && (a->kind == AUD_MEMBER || st.misp));
 	st.owner = owns(a, s);
+	st.offered = a->kind == AUD_MEMBER &&
+		     holds_id(c->facts->offered, c->facts->n_offered, s->event->id);
 	st.profile = st.misp ? profile_shipped(PROFILE_FULL) : profile_of(c->policy, a->profile);
 	st.cls = a->release_class < CLASS_COUNT ? a->release_class : (uint8_t)CLASS_PUBLIC;
 	/* "own" is the organisation that owns the event, and the one that runs the node */
@@ -40,19 +59,7 @@ struct stance stance_of(const struct gate_ctx *c, const struct gate_subject *s)
 
 bool org_in_group(const struct gate_facts *f, uint64_t id)
 {
-	uint32_t low = 0, high = f->n_groups;
-
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-
-		if (f->groups[mid] == id)
-			return id != 0;
-		if (f->groups[mid] < id)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return false;
+	return holds_id(f->groups, f->n_groups, id);
 }
 
 /* The least level that a published thing of this class carries; a folder has no organisation, so
@@ -102,7 +109,7 @@ bool level_reaches(const struct stance *st, uint8_t distribution, uint64_t shari
 			return group_pushes(st, sharing_group_id, is_event);
 		return level_pushes(st, distribution, is_event);
 	}
-	if (st->owner)
+	if (st->owner || st->offered)
 		return true;
 	if (distribution == DIST_GROUP)
 		return org_in_group(st->facts, sharing_group_id);

@@ -165,6 +165,19 @@ MUST_USE enum err ingest_event_delete(const struct ingest_env *env, uint64_t id,
 MUST_USE enum err ingest_publish(const struct ingest_env *env, uint64_t id, bool publish,
 				 const struct origin *o, struct fail *f);
 /*
+ * An organisation takes over an event that was offered to it by this delegation, which ends with it:
+ * owner, creator and maker are the new ones, the event is unpublished and as new as now. ERR_NOENT:
+ * the delegation is not there, or of another event or organisation.
+ */
+struct ingest_transfer {
+	uint64_t delegation_id, org_id, user_id;
+	uint8_t distribution;
+	uint64_t sharing_group_id;
+};
+MUST_USE enum err ingest_event_transfer(const struct ingest_env *env, uint64_t event_id,
+					const struct ingest_transfer *x, const struct origin *o,
+					struct fail *f);
+/*
  * Switch protected mode, and the keys of an event (protect.c): it is unpublished, its timestamp is
  * now. A key: `armored` public key; *id is its number. ERR_INVAL: not a key, ERR_EXISTS: the event
  * has it, ERR_LIMIT: the event has too many.

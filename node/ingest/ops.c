@@ -16,6 +16,7 @@ struct op {
 	uint64_t id, event_id, parent;
 	bool hard, flag, local;
 	bool quiet; /* the event is as new, and as published, as before */
+	const struct ingest_transfer *transfer;
 	uint64_t tag_id;
 	struct str relationship;
 	struct uuid uuid;
@@ -399,6 +400,34 @@ enum err ingest_publish(const struct ingest_env *env, uint64_t id, bool publish,
 {
 	struct op op = {.env = env, .origin = o, .id = id, .event_id = id, .flag = publish};
 	return run_op(&op, run_publish, f);
+}
+
+/* The new owner is the creator, too: so it may change what it takes over, and others learn who speaks. */
+static enum err run_transfer(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct op *op = arg;
+	const struct ingest_transfer *x = op->transfer;
+	struct misp_event e;
+	struct misp_delegation d;
+	TRY(event_of(op, w, &e, f));
+	enum err err = store_get(store_view(w), T_DELEGATION, x->delegation_id, NULL, &d);
+	if (err != ERR_OK || d.event_id != e.id || d.org_id != x->org_id)
+		return fail(f, err == ERR_OK ? ERR_NOENT : err, "Invalid delegation");
+	e.org_id = e.orgc_id = x->org_id;
+	e.user_id = x->user_id;
+	e.distribution = x->distribution;
+	e.sharing_group_id = x->distribution == DIST_GROUP ? x->sharing_group_id : 0;
+	TRY(event_touched(op, w, &e, f));
+	TRY(store_del(w, T_DELEGATION, x->delegation_id, f));
+	return note(op, w, CHANGE_DELETE, CHANGE_TABLE(T_DELEGATION), x->delegation_id, 0, UUID_NIL, f);
+}
+
+enum err ingest_event_transfer(const struct ingest_env *env, uint64_t event_id,
+			       const struct ingest_transfer *x, const struct origin *o,
+			       struct fail *f)
+{
+	struct op op = {.env = env, .origin = o, .id = event_id, .event_id = event_id, .transfer = x};
+	return run_op(&op, run_transfer, f);
 }
 
 /* ---- tags ---- */

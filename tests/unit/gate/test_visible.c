@@ -249,6 +249,34 @@ static void published(struct fixture *x)
 	x->e.distribution = DIST_ALL;
 }
 
+/* What was offered reaches the members of that organisation, and neither peers nor others. */
+static void offered(struct fixture *x)
+{
+	static const uint64_t ids[] = {3, 7, 90}, others[] = {3, 90};
+
+	x->e.distribution = DIST_ORG;
+	x->e.sharing_group_id = 0;
+	x->facts.offered = ids;
+	x->facts.n_offered = 3;
+	be(x, STRANGER);
+	is_int(gate_judge(&x->c, &x->s).outcome, GATE_RELEASE, "offered to a member's organisation");
+	x->e.published = false;
+	x->facts.unpublished_private = true;
+	is_int(gate_judge(&x->c, &x->s).outcome, GATE_RELEASE, "also before it is published");
+	x->facts.unpublished_private = false;
+	x->e.published = true;
+	be(x, PUSH_INTERNAL);
+	ok(gate_judge(&x->c, &x->s).outcome != GATE_RELEASE, "it is not pushed");
+	be(x, SYNC);
+	ok(gate_judge(&x->c, &x->s).outcome != GATE_RELEASE, "nor read by a sync link");
+	be(x, STRANGER);
+	x->facts.offered = others;
+	x->facts.n_offered = 2;
+	ok(gate_judge(&x->c, &x->s).outcome != GATE_RELEASE, "others are not offered by that");
+	x->facts.n_offered = 0;
+	x->e.distribution = DIST_ALL;
+}
+
 int main(void)
 {
 	struct fixture x;
@@ -258,6 +286,7 @@ int main(void)
 	elements(&x);
 	clusters(&x);
 	relations(&x);
+	offered(&x);
 	unpublished(&x);
 	deleted(&x);
 	all_pass(&x);
