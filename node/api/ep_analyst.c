@@ -312,6 +312,7 @@ const struct endpoint ep_analyst_add = {
 	.body_cap = ANALYST_BODY_MAX,
 	.run = analyst_add,
 	.shape = "AnalystData",
+	.takes = "AnalystIn",
 	.doc = "Add a note, opinion or relationship about something",
 };
 const struct endpoint ep_analyst_edit = {
@@ -321,6 +322,7 @@ const struct endpoint ep_analyst_edit = {
 	.body_cap = ANALYST_BODY_MAX,
 	.run = analyst_edit,
 	.shape = "AnalystData",
+	.takes = "AnalystIn",
 	.doc = "Change one of one's own organisation",
 };
 const struct endpoint ep_analyst_delete = {

@@ -222,5 +222,6 @@ const struct endpoint ep_analyst_push = {
 	.body_cap = ANALYST_BODY_MAX,
 	.run = push,
 	.shape = "Saved",
+	.takes = "List",
 	.doc = "Take analyst data from a peer, one or a list",
 };

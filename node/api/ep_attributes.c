@@ -257,6 +257,7 @@ const struct endpoint ep_attributes_add = {
 	.body = upload_body,
 	.run = attributes_add,
 	.shape = "Attribute",
+	.takes = "AttributesIn",
 	.doc = "Add one attribute or a list to an event",
 };
 const struct endpoint ep_attributes_edit = {
@@ -269,6 +270,7 @@ const struct endpoint ep_attributes_edit = {
 	.body = upload_body,
 	.run = attributes_edit,
 	.shape = "Attribute",
+	.takes = "AttributeIn",
 	.doc = "Change the given members of an attribute",
 };
 const struct endpoint ep_attributes_view = {
@@ -284,6 +286,7 @@ const struct endpoint ep_attributes_delete = {
 	.auth = perm_add,
 	.run = attributes_delete,
 	.shape = "Message",
+	.takes = "Hard",
 	.doc = "Delete an attribute softly, or for good with `hard`",
 };
 const struct endpoint ep_attributes_restore = {

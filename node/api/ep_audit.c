@@ -525,6 +525,7 @@ const struct endpoint ep_logs_index = {
 	.auth = perm_audit,
 	.run = misp_logs,
 	.shape = "Logs",
+	.takes = "LogSearch",
 	.doc = "The log in MISP's form",
 };
 const struct endpoint ep_logs_event_index = {

@@ -279,6 +279,7 @@ const struct endpoint ep_event_blocklists_add = {
 	.path = "/eventBlocklists/add",
 	.run = event_add,
 	.shape = "BlocklistAdded",
+	.takes = "BlocklistIn",
 	.doc = "Block events by UUID",
 };
 const struct endpoint ep_event_blocklists_edit = {
@@ -286,6 +287,7 @@ const struct endpoint ep_event_blocklists_edit = {
 	.path = "/eventBlocklists/edit/:id",
 	.run = event_edit,
 	.shape = "BlocklistEntry",
+	.takes = "BlocklistIn",
 	.doc = "Change the remarks of an entry",
 };
 const struct endpoint ep_event_blocklists_delete = {
@@ -307,6 +309,7 @@ const struct endpoint ep_org_blocklists_add = {
 	.path = "/orgBlocklists/add",
 	.run = org_add,
 	.shape = "BlocklistAdded",
+	.takes = "BlocklistIn",
 	.doc = "Block organisations by UUID",
 };
 const struct endpoint ep_org_blocklists_edit = {
@@ -314,6 +317,7 @@ const struct endpoint ep_org_blocklists_edit = {
 	.path = "/orgBlocklists/edit/:id",
 	.run = org_edit,
 	.shape = "BlocklistEntry",
+	.takes = "BlocklistIn",
 	.doc = "Change the remarks of an entry",
 };
 const struct endpoint ep_org_blocklists_delete = {
@@ -336,6 +340,7 @@ const struct endpoint ep_cluster_blocklists_add = {
 	.path = "/galaxyClusterBlocklists/add",
 	.run = cluster_add,
 	.shape = "BlocklistAdded",
+	.takes = "BlocklistIn",
 	.doc = "Block galaxy clusters by UUID",
 };
 const struct endpoint ep_cluster_blocklists_edit = {
@@ -343,6 +348,7 @@ const struct endpoint ep_cluster_blocklists_edit = {
 	.path = "/galaxyClusterBlocklists/edit/:id",
 	.run = cluster_edit,
 	.shape = "BlocklistEntry",
+	.takes = "BlocklistIn",
 	.doc = "Change the remarks of an entry",
 };
 const struct endpoint ep_cluster_blocklists_delete = {
@@ -364,6 +370,7 @@ const struct endpoint ep_analyst_blocklists_add = {
 	.path = "/analystDataBlocklists/add",
 	.run = analyst_add,
 	.shape = "BlocklistAdded",
+	.takes = "BlocklistIn",
 	.doc = "Block analyst data by UUID",
 };
 const struct endpoint ep_analyst_blocklists_edit = {
@@ -371,6 +378,7 @@ const struct endpoint ep_analyst_blocklists_edit = {
 	.path = "/analystDataBlocklists/edit/:id",
 	.run = analyst_edit,
 	.shape = "BlocklistEntry",
+	.takes = "BlocklistIn",
 	.doc = "Change the remarks of an entry",
 };
 const struct endpoint ep_analyst_blocklists_delete = {

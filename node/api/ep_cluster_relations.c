@@ -214,6 +214,7 @@ const struct endpoint ep_relations_add = {
 	.auth = perm_galaxy_editor,
 	.run = relations_add,
 	.shape = "Saved",
+	.takes = "RelationIn",
 	.doc = "Relate a cluster of one's own organisation to another one",
 };
 const struct endpoint ep_relations_edit = {
@@ -222,6 +223,7 @@ const struct endpoint ep_relations_edit = {
 	.auth = perm_galaxy_editor,
 	.run = relations_edit,
 	.shape = "Saved",
+	.takes = "RelationIn",
 	.doc = "Change a relation",
 };
 const struct endpoint ep_relations_delete = {

@@ -235,5 +235,6 @@ const struct endpoint ep_events_index = {
 	.body_cap = SEARCH_BODY_MAX,
 	.run = events_index,
 	.shape = "EventIndex",
+	.takes = "IndexSearch",
 	.doc = "Rows of the visible events; `minimal` for peers, CSV when asked for",
 };

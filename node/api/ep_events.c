@@ -372,6 +372,7 @@ const struct endpoint ep_events_add = {
 	.body = upload_body,
 	.run = events_add,
 	.shape = "Event",
+	.takes = "EventIn",
 	.doc = "Add an event with everything in it",
 };
 const struct endpoint ep_events_edit = {
@@ -384,6 +385,7 @@ const struct endpoint ep_events_edit = {
 	.body = upload_body,
 	.run = events_edit,
 	.shape = "Event",
+	.takes = "EventIn",
 	.doc = "Merge a document into an event: newer elements replace, nothing is removed",
 };
 const struct endpoint ep_events_view = {
@@ -392,6 +394,7 @@ const struct endpoint ep_events_view = {
 	.auth = API_ANY,
 	.run = events_view,
 	.shape = "Event",
+	.takes = "EventOptions",
 	.doc = "One event as this caller may see it",
 };
 const struct endpoint ep_events_delete = {
@@ -400,6 +403,7 @@ const struct endpoint ep_events_delete = {
 	.auth = perm_add,
 	.run = events_delete,
 	.shape = "Saved",
+	.takes = "EventId",
 	.doc = "Delete an event and enter it in the block list",
 };
 const struct endpoint ep_events_publish = {

@@ -56,6 +56,7 @@ const struct endpoint ep_exclusions_add = {
 	.run = crud_add,
 	.arg = &exclusion_kind,
 	.shape = "CorrelationExclusion",
+	.takes = "ExclusionIn",
 	.doc = "Add an exclusion: value, comment",
 };
 const struct endpoint ep_exclusions_edit = {
@@ -65,6 +66,7 @@ const struct endpoint ep_exclusions_edit = {
 	.run = crud_edit,
 	.arg = &exclusion_kind,
 	.shape = "CorrelationExclusion",
+	.takes = "ExclusionIn",
 	.doc = "Change an exclusion",
 };
 const struct endpoint ep_exclusions_delete = {

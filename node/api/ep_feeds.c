@@ -263,6 +263,7 @@ const struct endpoint ep_feeds_add = {
 	.run = crud_add,
 	.arg = &feed_kind,
 	.shape = "Feed",
+	.takes = "FeedIn",
 	.doc = "Add a feed",
 };
 const struct endpoint ep_feeds_edit = {
@@ -272,6 +273,7 @@ const struct endpoint ep_feeds_edit = {
 	.run = crud_edit,
 	.arg = &feed_kind,
 	.shape = "Feed",
+	.takes = "FeedIn",
 	.doc = "Change a feed",
 };
 const struct endpoint ep_feeds_delete = {

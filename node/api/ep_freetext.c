@@ -367,5 +367,6 @@ const struct endpoint ep_events_freetext = {
 	.body_cap = TEXT_MAX,
 	.run = events_freetext,
 	.shape = "FreeText",
+	.takes = "FreeTextIn",
 	.doc = "Find the values of a text and add them to an event, or propose them",
 };

@@ -302,6 +302,7 @@ const struct endpoint ep_galaxies_push = {
 	.body = upload_body,
 	.run = galaxies_push,
 	.shape = "Saved",
+	.takes = "List",
 	.doc = "Galaxy clusters pushed by a peer",
 };
 const struct endpoint ep_galaxies_import = {
@@ -314,6 +315,7 @@ const struct endpoint ep_galaxies_import = {
 	.body = upload_body,
 	.run = galaxies_import,
 	.shape = "Saved",
+	.takes = "List",
 	.doc = "Galaxies and clusters as galaxies/export gives them, as one's own",
 };
 const struct endpoint ep_galaxies_export = {
@@ -329,5 +331,6 @@ const struct endpoint ep_galaxies_attach = {
 	.auth = perm_tagger,
 	.run = galaxies_attach,
 	.shape = "Saved",
+	.takes = "ClusterAttach",
 	.doc = "Attach a cluster to an event or attribute",
 };

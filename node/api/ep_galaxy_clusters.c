@@ -360,6 +360,7 @@ const struct endpoint ep_clusters_search = {
 	.body_cap = SEARCH_BODY_MAX,
 	.run = clusters_search,
 	.shape = "GalaxyClusters",
+	.takes = "ClusterSearch",
 	.doc = "Search galaxy clusters by any of their members",
 };
 const struct endpoint ep_clusters_index = {
@@ -383,6 +384,7 @@ const struct endpoint ep_clusters_add = {
 	.body_cap = SAVE_BODY_MAX,
 	.run = clusters_add,
 	.shape = "GalaxyCluster",
+	.takes = "ClusterIn",
 	.doc = "Make a cluster in a galaxy",
 };
 const struct endpoint ep_clusters_edit = {
@@ -392,6 +394,7 @@ const struct endpoint ep_clusters_edit = {
 	.body_cap = SAVE_BODY_MAX,
 	.run = clusters_edit,
 	.shape = "GalaxyCluster",
+	.takes = "ClusterIn",
 	.doc = "Change a cluster of one's own organisation",
 };
 const struct endpoint ep_clusters_publish = {
@@ -416,6 +419,7 @@ const struct endpoint ep_clusters_delete = {
 	.auth = perm_galaxy_editor,
 	.run = clusters_delete,
 	.shape = "Saved",
+	.takes = "Hard",
 	.doc = "Delete a cluster; a hard deletion blocks its UUID",
 };
 const struct endpoint ep_clusters_restore = {

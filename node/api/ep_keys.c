@@ -325,6 +325,7 @@ const struct endpoint ep_keys_add = {
 	.path = "/auth_keys/add/:user",
 	.run = keys_add,
 	.shape = "AuthKey",
+	.takes = "AuthKeyIn",
 	.doc = "Make a key; the answer shows it this once",
 };
 const struct endpoint ep_keys_view = {
@@ -346,6 +347,7 @@ const struct endpoint ep_keys_edit = {
 	.path = "/auth_keys/edit/:id",
 	.run = keys_edit,
 	.shape = "AuthKey",
+	.takes = "AuthKeyIn",
 	.doc = "Change a key's limits",
 };
 const struct endpoint ep_keys_delete = {

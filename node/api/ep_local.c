@@ -339,6 +339,7 @@ const struct endpoint ep_tocsin_import = {
 	.body = import_body,
 	.run = import_run,
 	.shape = "Import",
+	.takes = "EventStream",
 	.doc = "Take in any number of MISP events: new ones added, newer ones merged",
 };
 const struct endpoint ep_tocsin_policy_reload = {

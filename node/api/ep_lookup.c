@@ -136,5 +136,6 @@ const struct endpoint ep_values_lookup = {
 	.inline_max = LOOKUP_SHORT,
 	.run = lookup_post,
 	.shape = "LookupLines",
+	.takes = "LookupIn",
 	.doc = "Which of these values are known? JSON list, NDJSON or plain lines (our own)",
 };

@@ -364,6 +364,7 @@ const struct endpoint ep_objects_add = {
 	.body = upload_body,
 	.run = objects_add,
 	.shape = "Object",
+	.takes = "ObjectIn",
 	.doc = "Add an object with its attributes to an event",
 };
 const struct endpoint ep_objects_edit = {
@@ -376,6 +377,7 @@ const struct endpoint ep_objects_edit = {
 	.body = upload_body,
 	.run = objects_edit,
 	.shape = "Object",
+	.takes = "ObjectIn",
 	.doc = "Change an object; a list of attributes replaces those that it has",
 };
 const struct endpoint ep_objects_view = {
@@ -391,6 +393,7 @@ const struct endpoint ep_objects_delete = {
 	.auth = perm_add,
 	.run = objects_delete,
 	.shape = "Saved",
+	.takes = "Hard",
 	.doc = "Delete an object with its attributes softly, or for good with `hard`",
 };
 const struct endpoint ep_references_add = {
@@ -399,6 +402,7 @@ const struct endpoint ep_references_add = {
 	.auth = perm_add,
 	.run = references_add,
 	.shape = "ObjectReference",
+	.takes = "ReferenceIn",
 	.doc = "Relate an object to an attribute or object of the same event",
 };
 const struct endpoint ep_references_view = {
@@ -414,5 +418,6 @@ const struct endpoint ep_references_delete = {
 	.auth = perm_add,
 	.run = references_delete,
 	.shape = "Saved",
+	.takes = "Hard",
 	.doc = "Delete a reference softly, or for good with `true`",
 };

@@ -389,6 +389,7 @@ const struct endpoint ep_orgs_add = {
 	.auth = perm_site_admin,
 	.run = orgs_add,
 	.shape = "Organisation",
+	.takes = "OrgIn",
 	.doc = "Add an organisation",
 };
 const struct endpoint ep_orgs_edit = {
@@ -397,6 +398,7 @@ const struct endpoint ep_orgs_edit = {
 	.auth = perm_site_admin,
 	.run = orgs_edit,
 	.shape = "Organisation",
+	.takes = "OrgIn",
 	.doc = "Change the given members of an organisation",
 };
 const struct endpoint ep_orgs_delete = {

@@ -33,7 +33,7 @@ static enum err server_sign(struct http_req *r, struct fail *f)
 	if (e != ERR_OK) {
 		buf_free(&b);
 		log_warn("api", "nothing signed detail=%s", log_val(str_c(why.text)));
-		reply_error(r, 500, "Could not sign: %s", why.text);
+		reply_error(r, e == ERR_NOENT ? 404 : 500, "Could not sign: %s", why.text);
 		return ERR_OK;
 	}
 	reply_body(r, 200, "text/plain; charset=UTF-8", &b);
@@ -139,6 +139,7 @@ const struct endpoint ep_crypto_keys_server_sign = {
 	.body_cap = BLOB_MAX,
 	.run = server_sign,
 	.shape = "Text",
+	.takes = "Plain",
 	.doc = "Sign bytes with the node's key: a detached signature in base64",
 };
 const struct endpoint ep_tocsin_pgp = {

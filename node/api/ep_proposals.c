@@ -468,6 +468,7 @@ const struct endpoint ep_proposals_add = {
 	.body_cap = BODY_MAX,
 	.run = proposals_add,
 	.shape = "ShadowAttribute",
+	.takes = "ProposalIn",
 	.doc = "Propose an attribute for somebody's event",
 };
 const struct endpoint ep_proposals_edit = {
@@ -477,6 +478,7 @@ const struct endpoint ep_proposals_edit = {
 	.body_cap = BODY_MAX,
 	.run = proposals_edit,
 	.shape = "ShadowAttribute",
+	.takes = "ProposalIn",
 	.doc = "Propose a change of an attribute",
 };
 const struct endpoint ep_proposals_delete = {
@@ -541,5 +543,6 @@ const struct endpoint ep_events_push_proposals = {
 	.body_cap = BODY_MAX,
 	.run = push_proposals,
 	.shape = "ProposalsAdded",
+	.takes = "List",
 	.doc = "Proposals pushed by a peer",
 };

@@ -276,6 +276,7 @@ const struct endpoint ep_reports_add = {
 	.body_cap = REPORT_MAX,
 	.run = reports_add,
 	.shape = "EventReport",
+	.takes = "ReportIn",
 	.doc = "Add a report to an event; GET describes the call, which peers ask before they push",
 };
 const struct endpoint ep_reports_view = {
@@ -292,6 +293,7 @@ const struct endpoint ep_reports_edit = {
 	.body_cap = REPORT_MAX,
 	.run = reports_edit,
 	.shape = "EventReport",
+	.takes = "ReportIn",
 	.doc = "Edit a report",
 };
 const struct endpoint ep_reports_delete = {
@@ -300,6 +302,7 @@ const struct endpoint ep_reports_delete = {
 	.auth = perm_add,
 	.run = reports_delete,
 	.shape = "Saved",
+	.takes = "Hard",
 	.doc = "Delete a report, for good with hard",
 };
 const struct endpoint ep_reports_restore = {

@@ -264,6 +264,7 @@ const struct endpoint ep_roles_add = {
 	.auth = perm_site_admin,
 	.run = roles_add,
 	.shape = "Role",
+	.takes = "RoleIn",
 	.doc = "Add a role",
 };
 const struct endpoint ep_roles_edit = {
@@ -272,6 +273,7 @@ const struct endpoint ep_roles_edit = {
 	.auth = perm_site_admin,
 	.run = roles_edit,
 	.shape = "Role",
+	.takes = "RoleIn",
 	.doc = "Change a role",
 };
 const struct endpoint ep_roles_delete = {

@@ -273,6 +273,7 @@ const struct endpoint ep_events_restsearch = {
 	.body_cap = SEARCH_BODY_MAX,
 	.run = events_restsearch,
 	.shape = "Export",
+	.takes = "EventSearch",
 	.doc = "Search events; returnFormat chooses the export",
 };
 const struct endpoint ep_attributes_restsearch = {
@@ -282,6 +283,7 @@ const struct endpoint ep_attributes_restsearch = {
 	.body_cap = SEARCH_BODY_MAX,
 	.run = attributes_restsearch,
 	.shape = "Export",
+	.takes = "AttributeSearch",
 	.doc = "Search attributes; returnFormat chooses the export",
 };
 const struct endpoint ep_objects_restsearch = {
@@ -290,6 +292,7 @@ const struct endpoint ep_objects_restsearch = {
 	.body_cap = SEARCH_BODY_MAX,
 	.run = objects_restsearch,
 	.shape = "Export",
+	.takes = "ObjectSearch",
 	.doc = "Search objects, by themselves, their event and their attributes",
 };
 const struct endpoint ep_reports_restsearch = {

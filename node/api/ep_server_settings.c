@@ -347,6 +347,7 @@ const struct endpoint ep_servers_settings_edit = {
 	.auth = perm_site_admin,
 	.run = edit_setting,
 	.shape = "Saved",
+	.takes = "NodeSettingIn",
 	.doc = "Change a server setting that is kept in the store; options of tocsin.yaml are changed there",
 };
 const struct endpoint ep_servers_db_schema = {

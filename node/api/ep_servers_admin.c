@@ -286,6 +286,7 @@ const struct endpoint ep_servers_add = {
 	.auth = perm_site_admin,
 	.run = servers_add,
 	.shape = "Server",
+	.takes = "ServerIn",
 	.doc = "Add a peer",
 };
 
@@ -295,6 +296,7 @@ const struct endpoint ep_servers_edit = {
 	.auth = perm_site_admin,
 	.run = servers_edit,
 	.shape = "Server",
+	.takes = "ServerIn",
 	.doc = "Change a peer",
 };
 

@@ -126,5 +126,6 @@ const struct endpoint ep_servers_import = {
 	.auth = perm_site_admin,
 	.run = servers_import,
 	.shape = "Server",
+	.takes = "ServerIn",
 	.doc = "Add a peer from its createSync, switched off",
 };

@@ -813,6 +813,7 @@ const struct endpoint ep_groups_add = {
 	.auth = perm_sharing_group,
 	.run = groups_add,
 	.shape = "SharingGroup",
+	.takes = "GroupIn",
 	.doc = "Add a sharing group, or update the one with this UUID",
 };
 const struct endpoint ep_groups_edit = {
@@ -821,6 +822,7 @@ const struct endpoint ep_groups_edit = {
 	.auth = perm_sharing_group,
 	.run = groups_edit,
 	.shape = "SharingGroup",
+	.takes = "GroupIn",
 	.doc = "Change a sharing group",
 };
 const struct endpoint ep_groups_delete = {
@@ -837,6 +839,7 @@ const struct endpoint ep_groups_add_org = {
 	.auth = perm_sharing_group,
 	.run = add_org,
 	.shape = "Saved",
+	.takes = "GroupParty",
 	.doc = "Add an organisation to a sharing group",
 };
 const struct endpoint ep_groups_remove_org = {
@@ -845,6 +848,7 @@ const struct endpoint ep_groups_remove_org = {
 	.auth = perm_sharing_group,
 	.run = remove_org,
 	.shape = "Saved",
+	.takes = "GroupParty",
 	.doc = "Take an organisation out of a sharing group",
 };
 const struct endpoint ep_groups_add_server = {
@@ -853,6 +857,7 @@ const struct endpoint ep_groups_add_server = {
 	.auth = perm_sharing_group,
 	.run = add_server,
 	.shape = "Saved",
+	.takes = "GroupParty",
 	.doc = "Add a link to a sharing group",
 };
 const struct endpoint ep_groups_remove_server = {
@@ -861,5 +866,6 @@ const struct endpoint ep_groups_remove_server = {
 	.auth = perm_sharing_group,
 	.run = remove_server,
 	.shape = "Saved",
+	.takes = "GroupParty",
 	.doc = "Take a link out of a sharing group",
 };

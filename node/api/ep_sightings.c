@@ -418,6 +418,7 @@ const struct endpoint ep_sightings_add = {
 	.auth = perm_sighting,
 	.run = sightings_add,
 	.shape = "Sighting",
+	.takes = "SightingIn",
 	.doc = "Add sightings by attribute id, UUID or value(s)",
 };
 const struct endpoint ep_sightings_list = {
@@ -425,6 +426,7 @@ const struct endpoint ep_sightings_list = {
 	.path = "/sightings/listSightings/:id/:context",
 	.run = list_sightings,
 	.shape = "Sightings",
+	.takes = "SightingList",
 	.doc = "Sightings of an attribute or event, newest first",
 };
 const struct endpoint ep_sightings_index = {
@@ -432,6 +434,7 @@ const struct endpoint ep_sightings_index = {
 	.path = "/sightings/index/:event",
 	.run = sightings_index,
 	.shape = "Sightings",
+	.takes = "SightingList",
 	.doc = "All visible sightings, or those of an event",
 };
 const struct endpoint ep_sightings_view = {

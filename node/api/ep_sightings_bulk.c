@@ -190,6 +190,7 @@ const struct endpoint ep_sightings_bulk_save = {
 	.body_cap = BULK_BODY_MAX,
 	.run = bulk_save,
 	.shape = "SightingsAdded",
+	.takes = "List",
 	.doc = "Sightings pushed by a peer",
 };
 const struct endpoint ep_sightings_filter_uuids = {
@@ -199,5 +200,6 @@ const struct endpoint ep_sightings_filter_uuids = {
 	.body_cap = BULK_BODY_MAX,
 	.run = filter_uuids,
 	.shape = "Uuids",
+	.takes = "List",
 	.doc = "Which of these sightings the event has already",
 };

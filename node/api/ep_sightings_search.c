@@ -277,6 +277,7 @@ const struct endpoint ep_sightings_restsearch = {
 	.body_cap = SEARCH_BODY_MAX,
 	.run = restsearch,
 	.shape = "Export",
+	.takes = "SightingSearch",
 	.doc = "Search sightings, of events or attributes by the context event or attribute",
 };
 const struct endpoint ep_events_publish_sightings = {

@@ -483,6 +483,7 @@ const struct endpoint ep_tags_attach = {
 	.auth = perm_tagger,
 	.run = attach,
 	.shape = "Saved",
+	.takes = "AttachIn",
 	.doc = "Attach one or several tags to an event or attribute (uuid, tag, local)",
 };
 const struct endpoint ep_tags_remove = {
@@ -491,6 +492,7 @@ const struct endpoint ep_tags_remove = {
 	.auth = perm_tagger,
 	.run = detach,
 	.shape = "Saved",
+	.takes = "AttachIn",
 	.doc = "Take a tag off an event or attribute",
 };
 const struct endpoint ep_events_add_tag = {
@@ -499,6 +501,7 @@ const struct endpoint ep_events_add_tag = {
 	.auth = perm_tagger,
 	.run = events_add_tag,
 	.shape = "TagDone",
+	.takes = "TagOfIn",
 	.doc = "Attach a tag, by its id, to an event",
 };
 const struct endpoint ep_events_remove_tag = {
@@ -507,6 +510,7 @@ const struct endpoint ep_events_remove_tag = {
 	.auth = perm_tagger,
 	.run = events_remove_tag,
 	.shape = "TagDone",
+	.takes = "TagOfIn",
 	.doc = "Take a tag, by its id, off an event",
 };
 const struct endpoint ep_attributes_add_tag = {
@@ -515,6 +519,7 @@ const struct endpoint ep_attributes_add_tag = {
 	.auth = perm_tagger,
 	.run = attributes_add_tag,
 	.shape = "TagDone",
+	.takes = "TagOfIn",
 	.doc = "Attach a tag, by its id, to an attribute",
 };
 const struct endpoint ep_attributes_remove_tag = {
@@ -523,5 +528,6 @@ const struct endpoint ep_attributes_remove_tag = {
 	.auth = perm_tagger,
 	.run = attributes_remove_tag,
 	.shape = "TagDone",
+	.takes = "TagOfIn",
 	.doc = "Take a tag, by its id, off an attribute",
 };

@@ -501,6 +501,7 @@ const struct endpoint ep_tags_add = {
 	.auth = perm_tag_editor,
 	.run = tags_add,
 	.shape = "Tag",
+	.takes = "TagIn",
 	.doc = "Add a tag, or get the one of that name",
 };
 const struct endpoint ep_tags_edit = {
@@ -509,6 +510,7 @@ const struct endpoint ep_tags_edit = {
 	.auth = perm_site_admin,
 	.run = tags_edit,
 	.shape = "Tag",
+	.takes = "TagIn",
 	.doc = "Change a tag",
 };
 const struct endpoint ep_tags_delete = {

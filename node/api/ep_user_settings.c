@@ -256,6 +256,7 @@ const struct endpoint ep_settings_set = {
 	.path = "/userSettings/setSetting/:user/:setting",
 	.run = settings_set,
 	.shape = "UserSetting",
+	.takes = "SettingIn",
 	.doc = "Keep a setting for an account",
 };
 const struct endpoint ep_settings_homepage = {
@@ -263,6 +264,7 @@ const struct endpoint ep_settings_homepage = {
 	.path = "/userSettings/setHomePage",
 	.run = settings_homepage,
 	.shape = "Saved",
+	.takes = "SettingIn",
 	.doc = "Keep where the account's web pages begin",
 };
 const struct endpoint ep_settings_get = {
@@ -270,6 +272,7 @@ const struct endpoint ep_settings_get = {
 	.path = "/userSettings/getSetting/:user/:setting",
 	.run = settings_get,
 	.shape = "UserSetting",
+	.takes = "SettingIn",
 	.doc = "A setting of an account",
 };
 const struct endpoint ep_settings_index = {
@@ -291,5 +294,6 @@ const struct endpoint ep_settings_delete = {
 	.path = "/userSettings/delete/:id",
 	.run = settings_delete,
 	.shape = "Saved",
+	.takes = "SettingIn",
 	.doc = "Forget a setting",
 };

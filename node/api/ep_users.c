@@ -809,6 +809,7 @@ const struct endpoint ep_users_add = {
 	.auth = perm_admin,
 	.run = users_add,
 	.shape = "User",
+	.takes = "UserIn",
 	.doc = "Add an account; the answer shows its API key this once",
 };
 const struct endpoint ep_users_admin_edit = {
@@ -817,6 +818,7 @@ const struct endpoint ep_users_admin_edit = {
 	.auth = perm_admin,
 	.run = admin_edit,
 	.shape = "User",
+	.takes = "UserIn",
 	.doc = "Change the given members of an account",
 };
 const struct endpoint ep_users_edit = {
@@ -824,6 +826,7 @@ const struct endpoint ep_users_edit = {
 	.path = "/users/edit",
 	.run = self_edit,
 	.shape = "User",
+	.takes = "UserIn",
 	.doc = "Change one's own account; role and organisation stay",
 };
 const struct endpoint ep_users_delete = {
@@ -839,6 +842,7 @@ const struct endpoint ep_users_change_pw = {
 	.path = "/users/change_pw",
 	.run = change_pw,
 	.shape = "Saved",
+	.takes = "PasswordIn",
 	.doc = "Change one's own password",
 };
 const struct endpoint ep_users_resetauthkey = {

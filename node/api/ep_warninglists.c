@@ -495,6 +495,7 @@ const struct endpoint ep_warninglists_add = {
 	.run = warninglists_add,
 	.arg = &list_kind,
 	.shape = "Warninglist",
+	.takes = "WarninglistIn",
 	.doc = "Add a list of your own: name, type, entries, matching_attributes, category",
 };
 const struct endpoint ep_warninglists_edit = {
@@ -503,6 +504,7 @@ const struct endpoint ep_warninglists_edit = {
 	.auth = perm_warninglist,
 	.run = warninglists_edit,
 	.shape = "Warninglist",
+	.takes = "WarninglistIn",
 	.doc = "Change a list of your own",
 };
 const struct endpoint ep_warninglists_delete = {
@@ -519,6 +521,7 @@ const struct endpoint ep_warninglists_import = {
 	.auth = perm_warninglist,
 	.run = warninglists_import,
 	.shape = "Saved",
+	.takes = "WarninglistIn",
 	.doc = "Take a list in the form of a list.json",
 };
 const struct endpoint ep_warninglists_export = {
@@ -534,6 +537,7 @@ const struct endpoint ep_warninglists_toggle = {
 	.auth = perm_warninglist,
 	.run = warninglists_toggle,
 	.shape = "Toggled",
+	.takes = "WarninglistToggle",
 	.doc = "Switch lists on or off by `id` or `name` (with % as in LIKE), to "
 	       "`enabled` or the other way round",
 };
@@ -542,6 +546,7 @@ const struct endpoint ep_warninglists_check = {
 	.path = "/warninglists/checkValue",
 	.run = warninglists_check,
 	.shape = "WarninglistHits",
+	.takes = "ValuesIn",
 	.doc = "On which enabled lists do these values stand?",
 };
 const struct endpoint ep_warninglists_update = {

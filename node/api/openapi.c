@@ -32,18 +32,23 @@ static const struct {
 	const char *only; /* in rows whose path begins like this, blanks between; NULL: in all */
 	bool body; /* only where a body is read */
 } refusals[] = {
-	{302, "Look at `Location`: this user may not do it", "/shadow_attributes/ /attributes/restore/ /warninglists/", false},
+	{302, "Look at `Location`: this user may not do it",
+	 "/shadow_attributes/ /attributes/restore/ /warninglists/", false},
 	{400, "The request cannot be understood", NULL, false},
-	{401, "Not permitted", "/event_reports/ /attributes/download", false},
+	{401, "Not permitted",
+	 "/event_reports/ /attributes/download", false},
 	{403, "No valid key, not permitted, or not saved: `errors` tells why", NULL, false},
 	{404, "There is no such thing, or none for this user", NULL, false},
 	{405, "Not in this way: the method, the state, or JSON that is none", NULL, false},
 	{409, "Not as things stand", NULL, false},
 	{413, "Too long", NULL, true},
 	{429, "Too many requests; `Retry-After` tells how long to wait", NULL, false},
-	{500, "A protected event could not be signed", "/events/view/ /cryptographicKeys/", false},
-	{501, "Switched off on this node", "/events/ /cryptographicKeys/ /tocsin/pgp", false},
-	{502, "The other instance cannot be reached, or answers with an error", "/servers/ /feeds/ /tocsin/", false},
+	{500, "A protected event could not be signed",
+	 "/events/view/ /cryptographicKeys/", false},
+	{501, "Switched off on this node",
+	 "/events/ /cryptographicKeys/ /tocsin/pgp", false},
+	{502, "The other instance cannot be reached, or answers with an error",
+	 "/servers/ /feeds/ /tocsin/", false},
 	{503, "Not now: starting, stopping, or a limit of the node is reached", NULL, false},
 	{507, "No room left on disk", NULL, false},
 };
@@ -286,8 +291,8 @@ static enum err components(json_t *doc, struct fail *f)
 		char code[12];
 		snprintf(code, sizeof(code), "%d", refusals[i].status);
 		json_object_set_new(answers, code,
-				    json_pack("{s:s,s:o}", "description", refusals[i].text, "content",
-					      content_of("Refusal")));
+				    json_pack("{s:s,s:o*}", "description", refusals[i].text, "content",
+					      refusals[i].status < 400 ? NULL : content_of("Refusal")));
 	}
 	return ERR_OK;
 }

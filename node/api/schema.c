@@ -44,7 +44,25 @@ static const struct {
 	{"date", "string", "pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
 	{"time", "string", "pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.+Z-]+$"},
 	{"bytes", "string", "contentEncoding", "binary"},
+	/* as clients may write them */
+	{"id", "string integer", NULL, NULL},
+	{"flag", "boolean string integer", NULL, NULL},
+	{"value", "string number boolean null", NULL, NULL},
 };
+
+/* "string", or a list where there are several. */
+static json_t *type_names(const char *names)
+{
+	json_t *all = json_array();
+	for (struct str rest = str_c(names), one; rest.p;) {
+		rest = str_split(rest, ' ', &one);
+		json_array_append_new(all, json_stringn(one.p, one.n));
+	}
+	if (json_array_size(all) > 1)
+		return all;
+	json_decref(all);
+	return json_string(names);
+}
 
 static json_t *simple_type(struct str name)
 {
@@ -53,7 +71,7 @@ static json_t *simple_type(struct str name)
 			continue;
 		json_t *s = json_object();
 		if (simple[i].type)
-			json_object_set_new(s, "type", json_string(simple[i].type));
+			json_object_set_new(s, "type", type_names(simple[i].type));
 		if (simple[i].more)
 			json_object_set_new(s, simple[i].more, json_string(simple[i].value));
 		return s;
@@ -77,25 +95,38 @@ static const struct {
 #undef Y
 };
 
-/* What a kind of field is in JSON (desc.h: numbers are texts). */
+/* What a kind of field is in JSON (desc.h: numbers are texts), and what a client may write. */
 static const char *const kind_types[] = {
 	[F_STR] = "text", [F_BOOL] = "bool", [F_U8] = "num",    [F_U64] = "num",
 	[F_I64] = "num",  [F_TIME] = "num",  [F_MICRO] = "text", [F_DATE] = "date",
 	[F_UUID] = "uuid", [F_TYPE] = "text", [F_CATEGORY] = "text",
 };
 
-static bool spread(struct str name, json_t *properties)
+static const char *const kind_taken[] = {
+	[F_STR] = "value", [F_BOOL] = "flag", [F_U8] = "id",     [F_U64] = "id",
+	[F_I64] = "id",    [F_TIME] = "id",   [F_MICRO] = "value", [F_DATE] = "text",
+	[F_UUID] = "text", [F_TYPE] = "text", [F_CATEGORY] = "text",
+};
+
+static json_t *answered(const struct field *row)
+{
+	json_t *s = simple_type(str_c(kind_types[row->kind]));
+	return row->kind == F_STR || row->kind == F_MICRO ? or_null(s) : s;
+}
+
+static bool spread(struct str name, bool taken, json_t *properties)
 {
 	for (size_t i = 0; i < ARRAY_LEN(entities); i++) {
 		if (!str_is(name, entities[i].name + strlen("misp_")))
 			continue;
 		for (size_t n = 0; n < entities[i].desc->n; n++) {
 			const struct field *row = &entities[i].desc->fields[n];
-			if (!row->key || row->kind == F_LIST || row->rule == R_DROP)
+			if (!row->key || row->kind == F_LIST ||
+			    (taken ? row->form == FORM_STORE : row->rule == R_DROP))
 				continue;
-			json_t *s = simple_type(str_c(kind_types[row->kind]));
-			bool maybe = row->kind == F_STR || row->kind == F_MICRO;
-			json_object_set_new(properties, row->key, maybe ? or_null(s) : s);
+			json_object_set_new(properties, row->key,
+					    taken ? simple_type(str_c(kind_taken[row->kind]))
+						  : answered(row));
 		}
 		return true;
 	}
@@ -189,11 +220,13 @@ static void not_required(json_t *required, struct str key)
 	}
 }
 
-/* One of: name: type; name?: type; -name; *: type; @entity; $scope; ... */
+/* One of: name: type; name?: type; -name; *: type; @entity; &entity; $scope; ... */
 static bool member(struct reader *t, struct members *m)
 {
 	if (take(t, '@'))
-		return spread(word(t), m->properties);
+		return spread(word(t), false, m->properties);
+	if (take(t, '&'))
+		return spread(word(t), true, m->properties);
 	if (take(t, '$'))
 		return schema_search(word(t), m->properties);
 	if (take(t, '*')) {
