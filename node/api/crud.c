@@ -283,6 +283,8 @@ enum err crud_save(struct http_req *r, const struct crud *c, enum crud_act act, 
 		return ERR_OK;
 	}
 	TRY(e);
+	if (c->changed)
+		TRY(c->changed(r, row, f));
 	crud_answer(r, c, row, act);
 	return ERR_OK;
 }
@@ -337,6 +339,8 @@ enum err crud_delete(struct http_req *r, struct fail *f)
 	if (!crud_of_path(r, c, NULL, row, f) || (c->may_go && !c->may_go(r, row)))
 		return ERR_OK;
 	TRY(rest_row_del(r, c->table, row_id(c, row), row_uuid(c, row), f));
+	if (c->changed)
+		TRY(c->changed(r, row, f));
 	crud_done(r, c->deleted, r->url, row_id(c, row));
 	return ERR_OK;
 }

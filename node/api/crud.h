@@ -44,6 +44,8 @@ struct crud {
 	 * errors as JSON text (rest_field_error), absent when there are none.
 	 */
 	struct str (*fault)(struct http_req *r, const json_t *body, void *row);
+	/* When a row has been written or removed, before it is answered. */
+	enum err (*changed)(struct http_req *r, const void *row, struct fail *f);
 	/* May a row go? Answers itself when not. */
 	bool (*may_go)(struct http_req *r, const void *row);
 	/* Further members of the row's object, and what stands beside it. */

@@ -76,7 +76,11 @@ static enum err attributes_add(struct http_req *r, struct fail *f)
 		return ERR_OK;
 	bool list = raw_is_list(raw);
 	bool break_on_duplicate = !str_is(req_param(r, "breakOnDuplicate"), "0");
+	OWN(warnlists) struct warnlists *lists = lists_warnings(api_of(r)->egress.lists);
 	struct admit_facts facts = rest_facts(r);
+	facts.warnings = lists;
+	facts.no_warned = req_param(r, "enforceWarninglist").n &&
+			  !str_is(req_param(r, "enforceWarninglist"), "0");
 	struct origin o = rest_origin(r);
 	err = ingest_elements_add(&api_of(r)->ingest, e.id, &raw, &o, &facts, break_on_duplicate,
 				  r->arena, &res, &why);

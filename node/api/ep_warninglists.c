@@ -139,7 +139,7 @@ static struct str bad_entry(struct http_req *r, const struct misp_warnlist *row)
 		struct fail why = {0};
 		json_t *single = json_pack("[O]", v);
 		one.entries = dumped(r, single);
-		lists_warning_json(&b, &one);
+		lists_warning_json(&b, &one, true);
 		if (warnlist_from_text(buf_str(&b), &set, &why) == ERR_OK)
 			continue;
 		struct str text = arena_printf(r->arena, "`%s` is not valid %s",
@@ -195,6 +195,12 @@ static void list_fresh(struct http_req *r, void *row)
 							      .version = 1};
 }
 
+static enum err list_changed(struct http_req *r, const void *row, struct fail *f)
+{
+	(void)row;
+	return lists_compile(lists_of(r), f);
+}
+
 static const struct crud list_kind = {
 	.table = T_WARNLIST,
 	.desc = &desc_misp_warnlist,
@@ -203,15 +209,10 @@ static const struct crud list_kind = {
 	.absent = "Warninglist not found.",
 	.fresh = list_fresh,
 	.fault = list_fault,
+	.changed = list_changed,
 	.more = list_more,
 	.beside = list_beside,
 };
-
-static enum err warninglists_add(struct http_req *r, struct fail *f)
-{
-	TRY(crud_add(r, f));
-	return lists_compile(lists_of(r), f);
-}
 
 /* Own lists only; what came from a folder is changed there. */
 static bool own_of_path(struct http_req *r, struct misp_warnlist *row, struct fail *f)
@@ -230,8 +231,7 @@ static enum err warninglists_edit(struct http_req *r, struct fail *f)
 	if (rest_json(r, "Warninglist", &body, f) != ERR_OK || !own_of_path(r, &row, f) ||
 	    !crud_take(r, &list_kind, CRUD_EDIT, body, &row))
 		return ERR_OK;
-	TRY(crud_save(r, &list_kind, CRUD_EDIT, &row, f));
-	return lists_compile(lists_of(r), f);
+	return crud_save(r, &list_kind, CRUD_EDIT, &row, f);
 }
 
 static enum err warninglists_delete(struct http_req *r, struct fail *f)
@@ -270,7 +270,7 @@ static enum err warninglists_export(struct http_req *r, struct fail *f)
 	if (!crud_of_path(r, &list_kind, NULL, &row, f))
 		return ERR_OK;
 	struct buf b = BUF(ANSWER_MAX);
-	lists_warning_json(&b, &row);
+	lists_warning_json(&b, &row, false);
 	rest_answer(r, 200, &b);
 	return ERR_OK;
 }
@@ -492,7 +492,7 @@ const struct endpoint ep_warninglists_add = {
 	.methods = HTTP_POST | HTTP_PUT,
 	.path = "/warninglists/add",
 	.auth = perm_warninglist,
-	.run = warninglists_add,
+	.run = crud_add,
 	.arg = &list_kind,
 	.shape = "Warninglist",
 	.takes = "WarninglistIn",

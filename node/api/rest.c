@@ -356,6 +356,7 @@ enum err rest_event_sealed(struct view **v, uint64_t id, const struct event_opts
 			  .include_all_tags = o->all_tags,
 			  .exclude_local_tags = o->no_local_tags,
 			  .exclude_galaxy = o->no_galaxies,
+			  .include_warninglist_hits = o->warnings,
 			  .to_ids = o->to_ids,
 			  .to_ids_output = o->to_ids,
 			  .to_ids_given = o->to_ids != 0};

@@ -124,7 +124,8 @@ struct origin rest_origin(struct http_req *r);
 /* Options of events/view; from path, query and body. */
 struct event_opts {
 	bool metadata, attachments, deleted_too, deleted_only, no_sightings, correlations, granular,
-		all_tags, no_local_tags, no_reports, no_proposals, no_related, related_inbound, no_galaxies,
+		warnings, all_tags, no_local_tags, no_reports, no_proposals, no_related,
+		related_inbound, no_galaxies,
 		public_only,
 		sg_reference_only, no_analyst;
 	bool sign; /* with the signature of a protected event */

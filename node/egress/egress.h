@@ -36,7 +36,6 @@ struct egress_tap {
 	void *user;
 };
 
-struct warnlists;
 
 /* What egress works with; one per daemon, shared by all threads. */
 struct egress_env {
@@ -58,9 +57,6 @@ struct egress_env {
 	struct correlator *correlator; /* NULL: nothing correlates but equal values */
 	struct ledger *ledger; /* NULL: nothing leaves for peers, feeds, exports, streams */
 	const struct egress_tap *tap; /* NULL: what is made goes out; else a preview */
-	/* The warning lists that are switched on, for searches that ask (a reference); may be NULL, and
-	   return NULL: none are. Their numbers are the ids of their rows. */
-	struct warnlists *(*warnlists)(void *user);
 };
 
 /* ---- trying a policy (policy_diff.c) ---- */

@@ -51,7 +51,8 @@ static enum err warnings_of(struct run *r, const struct misp_attr *attr, struct 
 {
 	const struct warnlists *w = view_warnlists(r->view);
 	struct warnlist_hit hits[WARNED_MAX];
-	size_t n = r->warnings ? warned_of(r, attr, hits, WARNED_MAX) : 0;
+	/* MISP warns of what is meant for detection */
+	size_t n = r->warnings && attr->to_ids ? warned_of(r, attr, hits, WARNED_MAX) : 0;
 	struct rel_warning *v = n ? ARENA_ARRAY(r->element_arena, struct rel_warning, n) : NULL;
 	if (n && !v)
 		return ERR_LIMIT;

@@ -812,8 +812,8 @@ static bool tag_visible(void *user, const struct misp_event *e, const struct mis
 
 const struct warnlists *view_warnlists(struct view *v)
 {
-	if (!v->warnlists_asked && v->env->warnlists)
-		v->warnlists = v->env->warnlists(v->env->user);
+	if (!v->warnlists_asked && v->env->lists)
+		v->warnlists = lists_warnings(v->env->lists);
 	v->warnlists_asked = true;
 	return v->warnlists;
 }

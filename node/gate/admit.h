@@ -49,6 +49,10 @@ struct admit_facts {
 	   by newer ones, if the policy says so */
 	bool dead_stay_dead, newer_revives;
 	bool own_derived; /* the UUID is one under which we gave out a cut copy */
+	/* Refuse attributes whose values stand on a warning list: all, or those that ask for it by
+	   themselves (enforceWarninglist). A reference of the caller's; NULL: there are none. */
+	const struct warnlists *warnings;
+	bool no_warned;
 	/* in quarantine, or rejected, in this version or a newer one (looked up by ingest) */
 	bool remembered;
 	bool accepted; /* taken out of quarantine: rules that would put it there again do not */

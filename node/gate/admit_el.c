@@ -10,6 +10,7 @@
 #include "model/fieldcheck.h"
 #include "model/misp.h"
 #include "model/validate.h"
+#include "warnlist/warnlist.h"
 
 #define TEXT_MAX 65535u
 #define NAME_MAX_BYTES 255u
@@ -142,6 +143,19 @@ static bool is_image(struct str name)
 	return false;
 }
 
+/* The problem is a JSON text here, not a map of fields (recorded). */
+static enum err warning_check(const struct misp_attr *at, const struct admit_facts *facts,
+			      struct fail *f)
+{
+	struct warnlist_hit hit;
+
+	if (!facts->warnings || !(facts->no_warned || at->enforce_warninglist) ||
+	    !warnlist_hits(facts->warnings, at->type, at->value, &hit, 1))
+		return ERR_OK;
+	return fail(f, ERR_INVAL, "\"Attribute could not be saved as it trips over a warninglist and "
+				  "enforceWarninglist is enforced.\"");
+}
+
 static void attr_defaults(struct misp_attr *at, const struct admit_facts *facts)
 {
 	const struct type_row *row = type_get((enum attr_type)at->type);
@@ -184,6 +198,7 @@ static enum err admit_attr(const struct admitted *adm, const struct admit_facts 
 	TRY(level_check(adm, facts, ENTITY_HAS(at, ATTR_F_distribution), &at->distribution,
 			&at->sharing_group_id, &at->sharing_group, &p, f));
 	TRY(problems_end(&p, NULL, f));
+	TRY(warning_check(at, facts, f));
 	attr_defaults(at, facts);
 	cut_incoming_tags(facts, &at->tags);
 	return ERR_OK;

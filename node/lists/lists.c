@@ -20,6 +20,7 @@ struct lists {
 	struct lists_conf c;
 	pthread_mutex_t lock;
 	struct warnlists *warnings; /* under the lock */
+	pthread_mutex_t compiling; /* one after the other: a later set has read later rows */
 };
 
 struct lists *lists_new(const struct lists_conf *c)
@@ -30,6 +31,7 @@ struct lists *lists_new(const struct lists_conf *c)
 		return NULL;
 	l->c = *c;
 	pthread_mutex_init(&l->lock, NULL);
+	pthread_mutex_init(&l->compiling, NULL);
 	return l;
 }
 
@@ -39,6 +41,7 @@ void lists_free(struct lists *l)
 		return;
 	warnlist_unref(l->warnings);
 	pthread_mutex_destroy(&l->lock);
+	pthread_mutex_destroy(&l->compiling);
 	free(l);
 }
 
@@ -58,7 +61,7 @@ static enum err add_row(struct warnlists *set, const struct misp_warnlist *row, 
 {
 	OWN(buf) struct buf b = BUF(FILE_MAX_BYTES + (1 << 20));
 
-	lists_warning_json(&b, row);
+	lists_warning_json(&b, row, true);
 	TRY(buf_err(&b));
 	return warnlist_add(set, buf_str(&b), row->id, f);
 }
@@ -82,7 +85,7 @@ static enum err add_rows(struct lists *l, struct warnlists *set, struct fail *f)
 	return e == ERR_NOENT ? ERR_OK : fail(f, e, "rows of warning lists");
 }
 
-enum err lists_compile(struct lists *l, struct fail *f)
+static enum err compile(struct lists *l, struct fail *f)
 {
 	OWN(warnlists) struct warnlists *set = warnlist_begin(), *old = NULL;
 
@@ -95,6 +98,16 @@ enum err lists_compile(struct lists *l, struct fail *f)
 	l->warnings = warnlist_count(set) ? MOVE(set) : NULL;
 	pthread_mutex_unlock(&l->lock);
 	return ERR_OK;
+}
+
+enum err lists_compile(struct lists *l, struct fail *f)
+{
+	enum err e;
+
+	pthread_mutex_lock(&l->compiling);
+	e = compile(l, f);
+	pthread_mutex_unlock(&l->compiling);
+	return e;
 }
 
 /* ---- updating ---- */

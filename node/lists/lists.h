@@ -51,5 +51,6 @@ MUST_USE enum err lists_compile(struct lists *l, struct fail *f);
 /* The compiled set, a reference for the caller; NULL: none is enabled. */
 struct warnlists *lists_warnings(struct lists *l);
 
-/* JSON text of a row of warning lists in the form of list.json, appended to `out`. */
-void lists_warning_json(struct buf *out, const struct misp_warnlist *row);
+/* JSON text of a row of warning lists in the form of list.json, appended to `out`; with the category,
+   which MISP's export leaves out, only for ourselves. */
+void lists_warning_json(struct buf *out, const struct misp_warnlist *row, bool category);

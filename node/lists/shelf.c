@@ -92,7 +92,7 @@ static void keep_warning(const void *stored, void *row)
 	w->enabled = s->enabled;
 }
 
-void lists_warning_json(struct buf *out, const struct misp_warnlist *row)
+void lists_warning_json(struct buf *out, const struct misp_warnlist *row, bool category)
 {
 	struct jsonw w = jsonw_on(out);
 
@@ -101,6 +101,8 @@ void lists_warning_json(struct buf *out, const struct misp_warnlist *row)
 	JSONW_KV(&w, jsonw_str, "type", row->type);
 	JSONW_KV(&w, jsonw_uint_str, "version", row->version);
 	JSONW_KV(&w, jsonw_str, "description", row->description);
+	if (category)
+		JSONW_KV(&w, jsonw_str, "category", row->category);
 	JSONW_KV(&w, jsonw_raw, "matching_attributes",
 		 row->attributes.n ? row->attributes : STR("[]"));
 	JSONW_KV(&w, jsonw_raw, "list", row->entries.n ? row->entries : STR("[]"));

@@ -8,12 +8,14 @@ import collections
 import json
 import os
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 import acl
 import compare
 import exports
+import library
 import node as nodelib
 import run as runs
 import syncrun
@@ -94,9 +96,14 @@ def fresh_node(args, name):
         n = nodelib.Node(folder="unused", port=int(args.url.rsplit(":", 1)[1].strip("/")),
                          key=args.key)
         return n
-    n = nodelib.Node(folder=os.path.join(args.keep, name) if args.keep else None,
-                     extra=AS_RECORDED + syncrun.HOSTS.get(name, ["--org", "ORGNAME",
-                                                                  "--org-uuid", HOST_ORG_UUID]))
+    extra = AS_RECORDED + syncrun.HOSTS.get(name, ["--org", "ORGNAME",
+                                                   "--org-uuid", HOST_ORG_UUID])
+    shelf = None
+    if name == "functional":
+        shelf = tempfile.TemporaryDirectory(prefix="tocsin-library-")
+        extra = extra + library.make(args.recordings or nodelib.shared("wire", "client"), shelf.name)
+    n = nodelib.Node(folder=os.path.join(args.keep, name) if args.keep else None, extra=extra)
+    n.shelf = shelf  # lives as long as the node
     n.start()
     return n
 
