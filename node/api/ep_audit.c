@@ -155,6 +155,11 @@ static enum err verify(struct http_req *r, struct fail *f)
 		JSONW_KV(&w, jsonw_c, "oldest", rep[c].oldest);
 		JSONW_KV(&w, jsonw_c, "newest", rep[c].newest);
 		JSONW_KV(&w, jsonw_c, "digest", hash_hex(rep[c].tip.b, sizeof(rep[c].tip.b), hex));
+		if (rep[c].anchor) { /* a record that the ledger vouches for */
+			JSONW_KV(&w, jsonw_uint, "anchored", rep[c].anchor);
+			JSONW_KV(&w, jsonw_c, "anchored_at", rep[c].anchor_time);
+			JSONW_KV(&w, jsonw_uint, "ledger_leaf", rep[c].anchor_leaf);
+		}
 		if (rep[c].broken) {
 			JSONW_KV(&w, jsonw_uint, "at", rep[c].at);
 			JSONW_KV(&w, jsonw_c, "why", rep[c].why);

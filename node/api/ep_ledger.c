@@ -125,11 +125,10 @@ static void items(struct jsonw *w, const struct leaf *l)
 
 static void leaf_object(struct jsonw *w, uint64_t seq, const struct leaf *l)
 {
-	static const char *const kinds[] = {"?", "intent", "closed", "key"};
 	char hex[65];
 	jsonw_obj(w);
 	JSONW_KV(w, jsonw_uint, "leaf", seq);
-	JSONW_KV(w, jsonw_c, "kind", l->kind < ARRAY_LEN(kinds) ? kinds[l->kind] : "?");
+	JSONW_KV(w, jsonw_c, "kind", leaf_kind_name(l->kind));
 	time_of(w, "time", l->time_ms);
 	switch ((enum leaf_kind)l->kind) {
 	case LEAF_INTENT:
@@ -153,6 +152,20 @@ static void leaf_object(struct jsonw *w, uint64_t seq, const struct leaf *l)
 	case LEAF_KEY:
 		JSONW_KV(w, jsonw_str, "origin", l->origin);
 		JSONW_KV(w, jsonw_c, "public_key", hash_hex(l->key, 32, hex));
+		break;
+	case LEAF_AUDIT:
+		jsonw_key(w, "chains");
+		jsonw_arr(w);
+		for (uint32_t i = 0; i < l->n_tips; i++) {
+			jsonw_obj(w);
+			JSONW_KV(w, jsonw_uint, "chain", l->tips[i].chain);
+			JSONW_KV(w, jsonw_uint, "record", l->tips[i].seq);
+			JSONW_KV(w, jsonw_c, "digest", hash_hex(l->tips[i].digest.b, 32, hex));
+			jsonw_obj_end(w);
+		}
+		jsonw_arr_end(w);
+		break;
+	case LEAF_KINDS:
 		break;
 	}
 	jsonw_obj_end(w);

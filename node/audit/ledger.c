@@ -175,6 +175,8 @@ static enum err flush_run(struct store_wtxn *w, void *arg, struct fail *f)
 	struct appending a;
 	TRY(append_begin(&a, w, f));
 	enum err e = closings_run(&a, &j->c, f);
+	if (e == ERR_OK && j->sign) /* what is signed says how far the audit log had come */
+		e = append_audit(&a, f);
 	if (e == ERR_OK && j->sign)
 		e = append_checkpoint(&a, &j->l->key, f);
 	e = append_end(&a, e, f);
@@ -391,8 +393,7 @@ void ledger_end(struct ledger_transfer *t, enum ledger_outcome outcome, uint64_t
 
 static bool wants_checkpoint(const struct ledger *l)
 {
-	if (l->size == l->signed_size)
-		return false;
+	/* also where nothing was sent: the audit log may have grown */
 	return l->size - l->signed_size >= l->o.checkpoint_leaves ||
 	       clock_boot_ms() - l->signed_ms >= (int64_t)l->o.checkpoint_s * 1000;
 }
@@ -571,7 +572,7 @@ void ledger_close(struct ledger *l)
 		pthread_mutex_unlock(&l->lock);
 		pthread_join(l->thread, NULL);
 		enum err e = flush(l, false, &f);
-		if (e == ERR_OK && l->size != l->signed_size)
+		if (e == ERR_OK)
 			e = flush(l, true, &f);
 		if (e != ERR_OK)
 			log_error(ROOM_LEDGER, "closing err=%s detail=%s", err_name(e),

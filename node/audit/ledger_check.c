@@ -3,6 +3,7 @@
  * both against the indexes, there and back. Reads only.
  */
 #include "audit/ledger_impl.h"
+#include "audit/line.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct check {
 	struct note_key keys[KEYS_MAX]; /* that the log names */
 	unsigned n_keys;
 	uint64_t nodes, intents, closed, time_ms;
+	uint64_t audits, last_audit; /* leaves about the audit log */
 	bool last_by_key; /* the newest checkpoint is signed by `key` */
 	struct leaf leaf;
 	struct leaf_item items[LEAF_ITEMS];
@@ -148,6 +150,26 @@ static enum err closed_known(struct check *c, uint64_t seq)
 	return ERR_OK;
 }
 
+/* Does the audit log still lead to what the leaf says, but for what was trimmed since? */
+static enum err audit_known(struct check *c, uint64_t seq)
+{
+	if (c->leaf.back != (c->audits ? seq - c->last_audit : 0))
+		problem(c, "leaf %" PRIu64 " does not name the last one about the audit log", seq);
+	c->audits++;
+	c->last_audit = seq;
+	for (uint32_t i = 0; i < c->leaf.n_tips; i++) {
+		enum audit_anchor a;
+		TRY(audit_anchored(c->t, &c->leaf.tips[i], &a));
+		if (a == ANCHOR_GONE)
+			problem(c, "leaf %" PRIu64 ": the audit log has lost its record %" PRIu64, seq,
+				c->leaf.tips[i].seq);
+		else if (a == ANCHOR_OTHER)
+			problem(c, "leaf %" PRIu64 ": record %" PRIu64 " of the audit log is another one", seq,
+				c->leaf.tips[i].seq);
+	}
+	return ERR_OK;
+}
+
 static enum err one_leaf(struct check *c, uint64_t seq, struct str bytes)
 {
 	struct sha256 h = tree_leaf(bytes);
@@ -166,6 +188,11 @@ static enum err one_leaf(struct check *c, uint64_t seq, struct str bytes)
 		break;
 	case LEAF_KEY:
 		key_leaf_read(c);
+		break;
+	case LEAF_AUDIT:
+		TRY(audit_known(c, seq));
+		break;
+	case LEAF_KINDS:
 		break;
 	}
 	return checkpoint_at(c, seq);

@@ -6,6 +6,7 @@
 #define ROOM_LEDGER "ledger"
 #define HEAD_KEY "ledger/head"
 #define SIGNER_KEY "ledger/key" /* the public key that the log named last */
+#define TIPS_KEY "ledger/audit" /* the leaf that named the tips of the audit log last, and these */
 
 static inline void be64_to(uint8_t *p, uint64_t v)
 {
@@ -101,6 +102,8 @@ MUST_USE enum err append_intents(struct appending *a, const struct append_intent
 MUST_USE enum err append_closed(struct appending *a, uint64_t first, unsigned outcome,
 				uint64_t bytes, const uint8_t digest[32], struct fail *f);
 MUST_USE enum err append_key(struct appending *a, const struct note_key *k, struct fail *f);
+/* A leaf with the tips of the audit log's chains, if they are others than in the last one. */
+MUST_USE enum err append_audit(struct appending *a, struct fail *f);
 MUST_USE enum err append_checkpoint(struct appending *a, const struct note_key *k, struct fail *f);
 /* Writes the head; frees. Call it also after an error, with its code. */
 MUST_USE enum err append_end(struct appending *a, enum err e, struct fail *f);

@@ -22,6 +22,12 @@ const char *ledger_outcome_name(unsigned o)
 	return o < LEDGER_OUTCOME_COUNT ? names[o] : "?";
 }
 
+const char *leaf_kind_name(unsigned kind)
+{
+	static const char *const names[LEAF_KINDS] = {"?", "intent", "closed", "key", "audit"};
+	return kind < LEAF_KINDS ? names[kind] : "?";
+}
+
 /* ---- pieces ---- */
 
 void leaf_num_put(struct buf *b, uint64_t v)
@@ -127,10 +133,36 @@ static bool intent_read(struct str *s, struct leaf *l, struct leaf_item items[LE
 	return true;
 }
 
+static void audit_write(const struct leaf *l, struct buf *b)
+{
+	leaf_num_put(b, l->back);
+	leaf_num_put(b, l->n_tips);
+	for (uint32_t i = 0; i < l->n_tips; i++) {
+		buf_putc(b, (char)l->tips[i].chain);
+		leaf_num_put(b, l->tips[i].seq);
+		buf_add(b, l->tips[i].digest.b, sizeof(l->tips[i].digest.b));
+	}
+}
+
+static bool audit_read(struct str *s, struct leaf *l)
+{
+	uint64_t n;
+	if (!leaf_num_get(s, &l->back) || !leaf_num_get(s, &n) || !n || n > LEAF_TIPS)
+		return false;
+	for (; l->n_tips < n; l->n_tips++) {
+		struct leaf_tip *t = &l->tips[l->n_tips];
+		if (!raw_get(s, &t->chain, 1) || !leaf_num_get(s, &t->seq) ||
+		    !raw_get(s, t->digest.b, sizeof(t->digest.b)) ||
+		    (l->n_tips && t->chain <= l->tips[l->n_tips - 1].chain))
+			return false;
+	}
+	return true;
+}
+
 enum err leaf_write(const struct leaf *l, struct buf *b)
 {
 	if (l->n > LEAF_ITEMS || l->to.name.n > LEAF_TEXT_MAX || l->way.n > LEAF_TEXT_MAX ||
-	    l->origin.n > LEAF_TEXT_MAX)
+	    l->origin.n > LEAF_TEXT_MAX || l->n_tips > LEAF_TIPS)
 		return ERR_INVAL;
 	buf_putc(b, LEAF_FORMAT);
 	buf_putc(b, (char)l->kind);
@@ -149,6 +181,11 @@ enum err leaf_write(const struct leaf *l, struct buf *b)
 		buf_add(b, l->key, 32);
 		text_put(b, l->origin);
 		break;
+	case LEAF_AUDIT:
+		audit_write(l, b);
+		break;
+	case LEAF_KINDS:
+		return ERR_INVAL;
 	}
 	return buf_err(b);
 }
@@ -172,6 +209,11 @@ enum err leaf_read(struct str s, struct leaf *l, struct leaf_item items[LEAF_ITE
 		break;
 	case LEAF_KEY:
 		good = raw_get(&s, l->key, 32) && text_get(&s, &l->origin);
+		break;
+	case LEAF_AUDIT:
+		good = audit_read(&s, l);
+		break;
+	case LEAF_KINDS:
 		break;
 	}
 	return good && !s.n ? ERR_OK : ERR_CORRUPT;

@@ -14,7 +14,16 @@
 #define LEAF_TEXT_MAX 200
 #define LEAF_BYTES_MAX 8192
 
-enum leaf_kind { LEAF_INTENT = 1, LEAF_CLOSED, LEAF_KEY };
+enum leaf_kind { LEAF_INTENT = 1, LEAF_CLOSED, LEAF_KEY, LEAF_AUDIT, LEAF_KINDS };
+const char *leaf_kind_name(unsigned kind);
+
+/* The newest record of a chain of the audit log. */
+#define LEAF_TIPS 8
+struct leaf_tip {
+	uint8_t chain; /* its number on disk (chains.inc) */
+	uint64_t seq;
+	struct sha256 digest;
+};
 
 /* What leaves, beside events. */
 enum ledger_thing { LEDGER_THING_EVENT, LEDGER_THING_CLUSTER, LEDGER_THING_ANALYST, LEDGER_THINGS };
@@ -58,7 +67,8 @@ struct leaf {
 	uint8_t kind; /* enum leaf_kind */
 	uint64_t time_ms; /* since 1970 */
 	/* LEAF_INTENT: 0: it begins a transfer, else how many leaves before it that one stands.
-	   LEAF_CLOSED: likewise, never 0 */
+	   LEAF_CLOSED: likewise, never 0. LEAF_AUDIT: how many leaves before it the last of its kind
+	   stands; 0: it is the first */
 	uint64_t back;
 	/* LEAF_INTENT */
 	bool listing; /* rows of a list: heads, no contents */
@@ -75,6 +85,9 @@ struct leaf {
 	/* LEAF_KEY: from here on checkpoints are signed with it */
 	uint8_t key[32];
 	struct str origin;
+	/* LEAF_AUDIT: how far the audit log had come */
+	uint32_t n_tips;
+	struct leaf_tip tips[LEAF_TIPS];
 };
 
 /* Append the bytes of a leaf. ERR_INVAL: more items than fit, or a text is too long. */

@@ -3,6 +3,7 @@
  * jobs but what the transaction holds, so a job may run again.
  */
 #include "audit/ledger_impl.h"
+#include "audit/line.h"
 #include "base/clock.h"
 
 /* ---- keys ---- */
@@ -331,6 +332,36 @@ enum err append_key(struct appending *a, const struct note_key *k, struct fail *
 	if (store_kv_get(store_view(a->w), STR(SIGNER_KEY), &was) == ERR_OK && str_eq(was, now))
 		return ERR_OK;
 	TRY(store_kv_put(a->w, STR(SIGNER_KEY), now, f));
+	return append_leaf(a, &l, f);
+}
+
+enum err append_audit(struct appending *a, struct fail *f)
+{
+	struct leaf l = {.kind = LEAF_AUDIT};
+	OWN(buf) struct buf now = BUF(LEAF_TIPS * 64);
+	struct str was;
+	_Static_assert(AUDIT_CHAINS <= LEAF_TIPS, "a leaf names all chains");
+	for (unsigned c = 0; c < AUDIT_CHAINS; c++) {
+		uint8_t key[AUDIT_KEY_BYTES];
+		struct audit_tip tip;
+		TRY(audit_tip(store_view(a->w), (enum audit_chain)c, &tip));
+		audit_key((enum audit_chain)c, 0, key);
+		if (tip.seq)
+			l.tips[l.n_tips++] = (struct leaf_tip){key[0], tip.seq, tip.hash};
+	}
+	uint8_t at[8];
+	be64_to(at, a->head.tree.size);
+	buf_add(&now, at, sizeof(at));
+	for (uint32_t i = 0; i < l.n_tips; i++) {
+		leaf_num_put(&now, l.tips[i].seq);
+		buf_add(&now, l.tips[i].digest.b, sizeof(l.tips[i].digest.b));
+	}
+	if (store_kv_get(store_view(a->w), STR(TIPS_KEY), &was) != ERR_OK || was.n < sizeof(at))
+		was = STR_NONE;
+	if (!l.n_tips || (was.n && str_eq(str_sub(was, 8, was.n), str_sub(buf_str(&now), 8, now.n))))
+		return buf_err(&now);
+	l.back = was.n ? a->head.tree.size - be64_of(was.p) : 0;
+	TRY(store_kv_put(a->w, STR(TIPS_KEY), buf_str(&now), f));
 	return append_leaf(a, &l, f);
 }
 

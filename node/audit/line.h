@@ -36,5 +36,10 @@ struct audit_tip {
 	char hour[14]; /* of its time: "2026-11-23T02" */
 };
 MUST_USE enum err audit_tip(const struct store_rtxn *t, enum audit_chain c, struct audit_tip *out);
+/* verify.c: is a record that the ledger has named still there? */
+enum audit_anchor { ANCHOR_HOLDS, ANCHOR_TRIMMED, ANCHOR_GONE, ANCHOR_OTHER };
+struct leaf_tip;
+MUST_USE enum err audit_anchored(const struct store_rtxn *t, const struct leaf_tip *tip,
+				 enum audit_anchor *out);
 /* trim.c: what a record of a trimming says. */
 void audit_trim_text(enum audit_chain c, uint64_t upto, const struct sha256 *last, char *out, size_t n);

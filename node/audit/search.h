@@ -50,11 +50,15 @@ struct audit_report {
 	uint64_t trimmed; /* the last number that was trimmed away */
 	char oldest[24], newest[24];
 	struct sha256 tip;
+	/* what the newest signed leaf of the ledger says of it: so many records at that time; 0: nothing */
+	uint64_t anchor, anchor_leaf;
+	char anchor_time[24];
 	bool broken;
 	uint64_t at; /* the first record that does not fit */
 	char why[120];
 };
-/* Read all of it again. Transactions are short: what is added meanwhile is verified too. */
+/* Read all of it again, and see whether it leads to what the ledger says of it. Transactions are short:
+   what is added meanwhile is verified too. */
 MUST_USE enum err audit_verify(struct store *s, struct audit_report out[AUDIT_CHAINS],
 			       struct fail *f);
 

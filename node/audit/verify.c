@@ -3,11 +3,14 @@
  */
 #include <stdio.h>
 
+#include "audit/ledger.h"
+#include "audit/ledger_leaf.h"
 #include "audit/line.h"
 #include "audit/search.h"
 #include "base/own.h"
 
 #define SLICE 20000u /* records in one transaction */
+#define ANCHOR_SCAN 2000000u /* leaves of the ledger, from its end */
 
 static struct str bytes(const void *p, size_t n)
 {
@@ -128,6 +131,91 @@ static void check_markers(struct check *c, const struct sha256 last[AUDIT_CHAINS
 	}
 }
 
+/* ---- what the ledger says ---- */
+
+enum err audit_anchored(const struct store_rtxn *t, const struct leaf_tip *tip,
+			enum audit_anchor *out)
+{
+	uint8_t key[AUDIT_KEY_BYTES];
+	struct str v;
+	*out = ANCHOR_GONE;
+	for (unsigned c = 0; c < AUDIT_CHAINS; c++) {
+		audit_key((enum audit_chain)c, 0, key);
+		if (key[0] != tip->chain)
+			continue;
+		enum err e = store_book_get(t, BOOK_AUDIT, bytes(key, sizeof(key)), &v);
+		if (e == ERR_OK && v.n >= AUDIT_VALUE_HEAD &&
+		    audit_line_u64(str_sub(v, AUDIT_VALUE_HEAD, v.n), "trimmed") >= tip->seq) {
+			*out = ANCHOR_TRIMMED;
+			return ERR_OK;
+		}
+		if (e != ERR_OK && e != ERR_NOENT)
+			return e;
+		audit_key((enum audit_chain)c, tip->seq, key);
+		e = store_book_get(t, BOOK_AUDIT, bytes(key, sizeof(key)), &v);
+		if (e == ERR_OK)
+			*out = v.n >= AUDIT_VALUE_HEAD && memcmp(v.p, tip->digest.b, 32) == 0 ?
+				       ANCHOR_HOLDS :
+				       ANCHOR_OTHER;
+		return e == ERR_NOENT ? ERR_OK : e;
+	}
+	return ERR_OK;
+}
+
+static enum err check_anchor(struct check *c, const struct store_rtxn *t, uint64_t leaf,
+			     const struct leaf *l)
+{
+	for (uint32_t i = 0; i < l->n_tips; i++) {
+		enum audit_anchor a;
+		TRY(audit_anchored(t, &l->tips[i], &a));
+		for (unsigned k = 0; k < AUDIT_CHAINS; k++) {
+			struct audit_report *r = &c->v[k];
+			uint8_t key[AUDIT_KEY_BYTES];
+			audit_key((enum audit_chain)k, 0, key);
+			if (key[0] != l->tips[i].chain)
+				continue;
+			if (l->tips[i].seq > r->anchor) {
+				r->anchor = l->tips[i].seq;
+				r->anchor_leaf = leaf;
+				audit_time_text((int64_t)(l->time_ms / 1000), r->anchor_time);
+			}
+			if (a == ANCHOR_GONE)
+				broken(r, l->tips[i].seq, "it is missing, and the ledger says that it was there");
+			else if (a == ANCHOR_OTHER)
+				broken(r, l->tips[i].seq, "it is not the record that the ledger says it was");
+		}
+	}
+	return ERR_OK;
+}
+
+/*
+ * All leaves that name records of the log, from the newest on: one alone would say what the log was made
+ * to be, if it was cut before that leaf was written.
+ */
+static enum err check_anchors(struct check *c, struct store *s, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct leaf_item room[LEAF_ITEMS];
+	uint64_t n;
+	TRY(store_read(s, &t, f));
+	if (ledger_size(t, &n) != ERR_OK)
+		return ERR_OK;
+	for (uint64_t looked = 0; n && looked < ANCHOR_SCAN; looked++) {
+		struct leaf l;
+		struct str v;
+		if (ledger_leaf_get(t, --n, &v) != ERR_OK || leaf_read(v, &l, room) != ERR_OK ||
+		    l.kind != LEAF_AUDIT)
+			continue;
+		enum err e = check_anchor(c, t, n, &l);
+		if (e != ERR_OK)
+			return fail(f, e, "asking the ledger");
+		if (!l.back || l.back > n)
+			return ERR_OK;
+		n = n - l.back + 1;
+	}
+	return ERR_OK;
+}
+
 enum err audit_verify(struct store *s, struct audit_report out[AUDIT_CHAINS], struct fail *f)
 {
 	struct check c = {.v = out};
@@ -157,5 +245,5 @@ enum err audit_verify(struct store *s, struct audit_report out[AUDIT_CHAINS], st
 	if (e != ERR_NOENT)
 		return fail(f, e, "reading the audit log");
 	check_markers(&c, last);
-	return ERR_OK;
+	return check_anchors(&c, s, f);
 }

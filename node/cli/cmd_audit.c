@@ -125,6 +125,12 @@ static int show_report(struct cli *c, const json_t *j)
 				  arena_printf(c->arena, "up to %.*s", STR_ARG(trimmed)));
 		if (json_is_true(json_object_get(r, "partial")))
 			term_pair(c, "begins", TERM_WARN, STR("in the middle: what was before is unknown"));
+		if (json_object_get(r, "anchored"))
+			term_pair(c, "in the ledger", TERM_PLAIN,
+				  arena_printf(c->arena, "up to %.*s, at %.*s, leaf %.*s",
+					       STR_ARG(cli_text(c, r, "anchored")),
+					       STR_ARG(cli_text(c, r, "anchored_at")),
+					       STR_ARG(cli_text(c, r, "ledger_leaf"))));
 		term_pair(c, "digest", TERM_PLAIN, cli_text(c, r, "digest"));
 	}
 	return intact ? CLI_OK : CLI_DAMAGED;

@@ -128,6 +128,16 @@ static void print_leaf(void *user, uint64_t seq, const struct leaf *l)
 	case LEAF_KEY:
 		printf(" key %s\n", hash_hex(l->key, 32, hex));
 		break;
+	case LEAF_AUDIT:
+		printf(" audit log");
+		for (uint32_t i = 0; i < l->n_tips; i++)
+			printf("%s chain %u record %llu sha256 %s", i ? "," : "", l->tips[i].chain,
+			       (unsigned long long)l->tips[i].seq,
+			       hash_hex(l->tips[i].digest.b, 32, hex));
+		putchar('\n');
+		break;
+	case LEAF_KINDS:
+		break;
 	}
 }
 

@@ -2,6 +2,7 @@
  * test_search.c - finding records, verifying the log, trimming its old end: by a plain list of what
  * was written, and by damaging what is on disk.
  */
+#include "audit/ledger.h"
 #include "audit/line.h"
 #include "audit/search.h"
 #include "base/clock.h"
@@ -327,10 +328,76 @@ static void trim(void)
 	gone.n = 0;
 	fix_run(s, run_damage, &gone);
 	ok(!intact(), "no marker: %s", rep[0].why);
+	struct damage good = d;
 	char *digit = memmem(d.value, d.n, "\"trimmed\":", 10);
 	digit[10] = digit[10] == '1' ? '2' : '1';
 	fix_run(s, run_damage, &d);
 	ok(!intact(), "a marker that claims more: %s", rep[0].why);
+	fix_run(s, run_damage, &good);
+}
+
+/* ---- what the ledger vouches for ---- */
+
+static struct ledger *ledger;
+
+static void open_ledger(void)
+{
+	struct fail f = {0};
+	struct ledger_opts o = {.store = s, .key_file = fix_path("ledger.key")};
+	if (ledger_open(&o, &ledger, &f) != ERR_OK)
+		bail_out("ledger: %s", f.text);
+}
+
+static void told(void *user, const char *what)
+{
+	(*(unsigned *)user)++;
+	(void)what;
+}
+
+static unsigned ledger_problems(void)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct ledger_report r;
+	struct fail f = {0};
+	unsigned n = 0;
+	if (store_read(s, &t, &f) != ERR_OK)
+		bail_out("%s", f.text);
+	(void)!ledger_verify(t, NULL, NULL, told, &n, &r, &f);
+	return n;
+}
+
+/* Cut off at its new end, by somebody who can write the store, and before the next restart. */
+static void anchors(void)
+{
+	struct fail f = {0};
+	struct damage cut[5];
+	clock_thaw();
+	open_ledger();
+	is_ok(ledger_checkpoint(ledger, &f), "checkpoint %s", f.text);
+	ok(intact() && rep[0].anchor == rep[0].last && rep[1].anchor == rep[1].last,
+	   "the ledger vouches for %llu records", (unsigned long long)rep[0].anchor);
+	uint64_t anchored = rep[0].anchor;
+	is_ok(ledger_checkpoint(ledger, &f), "nothing new");
+	ok(intact() && rep[0].anchor == anchored, "no second leaf for it");
+	fix_run(s, run_add, &(unsigned){100});
+	ok(intact() && rep[0].last > anchored && rep[0].anchor == anchored, "newer records are not vouched for");
+	is_ok(ledger_checkpoint(ledger, &f), "checkpoint");
+	ok(intact() && rep[0].anchor == rep[0].last, "now they are");
+	is_uint(ledger_problems(), 0, "the ledger is intact");
+	for (unsigned i = 0; i < ARRAY_LEN(cut); i++) {
+		cut[i] = record(AUDIT_CHAIN_log, rep[0].last - i);
+		struct damage gone = cut[i];
+		gone.n = 0;
+		fix_run(s, run_damage, &gone);
+	}
+	ok(!intact() && rep[0].at == rep[0].anchor, "cut off: %s", rep[0].why);
+	ok(ledger_problems() > 0, "the ledger tells, too");
+	ledger_close(ledger);
+	open_ledger();
+	fix_run(s, run_add, &(unsigned){150});
+	is_ok(ledger_checkpoint(ledger, &f), "the next checkpoint names the shorter log");
+	ok(!intact(), "it is found all the same: %s", rep[0].why);
+	ledger_close(ledger);
 }
 
 int main(void)
@@ -342,6 +409,7 @@ int main(void)
 	pages();
 	verify();
 	trim();
+	anchors();
 	clock_thaw();
 	store_close(s);
 	return fix_end();
