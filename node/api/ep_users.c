@@ -234,7 +234,7 @@ static enum err users_index(struct http_req *r, struct fail *f)
 /* ---- checks ---- */
 
 /* One @ with something before it, a dot behind it, no blanks or controls. */
-static bool email_ok(struct str s)
+bool account_email_ok(struct str s)
 {
 	ptrdiff_t at = str_chr(s, '@');
 	if (at < 1 || s.n > 254)
@@ -360,7 +360,7 @@ static bool take_password(struct http_req *r, const json_t *body, const char *ac
 static bool take_email(struct http_req *r, const json_t *body, const char *action,
 		       struct misp_user *u)
 {
-	if (!rest_take_text(r, body, "email", &u->email) || email_ok(u->email))
+	if (!rest_take_text(r, body, "email", &u->email) || account_email_ok(u->email))
 		return true;
 	refused(r, action, rest_field_error(r, "email", "Please enter a valid email address."));
 	return false;
@@ -549,6 +549,31 @@ static bool placed(struct http_req *r, const json_t *body, struct misp_user *u, 
 	return false;
 }
 
+/* The same for who was asked for by a registration. */
+bool account_place_ok(struct http_req *r, uint64_t org_id, uint64_t *role_id, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_org org;
+	bool known = false, allowed = false;
+	if (store_read(api_of(r)->store, &t, f) != ERR_OK ||
+	    store_get(t, T_ORG, org_id, NULL, &org) != ERR_OK) {
+		reply_error(r, 404, "Invalid organisation");
+		return false;
+	}
+	if ((*role_id || default_role(t, role_id) == ERR_OK) &&
+	    role_allowed(r, t, *role_id, &known, &allowed) == ERR_OK && known && allowed)
+		return true;
+	reply_error(r, 405, "Invalid role");
+	return false;
+}
+
+enum err account_add(struct http_req *r, struct misp_user *u, const char *key, struct fail *f)
+{
+	struct user_job j = {.api = api_of(r), .user = u, .key = key, .origin = rest_origin(r),
+			     .add = true};
+	return rest_write(r, run_user, &j, f);
+}
+
 static enum err users_add(struct http_req *r, struct fail *f)
 {
 	int64_t now = clock_now();
@@ -640,7 +665,7 @@ static enum err self_edit(struct http_req *r, struct fail *f)
 		return ERR_OK;
 	struct str id = rest_id(r, u.id), email = rest_text(r, body, "email");
 	me(r)->url = arena_printf(r->arena, "/users/edit/%.*s", STR_ARG(id));
-	if (email.p && !email_ok(email)) {
+	if (email.p && !account_email_ok(email)) {
 		rest_not_saved(r, "edit", "User", id,
 			       STR("\"The profile could not be updated. Please, try again.\""));
 		return ERR_OK;

@@ -13,21 +13,6 @@ static const char *const org_names[] = {"name", "uuid", NULL};
 static const char *const role_names[] = {"name", NULL};
 static const char *const peer_names[] = {"name", "url", NULL};
 
-/* Id of a row of a list by what it is called; STR_NONE and told when there is none. */
-static int id_of(struct cli *c, const char *path, const char *wrapper, const char *const *names,
-		 const char *what, struct str *id)
-{
-	OWN(json) json_t *list = NULL;
-	const json_t *row;
-	*id = STR_NONE;
-	int code = rows_get(c, path, &list);
-	if (code == CLI_OK)
-		code = rows_find(c, list, wrapper, names, what, &row);
-	if (code == CLI_OK)
-		*id = cli_text(c, row, "id");
-	return code;
-}
-
 /* ---- users ---- */
 
 int cmd_user_list(struct cli *c)
@@ -64,7 +49,7 @@ static int peer_id(struct cli *c, const char *what, struct str *id)
 	*id = STR("0");
 	if (strcmp(what, "none") == 0)
 		return CLI_OK;
-	return id_of(c, "/servers/index", "Server", peer_names, what, id);
+	return rows_id(c, "/servers/index", "Server", peer_names, what, id);
 }
 
 int cmd_user_add(struct cli *c)
@@ -73,10 +58,10 @@ int cmd_user_add(struct cli *c)
 	struct str org = STR("1"), role = STR("3"), peer = STR_NONE;
 	int code = cli_want_args(c, 1, 1);
 	if (code == CLI_OK && cli_opt(c, "org"))
-		code = id_of(c, "/organisations/index/scope:all", "Organisation", org_names,
-			     cli_opt(c, "org"), &org);
+		code = rows_id(c, "/organisations/index/scope:all", "Organisation", org_names,
+			       cli_opt(c, "org"), &org);
 	if (code == CLI_OK && cli_opt(c, "role"))
-		code = id_of(c, "/roles/index", "Role", role_names, cli_opt(c, "role"), &role);
+		code = rows_id(c, "/roles/index", "Role", role_names, cli_opt(c, "role"), &role);
 	if (code == CLI_OK && cli_opt(c, "peer"))
 		code = peer_id(c, cli_opt(c, "peer"), &peer);
 	if (code != CLI_OK)
@@ -120,9 +105,9 @@ int cmd_user_edit(struct cli *c)
 	if (code == CLI_OK)
 		code = yes_or_no(c, "disabled", u, "disabled");
 	if (code == CLI_OK)
-		code = id_of(c, "/admin/users/index", "User", user_names, c->argv[0], &id);
+		code = rows_id(c, "/admin/users/index", "User", user_names, c->argv[0], &id);
 	if (code == CLI_OK && cli_opt(c, "role"))
-		code = id_of(c, "/roles/index", "Role", role_names, cli_opt(c, "role"), &role);
+		code = rows_id(c, "/roles/index", "Role", role_names, cli_opt(c, "role"), &role);
 	if (code == CLI_OK && cli_opt(c, "peer"))
 		code = peer_id(c, cli_opt(c, "peer"), &peer);
 	if (code != CLI_OK)
@@ -147,7 +132,7 @@ int cmd_user_remove(struct cli *c)
 	struct str id;
 	int code = cli_want_args(c, 1, 1);
 	if (code == CLI_OK)
-		code = id_of(c, "/admin/users/index", "User", user_names, c->argv[0], &id);
+		code = rows_id(c, "/admin/users/index", "User", user_names, c->argv[0], &id);
 	if (code == CLI_OK)
 		code = rows_post(c, "/admin/users/delete", id);
 	if (code == CLI_OK)
@@ -197,7 +182,7 @@ int cmd_key_add(struct cli *c)
 	struct str id;
 	int code = cli_want_args(c, 1, 1);
 	if (code == CLI_OK)
-		code = id_of(c, "/admin/users/index", "User", user_names, c->argv[0], &id);
+		code = rows_id(c, "/admin/users/index", "User", user_names, c->argv[0], &id);
 	if (code != CLI_OK)
 		return code;
 	json_t *k = json_object();
@@ -287,7 +272,7 @@ int cmd_org_remove(struct cli *c)
 	struct str id;
 	int code = cli_want_args(c, 1, 1);
 	if (code == CLI_OK)
-		code = id_of(c, "/organisations/index/scope:all", "Organisation", org_names,
+		code = rows_id(c, "/organisations/index/scope:all", "Organisation", org_names,
 			     c->argv[0], &id);
 	if (code == CLI_OK)
 		code = rows_post(c, "/admin/organisations/delete", id);

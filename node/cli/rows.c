@@ -43,6 +43,20 @@ int rows_find(struct cli *c, const json_t *list, const char *wrapper, const char
 					      : "there is no \"%s\"", what);
 }
 
+int rows_id(struct cli *c, const char *path, const char *wrapper, const char *const *names,
+	    const char *what, struct str *id)
+{
+	OWN(json) json_t *list = NULL;
+	const json_t *row;
+	*id = STR_NONE;
+	int code = rows_get(c, path, &list);
+	if (code == CLI_OK)
+		code = rows_find(c, list, wrapper, names, what, &row);
+	if (code == CLI_OK)
+		*id = cli_text(c, row, "id");
+	return code;
+}
+
 int rows_post(struct cli *c, const char *path, struct str id)
 {
 	return call_plain(c, "POST", arena_printf(c->arena, "%s/%.*s", path, STR_ARG(id)),

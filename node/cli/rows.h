@@ -9,6 +9,9 @@ int rows_get(struct cli *c, const char *path, json_t **list);
    several. Borrowed from the list. */
 int rows_find(struct cli *c, const json_t *list, const char *wrapper, const char *const *names,
 	      const char *what, const json_t **row);
+/* Id of the row of the list at `path`; told when there is none. */
+int rows_id(struct cli *c, const char *path, const char *wrapper, const char *const *names,
+	    const char *what, struct str *id);
 /* POST `path`/ID; prints the answer with --json. */
 int rows_post(struct cli *c, const char *path, struct str id);
 
