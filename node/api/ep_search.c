@@ -156,6 +156,7 @@ enum err rest_search_way(struct search_way *w, struct fail *f)
 	w->eq = (struct egress_query){.query = q, .exporter = x, .opts = w->base};
 	struct egress_query *eq = &w->eq;
 	eq->opts.scope = xscope;
+	eq->allowed_list = true;
 	eq->opts.headerless = q->headerless;
 	eq->opts.include_context = q->include_context;
 	eq->opts.include_event_uuid = q->include_event_uuid;

@@ -119,3 +119,41 @@ enum regex_answer regex_find(const struct regex *r, struct str subject)
 		return REGEX_YES;
 	return n == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_GAVE_UP;
 }
+
+#define REPLACED_MAX (256u << 10)
+
+/* PHP's \\1 is PCRE2's $1. */
+static enum err dollars(struct str with, struct buf *out)
+{
+	for (size_t i = 0; i < with.n; i++) {
+		bool group = with.p[i] == '\\' && i + 1 < with.n && with.p[i + 1] >= '0' &&
+			     with.p[i + 1] <= '9';
+		if (group)
+			buf_printf(out, "${%c}", with.p[++i]);
+		else
+			buf_putc(out, with.p[i]);
+	}
+	return buf_err(out);
+}
+
+enum err regex_replace(const struct regex *r, struct str subject, struct str with, struct buf *out)
+{
+	OWN(buf) struct buf words = BUF(PATTERN_MAX * 4);
+	PCRE2_SIZE n = REPLACED_MAX;
+	int code;
+
+	TRY(dollars(with, &words));
+	OWN(mem) void *made = malloc(REPLACED_MAX);
+	if (!made)
+		return ERR_NOMEM;
+	code = pcre2_substitute(r->code, (PCRE2_SPTR)(subject.p ? subject.p : ""), subject.n, 0,
+				PCRE2_SUBSTITUTE_GLOBAL | PCRE2_SUBSTITUTE_UNSET_EMPTY, NULL, r->limits,
+				(PCRE2_SPTR)(words.n ? words.p : ""), words.n, (PCRE2_UCHAR *)made, &n);
+	if (code == PCRE2_ERROR_NOMEMORY || code == PCRE2_ERROR_MATCHLIMIT ||
+	    code == PCRE2_ERROR_DEPTHLIMIT || code == PCRE2_ERROR_HEAPLIMIT)
+		return ERR_LIMIT;
+	if (code < 0)
+		return ERR_INVAL;
+	buf_add(out, made, n);
+	return buf_err(out);
+}

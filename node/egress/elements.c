@@ -75,7 +75,8 @@ bool run_attr_passes(struct run *r, const struct misp_object *o, const struct mi
 		return false;
 	if (r->to_ids && !(r->to_ids & (1u << attr->to_ids)))
 		return false;
-	if (r->no_warned && warned_of(r, attr, &hit, 1))
+	if ((r->no_warned && warned_of(r, attr, &hit, 1)) ||
+	    (r->allowed && exprs_match(r->allowed, attr->value)))
 		return false;
 	struct arena_mark m = arena_mark(r->element_arena);
 	bool yes = view_resolve_tags(r->view, r->element_arena, &copy.tags) == ERR_OK &&
@@ -285,7 +286,8 @@ enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fai
 	if (!run_deleted_wanted(r, attr->deleted) || !level_wanted(r, attr->distribution) ||
 	    (attr->object_id && !level_wanted(r, r->object.distribution)) ||
 	    (r->to_ids && !(r->to_ids & (1u << attr->to_ids))) ||
-	    (r->no_warned && warned_of(r, attr, &hit, 1)))
+	    (r->no_warned && warned_of(r, attr, &hit, 1)) ||
+	    (r->allowed && exprs_match(r->allowed, attr->value)))
 		return ERR_OK;
 	enum err e = view_resolve_tags(r->view, r->element_arena, &attr->tags);
 	if (e == ERR_OK && left_out(r, attr)) {

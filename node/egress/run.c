@@ -502,6 +502,7 @@ static void run_free(void *user)
 		r->exporter->free_state(r->out.state);
 	free(r->out.state);
 	correlate_free(r->correlate);
+	exprs_unref(r->allowed);
 	view_close(r->view);
 	arena_free(r->arena);
 	arena_free(r->event_arena);
@@ -519,9 +520,27 @@ static void relations_wanted(struct run *r, const struct export_opts *o)
 			    (o->scope == EXPORT_EVENTS || o->scope == EXPORT_ONE_EVENT);
 	r->related_apart = r->related_events &&
 			   (o->metadata || r->to_ids || r->deleted_only || r->public_only ||
-			    r->not_tags.n || r->no_warned || r->n_gone);
+			    r->not_tags.n || r->no_warned || r->allowed || r->n_gone);
 	r->related_attrs = can && (o->scope == EXPORT_ATTRIBUTES ? o->include_correlations
 								 : o->include_granular);
+}
+
+/* The allowed list is for what people and programs here search; links carry all. */
+static enum err allowed_find(struct run *r, struct fail *f)
+{
+	struct view *v = r->view;
+	uint64_t n = MIN(store_count(v->txn, T_ALLOWED), (uint64_t)EXPRS_MAX), id = 0;
+	struct misp_allowed row;
+	size_t have = 0;
+	if (!n || v->audience.kind == AUD_PEER)
+		return ERR_OK;
+	struct expr_row *rows = ARENA_ARRAY(r->arena, struct expr_row, n);
+	if (!rows)
+		return fail(f, ERR_NOMEM, "no memory for the allowed list");
+	while (have < n && store_next(v->txn, T_ALLOWED, &id, NULL, &row) == ERR_OK)
+		rows[have++] = (struct expr_row){.regexp = row.name};
+	TRY(exprs_get(rows, have, &r->allowed, f));
+	return ERR_OK;
 }
 
 static struct run *run_new(struct view **v, const struct egress_query *q)
@@ -611,7 +630,9 @@ enum err egress_search(struct view **v, const struct egress_query *q,
 	struct run *r = run_new(v, q);
 	if (!r)
 		return fail(f, ERR_NOMEM, "no memory");
-	enum err e = find_hits(r, q, cancelled, found, f);
+	enum err e = q->allowed_list ? allowed_find(r, f) : ERR_OK;
+	if (e == ERR_OK)
+		e = find_hits(r, q, cancelled, found, f);
 	if (e != ERR_OK) {
 		run_free(r);
 		return e;

@@ -8,6 +8,7 @@
 
 #include "egress/view.h"
 #include "egress/witness.h"
+#include "model/exprs.h"
 
 enum run_state {
 	RUN_BEGIN,
@@ -39,6 +40,7 @@ struct run {
 		related_apart, /* related events are found by a walk of their own */
 		relate_done, analyst,
 		no_galaxies, public_only;
+	struct exprs *allowed; /* values that match are left out; NULL: none */
 	bool flatten; /* attributes of objects stand with the others */
 	bool no_warned, warnings; /* warning lists: leave out what they know; tell of it */
 	struct correlate *correlate; /* made when first asked */

@@ -171,6 +171,7 @@ void ingest_ctx_free(struct ingest_ctx *c)
 	ingest_ordmap_free(&c->attrs);
 	ingest_seen_free(&c->seen);
 	free(c->notes);
+	exprs_unref(c->rewrites);
 }
 
 void ingest_ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors)

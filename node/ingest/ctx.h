@@ -9,6 +9,7 @@
 
 #include "ingest/ingest.h"
 #include "ingest/two_keys.h"
+#include "model/exprs.h"
 
 /* An element that stands in the document under `ordinal` got this id. Open addressing. */
 struct ordmap {
@@ -75,6 +76,8 @@ struct ingest_ctx {
 	bool no_ids; /* nobody asks which elements were added */
 	enum analyst_mode analyst_mode;
 	bool has_vuln; /* the document tells of a vulnerability */
+	struct exprs *rewrites; /* import rules; NULL: none */
+	bool rewrites_asked;
 	bool insert_only; /* attributes/add and objects/add: a known UUID is an error */
 };
 
@@ -88,6 +91,10 @@ MUST_USE enum err ingest_ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cu
 			      uint32_t max, bool *end, struct fail *f);
 #define KIND(k) (1u << (k))
 #define KINDS_ALL (~0u)
+
+/* rewrite.c: import rules over the value of an attribute or proposal that is admitted. What peers send
+   stays as its makers wrote it. ERR_INVAL with MISP's errors: a rule blocks it. */
+MUST_USE enum err ingest_rewrite(struct ingest_ctx *c, struct element *e, struct fail *f);
 
 /* Note a refused element for the answer. `errors` is JSON. */
 void ingest_ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors);

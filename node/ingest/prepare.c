@@ -55,6 +55,7 @@ static enum err repeats(struct ingest_ctx *c, const struct element *e, bool *twi
 static enum err prepare_one(struct ingest_ctx *c, struct element *e, struct fail *f)
 {
 	TRY(gate_admit_element(c->adm, c->facts, c->arena, e, f));
+	TRY(ingest_rewrite(c, e, f));
 	ingest_note_vuln(c, e);
 	if (e->kind == EL_ATTR)
 		return store_data(c, &e->attr.data, &e->attr.blob, &e->attr.blob_size, f);

@@ -61,8 +61,39 @@ static void gives_up(void)
 	is_int(regex_find(r, STR("aaaa")), REGEX_YES, "and the next one is answered");
 }
 
+static void replaces(void)
+{
+	static const struct {
+		const char *pattern, *with, *subject, *made;
+	} rows[] = {
+		{"gull", "tern", "a gull and a gull", "a tern and a tern"},
+		{"(\\w+)@(\\w+)", "$2 at $1", "deck@ship", "ship at deck"},
+		{"(\\w+)@(\\w+)", "\\2/\\1", "deck@ship", "ship/deck"},
+		{"x", "", "axbx", "ab"},
+		{"none", "y", "as it is", "as it is"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		OWN(regex) struct regex *r = re(rows[i].pattern, false);
+		OWN(buf) struct buf b = BUF(1000);
+		is_err(regex_replace(r, str_c(rows[i].subject), str_c(rows[i].with), &b), ERR_OK,
+		       "%s in %s", rows[i].pattern, rows[i].subject);
+		ok(str_is(buf_str(&b), rows[i].made), "is %s", rows[i].made);
+	}
+	OWN(regex) struct regex *r = re("a", false);
+	OWN(buf) struct buf b = BUF(1000);
+	is_err(regex_replace(r, STR("a"), STR("${"), &b), ERR_INVAL, "no replacement");
+	is_int((int)b.n, 0, "nothing is appended");
+	OWN(buf) struct buf big = BUF(4000);
+	char all[1000], with[1000];
+	memset(all, 'a', sizeof(all));
+	memset(with, 'b', sizeof(with));
+	is_err(regex_replace(r, (struct str){all, sizeof(all)}, (struct str){with, sizeof(with)}, &big),
+	       ERR_LIMIT, "a million bytes are too many");
+}
+
 int main(void)
 {
+	replaces();
 	finds();
 	errors();
 	gives_up();
