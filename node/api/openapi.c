@@ -53,16 +53,54 @@ static const struct {
 	{507, "No room left on disk", NULL, false},
 };
 
+static const struct {
+	const char *shape, *json;
+} examples[] = {
+#define EXAMPLE(shape, json) {#shape, json},
+#include "api/examples.inc"
+#undef EXAMPLE
+};
+
 /* What positional parameters are. */
 static const struct {
 	const char *name, *text;
 } places[] = {
 	{"id", "Number or UUID"},
 	{"event", "Number or UUID of an event"},
+	{"object", "Number or UUID of an object"},
+	{"attribute", "Number or UUID of an attribute"},
+	{"galaxy", "Number or UUID of a galaxy"},
+	{"group", "Number or UUID of a sharing group"},
+	{"party", "Number or UUID of an organisation, number of a server"},
+	{"flag", "1: they may add others (addOrg), all organisations of the server (addServer)"},
+	{"target", "Number of the event or attribute"},
 	{"path", "The rest of the path"},
-	{"kind", "Note, Opinion or Relationship"},
 	{"uuid", "A UUID"},
 	{"user", "Number of a user, or me"},
+	{"type", "What it is: Note, Opinion, Relationship; event, attribute; a kind of worker"},
+	{"object_uuid", "UUID of what it is about"},
+	{"object_type", "Event, Attribute, Object, .."},
+	{"hard", "1: gone for good"},
+	{"text", "What to look for"},
+	{"number", "Number of the waiting document"},
+	{"setting", "Name of a setting"},
+	{"name", "Name of a setting"},
+	{"tab", "Part of the settings"},
+	{"page", "Which statistics"},
+	{"context", "event, attribute or all; type or category"},
+	{"percentage", "true: percentages"},
+	{"namesort", "true: by name"},
+	{"tagname", "A tag, % is a wildcard"},
+	{"tag", "Number or name of a tag"},
+	{"template", "Number or UUID of a template"},
+	{"technique", "full, incremental, or the number of an event"},
+	{"direction", "pull or push"},
+	{"audience", "Name of an audience, or UUID of its organisation"},
+	{"what", "What is asked about; for a proof a leaf or UUID"},
+	{"content", "A part of it"},
+	{"from", "Size of the ledger that is known already"},
+	{"pid", "Number of a process"},
+	{"ignored", "Not looked at"},
 };
 
 static void set_text(json_t *o, const char *key, const char *text)
@@ -271,6 +309,15 @@ static void paths(json_t *all)
 
 /* ---- the rest ---- */
 
+static void add_example(json_t *s, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(examples); i++)
+		if (!strcmp(examples[i].shape, name))
+			json_object_set_new(s, "examples",
+					    json_pack("[o]", json_loads(examples[i].json,
+									JSON_DECODE_ANY, NULL)));
+}
+
 static enum err components(json_t *doc, struct fail *f)
 {
 	json_t *schemas = json_object(), *answers = json_object();
@@ -284,6 +331,7 @@ static enum err components(json_t *doc, struct fail *f)
 		TRY(schema_parse(schema_rows[i].text, &s, f));
 		set_text(s, "description", schema_rows[i].doc);
 		set_text(s, "x-text", schema_rows[i].text);
+		add_example(s, schema_rows[i].name);
 		json_object_set_new(schemas, schema_rows[i].name, s);
 	}
 	json_object_set_new(answers, "304", json_pack("{s:s}", "description", "Not changed"));

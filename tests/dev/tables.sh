@@ -34,5 +34,9 @@ for s in $(sed -n 's/^\t\.\(shape\|takes\) = "\([^"]*\)",.*/\2/p' node/api/*.c |
 		echo "not ok $n - shape $s has no row in node/api/schemas.inc (its head says how)"
 	fi
 done
+for s in $(sed -n 's/^SCHEMA(\([A-Za-z0-9]*\),.*/\1/p' node/api/schemas.inc | sort | uniq -d); do
+	n=$((n + 1)) failed=1
+	echo "not ok $n - shape $s stands twice in node/api/schemas.inc"
+done
 echo "1..$n"
 exit $failed

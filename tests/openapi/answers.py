@@ -30,10 +30,14 @@ SHOWN = 60
 
 class Judge:
     def __init__(self, document):
-        jsonschema.Draft202012Validator.check_schema({"$defs": document["components"]["schemas"]})
+        schemas = document["components"]["schemas"]
+        jsonschema.Draft202012Validator.check_schema({"$defs": schemas})
         self.document, self.routes = document, routes.Routes(document)
         self.validators = {}
         self.seen = collections.Counter()
+        for name in schemas:
+            for example in schemas[name].get("examples", []):
+                self.validator({"$ref": "#/components/schemas/" + name}).validate(example)
 
     def validator(self, schema):
         key = json.dumps(schema, sort_keys=True)

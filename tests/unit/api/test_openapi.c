@@ -49,6 +49,27 @@ static void test_rows(void)
 	}
 }
 
+/* Each example is JSON, of a shape that some call takes; the schemas are tried by tests/openapi. */
+static void test_examples(json_t *doc)
+{
+	static const struct {
+		const char *shape, *json;
+	} rows[] = {
+#define EXAMPLE(shape, json) {#shape, json},
+#include "api/examples.inc"
+#undef EXAMPLE
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		json_t *schemas = json_object_get(json_object_get(doc, "components"), "schemas");
+		json_t *s = json_object_get(schemas, rows[i].shape);
+		bool taken = false;
+		for (size_t n = 0; n < api_rows_n; n++)
+			taken |= api_rows[n]->takes && !strcmp(api_rows[n]->takes, rows[i].shape);
+		ok(taken && json_array_size(json_object_get(s, "examples")) == 1, "example of %s",
+		   rows[i].shape);
+	}
+}
+
 static void test_document(void)
 {
 	OWN(buf) struct buf b = BUF(8 << 20);
@@ -66,6 +87,7 @@ static void test_document(void)
 	item = json_object_get(paths, "/events/view/{id}");
 	ok(json_array_size(json_object_get(json_object_get(item, "get"), "parameters")) == 1,
 	   "parameters of a path");
+	test_examples(doc);
 	json_decref(doc);
 }
 
