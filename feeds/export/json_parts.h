@@ -69,3 +69,21 @@ void jp_analyst_lists(struct buf *b, const struct rel_analyst *v, uint32_t n,
 		      enum analyst_form form);
 void jp_ref(struct buf *b, const struct misp_ref *r, const struct rel_ref *target,
 	    const struct misp_object *of, const struct rel_event *e);
+
+/* ---- what events and lists of attributes are made of (misp_json.c, json_single.c) ---- */
+
+/* An event's own members; the object stays open. */
+void jp_event_head(struct buf *b, const struct rel_event *re, const struct export_opts *o);
+/* An attribute as it stands in an event. */
+void jp_attr_in_event(struct buf *b, const struct rel_event *re, const struct rel_element *el,
+		      const struct export_opts *o);
+/* An object; its list of attributes, the last member, stays open. */
+void jp_object_open(struct buf *b, const struct rel_event *re, const struct rel_element *el);
+/* ,"RelatedEvent":[..] */
+void jp_related(struct buf *b, const struct rel_event *re, bool inbound);
+/* The members of an attribute's row; the object stays open. `split`: value1 and value2 as well. */
+void jp_attr_row(struct buf *b, const struct misp_attr *a, bool split);
+/* ,"data":".." when there is an attachment */
+void jp_attr_data(struct buf *b, const struct rel_element *el);
+/* ,"Object":{..},"Tag":[..] of an attribute in a list. */
+void jp_attr_context(struct buf *b, const struct rel_event *re, const struct rel_element *el);

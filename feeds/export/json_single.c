@@ -14,7 +14,7 @@ static struct buf *out(struct export_run *r)
 }
 
 /* The members in the order of an attribute row. */
-static void attr_row(struct buf *b, const struct misp_attr *a, bool split)
+void jp_attr_row(struct buf *b, const struct misp_attr *a, bool split)
 {
 	struct str v1, v2;
 	LIT(b, "{\"id\":\"");
@@ -52,7 +52,7 @@ static enum err view_element(struct export_run *r, const struct rel_event *re,
 	if (el->kind != EL_ATTR)
 		return ERR_OK;
 	LIT(b, "{\"Attribute\":");
-	attr_row(b, el->attr, false);
+	jp_attr_row(b, el->attr, false);
 	if (r->opts->include_event_uuid)
 		jp_uuid(b, "event_uuid", re->e->uuid);
 	if (el->data.p) {
@@ -147,7 +147,7 @@ static enum err saved_element(struct export_run *r, const struct rel_event *re,
 		imported_row(r, el->attr);
 		return buf_err(b);
 	}
-	attr_row(b, el->attr, true);
+	jp_attr_row(b, el->attr, true);
 	buf_putc(b, '}');
 	return buf_err(b);
 }
@@ -200,7 +200,7 @@ static enum err list_element(struct export_run *r, const struct rel_event *re,
 		return ERR_OK;
 	if (r->n++)
 		buf_putc(b, ',');
-	attr_row(b, el->attr, true);
+	jp_attr_row(b, el->attr, true);
 	buf_putc(b, '}');
 	return buf_err(b);
 }
@@ -281,7 +281,7 @@ static enum err object_element(struct export_run *r, const struct rel_event *re,
 		else
 			LIT(b, ",\"Attribute\":[");
 		st->any = true;
-		attr_row(b, el->attr, true);
+		jp_attr_row(b, el->attr, true);
 		if (st->tags)
 			LIT(b, ",\"AttributeTag\":[]");
 		buf_putc(b, '}');
@@ -366,7 +366,7 @@ static enum err objects_element(struct export_run *r, const struct rel_event *re
 		if (st->any)
 			buf_putc(b, ',');
 		st->any = true;
-		attr_row(b, el->attr, true);
+		jp_attr_row(b, el->attr, true);
 		attribute_tags(b, el->attr);
 		buf_putc(b, '}');
 		seal_count(r->out, 0, 1);

@@ -110,6 +110,17 @@ static bool one_head(const struct export_opts *o)
 	return o->metadata && o->scope == EXPORT_ONE_EVENT;
 }
 
+void jp_event_head(struct buf *b, const struct rel_event *re, const struct export_opts *o)
+{
+	buf_putc(b, '{');
+	event_scalars(b, re, o);
+	event_orgs(b, re, o->push);
+	if (re->sharing_group && !o->sg_reference_only && !one_head(o)) {
+		LIT(b, ",\"SharingGroup\":");
+		jp_sharing_group(b, re->sharing_group, re->ids);
+	}
+}
+
 static enum err json_event(struct export_run *r, const struct rel_event *re)
 {
 	struct json_state *st = r->state;
@@ -117,13 +128,8 @@ static enum err json_event(struct export_run *r, const struct rel_event *re)
 	*st = (struct json_state){.section_empty = true};
 	if (r->n++)
 		buf_putc(b, ',');
-	LIT(b, "{\"Event\":{");
-	event_scalars(b, re, r->opts);
-	event_orgs(b, re, r->opts->push);
-	if (re->sharing_group && !r->opts->sg_reference_only && !one_head(r->opts)) {
-		LIT(b, ",\"SharingGroup\":");
-		jp_sharing_group(b, re->sharing_group, re->ids);
-	}
+	LIT(b, "{\"Event\":");
+	jp_event_head(b, re, r->opts);
 	seal_count(r->out, 1, 0);
 	return buf_err(b);
 }
@@ -298,7 +304,7 @@ static void sightings(struct buf *b, const struct rel_element *el, bool ids, boo
 	buf_putc(b, ']');
 }
 
-static void data(struct buf *b, const struct rel_element *el)
+void jp_attr_data(struct buf *b, const struct rel_element *el)
 {
 	if (!el->data.p)
 		return;
@@ -307,8 +313,8 @@ static void data(struct buf *b, const struct rel_element *el)
 	buf_putc(b, '"');
 }
 
-static void attr_in_event(struct buf *b, const struct rel_event *re, const struct rel_element *el,
-			  const struct export_opts *o)
+void jp_attr_in_event(struct buf *b, const struct rel_event *re, const struct rel_element *el,
+		      const struct export_opts *o)
 {
 	const struct misp_attr *a = el->attr;
 	attr_fixed(b, a, re->ids);
@@ -316,7 +322,7 @@ static void attr_in_event(struct buf *b, const struct rel_event *re, const struc
 	LIT(b, ",\"Galaxy\":");
 	jp_galaxies(b, el->clusters, o->push ? 0 : el->n_clusters, false, re->ids);
 	jp_analyst_lists(b, el->analyst, el->n_analyst, ANALYST_BELOW);
-	data(b, el);
+	jp_attr_data(b, el);
 	proposals(b, re, el);
 	if (a->tags.n) {
 		LIT(b, ",\"Tag\":");
@@ -332,7 +338,7 @@ static void attr_in_event(struct buf *b, const struct rel_event *re, const struc
 	buf_putc(b, '}');
 }
 
-static void object_open(struct buf *b, const struct rel_event *re, const struct rel_element *el)
+void jp_object_open(struct buf *b, const struct rel_event *re, const struct rel_element *el)
 {
 	const struct misp_object *o = el->object;
 	if (re->ids) {
@@ -384,7 +390,7 @@ static enum err element_in_event(struct export_run *r, const struct rel_event *r
 			section_go(b, st, SEC_ATTRS, r->opts);
 			comma(b, &st->section_empty);
 		}
-		attr_in_event(b, re, el, r->opts);
+		jp_attr_in_event(b, re, el, r->opts);
 		st->live += !el->attr->deleted;
 		seal_count(r->out, 0, 1);
 		break;
@@ -397,7 +403,7 @@ static enum err element_in_event(struct export_run *r, const struct rel_event *r
 		section_go(b, st, SEC_OBJECTS, r->opts);
 		object_close(b, st);
 		comma(b, &st->section_empty);
-		object_open(b, re, el);
+		jp_object_open(b, re, el);
 		st->object_open = st->object_empty = true;
 		break;
 	case EL_REPORT:
@@ -415,12 +421,15 @@ static enum err element_in_event(struct export_run *r, const struct rel_event *r
 	return buf_err(b);
 }
 
-static void related(struct buf *b, const struct rel_event *re, bool inbound)
+void jp_related(struct buf *b, const struct rel_event *re, bool inbound)
 {
 	LIT(b, ",\"RelatedEvent\":[");
 	for (uint32_t i = 0; i < re->n_related; i++) {
 		const struct rel_event *o = re->related[i];
-		buf_puts(b, i ? ",{\"Event\":{\"id\":\"" : "{\"Event\":{\"id\":\"");
+		buf_puts(b, i ? ",{" : "{");
+		if (inbound)
+			LIT(b, "\"RelationshipInbound\":[],");
+		LIT(b, "\"Event\":{\"id\":\"");
 		buf_u64(b, o->e->id);
 		LIT(b, "\",\"date\":");
 		jp_date(b, o->e->date);
@@ -437,10 +446,7 @@ static void related(struct buf *b, const struct rel_event *re, bool inbound)
 		jp_org(b, o->org, true, false);
 		LIT(b, ",\"Orgc\":");
 		jp_org(b, o->orgc, true, false);
-		LIT(b, "}");
-		if (inbound)
-			LIT(b, ",\"RelationshipInbound\":[]");
-		LIT(b, "}");
+		LIT(b, "}}");
 	}
 	buf_putc(b, ']');
 }
@@ -458,7 +464,7 @@ static enum err json_event_end(struct export_run *r, const struct rel_event *re)
 	if (re->count_open)
 		jp_num(b, "attribute_count", st->live);
 	if (re->ids && !r->opts->no_related)
-		related(b, re, r->opts->related_inbound);
+		jp_related(b, re, r->opts->related_inbound);
 	LIT(b, ",\"Galaxy\":");
 	jp_galaxies(b, re->clusters, r->opts->push ? 0 : re->n_clusters, true, re->ids);
 	LIT(b, ",\"CryptographicKey\":");
@@ -562,25 +568,9 @@ static void event_context(struct buf *b, const struct rel_event *re)
 	buf_putc(b, '}');
 }
 
-static enum err attr_in_list(struct export_run *r, const struct rel_event *re,
-			     const struct rel_element *el)
+void jp_attr_context(struct buf *b, const struct rel_event *re, const struct rel_element *el)
 {
-	struct buf *b = out(r);
 	const struct misp_attr *a = el->attr;
-	if (el->kind != EL_ATTR)
-		return ERR_OK;
-	if (r->n++)
-		buf_putc(b, ',');
-	attr_fixed(b, a, re->ids);
-	if (r->opts->include_event_uuid)
-		jp_uuid(b, "event_uuid", re->e->uuid);
-	data(b, el);
-	if (r->opts->include_correlations && re->ids)
-		related_attrs(b, el);
-	if (r->opts->include_context)
-		event_context(b, re);
-	else
-		event_stub(b, re);
 	if (el->in_object && re->ids) {
 		LIT(b, ",\"Object\":{\"id\":\"");
 		buf_u64(b, el->in_object->id);
@@ -598,6 +588,28 @@ static enum err attr_in_list(struct export_run *r, const struct rel_event *re,
 			tag_short(b, &el->event_tags[i], re->ids, true, i == 0 && !a->tags.n);
 		buf_putc(b, ']');
 	}
+}
+
+static enum err attr_in_list(struct export_run *r, const struct rel_event *re,
+			     const struct rel_element *el)
+{
+	struct buf *b = out(r);
+	const struct misp_attr *a = el->attr;
+	if (el->kind != EL_ATTR)
+		return ERR_OK;
+	if (r->n++)
+		buf_putc(b, ',');
+	attr_fixed(b, a, re->ids);
+	if (r->opts->include_event_uuid)
+		jp_uuid(b, "event_uuid", re->e->uuid);
+	jp_attr_data(b, el);
+	if (r->opts->include_correlations && re->ids)
+		related_attrs(b, el);
+	if (r->opts->include_context)
+		event_context(b, re);
+	else
+		event_stub(b, re);
+	jp_attr_context(b, re, el);
 	sightings(b, el, re->ids, r->opts->include_sightings);
 	if (r->opts->include_proposals)
 		proposals(b, re, el);

@@ -259,7 +259,8 @@ static enum err events_view(struct http_req *r, struct fail *f)
 	TRY(err);
 	struct event_opts o = rest_event_opts(r, body);
 	o.warnings = !(me(r)->perms & perm_sync) || may(r, perm_site_admin); /* for people, not peers */
-	o.sign = r->is_auto && e.is_protected && stays_protected(r);
+	o.xml = rest_wants_xml(r);
+	o.sign = !o.xml && r->is_auto && e.is_protected && stays_protected(r);
 	if (o.public_only && e.distribution != DIST_ALL) {
 		reply_error(r, 404, "Invalid event");
 		return ERR_OK;

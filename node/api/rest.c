@@ -95,6 +95,14 @@ struct str rest_param(struct http_req *r, const json_t *body, const char *key)
 	return s.p ? s : rest_text(r, body, key);
 }
 
+bool rest_wants_xml(const struct http_req *r)
+{
+	struct str accept = req_header(r, "Accept");
+	return r->ext.p ? str_is(r->ext, "xml") :
+			  str_find_nocase(accept, STR("application/xml")) >= 0 &&
+				  str_find_nocase(accept, STR("application/json")) < 0;
+}
+
 /* ---- envelopes ---- */
 
 void rest_answer(struct http_req *r, int status, struct buf *b)
@@ -361,7 +369,7 @@ enum err rest_event_sealed(struct view **v, uint64_t id, const struct event_opts
 			  .to_ids_output = o->to_ids,
 			  .to_ids_given = o->to_ids != 0};
 	struct egress_query eq = {.query = &q,
-				  .exporter = export_find(STR("json")),
+				  .exporter = export_find(o->xml ? STR("xml") : STR("json")),
 				  .opts = *base,
 				  .hits = &hit,
 				  .n_hits = 1,
@@ -389,7 +397,7 @@ enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o,
 	TRY(rest_event_sealed(&v, id, o, &base, &s, f));
 	if (o->sign)
 		return rest_signed(r, &s, f);
-	rest_sealed(r, &s, "application/json; charset=UTF-8");
+	rest_sealed(r, &s, o->xml ? "application/xml; charset=UTF-8" : "application/json; charset=UTF-8");
 	return ERR_OK;
 }
 

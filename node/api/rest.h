@@ -35,6 +35,8 @@ struct str rest_text(struct http_req *r, const json_t *o, const char *key);
 struct str rest_text_in(struct arena *a, const json_t *o, const char *key);
 bool rest_flag(const json_t *o, const char *key, bool otherwise);
 bool json_truthy(const json_t *v);
+/* Does the caller want XML: ".xml" behind the path, or Accept? */
+bool rest_wants_xml(const struct http_req *r);
 /* Named parameter, query parameter or member of the body. */
 struct str rest_param(struct http_req *r, const json_t *body, const char *key);
 
@@ -128,6 +130,7 @@ struct event_opts {
 		related_inbound, no_galaxies,
 		public_only,
 		sg_reference_only, no_analyst;
+	bool xml; /* as MISP XML */
 	bool sign; /* with the signature of a protected event */
 	uint8_t to_ids; /* query_flag: only these attributes */
 };

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import re
+import xml.etree.ElementTree as ElementTree
 
 import node as nodelib
 import run as runs
@@ -53,6 +54,8 @@ def one(run, folder, n, entry):
         res.excused = "a page of HTML"
     with gzip.open(os.path.join(folder, "exports", entry["file"]), "rb") as f:
         recorded = f.read()
+    if not readable(recorded):
+        res.excused = "the recording is not well-formed XML"
     headers = {"User-Agent": nodelib.USER_AGENT, "Authorization": run.bind.keys[entry["key"]]}
     if entry["accept"]:
         headers["Accept"] = entry["accept"]
@@ -69,6 +72,14 @@ def one(run, folder, n, entry):
     return res
 
 
+def readable(recorded):
+    """MISP writes elements named <0>, and the recording has <PATH>: that is no XML."""
+    try:
+        return not recorded.startswith(b"<?xml") or ElementTree.fromstring(recorded) is not None
+    except ElementTree.ParseError:
+        return False
+
+
 def judge(run, res, entry, recorded, ans):
     res.got_status = ans.status
     res.status = ans.status == entry["status"]
@@ -76,6 +87,13 @@ def judge(run, res, entry, recorded, ans):
         res.diffs.append(("(status)", entry["status"], ans.status))
     head = run.cmp.headers(entry["headers"], ans.headers)
     body = ans.body
+    if not readable(recorded):
+        res.headers = not head
+        res.diffs += head
+        if not readable(body):
+            res.excused = None
+            res.diffs.append(("(body)", "XML", "not XML"))
+        return
     for pattern, text in VOLATILE:
         recorded, body = pattern.sub(text, recorded), pattern.sub(text, body)
     diffs = run.cmp.body(recorded, body)
