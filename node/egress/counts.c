@@ -153,6 +153,38 @@ enum err view_each_attr(struct view *v, const struct misp_event *e,
 	return err == ERR_NOENT ? ERR_OK : err;
 }
 
+static enum err any_relaxed(struct view *v, const struct subject *s, bool *any)
+{
+	OWN(arena) struct arena *objects = arena_new(OBJECT_ARENA);
+	struct counting c = {.v = v, .e = &s->event, .s = *s, .objects = objects};
+	struct view_counts n = {0};
+	*any = false;
+	if (!objects)
+		return ERR_NOMEM;
+	TRY(count_attrs(&c, 0, 1, &n));
+	*any = n.attributes > 0;
+	return ERR_OK;
+}
+
+enum err view_relaxed(struct view *v, struct subject *s)
+{
+	struct relaxed_slot *slot = &v->relaxed[s->event.id % CONDEMNED_SLOTS];
+	uint64_t seq = store_seq(v->txn);
+	if (!gate_may_relax(&v->gate, &s->s))
+		return ERR_OK;
+	if (slot->id != s->event.id || slot->seq != seq || slot->now != v->facts.now) {
+		bool any = false;
+		/* nothing else stands in its way? What elements condemn is asked of the shell later */
+		s->s.relaxed = s->s.elements_asked = true;
+		if (gate_judge(&v->gate, &s->s).outcome == GATE_RELEASE)
+			TRY(any_relaxed(v, s, &any));
+		s->s.elements_asked = false;
+		*slot = (struct relaxed_slot){s->event.id, seq, v->facts.now, any};
+	}
+	s->s.relaxed = slot->yes;
+	return ERR_OK;
+}
+
 enum err view_opened_within(struct view *v, const struct subject *s, int64_t within, int64_t *at)
 {
 	OWN(store_el_iter) struct store_el_iter *it = NULL;

@@ -83,7 +83,7 @@ bool view_may_ask(struct view *v, struct query *q, struct arena *room)
 {
 	const struct audience *a = &v->audience;
 	unsigned profile = a->profile <= PROFILE_FULL ? a->profile : PROFILE_INDICATORS;
-	bool told = false;
+	bool told = false, more = false;
 
 	/* Only site administrators may look for users. */
 	if (GIVEN_GENERIC(email) && !a->site_admin)
@@ -98,6 +98,11 @@ bool view_may_ask(struct view *v, struct query *q, struct arena *room)
 #define FILTER(kind, member, least) told |= GIVEN_##kind(member) && profile < (least);
 	FILTERS(FILTER)
 #undef FILTER
+#define FILTER(kind, member, least) more |= GIVEN_##kind(member) && PROFILE_INDICATORS < (least);
+	FILTERS(FILTER)
+#undef FILTER
+	v->asks_more = more;
+	memset(v->judged, 0, sizeof(v->judged));
 	if (gate_rewrites(v->policy, a))
 		told |= !translate(v, room, &q->uuid) || !translate(v, room, &q->eventid);
 	if (profile < PROFILE_PARTNER)

@@ -100,6 +100,8 @@ enum err run_correlate(struct run *r, const struct misp_attr *attr, struct rel_e
 		       struct fail *f)
 {
 	struct correlations c;
+	if (r->subject.s.relaxed) /* a shell has no company */
+		return ERR_OK;
 	bool events = r->related_events && (!el || !r->related_apart);
 	bool attrs = el && r->related_attrs;
 	if (!attrs && (!events || run_related_full(r)))

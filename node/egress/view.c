@@ -413,6 +413,7 @@ static enum err subject_fill(struct view *v, struct arena *a, struct subject *ou
 	};
 	subject_origin(v, e, &out->s);
 	TRY(view_vuln(v, &out->event, a, &out->s.vuln));
+	TRY(view_relaxed(v, out));
 	TRY(view_condemned(v, out));
 	return subject_news(v, out);
 }
@@ -703,7 +704,8 @@ static bool event_visible(void *user, const struct misp_event *e)
 	struct arena_mark m = arena_mark(v->scratch);
 	s.event = *e; /* lent for the question */
 	bool yes = subject_fill(v, v->scratch, &s) == ERR_OK &&
-		   gate_judge(&v->gate, &s.s).outcome == GATE_RELEASE;
+		   gate_judge(&v->gate, &s.s).outcome == GATE_RELEASE &&
+		   !(v->asks_more && s.s.relaxed);
 	arena_rewind(v->scratch, m);
 	*j = (struct judged_slot){e->id, yes && (!v->filled_only || view_is_filled(v, e))};
 	return j->yes;
@@ -760,13 +762,31 @@ bool view_shows_tag(struct view *v, const struct misp_event *e, const struct mis
 	const struct misp_tag *row = view_tag(v, t->tag_id);
 	struct misp_tagref r = *t;
 	struct gate_subject s = {.event = e, .org = view_org(v, e->org_id)};
+	struct misp_event resolved;
+	struct arena_mark m = arena_mark(v->scratch);
+	bool yes;
 	if (!row)
 		return false;
+	if (gate_may_relax(&v->gate, &s)) { /* what the event is marked with says whether it is a shell */
+		resolved = *e;
+		if (view_resolve_tags(v, v->scratch, &resolved.tags) != ERR_OK)
+			return false;
+		s.event = &resolved;
+		bool own = false;
+		LIST_EACH(x, resolved.tags, struct misp_tagref)
+			own |= x->tag_id == t->tag_id;
+		if (own && gate_may_relax(&v->gate, &s)) {
+			arena_rewind(v->scratch, m);
+			return false;
+		}
+	}
 	r.name = row->name;
 	r.exportable = row->exportable;
 	r.is_galaxy = row->is_galaxy;
 	r.is_custom_galaxy = row->is_custom_galaxy;
-	return gate_shows_tag(&v->gate, &s, &r);
+	yes = gate_shows_tag(&v->gate, &s, &r);
+	arena_rewind(v->scratch, m);
+	return yes;
 }
 
 bool view_is_whole(const struct view *v)

@@ -33,6 +33,13 @@ struct news_slot {
 	int64_t within, at;
 };
 
+/* Does an element of an event that the audience may not hold leave by itself? */
+struct relaxed_slot {
+	uint64_t id, seq;
+	int64_t now;
+	bool yes;
+};
+
 struct subject;
 
 struct view {
@@ -57,6 +64,8 @@ struct view {
 	bool warnlists_asked;
 	struct condemned_slot condemned[CONDEMNED_SLOTS];
 	struct news_slot news[CONDEMNED_SLOTS];
+	struct relaxed_slot relaxed[CONDEMNED_SLOTS];
+	bool asks_more; /* the query at hand asks what a shell does not show */
 	/* answers of the search callback in this snapshot; direct mapped */
 	struct judged_slot {
 		uint64_t id;
@@ -80,6 +89,8 @@ MUST_USE enum err view_resolve_tags(struct view *v, struct arena *a, struct enti
 /* May this tag of an event, or of something in it, be seen? */
 bool view_shows_tag(struct view *v, const struct misp_event *e, const struct misp_tagref *t);
 
+/* counts.c: set `relaxed` of a subject, where the policy has shells. */
+MUST_USE enum err view_relaxed(struct view *v, struct subject *s);
 /* counts.c: when the embargo of an attribute that the audience sees ended last, up to `within`; 0: no
    such. The subject is of an event that leaves. */
 MUST_USE enum err view_opened_within(struct view *v, const struct subject *s, int64_t within,

@@ -20,6 +20,24 @@ static enum gate_rule marking_rule(const struct stance *st, const struct entity_
 	return embargo_answer(st, &m).outcome == GATE_RELEASE ? RULE_NONE : RULE_element_marking;
 }
 
+/* In a shell: it says itself, and of all that its event keeps from the audience, that it may be held. */
+static bool relaxes(const struct stance *st, const struct misp_attr *a)
+{
+	struct marks m;
+
+	if (a->deleted)
+		return false;
+	m = marks_of(st, &a->tags);
+	if (st->lacks_tlp && !(m.has_tlp && tlp_permits(st, m.tlp, false)))
+		return false;
+	return !st->lacks_pap || (m.has_pap && pap_permits(st, m.pap));
+}
+
+bool gate_may_relax(const struct gate_ctx *c, const struct gate_subject *s)
+{
+	return c->policy && c->audience && c->facts && s->event && stance_of(c, s).shell;
+}
+
 static enum gate_rule policy_rule(const struct stance *st, const struct rule_subject *rs)
 {
 	return st->policy->n_by_level[rs->level] == 0 || policy_answer(st, rs, NULL).outcome == GATE_RELEASE ?
@@ -60,6 +78,10 @@ enum gate_rule judge_object(const struct stance *st, const struct misp_object *o
 
 static bool strip_keeps_attr(const struct stance *st, const struct misp_attr *a, bool in_object)
 {
+	/* never more than the audience's own profile gives */
+	if (st->shell && !profile_keeps_type(profile_of(st->policy, st->aud->profile), a->type, a->category,
+					     in_object))
+		return false;
 	if (!st->profile->leaves[CUT_ATTR] ||
 	    (st->profile->to_ids_only && (!a->to_ids || a->deleted)))
 		return false;
@@ -87,12 +109,13 @@ enum gate_rule judge_attr(const struct stance *st, const struct misp_object *obj
 		return RULE_element_link;
 	if (st->misp)
 		return RULE_NONE;
-	r = marking_rule(st, &a->tags);
+	r = st->shell && !relaxes(st, a) ? RULE_element_marking : marking_rule(st, &a->tags);
 	if (r == RULE_NONE)
 		r = vuln_element(st, NULL, a);
 	if (r == RULE_NONE)
 		r = policy_rule(st, &rs);
-	if (r == RULE_NONE && !strip_keeps_attr(st, a, object != NULL) && !vuln_keeps(st, object, a))
+	if (r == RULE_NONE && !strip_keeps_attr(st, a, object != NULL) &&
+	    (st->shell || !vuln_keeps(st, object, a)))
 		r = RULE_strip;
 	return r;
 }

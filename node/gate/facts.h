@@ -79,6 +79,8 @@ struct gate_subject {
 	   which one does; asked by policies that have such rules, which withhold what was not asked */
 	bool elements_asked;
 	struct str condemned_by;
+	/* an element of an event that the audience may not hold leaves by itself (gate_may_relax()) */
+	bool relaxed;
 	bool blocked; /* the event or its organisation is on a block list */
 	/* NULL: not gathered. Rules that need it then withhold. */
 	const struct vuln_facts *vuln;

@@ -52,6 +52,13 @@ struct released *gate_release(const struct gate_ctx *c, const struct gate_subjec
  */
 bool gate_judge_attr(const struct gate_ctx *c, const struct gate_subject *s,
 		     const struct misp_object *object, const struct misp_attr *attr);
+/*
+ * May elements of this event that are marked by themselves leave although the audience may not hold the
+ * event (elements_may_relax)? Then the subject says (`relaxed`) whether one does: asked of each attribute
+ * by gate_judge_attr(). Without one the event is denied as ever; with one it leaves as a shell, which
+ * has nothing of the event but its times, and attributes as under profile indicators.
+ */
+bool gate_may_relax(const struct gate_ctx *c, const struct gate_subject *s);
 /* Are there rules by which an element withholds its whole event from this audience? */
 bool gate_asks_elements(const struct gate_ctx *c, const struct gate_subject *s);
 /* The rule by which this element (attr, object, report or proposal of `el`), if it would leave,

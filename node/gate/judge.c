@@ -196,6 +196,11 @@ static struct answer ask_tlp(const struct stance *st, struct buf *why)
 		return answer_because(ANSWER_DENY, why, "the markings are not known");
 	t = m->has_tlp ? m->tlp : st->policy->default_tlp;
 	may = tlp_permits(st, t, m->named);
+	if (!may && st->shell && st->s->relaxed)
+		return answer_because(ANSWER_PASS, why,
+				      "the event is tlp:%s%s, which the audience may not hold; elements that are "
+				      "marked by themselves go in a neutral shell",
+				      tlp_name(t), m->has_tlp ? "" : " by default");
 	return answer_because(may ? ANSWER_PASS : ANSWER_DENY, why,
 			      "the event is tlp:%s%s, the audience may %shold it (up to tlp:%s%s)",
 			      tlp_name(t), m->has_tlp ? "" : " by default", may ? "" : "not ",
@@ -215,6 +220,11 @@ static struct answer ask_pap(const struct stance *st, struct buf *why)
 		return answer_because(ANSWER_DENY, why, "the markings are not known");
 	p = m->has_pap ? m->pap : st->policy->default_pap;
 	may = pap_permits(st, p);
+	if (!may && st->shell && st->s->relaxed)
+		return answer_because(ANSWER_PASS, why,
+				      "the event is pap:%s%s, which the audience may not hold; elements that are "
+				      "marked by themselves go in a neutral shell",
+				      pap_name(p), m->has_pap ? "" : " by default");
 	return answer_because(may ? ANSWER_PASS : ANSWER_DENY, why,
 			      "the event is pap:%s%s, the audience may %shold it", pap_name(p),
 			      m->has_pap ? "" : " by default", may ? "" : "not ");

@@ -25,6 +25,8 @@ struct stance {
 	uint8_t cls; /* release class, own for owners */
 	const struct profile *profile; /* full under MISP's own rules */
 	const struct marks *marks; /* of the event; only while the event is judged */
+	/* elements alone may leave: what the event is marked with and the audience may not hold */
+	bool shell, lacks_tlp, lacks_pap;
 	bool weighing; /* rules by which elements withhold their event are left out */
 	const struct misp_cluster *cluster; /* that is judged as an event; NULL: it is one */
 };

@@ -272,6 +272,8 @@ enum err policy_seal(struct policy *p, struct fail *f)
 	JSONW_KV(&w, jsonw_uint, "vuln", p->vuln);
 	JSONW_KV(&w, jsonw_str, "jurisdiction", p->jurisdiction);
 	JSONW_KV(&w, jsonw_str, "internal_marker", p->internal_marker);
+	if (p->elements_may_relax)
+		JSONW_KV(&w, jsonw_bool, "elements_may_relax", true);
 	put_classes(&w, p);
 	put_compartments(&w, p);
 	put_profiles(&w, p);

@@ -186,6 +186,7 @@ struct policy {
 	enum tlp default_tlp;
 	enum pap default_pap;
 	bool tlp_members_strict;
+	bool elements_may_relax;
 	bool pseudonymous_origin;
 	bool newer_revives;
 	unsigned use; /* enum policy_use */

@@ -614,11 +614,7 @@ static enum err k_tlp_for_members(struct loader *l, const void *n, void *to)
 
 static enum err k_elements_may_relax(struct loader *l, const void *n, void *to)
 {
-	bool v;
-
-	(void)to;
-	TRY(read_bool(l, n, &v));
-	return v ? BAD(l, n, "elements_may_relax is not supported: elements never relax") : ERR_OK;
+	return read_bool(l, n, &((struct policy *)to)->elements_may_relax);
 }
 
 static enum err k_pseudonymous(struct loader *l, const void *n, void *to)

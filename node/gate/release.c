@@ -109,8 +109,11 @@ void release_plan(struct released *r)
 	r->plan = r->profile->plans[ids][local];
 	r->out.ids = ids;
 	r->rewrites = r->profile->rewrites;
-	if (r->rewrites)
-		r->space = rewrite_space(r->st.facts, r->profile);
+	if (r->rewrites) {
+		const struct profile *p = profile_of(r->st.policy, aud->profile);
+
+		r->space = rewrite_space(r->st.facts, r->st.shell && p->rewrites ? p : r->profile);
+	}
 }
 
 static void count_for(struct released *r, const struct gate_subject *s)
@@ -151,9 +154,14 @@ static bool cut_head(struct released *r, const struct gate_subject *s, struct ar
 	if (!cut)
 		return false;
 	r->head = *cut;
-	if (!release_tags(r, &s->event->tags, &r->head.tags, a) ||
-	    !cut_keys(r, &r->head.crypto_keys, a))
+	if (r->st.shell)
+		r->head.tags = (struct entity_list){NULL, 0};
+	else if (!release_tags(r, &s->event->tags, &r->head.tags, a))
 		return false;
+	if (!cut_keys(r, &r->head.crypto_keys, a))
+		return false;
+	if (r->st.shell)
+		r->subject.n_types = 0;
 	r->head.distribution = release_reach(r, release_level(&r->st, r->head.distribution));
 	count_for(r, s);
 	creator_for(r, s);
@@ -435,6 +443,9 @@ static bool data_leaves(const struct released *r, uint16_t type)
 static bool cut_event_tags(struct released *r, struct rel_element *el, struct arena *a)
 {
 	struct entity_list in = {(void *)(uintptr_t)el->event_tags, el->n_event_tags}, out;
+
+	if (r->st.shell)
+		in = (struct entity_list){NULL, 0};
 
 	if (!release_tags(r, &in, &out, a))
 		return false;

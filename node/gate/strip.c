@@ -33,6 +33,9 @@ bool tag_leaves(const struct stance *st, bool all_tags, bool no_local,
 		return false;
 	if (!st->misp && !rules_keep_tag(st, t))
 		return false;
+	/* of what the event is marked with, nothing */
+	if (st->shell && !(taxo_in(t->name, "tlp") && tlp_permits(st, taxo_tlp(t->name), false)))
+		return false;
 	/* no tag names what was removed */
 	if (vuln_hides_tag(st, t->name) || !st->profile->leaves[CUT_TAGREF] ||
 	    (t->is_custom_galaxy && !st->profile->custom_clusters))

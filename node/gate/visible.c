@@ -35,6 +35,34 @@ static bool holds_id(const uint64_t *v, uint32_t n, uint64_t id)
 	return false;
 }
 
+/*
+ * What is published by name: folders, exports, streams. Copies at peers could not follow an event that
+ * becomes a shell, and users here have MISP's rules. A folder keeps one UUID for an event, so its profile
+ * must derive them; an own profile may drop what indicators shows.
+ */
+static bool may_get_shells(const struct stance *st)
+{
+	const struct audience *a = st->aud;
+
+	if (!st->policy || !st->policy->elements_may_relax || st->misp || a->profile > PROFILE_FULL)
+		return false;
+	return a->kind == AUD_EXPORT || a->kind == AUD_STREAM || (a->kind == AUD_FEED && st->profile->rewrites);
+}
+
+static void find_shell(struct stance *st)
+{
+	struct marks m;
+
+	if (!st->s->event->id || !may_get_shells(st))
+		return;
+	m = marks_of(st, &st->s->event->tags);
+	st->lacks_tlp = !tlp_permits(st, m.has_tlp ? m.tlp : st->policy->default_tlp, m.named);
+	st->lacks_pap = !pap_permits(st, m.has_pap ? m.pap : st->policy->default_pap);
+	st->shell = st->lacks_tlp || st->lacks_pap;
+	if (st->shell)
+		st->profile = profile_shipped(PROFILE_INDICATORS);
+}
+
 struct stance stance_of(const struct gate_ctx *c, const struct gate_subject *s)
 {
 	const struct audience *a = c->audience;
@@ -54,6 +82,7 @@ struct stance stance_of(const struct gate_ctx *c, const struct gate_subject *s)
 	    (a->kind == AUD_MEMBER &&
 	     (st.owner || (a->org_id && a->org_id == c->facts->host_org_id))))
 		st.cls = CLASS_OWN;
+	find_shell(&st);
 	return st;
 }
 

@@ -37,7 +37,8 @@ TAGS = ["tlp:clear", "tlp:white", "TLP:GREEN", "tlp:green", "tlp:amber", "tlp:am
         "kill-chain:delivery", 'misp-galaxy:mitre-attack-pattern="Phishing - T1566"',
         'misp-galaxy:tool="Mimikatz"', 'misp-galaxy:ransomware="Locky"', 'misp-galaxy:threat-actor="Sofacy"',
         'misp-galaxy:sector="Energy"', 'admiralty-scale:source-reliability="b"', "workflow:todo=\"review\"",
-        "customer-77", "type:OSINT"]
+        "customer-77", "type:OSINT", 'misp:confidence-level="fairly-confident"', 'admiralty-scale:information-credibility="9"',
+        'estimative-language:likelihood-probability="likely"', "tlp:clear"]
 RMSV = ["rmsv:record", 'rmsv:disclosure="undisclosed"', 'rmsv:disclosure="disclosed"', 'rmsv:remedy="patch"',
         'rmsv:remedy="mitigation"', 'rmsv:remedy="none"', 'rmsv:remedy="workaround"', 'rmsv:early-release="MIIT-7"',
         "rmsv:early-release", 'rmsv:freeze-approval="MPS-3"', 'rmsv:severity="confirmed"']
@@ -192,13 +193,13 @@ class Case:
         r, out = self.r, {}
         tags = ["tlp:*", "type:osint", "CUSTOMER-*", "kill-chain:delivery", "workflow:*", "tlp:clear", "tlp:green"]
         kinds = [
-            ("EAT", "tag", lambda: r.sample(tags, r.randint(1, 2))),
+            ("EATG", "tag", lambda: r.sample(tags, r.randint(1, 2))),
             ("EAT", "taxonomy", lambda: r.sample(["tlp", "PAP", "kill-chain", "type", "misp-galaxy"], r.randint(1, 3))),
-            ("EAT", "galaxy", lambda: r.sample(["tool", "ransomware", "threat-actor", "sector"], r.randint(1, 2))),
+            ("EATG", "galaxy", lambda: r.sample(["tool", "ransomware", "threat-actor", "sector"], r.randint(1, 2))),
             ("AOTR", "event_tag", lambda: r.sample(tags, r.randint(1, 2))),
-            ("EAOTR", "orgc", lambda: r.sample([ORGS[n] for n in (2, 3, 4, 5)], r.randint(1, 2))),
+            ("EAOTRG", "orgc", lambda: r.sample([ORGS[n] for n in (2, 3, 4, 5)], r.randint(1, 2))),
             ("EAOR", "distribution", lambda: r.sample(range(0, 4 if level == "event" else 6), r.randint(1, 3))),
-            ("EAOTR", "published", lambda: self.some(0.5)),
+            ("EAOTRG", "published", lambda: self.some(0.5)),
             ("E", "threat_level", lambda: r.sample([1, 2, 3, 4], 2)), ("E", "analysis", lambda: r.sample([0, 1, 2], 2)),
             ("E", "info", lambda: r.choice(["Corp [1-4]", "(?i)INCIDENT", "^nothing$"])),
             ("A", "category", lambda: r.sample(["Targeting data", "Network activity", "Payload delivery", "Other"], r.randint(1, 2))),
@@ -210,6 +211,9 @@ class Case:
             ("A", "relation", lambda: r.sample(["text", "value", "domain", "filename", "patch"], 2)),
             ("AO", "object_name", lambda: r.sample(["file", "person", "email", "url"], r.randint(1, 2))),
             ("AO", "object_template", lambda: r.sample([ORGS[5], ORGS[6]], 1)),
+            ("EAORG", "sharing_group", lambda: r.sample(["c0000000-0000-4000-8000-%012x" % n for n in (11, 12, 13)], r.randint(1, 2))),
+            ("EA", "confidence_below", lambda: r.choice([1, 50, 51, 75, 80, 100])),
+            ("G", "value", lambda: r.choice(["Mimi", "(?i)^energy$", "T1566", "."])),
             ("EAOR", "older_than", lambda: r.choice(["1000s", "999s", "12h", "1d"])),
             ("EAOR", "younger_than", lambda: r.choice(["1000s", "1001s", "12h", "1d"]))]
         mine = [(k, f) for levels, k, f in kinds if level[0].upper() in levels]
@@ -220,13 +224,15 @@ class Case:
 
     def rule(self, number, rows):
         r = self.r
-        level = r.choice(["event", "attribute", "attribute", "object", "report", "tag"])
+        level = r.choice(["event", "attribute", "attribute", "object", "report", "tag", "galaxy"])
         rule = {"name": "rule-%d" % number, "level": level}
         for how, p in (("when", 1.6), ("unless", 0.7), ("require", 0.5), ("allow", 0.4)):
             some = self.conditions(level, p)
             if some:
                 rule[how] = some
-        rule["effect"] = r.choice(["deny", "hold"]) if level == "event" else r.choice(["drop", "drop", "deny", "hold"])
+        rule["effect"] = r.choice(["deny", "hold"]) if level == "event" else r.choice(["drop", "drop", "deny", "hold"] +
+                                                                            (
+                                                                                ["deny_event"] if level in ("attribute", "object", "report") else []))
         if rule["effect"] == "hold":
             if self.some(0.6):
                 rule["for"] = r.choice(["900s", "1h", "72h", "5d", "15m"])
@@ -251,6 +257,8 @@ class Case:
             p["default_tlp"] = r.choice(TLPS)
         if self.some(0.3):
             p["default_pap"] = r.choice(PAPS)
+        if self.some(0.25):
+            p["elements_may_relax"] = True
         if self.some(0.3):
             p["tlp_for_members"] = r.choice(["misp", "strict"])
         if self.some(0.15):
@@ -328,6 +336,27 @@ class Case:
             if self.some(0.8):
                 row["compartment"] = r.choice(all_)
 
+    def relax(self, case):
+        """An event that most may not hold, with elements that are marked by themselves."""
+        r, e = self.r, case["event"]
+
+        def tag(name):
+            return {"id": 150, "name": name, "colour": "#112233", "exportable": True}
+        e.update(published=True, distribution=3, protected=False)
+        case["blocked"] = False
+        case.pop("group", None)
+        e["Tag"] = [t for t in e["Tag"] if not t["name"].lower().startswith(("tlp:", "pap:", "embargo:"))]
+        e["Tag"].append(tag(r.choice(["tlp:red", "tlp:red", "tlp:amber+strict", "tlp:clear"])))
+        if self.some(0.4):
+            e["Tag"].append(dict(tag(r.choice(["PAP:RED", "PAP:AMBER"])), id=151))
+        for a in case["attributes"] + [a for o in case["objects"] for a in o["attributes"]]:
+            if self.some(0.7):
+                a.update(to_ids=True, deleted=False, distribution=r.choice([3, 5]))
+                a["Tag"] = [t for t in a["Tag"] if not t["name"].lower().startswith("tlp:")]
+                a["Tag"].append(tag(r.choice(["tlp:clear", "tlp:clear", "tlp:green", "tlp:red"])))
+                if self.some(0.5):
+                    a["Tag"].append(dict(tag("PAP:CLEAR"), id=151))
+
     def window(self, number):
         r = self.r
         begins = NOW + r.choice([-100000, -5, 0, 3, 50000])
@@ -393,7 +422,8 @@ class Case:
         case = {"n": self.seed, "policy": policy, "who": who, "event": event,
                 "facts": {"now": NOW, "trusted": not self.some(0.1), "host_org_id": 1,
                           "unpublished_private": self.some(0.3),
-                          "groups": [n for n in groups if is_in(who, groups[n])], "link_id": 21},
+                          "groups": [n for n in groups if is_in(who, groups[n])], "link_id": 21,
+                          "all_groups": [{"id": n, "uuid": groups[n]["uuid"]} for n in sorted(groups)]},
                 "host": org(1), "org": org(2), "orgc": org(event["orgc_id"]),
                 "blocked": self.some(0.02), "all_tags": self.some(0.1), "no_local_tags": self.some(0.1)}
         if policy.get("can_reach") and self.some(0.5):
@@ -405,6 +435,8 @@ class Case:
             case["group"] = groups[event["sharing_group_id"]]
         case["attributes"] = [self.attribute(200 + i) for i in range(r.choice([0, 1, 3, 6]))]
         case["objects"] = [self.object(50 + i) for i in range(r.choice([0, 0, 1, 2]))]
+        if policy.get("elements_may_relax") and who.get("row") and self.some(0.8):
+            self.relax(case)
         case["vuln"] = self.vuln_facts(case)
         case["reports"] = [self.report(90 + i) for i in range(r.choice([0, 0, 1, 2]))]
         return case

@@ -46,6 +46,8 @@ def original(case, key):
 def profile_name(case):
     """Own profiles derive by their names."""
     w = naive.Who(case)
+    if w.shell:     # a folder keeps one UUID for an event, also when it becomes a shell
+        return w.given_profile if naive.rewriting(w.given_profile) else w.profile
     return w.given_profile if w.own_profile else w.profile
 
 

@@ -23,13 +23,33 @@ def withheld_attr(w, attr, obj):
         return "element_deleted"
     if w.misp:
         return None
-    if not marks_allow(w, attr):
+    if not marks_allow(w, attr) or w.shell and not relaxes(w, attr):
         return "element_marking"
     if vuln.withheld(w, attr, obj):
         return vuln.withheld(w, attr, obj)
     if policy_rules(w, "attribute", attr, obj):
         return "element_policy"
+    if w.shell and not kept_outside(w, attr, obj):
+        return "strip"
     return None if profile_keeps_attr(w, attr, obj) or is_kept_remedy(w, attr, obj) else "strip"
+
+
+def relaxes(w, attr):
+    """In a shell: it says itself, and of all that its event keeps from the audience, that it may be held."""
+    if attr.get("deleted"):
+        return False
+    tlp, pap = marking(attr, "tlp", TLPS), marking(attr, "pap", PAPS)
+    if w.lacks_tlp() and not (tlp and may_hold_tlp(w, tlp, {"Tag": []})):
+        return False
+    return not w.lacks_pap() or bool(pap and may_hold_pap(w, pap))
+
+
+def kept_outside(w, attr, obj):
+    """Never more than the audience's own profile gives."""
+    profile, w.profile = w.profile, w.given_profile
+    kept = profile_keeps_attr(w, attr, obj)
+    w.profile = profile
+    return kept
 
 
 def is_remedy(attr, obj):
@@ -41,7 +61,7 @@ def is_remedy(attr, obj):
 
 def is_kept_remedy(w, attr, obj):
     """What is published carries its remedy: that is never stripped."""
-    return vuln.switched_on(w, "vuln_with_remedy") and vuln.is_record(w) and is_remedy(attr, obj) and \
+    return not w.shell and vuln.switched_on(w, "vuln_with_remedy") and vuln.is_record(w) and is_remedy(attr, obj) and \
         not attr.get("deleted") and not (obj and obj.get("deleted"))
 
 
@@ -189,6 +209,10 @@ def shows_tag(w, tag):
         return False
     if policy_rules(w, "tag", tag) or vuln.hides_tag(w, tag["name"]):
         return False
+    if ns == "misp-galaxy" and policy_rules(w, "galaxy", tag):
+        return False            # a cluster that is withheld withholds the tag that names it
+    if w.shell:
+        return ns == "tlp" and may_hold_tlp(w, marking({"Tag": [tag]}, "tlp", TLPS), {"Tag": []})
     if any(tag_like(p, tag["name"]) for p in own(w, "tags", "drop")):
         return False
     if w.profile == "full" or any(tag_like(p, tag["name"]) for p in own(w, "tags", "keep")):
@@ -316,6 +340,9 @@ def event_out(w):
             del o["distribution"]
         o["date"] = int(datetime.datetime.fromtimestamp(o["timestamp"], datetime.timezone.utc)
                         .strftime("%Y%m%d"))
+    if w.shell:
+        o.pop("Tag", None)
+        return o
     tags = tags_out(w, w.event)
     if tags:
         o["Tag"] = tags

@@ -444,6 +444,31 @@ static void ask_attrs(struct eval *e, const json_t *l, const struct misp_object 
 	}
 }
 
+/* As egress does for policies that have shells. */
+static void ask_relaxed(struct eval *e)
+{
+	const json_t *j, *o;
+	size_t i, k;
+
+	if (!gate_may_relax(&e->ctx, &e->s))
+		return;
+	json_array_foreach(json_object_get(e->in, "attributes"), i, j) {
+		const struct misp_attr *a = ENTITY(e, misp_attr, j);
+
+		e->s.relaxed |= !a->deleted && gate_judge_attr(&e->ctx, &e->s, NULL, a);
+	}
+	json_array_foreach(json_object_get(e->in, "objects"), k, o) {
+		const struct misp_object *object = ENTITY(e, misp_object, o);
+
+		json_array_foreach(json_object_get(o, "attributes"), i, j) {
+			const struct misp_attr *a = ENTITY(e, misp_attr, j);
+
+			e->s.relaxed |= !a->deleted && !object->deleted &&
+					gate_judge_attr(&e->ctx, &e->s, object, a);
+		}
+	}
+}
+
 /* As egress does for policies that have such rules. */
 static void ask_elements(struct eval *e)
 {
@@ -507,6 +532,7 @@ int main(void)
 		if (!in)
 			die(where.text, NULL);
 		read_case(&e);
+		ask_relaxed(&e);
 		ask_elements(&e);
 		answer(&e);
 		json_dumpf(e.out, stdout, JSON_COMPACT);

@@ -70,6 +70,7 @@ class Who:
     def __init__(self, case):
         policy, who, event = case["policy"], case["who"], case["event"]
         self.case, self.policy, self.event = case, policy, event
+        self.weighing = False
         self.classes = policy.get("classes", CLASSES)
         self.now, self.trusted = case["facts"]["now"], case["facts"]["trusted"]
         self.row_name, row = self.find_row(policy, who)
@@ -96,8 +97,27 @@ class Who:
         self.perm_sync, self.perm_audit = bool(who.get("perm_sync")), bool(who.get("perm_audit"))
         # "own org": whose organisation owns the event here (org_id)
         self.owner = bool(self.org_id) and self.org_id == event.get("org_id")
+        self.relaxed = bool(case.get("relaxed"))
         self.own = self.admin or self.owner and self.kind == "member"
         self.cls = "own" if self.own or self.of_host() else row["class"]
+
+        self.shell = self.is_shell()
+        if self.shell:
+            self.profile, self.own_profile = "indicators", None
+
+    def is_shell(self):
+        """elements_may_relax: for what is published by name, under shipped profiles; a folder keeps one UUID."""
+        if not self.policy.get("elements_may_relax") or self.own_profile or self.misp:
+            return False
+        if self.kind not in ("export", "stream") and not (self.kind == "feed" and rewriting(self.profile)):
+            return False
+        return self.lacks_tlp() or self.lacks_pap()
+
+    def lacks_tlp(self):
+        return not may_hold_tlp(self, marking(self.event, "tlp", TLPS) or self.policy.get("default_tlp", "amber"))
+
+    def lacks_pap(self):
+        return not may_hold_pap(self, marking(self.event, "pap", PAPS) or self.policy.get("default_pap", "clear"))
 
     def of_host(self):
         """Users of the organisation that runs the node are its own."""
@@ -285,7 +305,13 @@ def may_hold_tlp(w, tlp, element=None):
     return TLPS.index(tlp) <= TLPS.index(w.tlp)
 
 
+def rewriting(profile):
+    return profile in ("technical", "indicators")
+
+
 def rule_tlp(w):
+    if w.shell and shell_filled(w):
+        return None
     tlp = marking(w.event, "tlp", TLPS) or w.policy.get("default_tlp", "amber")
     return None if may_hold_tlp(w, tlp) else "deny"
 
@@ -296,7 +322,16 @@ def may_hold_pap(w, pap):
     return PAPS.index(pap) <= PAPS.index(w.pap)
 
 
+def shell_filled(w):
+    """Is there an element that is marked by itself and leaves? Without one there is no shell."""
+    import cut
+    every = [(a, None) for a in w.case["attributes"]] + [(a, o) for o in w.case["objects"] for a in o["attributes"]]
+    return any(cut.withheld_attr(w, a, o) is None and not (o and o.get("deleted")) for a, o in every)
+
+
 def rule_pap(w):
+    if w.shell and shell_filled(w):
+        return None
     pap = marking(w.event, "pap", PAPS) or w.policy.get("default_pap", "clear")
     return None if may_hold_pap(w, pap) else "deny"
 
@@ -398,7 +433,7 @@ def galaxy(name):
 
 
 def tag_names(w, level, element):
-    if level == "tag":
+    if level in ("tag", "galaxy"):
         return [element["name"]]
     return names(w.event if level == "event" else element)
 
@@ -406,7 +441,9 @@ def tag_names(w, level, element):
 def last_seen_or_changed(w, level, element):
     if level in ("attribute", "object"):
         return max(element.get("timestamp", 0), element.get("last_seen", 0) // 1000000)
-    return (w.event if level in ("event", "tag") else element).get("timestamp", 0)
+    if level == "sighting":
+        return element.get("date_sighting", 0)
+    return (w.event if level in ("event", "tag", "galaxy") else element).get("timestamp", 0)
 
 
 def matches(patterns, text):
@@ -417,11 +454,24 @@ def matches(patterns, text):
 def condition(w, key, want, how, level, element, obj):
     of = w.event if level == "event" else element
     if key in ("tag", "taxonomy", "galaxy"):
-        if key == "tag" and level == "tag" and how == "allow":
+        if key == "tag" and level in ("tag",) and how == "allow":
             how = "when"        # of a single tag: it is one of these
         return tags_hold(key, aslist(want), how, tag_names(w, level, element))
     if key == "event_tag":
         return tags_hold("tag", aslist(want), how, names(w.event))
+    if key == "confidence_below":
+        sure = confidence(of)
+        sure = confidence(w.event) if sure is None else sure
+        return None if sure is None else sure < want
+    if key == "sharing_group":
+        if level == "galaxy":
+            return False        # of the public libraries: for everybody
+        group = "c0000000-0000-4000-8000-%012x" % of.get("sharing_group_id", 0)
+        return of["distribution"] == 4 and group in aslist(want)
+    if key == "value" and level == "galaxy":
+        return matches(want, machine_tag(element["name"])[2])
+    if key == "orgc" and level == "galaxy":
+        return False            # nobody's
     if key == "orgc":
         return (w.case.get("orgc") or {}).get("uuid") in aslist(want)
     if key == "published":
@@ -464,16 +514,16 @@ def tags_hold(key, want, how, have):
 
 
 def applies(w, rule, element, obj):
-    def hold(how, quantifier):
-        return quantifier(condition(w, k, v, how, rule["level"], element, obj)
-                          for k, v in rule.get(how, {}).items())
-    if not hold("when", all):
+    def answers(how):
+        """True, False, or None: it cannot be answered, which counts against the release."""
+        return [condition(w, k, v, how, rule["level"], element, obj) for k, v in rule.get(how, {}).items()]
+    if any(a is False for a in answers("when")):
         return False
-    if rule.get("unless") and hold("unless", all):
+    if rule.get("unless") and all(a is True for a in answers("unless")):
         return False
     if not rule.get("require") and not rule.get("allow"):
         return True
-    return not (hold("require", all) and hold("allow", all))
+    return any(a is not True for a in answers("require") + answers("allow"))
 
 
 def duration(text):
@@ -486,9 +536,11 @@ def policy_rules(w, level, element=None, obj=None):
         return None
     held = None
     for rule in w.policy.get("rules", []):
+        if rule["effect"] == "deny_event" and w.weighing:
+            continue
         if rule["level"] != level or not is_for(w, rule) or not applies(w, rule, element, obj):
             continue
-        if rule["effect"] in ("deny", "drop"):
+        if rule["effect"] in ("deny", "drop", "deny_event"):
             return "deny"
         opens = None
         if "for" in rule:       # counted from the publication; before it nothing counts
@@ -502,8 +554,48 @@ def policy_rules(w, level, element=None, obj=None):
     return None if held is None else ("hold", held)
 
 
+def condemns(w):
+    """deny_event: does one of the elements that would leave withhold the whole event?"""
+    import cut
+    rules = [r for r in w.policy.get("rules", []) if r["effect"] == "deny_event" and is_for(w, r)]
+    if not rules or w.misp:
+        return False
+    w.weighing = True
+    every = [("attribute", a, None, cut.withheld_attr(w, a, None)) for a in w.case["attributes"]]
+    for o in w.case["objects"]:
+        every.append(("object", o, None, cut.withheld_object(w, o)))
+        every += [("attribute", a, o, cut.withheld_attr(w, a, o)) for a in o["attributes"]]
+    every += [("report", r, None, cut.withheld_report(w, r)) for r in w.case["reports"]]
+    w.weighing = False
+    return any(kept is None and r["level"] == level and applies(w, r, e, o)
+               for level, e, o, kept in every for r in rules)
+
+
 def rule_policy(w):
-    return policy_rules(w, "event")
+    answer = policy_rules(w, "event")
+    return "deny" if answer != "deny" and condemns(w) else answer
+
+
+# Percentages as the public taxonomies have them; an unknown word of theirs is 0.
+CONFIDENCE = {
+    ("admiralty-scale", "source-reliability"): {"a": 100, "b": 75, "c": 50, "d": 25, "e": 0, "f": 50, "g": 0},
+    ("admiralty-scale", "information-credibility"): {"1": 100, "2": 75, "3": 50, "4": 25, "5": 0, "6": 50},
+    ("misp", "confidence-level"): {"completely-confident": 100, "usually-confident": 75, "fairly-confident": 50,
+                                   "rarely-confident": 25, "unconfident": 0, "confidence-cannot-be-evaluated": 50},
+    ("estimative-language", "likelihood-probability"): {
+        "almost-no-chance": 5, "very-unlikely": 20, "unlikely": 45, "roughly-even-chance": 55, "likely": 80,
+        "very-likely": 95, "almost-certain": 99},
+    ("estimative-language", "confidence-in-analytic-judgment"): {"low": 20, "moderate": 55, "high": 95}}
+
+
+def confidence(entity):
+    """The least of what its tags say, in percent; None: they say nothing."""
+    found = []
+    for ns, predicate, value in map(machine_tag, names(entity)):
+        words = CONFIDENCE.get((ns, predicate))
+        if words is not None:
+            found.append(words.get((value or "").lower(), 0))
+    return min(found) if found else None
 
 
 def rule_protected(w):

@@ -200,7 +200,6 @@ static void errors(void)
 		{"freeze:\n - {from: 2026-01-02T00:00:00Z, until: 2026-01-01T00:00:00Z}\n", 2, 4,
 		 "ends before"},
 		{"use: [nothing]\n", 1, 7, "not one of default, cn-rmsv"},
-		{"elements_may_relax: true\n", 1, 21, "not supported"},
 		{"compartment: a\ncan_reach: {b: [c]}\n", 1, 14, "compartment \"a\" is not in can_reach"},
 		{"can_reach: [b]\n", 1, 12, "a mapping"},
 		{"decay: {decay_speed: fast}\n", 1, 22, "such as 2.3"},
