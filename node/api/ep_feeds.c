@@ -1,10 +1,9 @@
 /*
  * ep_feeds.c - /feeds: the feeds that this node takes in. Texts as recorded (wire/client, feeds).
  */
-#include "api/crud.h"
+#include "api/feeds.h"
 #include "api/intake_lines.h"
 #include "api/long_job.h"
-#include "sync/feed_fetch.h"
 
 #define NO_RULES                                                                                   \
 	"{\"tags\":{\"OR\":[],\"NOT\":[]},\"orgs\":{\"OR\":[],\"NOT\":[]},\"url_params\":\"\"}"
@@ -170,8 +169,6 @@ static void fetch_run(struct long_job *j, void *arg)
 
 static void answer_fetched(struct http_req *r, const struct fetch *x)
 {
-	struct buf b = BUF(1 << 16);
-	struct jsonw w = jsonw_on(&b);
 	const struct feed_fetch_result *res = &x->res;
 	struct str text = STR("Fetching the feed has successfully completed.");
 	if (x->err != ERR_OK)
@@ -187,45 +184,55 @@ static void answer_fetched(struct http_req *r, const struct fetch *x)
 							   .p
 						 : "",
 				    res->n.failed ? " Some events could not be taken in." : "");
+	feed_answer(r, text);
+}
+
+void feed_answer(struct http_req *r, struct str text)
+{
+	struct buf b = BUF(1 << 17);
+	struct jsonw w = jsonw_on(&b);
 	jsonw_obj(&w);
 	JSONW_KV(&w, jsonw_str, "result", text);
 	jsonw_obj_end(&w);
 	rest_answer(r, 200, &b);
 }
 
-static enum err answer_text(struct http_req *r, const char *text)
+bool feed_of_path(struct http_req *r, struct misp_feed *d, struct fail *f)
 {
-	struct buf b = BUF(1 << 16);
-	struct jsonw w = jsonw_on(&b);
-	jsonw_obj(&w);
-	JSONW_KV(&w, jsonw_c, "result", text);
-	jsonw_obj_end(&w);
-	rest_answer(r, 200, &b);
-	return ERR_OK;
+	return crud_of_path(r, &feed_kind, "Invalid feed.", d, f);
+}
+
+struct feed_fetch_opts feed_opts(struct http_req *r, uint64_t feed_id)
+{
+	struct api *api = api_of(r);
+	struct feed_fetch_opts o = {.in = &api->ingest,
+				    .feed_id = feed_id,
+				    .org_id = me(r)->user.org_id,
+				    .user_id = me(r)->user.id,
+				    .client = client_opts_of(api->conf),
+				    .max_event_bytes = api->max_event_bytes};
+	o.client.user_agent = "tocsin/" PACKAGE_VERSION;
+	return o;
 }
 
 static enum err feeds_fetch(struct http_req *r, struct fail *f)
 {
 	struct api *api = api_of(r);
 	struct misp_feed d;
-	if (!crud_of_path(r, &feed_kind, "Invalid feed.", &d, f))
+	if (!feed_of_path(r, &d, f))
 		return ERR_OK;
-	if (!d.enabled)
-		return answer_text(r, "Feed is currently not enabled. Make sure you enable it.");
+	if (!d.enabled) {
+		feed_answer(r, STR("Feed is currently not enabled. Make sure you enable it."));
+		return ERR_OK;
+	}
 	struct fetch *x = calloc(1, sizeof(*x));
 	if (!x)
 		return fail(f, ERR_NOMEM, "no memory");
-	x->o = (struct feed_fetch_opts){.in = &api->ingest,
-					.feed_id = d.id,
-					.org_id = me(r)->user.org_id,
-					.user_id = me(r)->user.id,
-					.client = client_opts_of(api->conf),
-					.again = req_query(r, "again").n,
-					.max_event_bytes = api->max_event_bytes,
-					.progress = on_progress,
-					.problem = on_problem,
-					.user = x};
-	x->o.client.user_agent = "tocsin/" PACKAGE_VERSION;
+	x->o = feed_opts(r, d.id);
+	x->o.again = req_query(r, "again").n;
+	x->o.progress = on_progress;
+	x->o.problem = on_problem;
+	x->o.user = x;
 	enum err e;
 	if (req_query(r, "progress").n) {
 		e = long_job_stream(&api->jobs, r, "feed", d.id, fetch_run, x, free, f);
@@ -237,7 +244,8 @@ static enum err feeds_fetch(struct http_req *r, struct fail *f)
 	}
 	if (e != ERR_BUSY)
 		return e;
-	return answer_text(r, "The feed is being fetched already.");
+	feed_answer(r, STR("The feed is being fetched already."));
+	return ERR_OK;
 }
 
 const struct endpoint ep_feeds_index = {

@@ -121,7 +121,7 @@ static enum err row_write(struct store_wtxn *w, void *arg, struct fail *f)
 	if (n->err == ERR_OK)
 		row.last_success = row.last_try;
 	if (n->err == ERR_OK && !n->r->res->not_modified)
-		row.manifest_etag = n->all_in ? str_c(n->r->etag) : STR("");
+		row.manifest_etag = n->all_in && uuid_is_nil(n->r->o->only) ? str_c(n->r->etag) : STR("");
 	return store_put(w, T_FEED, row.id, &row, f);
 }
 
@@ -183,7 +183,7 @@ static enum err is_current(struct manifest_job *j, const struct manifest_entry *
 	*yes = err == ERR_OK && e->timestamp && e->timestamp <= stored.timestamp;
 	if (err != ERR_OK && err != ERR_NOENT)
 		return fail(f, err, "looking up an event of the feed");
-	if (!*yes && !j->r->o->again &&
+	if (!*yes && !j->r->o->again && uuid_is_nil(j->r->o->only) &&
 	    store_kv_get(j->snap.t, refused_key(j->r, e->uuid, name), &was) == ERR_OK)
 		*yes = str_i64(was, &refused) && refused == e->timestamp;
 	return ERR_OK;
@@ -194,6 +194,8 @@ static enum err on_entry(void *user, const struct manifest_entry *e, struct fail
 	struct manifest_job *j = user;
 	struct run *r = j->r;
 	bool current;
+	if (!uuid_is_nil(r->o->only) && !uuid_eq(r->o->only, e->uuid))
+		return ERR_OK;
 	r->res->n.listed = ++r->take.progress.listed;
 	if (!feed_rules_want(r->rules, e)) {
 		r->res->filtered++;
@@ -262,7 +264,7 @@ static enum err manifest_get(struct run *r, struct client *c, struct fail *f)
 	struct manifest_job j = {.r = r};
 	struct client_res res;
 	char etag[256] = "";
-	if (!r->o->again && r->row.manifest_etag.n < sizeof(etag))
+	if (!r->o->again && uuid_is_nil(r->o->only) && r->row.manifest_etag.n < sizeof(etag))
 		snprintf(etag, sizeof(etag), "%.*s", STR_ARG(r->row.manifest_etag));
 	j.m = manifest_read_new(on_entry, &j);
 	j.a = arena_new(16u << 20);
@@ -356,17 +358,21 @@ static const struct intake_source source = {
 
 /* ---- a run ---- */
 
+/* The row, and what its files are reached by. */
+static enum err run_open(struct run *r, struct client **c, struct fail *f)
+{
+	TRY(row_read(r, f));
+	if (!r->local)
+		return client_new(&r->o->client, c, f);
+	r->dirfd = open(r->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return r->dirfd >= 0 ? ERR_OK
+			     : fail_errno(f, ERR_IO, errno, "cannot open the folder %s", r->base);
+}
+
 static enum err run_all(struct run *r, struct fail *f)
 {
 	OWN(client) struct client *c = NULL;
-	TRY(row_read(r, f));
-	if (r->local) {
-		r->dirfd = open(r->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (r->dirfd < 0)
-			return fail_errno(f, ERR_IO, errno, "cannot open the folder %s", r->base);
-	} else {
-		TRY(client_new(&r->o->client, &c, f));
-	}
+	TRY(run_open(r, &c, f));
 	TRY(manifest_get(r, c, f));
 	client_free(MOVE(c)); /* each thread has its own */
 	r->take.client = r->local ? NULL : &r->o->client;
@@ -408,6 +414,33 @@ enum err feed_fetch_run(const struct feed_fetch_opts *o, struct feed_fetch_resul
 	if (r.dirfd >= 0)
 		close(r.dirfd);
 	intake_done(&r.take);
+	return e;
+}
+
+/* ---- looking only ---- */
+
+static enum err keep_data(void *user, const void *p, size_t n, struct fail *f)
+{
+	struct buf *b = user;
+	buf_add(b, p, n);
+	return buf_err(b) == ERR_OK ? ERR_OK : fail(f, buf_err(b), "the file is too long");
+}
+
+enum err feed_fetch_file(const struct feed_fetch_opts *o, const char *name, struct buf *out,
+			 struct fail *f)
+{
+	OWN(client) struct client *c = NULL;
+	struct feed_fetch_result none = {0};
+	struct run r = {.o = o, .res = &none, .dirfd = -1};
+	struct client_res res;
+	r.a = arena_new(1u << 20);
+	enum err e = r.a ? run_open(&r, &c, f) : fail(f, ERR_NOMEM, "no memory");
+	if (e == ERR_OK)
+		e = feed_get(&r, c, name, out->max, NULL, keep_data, out, &res, f);
+	feed_rules_free(r.rules);
+	arena_free(r.a);
+	if (r.dirfd >= 0)
+		close(r.dirfd);
 	return e;
 }
 

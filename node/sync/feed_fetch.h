@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "sync/intake.h"
 
@@ -17,6 +18,7 @@ struct feed_fetch_opts {
 	unsigned parallel; /* events at a time [6 from a server, 16 from a folder], at most 16 */
 	bool again; /* also events that were refused the last time as they are now */
 	bool disabled_too; /* somebody asked for it by hand */
+	struct uuid only; /* this event alone, also when it was refused before; nil: all */
 	uint64_t max_event_bytes; /* of one file [1 GiB] */
 	const atomic_bool *cancelled; /* NULL: never */
 	/* Told from any of the working threads, one at a time; may be NULL. */
@@ -42,6 +44,11 @@ struct feed_fetch_result {
  */
 MUST_USE enum err feed_fetch_run(const struct feed_fetch_opts *o, struct feed_fetch_result *out,
 				 struct fail *f);
+
+/* One file of the feed as it stands there, appended; at most what `out` may hold. ERR_NOENT: no such row or
+   file. */
+MUST_USE enum err feed_fetch_file(const struct feed_fetch_opts *o, const char *name, struct buf *out,
+				  struct fail *f);
 
 /* In a thread of its own. done() is called from it at the end. */
 struct feed_fetch;

@@ -3,10 +3,13 @@
 The unrecorded steps (users, corpus, publishing) are made here, at the place where they belong.
 A node that dies is started again on its folder, and the death is counted.
 """
+import functools
+import http.server
 import json
 import os
 import re
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -15,6 +18,21 @@ import node as nodelib
 import tape as tapes
 
 FEW = 6  # public events published after the load, as recorded
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+def serve_feed(folder):
+    """The recorded feeds, served for as long as this process lives; an address where nothing is without."""
+    feed = os.path.join(folder, "feed")
+    if not os.path.isdir(feed):
+        return "http://127.0.0.1:9"
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=feed))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return "http://127.0.0.1:%d" % server.server_address[1]
 
 
 class Result:
@@ -46,7 +64,7 @@ class Run:
                         for n in e["n"]}
         self.load_order = self.read_load_order()
         self.client = node.client(timeout=30)
-        self.bind = tapes.Bindings(node.url, {"admin": node.key})
+        self.bind = tapes.Bindings(node.url, {"admin": node.key}, serve_feed(folder))
         self.deaths = []
         self.problems = []
         self.verbose = verbose

@@ -1,0 +1,14 @@
+/*
+ * feeds.h - what the endpoints of feeds share.
+ */
+#pragma once
+
+#include "api/crud.h"
+#include "sync/feed_fetch.h"
+
+/* The feed that the path names, in the request's arena; false: answered. */
+bool feed_of_path(struct http_req *r, struct misp_feed *d, struct fail *f);
+/* How the caller fetches from a feed. */
+struct feed_fetch_opts feed_opts(struct http_req *r, uint64_t feed_id);
+/* {"result":text} */
+void feed_answer(struct http_req *r, struct str text);
