@@ -201,7 +201,8 @@ static enum produce stream_produce(struct reply_source *source, char *to, size_t
 			return PRODUCE_ABORT;
 	}
 	*made = MIN(max, s->pending.n - s->sent);
-	memcpy(to, s->pending.p + s->sent, *made);
+	if (*made)
+		memcpy(to, s->pending.p + s->sent, *made);
 	s->sent += *made;
 	return s->end && s->sent == s->pending.n ? PRODUCE_END : PRODUCE_MORE;
 }

@@ -113,7 +113,7 @@ static struct thing *make_attr(struct model *m, struct rng *r, unsigned parent)
 	t->value = (uint8_t)(rng_chance(r, 300) ? rng_below(r, 3) : 10 + rng_below(r, 200));
 	t->to_ids = rng_chance(r, 700);
 	t->deleted = rng_chance(r, 80);
-	t->local_tag = rng_chance(r, 60);
+	t->local_tag = rng_chance(r, 200);
 	return t;
 }
 
@@ -172,7 +172,7 @@ static void make_event(struct model *m, struct rng *r)
 	t->published = rng_chance(r, 800);
 	t->embargo = rng_chance(r, 250) ? (uint8_t)(1 + rng_below(r, 3)) : 0;
 	t->deny = rng_chance(r, 120);
-	t->local_tag = rng_chance(r, 150);
+	t->local_tag = rng_chance(r, 350);
 	for (unsigned i = 0; i < n && m->n < THINGS_MAX - 20; i++)
 		make_about_attr(m, r, place(m, make_attr(m, r, at)));
 	for (unsigned i = 0; i < objects && m->n < THINGS_MAX - 20; i++)
@@ -197,7 +197,10 @@ void model_make(struct model *m, uint64_t seed)
 {
 	struct rng *r = &(struct rng){seed};
 	*m = (struct model){.seed = seed, .now = 1790000000 + (int64_t)rng_below(r, 100000)};
-	m->who = (enum who)rng_below(r, WHO_COUNT);
+	/* the gate does most for peers: they come twice as often */
+	m->who = (enum who)rng_below(r, WHO_COUNT + 3);
+	if (m->who >= WHO_COUNT)
+		m->who = m->who == WHO_COUNT ? A_LINK : m->who == WHO_COUNT + 1 ? GAMMA_SYNC : ALPHA_SYNC;
 	/* most of what the gate decides by itself is in a policy of one's own */
 	m->policy = rng_chance(r, 500) ? POLICY_OWN : (enum policy_kind)rng_below(r, POLICY_KINDS);
 	m->peer_tlp = (uint8_t)(1 + rng_below(r, 5));
@@ -453,7 +456,7 @@ bool model_hides(const struct model *m, unsigned i, enum hidden_field f)
 	case F_EMAIL:
 		return e->kind != EVENT || !is_mine(m, e->owner) || outside;
 	case F_LOCAL_TAG:
-		return outside && (!compat(m) || is_published_kind(m)) && !is_mine(m, e->owner);
+		return outside;
 	case F_EMBARGO:
 		return outside && !compat(m) && t->embargo == 2;
 	}

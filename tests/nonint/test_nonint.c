@@ -13,6 +13,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/own.h"
+#include "conf/conf.h"
 #include "loop/offload.h"
 #include "tests/nonint/nonint.h"
 #include "tests/tap/tap.h"
@@ -293,8 +295,13 @@ int main(void)
 	log_setup(getenv("NONINT_LOG") ? 2 : log, LOG_DEBUG, LOG_LOGFMT);
 	if (offload_new(&oc, &b.workers, &f) != ERR_OK)
 		bail_out("no workers");
-	for (unsigned i = 0; i < 2; i++)
+	OWN(conf) const struct conf *conf = NULL;
+	if (conf_parse(STR(""), "defaults", NULL, 0, &conf, &f) != ERR_OK)
+		bail_out("no configuration: %s", f.text);
+	for (unsigned i = 0; i < 2; i++) {
+		b.api[i].conf = conf;
 		b.line[i] = line_open(&b.api[i], b.workers);
+	}
 	struct timespec from, now;
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	do {
