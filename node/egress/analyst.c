@@ -158,9 +158,10 @@ static enum err about_event(struct view *v, uint64_t id, struct arena *a, struct
 }
 
 /* What is no event and stands in none: a cluster or a group, which hide what is said of them. */
-static enum err about_other(struct view *v, struct uuid u, struct arena *a,
+static enum err about_other(struct view *v, struct uuid u, bool locked, struct arena *a,
 			    struct analyst_about *out)
 {
+	struct str grave;
 	uint64_t id;
 	enum err e = store_find(v->txn, IX_CLUSTER_UUID, uuid_key(&u), &id);
 
@@ -177,6 +178,10 @@ static enum err about_other(struct view *v, struct uuid u, struct arena *a,
 	}
 	if (e == ERR_NOENT)
 		e = store_find(v->txn, IX_SG_UUID, uuid_key(&u), &out->sharing_group_id);
+	if (e != ERR_NOENT)
+		return e;
+	e = store_book_get(v->txn, BOOK_TOMBSTONES, uuid_key(&u), &grave);
+	out->lost = !locked || e != ERR_NOENT;
 	return e == ERR_NOENT ? ERR_OK : e;
 }
 
@@ -207,7 +212,7 @@ enum err view_analyst_about(struct view *v, const struct misp_analyst *row, stru
 		if (e == ERR_NOENT)
 			e = store_find(v->txn, IX_ANALYST_UUID, uuid_key(&u), &id);
 		if (e == ERR_NOENT)
-			return about_other(v, u, a, out);
+			return about_other(v, u, row->locked, a, out);
 		TRY(e);
 		struct misp_analyst *parent = ARENA_NEW(a, struct misp_analyst);
 		if (!parent)

@@ -126,7 +126,7 @@ static bool about_visible(const struct gate_ctx *c, const struct stance *st,
 {
 	bool in_event = ab->event != NULL;
 
-	if (ab->endless)
+	if (ab->endless || (ab->lost && !st->misp && !st->sees_all))
 		return false;
 	if (in_event && gate_judge(c, ab->event).outcome != GATE_RELEASE)
 		return false;

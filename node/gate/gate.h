@@ -155,6 +155,9 @@ struct analyst_about {
 	const struct misp_analyst *const *chain;
 	uint32_t n_chain;
 	bool endless; /* the chain was not followed to its end: nobody gets it */
+	/* written here about what is not here, or deleted: nobody knows any more who could see that, so it stays
+	   with its organisation */
+	bool lost;
 };
 /* May it leave on its own? */
 bool gate_judge_analyst(const struct gate_ctx *c, const struct analyst_about *about,

@@ -338,7 +338,7 @@ static bool row_ask(const struct model *m, struct rng *r, unsigned k, struct ask
 		return false;
 	row_form(r, row->path, post, form);
 	*a = (struct ask){api_row_names[k], post ? "POST" : "GET", buf_cstr(form), post ? "{}" : "",
-			  flags | (post ? POSTS : 0)};
+			  flags | (row->methods & HTTP_POST ? POSTS : 0)}; /* some change things by GET, too */
 	return true;
 }
 

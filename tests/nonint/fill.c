@@ -15,11 +15,9 @@
 #include "lists/lists.h"
 #include "model/pack.h"
 #include "model/types.h"
-#include "tests/nonint/nonint.h"
+#include "tests/nonint/fill.h"
 #include "tests/tap/tap.h"
 #include "trust/admitted_make.h"
-
-#define WHEN 1600000000
 
 const char *const user_keys[WHO_USERS] = {
 	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA1", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA2",
@@ -35,14 +33,7 @@ static const struct {
 
 static const char key_secret[] = "an HMAC key of the test";
 
-struct filling {
-	struct side *s;
-	const struct model *m;
-	unsigned variant;
-	struct rng rng; /* of numbers only */
-};
-
-static void must(enum err e, const struct fail *f, const char *what)
+void must(enum err e, const struct fail *f, const char *what)
 {
 	if (e != ERR_OK)
 		bail_out("%s: %s %s", what, err_name(e), f->text);
@@ -221,7 +212,7 @@ static uint64_t group_id(const struct side *s, const struct model *m, unsigned i
 	return i == NO_THING ? 0 : side_id(s, GROUP, model_uuid(m, i));
 }
 
-static enum err put_group(struct store_wtxn *w, const struct filling *x, unsigned i, struct fail *f)
+enum err put_group(struct store_wtxn *w, const struct filling *x, unsigned i, struct fail *f)
 {
 	const struct thing *t = &x->m->thing[i];
 	struct misp_sgorg v[ORG_COUNT];
@@ -235,11 +226,13 @@ static enum err put_group(struct store_wtxn *w, const struct filling *x, unsigne
 		if (t->members >> o & 1)
 			v[n++].org_id = org_row((enum org)o);
 	g.orgs = (struct entity_list){v, n};
-	g.id = store_new_row_id(w, T_SG);
+	g.id = group_id(x->s, x->m, i);
+	if (!g.id)
+		g.id = store_new_row_id(w, T_SG);
 	return store_put(w, T_SG, g.id, &g, f);
 }
 
-static enum err put_cluster(struct store_wtxn *w, const struct filling *x, unsigned i, uint64_t galaxy,
+enum err put_cluster(struct store_wtxn *w, const struct filling *x, unsigned i, uint64_t galaxy,
 			    struct fail *f)
 {
 	const struct thing *t = &x->m->thing[i];
@@ -254,7 +247,9 @@ static enum err put_cluster(struct store_wtxn *w, const struct filling *x, unsig
 				 .published = t->published, .elements = {&meta, 1}};
 	snprintf(tag, sizeof(tag), "misp-galaxy:g=\"%s\"", uuid_format(c.uuid, u));
 	c.tag_name = str_c(tag);
-	c.id = store_new_row_id(w, T_CLUSTER);
+	c.id = side_id(x->s, CLUSTER, c.uuid);
+	if (!c.id)
+		c.id = store_new_row_id(w, T_CLUSTER);
 	return store_put(w, T_CLUSTER, c.id, &c, f);
 }
 
@@ -303,7 +298,8 @@ static void put_tag(void *user, const char *name)
 static void put_head(const struct filling *x, unsigned i, struct buf *b)
 {
 	char u[UUID_TEXT_LEN + 1];
-	buf_printf(b, "{\"uuid\":\"%s\",\"timestamp\":\"%d\",", uuid_format(model_uuid(x->m, i), u), WHEN + 10);
+	buf_printf(b, "{\"uuid\":\"%s\",\"timestamp\":\"%d\",", uuid_format(model_uuid(x->m, i), u),
+		   WHEN + 10 + (x->later && (x->m->thing[i].kind == EVENT || is_hidden(x, i))));
 	put_level(x, &x->m->thing[i], b);
 }
 
@@ -379,43 +375,55 @@ static void put_report(const struct filling *x, unsigned i, struct buf *b)
 	buf_printf(b, ",\"name\":\"%s\",\"content\":\"%s\"}", text, text);
 }
 
-static void add_event(struct filling *x, unsigned i)
+void fill_event(const struct filling *x, unsigned i, struct buf *b)
 {
 	const struct thing *t = &x->m->thing[i];
-	struct fail why = {0};
-	OWN(buf) struct buf b = BUF(1 << 20);
 	char info[24], u[UUID_TEXT_LEN + 1];
-	uint64_t groups[THINGS_MAX];
-	must(store_run(x->s->w.store, gap, x, &why), &why, "a gap");
-	struct admit_facts facts = world_operator();
-	facts.org_id = org_row((enum org)t->owner);
-	facts.user_id = side_id(x->s, KIND_COUNT, org_uuid((enum org)t->owner)); /* a user of it */
-	facts.groups = groups;
-	for (unsigned g = 0; g < x->m->n; g++)
-		if (x->m->thing[g].kind == GROUP && model_exists(x->m, g, x->variant))
-			groups[facts.n_groups++] = group_id(x->s, x->m, g);
 	model_text(x->m, i, x->variant, "info", model_hides(x->m, i, F_INFO), info);
-	buf_puts(&b, "{\"Event\":");
-	put_head(x, i, &b);
-	buf_printf(&b,
+	buf_puts(b, "{\"Event\":");
+	put_head(x, i, b);
+	buf_printf(b,
 		   ",\"date\":\"2020-09-13\",\"info\":\"%s\",\"published\":false,\"threat_level_id\":\"1\","
 		   "\"publish_timestamp\":\"%d\",\"analysis\":\"2\",\"Orgc\":{\"name\":\"%s\",\"uuid\":\"%s\"}",
 		   info, WHEN + 20, org_names[t->creator],
 		   uuid_format(org_uuid((enum org)t->creator), u));
-	put_tags(x, i, &b);
-	put_list(x, ATTR, i, "Attribute", put_attr, &b);
-	put_list(x, OBJECT, i, "Object", put_object, &b);
-	put_list(x, REPORT, i, "EventReport", put_report, &b);
-	buf_puts(&b, "}}");
+	put_tags(x, i, b);
+	put_list(x, ATTR, i, "Attribute", put_attr, b);
+	put_list(x, OBJECT, i, "Object", put_object, b);
+	put_list(x, REPORT, i, "EventReport", put_report, b);
+	buf_puts(b, "}}");
+}
+
+/* Who adds or edits an event: a user of the organisation that owns it. */
+struct admit_facts facts_of(const struct filling *x, const struct thing *t, uint64_t groups[THINGS_MAX])
+{
+	struct admit_facts facts = world_operator();
+	facts.org_id = org_row((enum org)t->owner);
+	facts.user_id = side_id(x->s, KIND_COUNT, org_uuid((enum org)t->owner));
+	facts.groups = groups;
+	for (unsigned g = 0; g < x->m->n; g++)
+		if (x->m->thing[g].kind == GROUP && model_exists(x->m, g, x->variant))
+			groups[facts.n_groups++] = group_id(x->s, x->m, g);
+	return facts;
+}
+
+void add_event(struct filling *x, unsigned i)
+{
+	struct fail why = {0};
+	OWN(buf) struct buf b = BUF(1 << 20);
+	uint64_t groups[THINGS_MAX];
+	must(store_run(x->s->w.store, gap, x, &why), &why, "a gap");
+	struct admit_facts facts = facts_of(x, &x->m->thing[i], groups);
+	fill_event(x, i, &b);
 	if (!world_add_with(&x->s->w, buf_cstr(&b), &facts))
 		bail_out("an event is not taken in: %s", buf_cstr(&b));
 }
 
 /* ---- what does not come in documents ---- */
 
-static const struct origin from_here = {.kind = ORIGIN_LOCAL, .id = 1, .time = WHEN};
+const struct origin from_here = {.kind = ORIGIN_LOCAL, .id = 1, .time = WHEN};
 
-static void delete_one(struct filling *x, unsigned i)
+void delete_one(struct filling *x, unsigned i)
 {
 	static const enum element_kind kinds[KIND_COUNT] = {
 		[ATTR] = EL_ATTR, [OBJECT] = EL_OBJECT, [REPORT] = EL_REPORT};
@@ -426,7 +434,7 @@ static void delete_one(struct filling *x, unsigned i)
 	     &why, "deleting");
 }
 
-static void tag_locally(struct filling *x, unsigned i)
+void tag_locally(struct filling *x, unsigned i)
 {
 	const struct thing *t = &x->m->thing[i];
 	char name[40];
@@ -444,7 +452,7 @@ static void tag_locally(struct filling *x, unsigned i)
 	     &why, "a local tag");
 }
 
-static enum err local_tags(struct store_wtxn *w, void *arg, struct fail *f)
+enum err local_tags(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	struct filling *x = arg;
 	(void)f;
@@ -541,7 +549,7 @@ static enum err propose(struct store_wtxn *w, void *arg, struct fail *f)
 }
 
 /* Deletions and tags change the time of an event, which everybody sees: it is what the documents said. */
-static enum err put_times(struct store_wtxn *w, void *arg, struct fail *f)
+enum err put_times(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	struct misp_event e, copy;
 	uint64_t id = 0;
@@ -559,7 +567,7 @@ static enum err put_times(struct store_wtxn *w, void *arg, struct fail *f)
 	return ERR_OK;
 }
 
-static void add_parts(struct filling *x, unsigned i)
+void add_parts(struct filling *x, unsigned i)
 {
 	const struct thing *t = &x->m->thing[i];
 	struct fail why = {0};

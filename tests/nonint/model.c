@@ -506,6 +506,10 @@ bool model_exists(const struct model *m, unsigned i, unsigned variant)
 	const struct thing *t = &m->thing[i];
 	if (m->dropped[i])
 		return false;
+	/* what a link's own organisation reads here is pushed to it with what is said about it, be it of a level that
+	   is not pushed: left out */
+	if (t->kind == NOTE && m->who == A_LINK && event_of(m, t)->owner == GAMMA)
+		return false;
 	if (t->parent != NO_THING && !model_exists(m, t->parent, variant) &&
 	    (t->kind != NOTE || model_hidden(m, i)))
 		return false;

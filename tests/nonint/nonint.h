@@ -127,6 +127,10 @@ void side_numbers(struct side *s);
 uint64_t side_id(const struct side *s, enum kind k, struct uuid u);
 extern const char *const user_keys[WHO_USERS], *const user_emails[WHO_USERS];
 
+/* ---- change.c: what is hidden in variant 0 becomes what it is in variant 1, in a store that is asked ---- */
+
+void side_change(struct side *s, const struct model *m);
+
 /* ---- line.c: servers of production, asked over loopback ---- */
 
 struct answer {

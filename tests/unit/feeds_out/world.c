@@ -128,7 +128,7 @@ static enum err take(void *user, struct raw_event *r, struct fail *f)
 	return ERR_OK;
 }
 
-static struct raw_event *parse(struct world *w, const char *json)
+struct raw_event *world_parse(struct world *w, const char *json)
 {
 	struct json_read_opts o = {.root = RAW_EVENT, .spool_dir = w->dir};
 	struct raw_event *raw = NULL;
@@ -179,7 +179,7 @@ uint64_t world_add_with(struct world *w, const char *json, struct admit_facts *f
 	struct ingest_result res = {0};
 	struct fail f = {0};
 	OWN(arena) struct arena *a = arena_new(64u << 20);
-	struct raw_event *raw = parse(w, json);
+	struct raw_event *raw = world_parse(w, json);
 	if (!raw)
 		return 0;
 	enum err e = ingest_event_add(&w->in, &raw, &origin, facts, a, &res, &f);
@@ -197,7 +197,7 @@ bool world_edit(struct world *w, uint64_t id, const char *json)
 	struct ingest_result res = {0};
 	struct fail f = {0};
 	OWN(arena) struct arena *a = arena_new(64u << 20);
-	struct raw_event *raw = parse(w, json);
+	struct raw_event *raw = world_parse(w, json);
 	if (!raw)
 		return false;
 	enum err e = ingest_event_edit(&w->in, id, &raw, &origin, &facts, a, &res, &f);

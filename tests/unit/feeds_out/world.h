@@ -33,6 +33,8 @@ uint64_t world_add_as(struct world *w, const char *json, uint64_t org_id, uint64
 /* Likewise with these facts about who adds it. */
 uint64_t world_add_with(struct world *w, const char *json, struct admit_facts *facts);
 struct admit_facts world_operator(void);
+/* A document as it came in; NULL when it is none (told by diag). */
+struct raw_event *world_parse(struct world *w, const char *json);
 /* Likewise as an edit of what is there. */
 bool world_edit(struct world *w, uint64_t id, const char *json);
 /* An audience that sees published events of every marking. */
