@@ -203,6 +203,21 @@ static enum err key_unknown(struct http_req *r, struct str key, struct fail *f)
 	return fail(f, ERR_AUTH, "held back: too many unknown keys");
 }
 
+/* A browser is shown where to log in (recorded, connect 32); who asks for JSON hears why not. */
+enum err auth_nobody(struct http_req *r, struct fail *f, const char *text)
+{
+	struct str accept = req_header(r, "Accept");
+	bool browser = !accept.p || str_find(accept, STR("text/html")) >= 0;
+	bool api = r->ext.n || req_header(r, "Content-Type").p || (r->ep->flags & EP_EXACT) ||
+		   str_has_suffix(str_c(r->ep->path), STR("/restSearch"));
+	if (!browser || api || !(r->method & HTTP_READ) || !api_of(r)->conf->login_enabled)
+		return auth_refuse(r, f, text);
+	reply_header(r, "Location",
+		     arena_printf(r->arena, "%.*s/users/login", STR_ARG(api_of(r)->base_url)));
+	reply_empty(r, 302);
+	return fail(f, ERR_AUTH, "%s", text);
+}
+
 /* The first key of the list that is good counts; when none is, what is wrong with the first one
    that somebody has. */
 static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct api_user *u,
@@ -216,7 +231,7 @@ static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct ap
 	if (!header.p)
 		header = req_header(r, "Authorization");
 	if (!str_trim(header).n)
-		return auth_refuse(r, f, text_failed);
+		return auth_nobody(r, f, text_failed);
 	while (!good && next_key(&header, &n, &key)) {
 		tried = key;
 		if (find_key(r, t, key, &row) != ERR_OK)

@@ -5,6 +5,8 @@
 
 /* Answer 403 with this text; ERR_AUTH with it. */
 enum err auth_refuse(struct http_req *r, struct fail *f, const char *text);
+/* There is no key or session: a browser is sent to the log-in, others hear 403 with this text. */
+enum err auth_nobody(struct http_req *r, struct fail *f, const char *text);
 /* User, role and organisation of an account, with what its key leaves of its rights. */
 MUST_USE enum err auth_load(struct http_req *r, const struct store_rtxn *t, uint64_t user_id,
 			    struct api_user *u, struct fail *f);

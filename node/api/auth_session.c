@@ -4,6 +4,7 @@
  */
 #include "api/audit.h"
 #include "api/auth.h"
+#include "api/page.h"
 #include "api/rest.h"
 #include "api/session.h"
 #include "base/hash.h"
@@ -19,7 +20,7 @@ enum err auth_by_session(struct http_req *r, const struct store_rtxn *t, struct 
 	if (!session_cookie(r, &token) ||
 	    session_find(api_of(r), t, token, r->arena, s) != ERR_OK) {
 		metric_add(M_AUTH_REFUSED, METRIC_BY_SESSION, 0, 1);
-		return auth_refuse(r, f, "Your session is over. Log in again.");
+		return auth_nobody(r, f, "Your session is over. Log in again.");
 	}
 	TRY(auth_load(r, t, s->row.user_id, u, f));
 	const char *fault = auth_account_fault(&u->user);
@@ -88,5 +89,10 @@ enum err auth_session_may(struct http_req *r, const struct api_user *u, struct f
 		return auth_refuse(r, f, "The request does not bring the token of your session.");
 	}
 	const char *duty = first_duty(r, u);
+	if (duty && reads && page_wanted(r)) {
+		reply_header(r, "Location", STR("/users/account")); /* which says what */
+		reply_empty(r, 302);
+		return fail(f, ERR_AUTH, "the account has to do something first");
+	}
 	return duty ? auth_refuse(r, f, duty) : ERR_OK;
 }

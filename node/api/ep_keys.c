@@ -194,9 +194,9 @@ static enum err keys_add(struct http_req *r, struct fail *f)
 		return ERR_OK;
 	me(r)->url = STR("/auth_keys/add");
 	k.user_id = me(r)->user.id;
-	if (arg.p)
-		(void)!str_u64(arg, &k.user_id);
-	else
+	if (arg.p && !str_is(arg, "me") && !str_u64(arg, &k.user_id))
+		k.user_id = 0; /* nobody */
+	if (!arg.p)
 		rest_take_u64(r, body, "user_id", &k.user_id);
 	TRY(store_read(api_of(r)->store, &t, f));
 	if (store_get(t, T_USER, k.user_id, r->arena, &u) != ERR_OK || !manages(r, &u) ||

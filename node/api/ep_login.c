@@ -403,6 +403,15 @@ static enum err sessions_end(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
+/* ---- the node is up ---- */
+
+static enum err heartbeat(struct http_req *r, struct fail *f)
+{
+	(void)f;
+	rest_message(r, "Additional supply depots required."); /* MISP's word for it (recorded) */
+	return ERR_OK;
+}
+
 /* ---- the page of one's account ---- */
 
 static enum err account_page(struct http_req *r, struct fail *f)
@@ -453,4 +462,12 @@ const struct endpoint ep_sessions_end = {
 	.run = sessions_end,
 	.shape = "Saved",
 	.doc = "End all sessions of an account (one's own without id)",
+};
+const struct endpoint ep_heartbeat = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/users/heartbeat",
+	.flags = EP_INLINE | EP_NO_AUTH,
+	.run = heartbeat,
+	.shape = "Message",
+	.doc = "The node answers",
 };

@@ -123,6 +123,9 @@ void page_account(struct http_req *r, int status, const char *text)
 	session_csrf(api_of(r), &u->session->digest, csrf);
 	if (!text && u->user.change_pw)
 		text = "Change your password to go on.";
+	if (!text && api_of(r)->conf->login_totp_required && !u->user.totp_set &&
+	    !(u->role.perms & perm_skip_otp))
+		text = "One-time codes are demanded: have them set up (users/totp_new) to go on.";
 	begin(&b, r, "Account", text);
 	buf_puts(&b, "<dl>");
 	pair(&b, "E-mail address", u->user.email);

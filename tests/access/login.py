@@ -207,6 +207,8 @@ def first_password(w):
     uid, _, email = w.user(password=PASSWORD)
     b = Browser(w)
     is_equal(must(b.login(email))["change_pw"], True, "a password that somebody else has chosen")
+    a = b.call("GET", "/events/index", headers={"Accept": "text/html"})
+    is_equal((a.status, a.headers.get("location")), (302, "/users/account"), "sends a browser to where it is changed")
     refused(b.call("GET", "/events/index"), 403, "Change your password first.", "gets nowhere")
     must(b.call("POST", "/users/change_pw", {"password": PASSWORD + "?", "current_password": PASSWORD}))
     is_equal(b.call("GET", "/events/index").status, 200, "until it is changed")
@@ -356,6 +358,24 @@ def pages(w):
     a = b.call("POST", "/users/logout?" + action, form={})
     is_equal((a.status, a.headers.get("location")), (303, "/users/login"), "logged out by the page")
     refused(b.call("GET", "/users/view/me"), 403, OVER, "it is over")
+    b.cookies["tocsin"] = "0" * 64
+    a = b.c.raw("GET", "/users/account", {"Accept": "text/html", "Cookie": "tocsin=" + "0" * 64})
+    is_equal((a.status, a.headers.get("location", "")[-12:]), (302, "/users/login"), "and the browser is sent to the log-in")
+
+
+def shown_the_way(w):
+    """Who comes without anything: a browser is sent to the log-in, a program hears what is wrong."""
+    c = nodes.Client(w.node.port)
+    for what, headers in (("no Accept", {}), ("a browser", {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})):
+        a = c.raw("GET", "/events/index", headers)
+        is_equal((a.status, a.headers.get("location"), a.body), (302, "http://127.0.0.1:%d/users/login" % w.node.port, b""),
+                 "sent to the log-in: " + what)
+    for what, path, headers in (("JSON", "/events/index", {"Accept": "application/json"}), (".json", "/events/index.json", {}),
+                                ("a program", "/events/index", {"Accept": "*/*"}),
+                                ("a search", "/events/restSearch", {"Accept": "text/html"}),
+                                ("a wrong key", "/events/index", {"Authorization": "w" * 40, "Accept": "text/html"})):
+        refused(c.raw("GET", path, headers), 403, NO_KEY, "told: " + what)
+    is_equal(must(c.raw("GET", "/users/heartbeat", {})), {"message": "Additional supply depots required."}, "the heartbeat needs no key")
 
 
 def is_stored(w):
@@ -389,5 +409,6 @@ def restarts(w):
     is_equal(b.call("GET", "/users/view/me").status, 200, "a session outlives a restart of the node")
 
 
-ALL = (comes_in, stays_out, cookies, ends, first_password, policy, one_time_codes, parallel, pages, is_stored)
+ALL = (comes_in, stays_out, cookies, ends, first_password, policy, one_time_codes, parallel, pages,
+       shown_the_way, is_stored)
 LAST = (restarts, guessing, address_guessing)

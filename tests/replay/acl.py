@@ -31,6 +31,25 @@ class Scene:
         return ans.json()["Event"] if ans is not None and ans.status == 200 else None
 
 
+def galaxy(run):
+    """Number of a galaxy: the recorded server had the public ones."""
+    run.quiet("POST", "/galaxies/import", [{"GalaxyCluster": {
+        "uuid": "5c0a1e63-71aa-4b0d-9e2f-0000000000a1", "type": "acl", "value": "matrix", "description": "x",
+        "version": "1", "distribution": "1", "GalaxyElement": [],
+        "Galaxy": {"uuid": "5c0a1e63-71aa-4b0d-9e2f-0000000000a0", "name": "acl", "type": "acl", "description": "x",
+                   "version": "1", "namespace": "acl", "icon": "x"}}}])
+    rows = run.quiet("GET", "/galaxies/index")
+    rows = rows.json() if rows is not None and rows.status == 200 else []
+    return next((r["Galaxy"]["id"] for r in rows if r["Galaxy"]["type"] == "acl"), "99999")
+
+
+def quay(run):
+    """Number of the organisation of the recording."""
+    rows = run.quiet("GET", "/organisations/index/scope:all")
+    rows = rows.json() if rows is not None and rows.status == 200 else []
+    return next((r["Organisation"]["id"] for r in rows if r["Organisation"]["name"] == "Quayside CERT"), "2")
+
+
 # call -> (maker of the target, distribution), or absent: no target; and call -> body
 TARGETS = {
     "event view (own org: quay)": ("orgadmin", "1"),
@@ -43,7 +62,7 @@ MAKES_EVENT = ("event publish", "event alert", "event delete", "attribute add", 
                "note add", "report add", "pushProposals", "bulkSaveSightings", "freeTextImport")
 
 
-def body_of(call, event, mark):
+def body_of(call, event, mark, org):
     """The request body of a call on its target."""
     ev = event or {}
     tag = {"uuid": ev.get("uuid"), "tag": "tlp:green"}
@@ -66,7 +85,7 @@ def body_of(call, event, mark):
         "sharing group add": {"name": "acl " + mark, "releasability": "x"},
         "cluster add": {"value": "acl " + mark, "description": "x"},
         "organisation add": {"name": "acl org " + mark},
-        "user add": {"email": "acl%s@quayside.example" % mark, "org_id": "2", "role_id": "3"},
+        "user add": {"email": "acl%s@quayside.example" % mark, "org_id": org, "role_id": "3"},
         "role add": {"name": "acl role " + mark, "permission": "1"},
         "server add": {"url": "http://127.0.0.1:9", "name": "x"}, "feed add": {"name": "x"},
         "warninglist toggle": {"name": ["none"]}, "logs": {"limit": 1},
@@ -85,6 +104,7 @@ def play(folder, node):
     run.play(["setup"])
     run.quiet("POST", "/tags/add", {"name": "tlp:green"})
     scene = Scene(run)
+    scene.galaxy, scene.quay = galaxy(run), quay(run)
     with open(os.path.join(folder, "acl-matrix.json")) as f:
         matrix = json.load(f)
     out = []
@@ -107,8 +127,10 @@ def cell(run, scene, call, role, n):
         if name.startswith(("attribute edit", "attribute delete", "sighting add")):
             target = (event.get("Attribute") or [{"id": "0"}])[0]["id"]
         path = path.replace(":id", target).replace(":uuid", event["uuid"])
+    if name == "cluster add":
+        path = path.replace(":id", scene.galaxy)
     path = path.replace(":id", "99999").replace(":uuid", "5c0a1e63-71aa-4b0d-9e2f-0000000000ff")
-    body = body_of(name, event, str(n)) if call["method"] == "POST" else None
+    body = body_of(name, event, str(n), scene.quay) if call["method"] == "POST" else None
     rec = {"group": "acl-matrix", "n": n, "name": "%s as %s" % (name, role), "path": path,
            "method": call["method"], "req_body": json.dumps(body), "status": want["status"]}
     res = runs.Result(rec)
