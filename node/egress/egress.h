@@ -271,6 +271,36 @@ MUST_USE enum err egress_search(struct view **v, const struct egress_query *q,
 				const volatile bool *cancelled, struct search_result *found,
 				struct sealed **out, struct fail *f);
 
+/* ---- many values -------------------------------------------------------------------------- */
+
+/* One of a list: a text, or what is wrong with what stood there (a literal). */
+struct lookup_value {
+	struct str value; /* absent when it cannot be told */
+	const char *error;
+};
+struct lookup_source {
+	/* The next one, in the arena; false at the end. On a worker. */
+	bool (*next)(void *user, struct arena *a, struct lookup_value *out);
+	void (*free)(void *user); /* may be NULL; called in any case */
+	void *user;
+};
+/* A line of JSON for each value, in order, as a sealed stream. The view is consumed. */
+MUST_USE enum err egress_lookup(struct view **v, const struct lookup_source *source,
+				struct sealed **out, struct fail *f);
+
+/* ---- how events hang together ------------------------------------------------------------- */
+
+/* Events that correlate with one, those that correlate with these, and so on, by which values. */
+struct egress_graph {
+	uint64_t event_id; /* visible: from view_event() */
+	unsigned depth; /* 1 to GRAPH_DEPTH_MAX: how many steps */
+	uint32_t events, values; /* so many nodes at most */
+};
+#define GRAPH_DEPTH_MAX 4
+/* {"root":..,"nodes":[..],"edges":[..],"truncated":..} as a sealed stream. The view is consumed. */
+MUST_USE enum err egress_graph(struct view **v, const struct egress_graph *q, struct sealed **out,
+			       struct fail *f);
+
 /* ---- galaxies and their clusters ---------------------------------------------------------- */
 
 /* A member of the cluster (of model/fields.inc) is one of `v`, compared as text; not with `none`. */

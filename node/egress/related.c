@@ -9,32 +9,6 @@
 /* Of one event: MISP.max_correlations_per_event. What comes first is kept; none of it is hidden. */
 #define RELATED_MAX 5000
 
-/* ---- the set of related events -------------------------------------------------------------- */
-
-/* Open addressing; grows in the event's arena. False: it was there, or there is no room. */
-static bool set_add(struct run *r, uint64_t id)
-{
-	if (r->n_related * 2 >= r->cap_related) {
-		uint32_t old = r->cap_related, cap = old ? 4 * old : 64;
-		uint64_t *was = r->related, *v = ARENA_ARRAY(r->event_arena, uint64_t, cap);
-		if (!v)
-			return false;
-		r->related = v;
-		r->cap_related = cap;
-		r->n_related = 0;
-		for (uint32_t i = 0; i < old; i++)
-			if (was[i])
-				(void)set_add(r, was[i]);
-	}
-	uint32_t mask = r->cap_related - 1, at = (uint32_t)(id * UINT64_C(0x9e3779b97f4a7c15) >> 40);
-	for (at &= mask; r->related[at]; at = (at + 1) & mask)
-		if (r->related[at] == id)
-			return false;
-	r->related[at] = id;
-	r->n_related++;
-	return true;
-}
-
 /* ---- attributes ----------------------------------------------------------------------------- */
 
 /* One of them, cut; *out stays as it is when it does not leave. */
@@ -115,13 +89,13 @@ enum err run_correlate(struct run *r, const struct misp_attr *attr, struct rel_e
 	TRY(correlate_attr(r->correlate, r->view->txn, &r->subject.event, attr, r->element_arena, &c,
 			   f));
 	for (uint32_t i = 0; events && i < c.n && !run_related_full(r); i++)
-		(void)set_add(r, c.v[i].hit.event_id);
+		(void)u64set_add(&r->related, r->event_arena, c.v[i].hit.event_id);
 	return attrs && c.n ? related_attrs(r, &c, el) : ERR_OK;
 }
 
 bool run_related_full(const struct run *r)
 {
-	return r->n_related >= RELATED_MAX;
+	return r->related.n >= RELATED_MAX;
 }
 
 /* ---- the events ----------------------------------------------------------------------------- */
@@ -162,18 +136,18 @@ static enum err keep_head(struct arena *a, const struct rel_event *in, const str
 enum err run_related_load(struct run *r)
 {
 	const struct rel_event **v = NULL;
-	if (!r->n_related)
+	if (!r->related.n)
 		return ERR_OK;
-	v = ARENA_ARRAY(r->event_arena, const struct rel_event *, r->n_related);
+	v = ARENA_ARRAY(r->event_arena, const struct rel_event *, r->related.n);
 	if (!v)
 		return ERR_LIMIT;
-	for (uint32_t i = 0; i < r->cap_related; i++) {
+	for (uint32_t i = 0; i < r->related.cap; i++) {
 		struct subject s;
 		struct verdict verdict;
-		if (!r->related[i])
+		if (!r->related.v[i])
 			continue;
 		arena_reset(r->element_arena);
-		enum err e = view_subject(r->view, r->related[i], r->element_arena, &s);
+		enum err e = view_subject(r->view, r->related.v[i], r->element_arena, &s);
 		if (e == ERR_NOENT)
 			continue;
 		TRY(e);

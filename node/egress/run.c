@@ -26,8 +26,7 @@ static void event_clear(struct run *r)
 	r->named = r->relate_done = false;
 	r->released = NULL;
 	r->rel = (struct rel_event){0};
-	r->related = NULL;
-	r->n_related = r->cap_related = 0;
+	r->related = (struct u64set){0};
 	r->object = (struct misp_object){0};
 	arena_reset(r->event_arena);
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "egress/u64set.h"
 #include "egress/view.h"
 #include "egress/witness.h"
 #include "model/exprs.h"
@@ -72,8 +73,7 @@ struct run {
 	struct misp_object object; /* the current object, uncut */
 	struct rel_element object_el;
 	bool object_shown;
-	uint64_t *related; /* events that correlate: a hash set in the event's arena */
-	uint32_t n_related, cap_related;
+	struct u64set related; /* events that correlate; in the event's arena */
 };
 
 /* The current event will stand in what comes next. */

@@ -13,7 +13,7 @@
 
 static bool is_streamed(const struct http_call *c)
 {
-	return c->req.ep && (c->req.ep->flags & EP_STREAM_BODY);
+	return c->req.ep && (c->req.ep->flags & EP_STREAM_BODY) && !c->whole;
 }
 
 bool body_full(struct http_call *c)

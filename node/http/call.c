@@ -196,7 +196,7 @@ static bool is_inline(const struct http_call *c)
 {
 	const struct endpoint *ep = c->req.ep;
 
-	if (c->coding != CODING_IDENTITY || ep->flags & EP_STREAM_BODY)
+	if (c->coding != CODING_IDENTITY || (ep->flags & EP_STREAM_BODY && !c->whole))
 		return false;
 	return ep->flags & EP_INLINE || (c->req.body.n && c->req.body.n <= ep->inline_max);
 }

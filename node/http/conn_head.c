@@ -166,6 +166,8 @@ static bool check_body(struct http_call *call, const struct http_head *h)
 		reply_err(&call->req, ERR_LIMIT);
 		return false;
 	}
+	call->whole = h->has_length && h->length <= ep->inline_max &&
+		      call->coding == CODING_IDENTITY;
 	return true;
 }
 
@@ -190,7 +192,8 @@ static void begin_body(struct conn *c, struct http_call *call, const struct http
 	c->body_left = h->length;
 	c->chunk = (struct chunk_dec){0};
 	c->body_call = wanted ? call : NULL;
-	if (wanted && !(call->req.ep->flags & EP_STREAM_BODY) && h->length <= RESERVE_MAX)
+	if (wanted && (call->whole || !(call->req.ep->flags & EP_STREAM_BODY)) &&
+	    h->length <= RESERVE_MAX)
 		(void)buf_reserve(&call->body, h->length);
 	if (h->expect_continue && c->in.n == 0 && c->first == call)
 		c->broken |= !outq_copy(&c->out, "HTTP/1.1 100 Continue\r\n\r\n", 25);

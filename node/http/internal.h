@@ -67,6 +67,7 @@ struct http_call {
 	struct task task_in, task_out, task_post; /* body or handler, stream, back to io */
 	struct reply reply;
 	enum coding coding;
+	bool whole; /* so short that a row that streams bodies gets it at once */
 	struct buf body; /* the buffered request body */
 	uint64_t body_cap;
 	uint64_t counted; /* bytes counted in srv->bodies */

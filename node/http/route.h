@@ -38,7 +38,9 @@ struct endpoint {
 	unsigned auth;       /* permission needed; meaning is that of the auth callback */
 	unsigned rate;       /* rate class, for the auth callback */
 	size_t body_cap;     /* most decompressed body bytes; 0 means the server's default */
-	size_t inline_max;   /* bodies of at most this are handled as with EP_INLINE; 0: none */
+	/* bodies of at most this are handled as with EP_INLINE; 0: none. With EP_STREAM_BODY they come whole,
+	   in r->body, without begin() and body(), when they are not compressed. */
+	size_t inline_max;
 	http_run_fn begin;   /* EP_STREAM_BODY: before the first byte (worker), may be NULL */
 	http_body_fn body;   /* EP_STREAM_BODY: serial, on a worker, pieces of at most 64 KiB */
 	http_run_fn run;     /* the handler */
