@@ -24,6 +24,16 @@ done
 for o in $(sed -n -e 's/^OPTION([A-Z]*, \([a-z_]*\),.*/\1/p' -e 's/^CHOICE(\([a-z_]*\),.*/\1/p' node/conf/options.inc); do
 	used_outside "(->|\\bconf_)$o\\b" node/conf/none "option $o"
 done
+# each rule of the gate is explained to those who answer for it
+for r in $(sed -n 's/^\(RULE\|ADMIT\)(\([a-z_]*\),.*/\2/p' node/gate/rules.inc node/gate/admit_rules.inc); do
+	n=$((n + 1))
+	if grep -Eq "(^\| $r \|)|\`$r\`" contrib/doc/policy-guide.md; then
+		echo "ok $n - guide: rule $r"
+	else
+		failed=1
+		echo "not ok $n - rule $r is not in contrib/doc/policy-guide.md"
+	fi
+done
 # what endpoints answer and take is described
 for s in $(sed -n 's/^\t\.\(shape\|takes\) = "\([^"]*\)",.*/\2/p' node/api/*.c | sort -u); do
 	n=$((n + 1))

@@ -140,7 +140,16 @@ class Case:
         if self.some(0.3):
             a["last_seen"] = (NOW - r.randint(0, 10 ** 6)) * 1000000
         a["Tag"] = self.tags(r.choice([0, 0, 0, 1, 2]), 0.15, RMSV_ELEMENT)
+        if self.some(0.25):
+            a["sightings"] = [self.sighting(number * 10 + i, a) for i in range(r.randint(1, 3))]
         return a
+
+    def sighting(self, number, attr):
+        r = self.r
+        org_id = r.choice([1, 2, 4, 5])
+        return {"id": number, "uuid": self.uuid(), "attribute_id": attr["id"], "event_id": 7, "org_id": org_id,
+                "date_sighting": NOW - r.choice([0, 999, 1000, 1001, 5000, 90000]), "type": r.choice([0, 1, 2]),
+                "source": r.choice(["", "our sensor"]), "attribute_uuid": attr["uuid"], "who": org(org_id)}
 
     def object(self, number):
         r = self.r
@@ -196,10 +205,10 @@ class Case:
             ("EATG", "tag", lambda: r.sample(tags, r.randint(1, 2))),
             ("EAT", "taxonomy", lambda: r.sample(["tlp", "PAP", "kill-chain", "type", "misp-galaxy"], r.randint(1, 3))),
             ("EATG", "galaxy", lambda: r.sample(["tool", "ransomware", "threat-actor", "sector"], r.randint(1, 2))),
-            ("AOTR", "event_tag", lambda: r.sample(tags, r.randint(1, 2))),
-            ("EAOTRG", "orgc", lambda: r.sample([ORGS[n] for n in (2, 3, 4, 5)], r.randint(1, 2))),
+            ("AOTRS", "event_tag", lambda: r.sample(tags, r.randint(1, 2))),
+            ("EAOTRGS", "orgc", lambda: r.sample([ORGS[n] for n in (2, 3, 4, 5)], r.randint(1, 2))),
             ("EAOR", "distribution", lambda: r.sample(range(0, 4 if level == "event" else 6), r.randint(1, 3))),
-            ("EAOTRG", "published", lambda: self.some(0.5)),
+            ("EAOTRGS", "published", lambda: self.some(0.5)),
             ("E", "threat_level", lambda: r.sample([1, 2, 3, 4], 2)), ("E", "analysis", lambda: r.sample([0, 1, 2], 2)),
             ("E", "info", lambda: r.choice(["Corp [1-4]", "(?i)INCIDENT", "^nothing$"])),
             ("A", "category", lambda: r.sample(["Targeting data", "Network activity", "Payload delivery", "Other"], r.randint(1, 2))),
@@ -214,8 +223,8 @@ class Case:
             ("EAORG", "sharing_group", lambda: r.sample(["c0000000-0000-4000-8000-%012x" % n for n in (11, 12, 13)], r.randint(1, 2))),
             ("EA", "confidence_below", lambda: r.choice([1, 50, 51, 75, 80, 100])),
             ("G", "value", lambda: r.choice(["Mimi", "(?i)^energy$", "T1566", "."])),
-            ("EAOR", "older_than", lambda: r.choice(["1000s", "999s", "12h", "1d"])),
-            ("EAOR", "younger_than", lambda: r.choice(["1000s", "1001s", "12h", "1d"]))]
+            ("EAORS", "older_than", lambda: r.choice(["1000s", "999s", "12h", "1d"])),
+            ("EAORS", "younger_than", lambda: r.choice(["1000s", "1001s", "12h", "1d"]))]
         mine = [(k, f) for levels, k, f in kinds if level[0].upper() in levels]
         for k, f in mine:
             if self.some(p / len(mine)):
@@ -224,7 +233,7 @@ class Case:
 
     def rule(self, number, rows):
         r = self.r
-        level = r.choice(["event", "attribute", "attribute", "object", "report", "tag", "galaxy"])
+        level = r.choice(["event", "attribute", "attribute", "object", "report", "tag", "galaxy", "sighting"])
         rule = {"name": "rule-%d" % number, "level": level}
         for how, p in (("when", 1.6), ("unless", 0.7), ("require", 0.5), ("allow", 0.4)):
             some = self.conditions(level, p)
@@ -253,6 +262,7 @@ class Case:
             self.classes = p["classes"] = self.site_classes()
         if self.some(0.25):
             self.profiles = p["profiles"] = {"mine-%d" % i: self.profile() for i in range(r.randint(1, 2))}
+            p["pseudonym_key"] = "a key of the oracle's own"
         if self.some(0.4):
             p["default_tlp"] = r.choice(TLPS)
         if self.some(0.3):
@@ -311,6 +321,8 @@ class Case:
                 out["fields"]["object"] = {"comment": "drop"}
             if self.some(0.4):
                 out["fields"]["report"] = "drop"
+            if out["base"] != "indicators" and self.some(0.5):
+                out["fields"]["attribute"]["comment"] = "pseudonymise"
         if self.some(0.15):
             out["to_ids_only"] = True
         return out
@@ -423,6 +435,7 @@ class Case:
                 "facts": {"now": NOW, "trusted": not self.some(0.1), "host_org_id": 1,
                           "unpublished_private": self.some(0.3),
                           "groups": [n for n in groups if is_in(who, groups[n])], "link_id": 21,
+                          "sightings_policy": r.randint(0, 3), "anonymise": self.some(0.3),
                           "all_groups": [{"id": n, "uuid": groups[n]["uuid"]} for n in sorted(groups)]},
                 "host": org(1), "org": org(2), "orgc": org(event["orgc_id"]),
                 "blocked": self.some(0.02), "all_tags": self.some(0.1), "no_local_tags": self.some(0.1)}
@@ -433,6 +446,7 @@ class Case:
                 case["from_row"] = r.choice(peers)
         if event["distribution"] == 4:
             case["group"] = groups[event["sharing_group_id"]]
+        case["own_sighting"] = self.some(0.3)
         case["attributes"] = [self.attribute(200 + i) for i in range(r.choice([0, 1, 3, 6]))]
         case["objects"] = [self.object(50 + i) for i in range(r.choice([0, 0, 1, 2]))]
         if policy.get("elements_may_relax") and who.get("row") and self.some(0.8):

@@ -33,7 +33,33 @@ def differences(case, answer):
             out.append(("%s %s / %s" % (key[0], rule or "kept", e.get("rule") or "kept"), str(key)))
         elif rule is None:
             out += different_fields(case, key[0], key[1], original(case, key), left[key], e["out"])
+            out += different_sightings(case, key, e)
     return out
+
+
+def different_sightings(case, key, answer):
+    if key[0] != "attribute":
+        return []
+    w = naive.Who(case)
+    had = [s for s in original(case, key).get("sightings", []) if cut.sees_sighting(w, s)]
+    want, got = cut.sightings_out(w, original(case, key)), answer.get("sightings", [])
+    if len(want) != len(got):
+        return [("number of sightings", "%s: wanted %s, gate %s" % (key, want, got))]
+    out = []
+    for before, a, b in zip(had, want, got):
+        out += different_fields(case, "sighting", key[1], before, a, b)
+    return out
+
+
+pseudonyms = {}          # of a text, and back
+
+
+def not_pseudonym(before, after):
+    if not after or not after.startswith("anon-") or len(after) < 20 or before.lower() in after:
+        return "%r is no pseudonym" % after
+    if pseudonyms.setdefault(before, after) != after:
+        return "another pseudonym than before"
+    return "the same for two texts" if pseudonyms.setdefault(after, before) != before else None
 
 
 def original(case, key):
@@ -57,6 +83,8 @@ def different_fields(case, kind, at, before, want, got):
         w, g = want.get(k), got.get(k)
         if w == cut.DERIVED:
             fault = not_derived(before[k], profile_name(case), g)
+        elif w == cut.PSEUDONYM:
+            fault = not_pseudonym(before[k], g)
         elif w == cut.NEUTRAL:
             fault = None if g and before[k] not in g else "tells the original line"
         else:

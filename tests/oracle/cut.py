@@ -172,6 +172,7 @@ def profile_keeps_attr(w, attr, obj):
 # ---- what is left of the fields --------------------------------------------------------------------
 
 DERIVED = "(derived UUID)"     # name-based, the same for ever
+PSEUDONYM = "(pseudonym)"       # the same for the same text
 NEUTRAL = "(neutral line)"     # says nothing of the incident
 
 # how to handle it goes with it
@@ -180,6 +181,10 @@ TECHNICAL_GALAXIES = {"mitre-attack-pattern", "mitre-malware", "mitre-tool", "to
 
 
 TARGETING_GALAXIES = {"sector", "target-information", "country", "region"}
+
+
+def derives(w):
+    return rewrites(w) or w.pseudonyms
 
 
 def rewrites(w):
@@ -264,7 +269,8 @@ def only(o, keys):
 def own_fields(w, entity, o):
     said = (w.own_profile or {}).get("fields", {}).get(entity)
     for k in said if isinstance(said, dict) else []:
-        o.pop(k, None)
+        if said[k] == "drop":
+            o.pop(k, None)
 
 
 def day(us):
@@ -287,8 +293,11 @@ def attr_out(w, attr, obj=None):
     o = lowered(w, without_ids(w, given(attr)))
     if w.profile == "partner" and is_internal(w, o.get("comment", "")):
         del o["comment"]
-    if rewrites(w):
+    if rewrites(w) and not w.pseudonyms:
         o.pop("comment", None)
+    if w.pseudonyms and o.get("comment"):
+        o["comment"] = PSEUDONYM
+    if derives(w):
         o["uuid"] = DERIVED
     if w.profile == "indicators":
         o = only(o, ("uuid", "type", "value", "to_ids", "first_seen", "last_seen") + IDS[:2])
@@ -316,21 +325,27 @@ def object_out(w, obj):
     if rewrites(w):
         o.pop("comment", None)
         o["description"] = o["name"]
+    if derives(w):
         o["uuid"] = DERIVED
     own_fields(w, "object", o)
     return o
 
 
 def report_out(w, report):
-    return lowered(w, without_ids(w, given(report)))
+    o = lowered(w, without_ids(w, given(report)))
+    if derives(w):
+        o["uuid"] = DERIVED
+    return o
 
 
 def event_out(w):
     o = lowered(w, without_ids(w, given(w.event)))
     if w.profile != "full":
         o.pop("protected", None)
+    if derives(w):
+        o["uuid"] = DERIVED
     if rewrites(w):
-        o["uuid"], o["info"] = DERIVED, NEUTRAL
+        o["info"] = NEUTRAL
         o["threat_level_id"] = 4          # undefined
         o.pop("analysis", None)
     if w.profile == "indicators":
@@ -361,6 +376,39 @@ def fields(case):
             out["attribute", (i, k)] = attr_out(w, a, o)
     for i, r in enumerate(case.get("reports", [])):
         out["report", i] = report_out(w, r)
+    return out
+
+
+def sees_sighting(w, s):
+    """MISP's Sightings_policy (6.7), after rules and profile."""
+    if w.profile == "indicators" or policy_rules(w, "sighting", s):
+        return False
+    mine = bool(w.org_id) and s["org_id"] == w.org_id
+    if w.admin or w.owner:
+        return True
+    facts = w.case["facts"]
+    return {0: mine, 1: mine or w.case.get("own_sighting", False), 2: True,
+            3: mine or s["org_id"] == facts["host_org_id"]}[facts["sightings_policy"]]
+
+
+def sightings_out(w, attr):
+    out = []
+    for s in attr.get("sightings", []):
+        if not sees_sighting(w, s):
+            continue
+        o = without_ids(w, given({k: v for k, v in s.items() if k != "who"}))
+        if not shows_ids(w):
+            o.pop("attribute_id", None)
+        if derives(w):
+            o["uuid"] = DERIVED
+            if "attribute_uuid" in o:
+                o["attribute_uuid"] = DERIVED
+        if rewrites(w):     # counts per day
+            o = only(o, ("uuid", "attribute_id", "event_id", "date_sighting", "type", "attribute_uuid"))
+            o["date_sighting"] -= o["date_sighting"] % 86400
+        if w.case["facts"].get("anonymise") and s["org_id"] != w.org_id and not w.admin:
+            o.pop("org_id", None)
+        out.append(o)
     return out
 
 

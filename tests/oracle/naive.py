@@ -101,6 +101,9 @@ class Who:
         self.own = self.admin or self.owner and self.kind == "member"
         self.cls = "own" if self.own or self.of_host() else row["class"]
 
+        # a profile that changes a field gives its copies UUIDs of their own
+        said = (self.own_profile or {}).get("fields", {}).get("attribute")
+        self.pseudonyms = isinstance(said, dict) and said.get("comment") == "pseudonymise"
         self.shell = self.is_shell()
         if self.shell:
             self.profile, self.own_profile = "indicators", None
