@@ -42,6 +42,7 @@ static const struct {
 	{405, "Not in this way: the method, the state, or JSON that is none", NULL, false},
 	{409, "Not as things stand", NULL, false},
 	{413, "Too long", NULL, true},
+	{415, "Neither JSON nor a form", "/users/login", false},
 	{429, "Too many requests; `Retry-After` tells how long to wait", NULL, false},
 	{500, "A protected event could not be signed",
 	 "/events/view/ /cryptographicKeys/", false},
@@ -141,8 +142,7 @@ static void path_of(const struct endpoint *ep, struct buf *out, json_t *params)
 	}
 }
 
-/* The noun a row belongs to: "events", "sharing_groups", "tocsin/ledger". */
-static void noun_of(const struct endpoint *ep, struct buf *out)
+void endpoint_noun(const struct endpoint *ep, struct buf *out)
 {
 	struct str rest = str_sub(str_c(ep->path), 1, SIZE_MAX), first, second;
 	bool ours;
@@ -167,7 +167,7 @@ static void noun_of(const struct endpoint *ep, struct buf *out)
 	}
 }
 
-static void permission_text(const struct endpoint *ep, struct buf *out)
+void endpoint_needs(const struct endpoint *ep, struct buf *out)
 {
 	const char *glue = "";
 	if (ep->flags & EP_NO_AUTH) {
@@ -251,7 +251,7 @@ static void describe(json_t *op, const struct endpoint *ep)
 {
 	OWN(buf) struct buf b = BUF(4096);
 	json_t *perms = json_array();
-	permission_text(ep, &b);
+	endpoint_needs(ep, &b);
 	json_object_set_new(op, "description",
 			    json_pack("s++", "Needs: ", buf_cstr(&b), "."));
 	for (size_t i = 0; i < PERM_COUNT; i++)
@@ -274,7 +274,7 @@ static json_t *operation(size_t n, const char *method, unsigned bit)
 	OWN(buf) struct buf noun = BUF(4096);
 	json_t *params = json_array(), *op = json_object();
 	bool body = bit & (HTTP_POST | HTTP_PUT);
-	noun_of(ep, &noun);
+	endpoint_noun(ep, &noun);
 	path_of(ep, &path, params);
 	if (bit == HTTP_GET && ep->takes)
 		add_query(params, ep);

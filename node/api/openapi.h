@@ -8,6 +8,11 @@
 
 /* The whole document as JSON; the same for everybody. ERR_CONFIG: a row or a shape is wrong. */
 MUST_USE enum err openapi_make(struct buf *out, struct fail *f);
-/* The rows as a table: a part of a manual page (roff), or Markdown. */
-enum endpoint_list { ENDPOINTS_ROFF, ENDPOINTS_MARKDOWN };
-void endpoints_table(struct buf *out, enum endpoint_list form);
+/* The rows, and what is not planned, as a part of tocsin-api(7). endpoint_list.c */
+void endpoints_roff(struct buf *out);
+
+struct endpoint;
+/* The noun a row belongs to: "events", "sharing_groups", "tocsin/ledger". */
+void endpoint_noun(const struct endpoint *ep, struct buf *out);
+/* Which key it needs, in words. */
+void endpoint_needs(const struct endpoint *ep, struct buf *out);

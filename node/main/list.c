@@ -59,6 +59,15 @@ enum err list_endpoints(struct fail *f)
 	return ERR_OK;
 }
 
+enum err list_endpoints_roff(struct fail *f)
+{
+	OWN(buf) struct buf b = BUF(4 << 20);
+	endpoints_roff(&b);
+	if (buf_err(&b) != ERR_OK || fwrite(b.p, 1, b.n, stdout) != b.n)
+		return fail(f, ERR_IO, "cannot write the list");
+	return ERR_OK;
+}
+
 enum err list_openapi(struct fail *f)
 {
 	OWN(buf) struct buf b = BUF(8 << 20);

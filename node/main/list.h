@@ -7,6 +7,8 @@
 
 /* All endpoints, a JSON list, to standard output. */
 MUST_USE enum err list_endpoints(struct fail *f);
+/* The same for tocsin-api(7). */
+MUST_USE enum err list_endpoints_roff(struct fail *f);
 /* The same as OpenAPI 3.1, as served at /openapi.json. */
 MUST_USE enum err list_openapi(struct fail *f);
 /* Likewise every way by which bytes leave the process (egress/ways_out.inc). */

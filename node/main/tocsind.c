@@ -45,7 +45,7 @@ static const char usage[] =
 	"      --check-policy FILE  read this policy file, say what is wrong with it, and end\n"
 	"      --import-misp-guard FILE  write the rules of this misp-guard configuration as a policy,\n"
 	"                        and end; --instance ID: which of its instances this node is\n"
-	"      --list-endpoints  what the HTTP interface answers to, as JSON, and end\n"
+	"      --list-endpoints  what the HTTP interface answers to, as JSON (=roff: for the manual), and end\n"
 	"      --list-openapi    the same as OpenAPI 3.1, and end\n"
 	"      --list-ways-out   every way by which bytes leave the process, as JSON, and end\n";
 
@@ -62,7 +62,7 @@ static int parse(int argc, char **argv, struct options *o)
 					      {"import-misp-guard", required_argument, NULL, 'G'},
 					      {"instance", required_argument, NULL, 'I'},
 					      {"trust", required_argument, NULL, 'T'},
-					      {"list-endpoints", no_argument, NULL, 'L'},
+					      {"list-endpoints", optional_argument, NULL, 'L'},
 					      {"list-openapi", no_argument, NULL, 'O'},
 					      {"list-ways-out", no_argument, NULL, 'W'},
 					      {"version", no_argument, NULL, 'V'},
@@ -114,7 +114,10 @@ static int parse(int argc, char **argv, struct options *o)
 		case 'L':
 		case 'O':
 		case 'W':
-			o->list = c == 'L' ? list_endpoints : c == 'O' ? list_openapi : list_ways_out;
+			o->list = c == 'O'                         ? list_openapi
+				  : c == 'W'                       ? list_ways_out
+				  : optarg && !strcmp(optarg, "roff") ? list_endpoints_roff
+								   : list_endpoints;
 			break;
 		case 'V':
 			printf("tocsind %s\n", PACKAGE_VERSION);

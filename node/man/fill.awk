@@ -1,6 +1,7 @@
 # fill.awk - puts version, folders and lists (@OPTIONS@: node/man/options.roff, ...) into a manual page.
 BEGIN {
 	list["@OPTIONS@"] = "node/man/options.roff"
+	list["@ENDPOINTS@"] = "node/man/endpoints.roff"
 	list["@COMMANDS@"] = "node/man/commands.roff"
 }
 $0 in list {

@@ -70,6 +70,23 @@ static void test_examples(json_t *doc)
 	}
 }
 
+/* What is not planned is not there. */
+static void test_unplanned(void)
+{
+	static const char *const paths[] = {
+#define UNPLANNED(path, why) path,
+#include "api/unplanned.inc"
+#undef UNPLANNED
+	};
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		size_t n = 0, len = strlen(paths[i]);
+		for (size_t r = 0; r < api_rows_n; r++)
+			n += !strncasecmp(api_rows[r]->path, paths[i], len) &&
+			     (!api_rows[r]->path[len] || api_rows[r]->path[len] == '/');
+		ok(n == 0, "%s has no row", paths[i]);
+	}
+}
+
 static void test_document(void)
 {
 	OWN(buf) struct buf b = BUF(8 << 20);
@@ -95,6 +112,7 @@ int main(void)
 {
 	test_shapes();
 	test_rows();
+	test_unplanned();
 	test_document();
 	return done_testing();
 }
