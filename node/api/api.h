@@ -43,6 +43,7 @@ struct api {
 	const struct secret_key *peer_key; /* under which the keys of peers are stored */
 	struct long_jobs jobs; /* fetches and pulls */
 	struct index_tags index_tags; /* of events/index */
+	struct search_pages *pages; /* where pages of searches ended; NULL: not remembered */
 	struct vocabs *vocabs; /* under its lock; NULL: not loaded yet */
 	pthread_mutex_t vocabs_lock;
 	struct audit_queue *audit; /* NULL: nothing is recorded */

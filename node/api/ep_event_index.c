@@ -109,7 +109,8 @@ static enum err find(struct http_req *r, struct asked *q, struct search_result *
 	TRY(rest_view(r, &v, f));
 	TRY(changes_restrict(r, v, q->params, q->query, &changes, f));
 	q->eq.filled_only = q->eq.filled_only && !changes;
-	return egress_search(&v, &q->eq, NULL, found, s, f);
+	struct search_how how = rest_search_how(r, NULL);
+	return egress_search(&v, &q->eq, &how, found, s, f);
 }
 
 static const char *type_of(const struct asked *q)
@@ -173,7 +174,8 @@ static enum err answer_compared(struct http_req *r, struct asked *q, struct fail
 	}
 	/* what is kept spares the work of a 304 and nothing else: the form of an answer must not tell whether
 	   something has changed that he does not see */
-	TRY(egress_search(&v, &q->eq, NULL, &found, &s, f));
+	struct search_how how = rest_search_how(r, NULL);
+	TRY(egress_search(&v, &q->eq, &how, &found, &s, f));
 	sealed_hold(s);
 	TRY(read_through(s, &b, tag, f));
 	receipt = sealed_receipt(s);
@@ -223,8 +225,9 @@ static enum err events_index(struct http_req *r, struct fail *f)
 					 .filled_only = q->minimal};
 	asked.eq.opts.metadata = true;
 	asked.csv = strcmp(asked.eq.exporter->type_name, "csv") == 0;
-	return req_header(r, "If-None-Match").p ? answer_compared(r, &asked, f)
-						: answer_plain(r, &asked, f);
+	e = req_header(r, "If-None-Match").p ? answer_compared(r, &asked, f)
+					     : answer_plain(r, &asked, f);
+	return rest_search_refused(r, e) ? ERR_OK : e;
 }
 
 const struct endpoint ep_events_index = {

@@ -3,6 +3,7 @@
  */
 #include "api/rest.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "search/query.h"
 
 /* Parameters of a GET: named (/value:x), query (?value=x) and, first of all, positional ones. */
@@ -203,6 +204,76 @@ enum err rest_view_named(struct http_req *r, const json_t *params, struct view *
 	return view_open_as(env, &aud, v, f);
 }
 
+/* Who has closed his side is taken to have left when he would have to wait longer than this. */
+#define SHUT_MS 500
+
+struct waiting {
+	struct http_req *r;
+	int64_t since_ms;
+};
+
+static bool has_left(void *user)
+{
+	const struct waiting *w = user;
+	return req_cancelled(w->r) ||
+	       (req_shut(w->r) && clock_boot_ms() - w->since_ms > SHUT_MS);
+}
+
+/* The same question by the same caller under the same policy, whatever the page. */
+static bool page_key(struct http_req *r, json_t *params, uint8_t key[16])
+{
+	const struct egress_env *env = &api_of(r)->egress;
+	OWN(buf) struct buf b = BUF(1 << 16);
+	uint8_t sha1[20];
+	json_t *page = json_incref(json_object_get(params, "page"));
+	char *text;
+	json_object_del(params, "page");
+	text = json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS);
+	if (page)
+		json_object_set_new(params, "page", page);
+	if (!text)
+		return false;
+	struct policy *p = env->policy(env->user);
+	buf_printf(&b, "%s|%llu|%x|", policy_version(p), (unsigned long long)me(r)->user.id,
+		   me(r)->perms);
+	policy_unref(p);
+	buf_puts(&b, text);
+	free(text);
+	hash_sha1(buf_str(&b), sha1);
+	memcpy(key, sha1, 16);
+	return buf_err(&b) == ERR_OK;
+}
+
+struct search_how rest_search_how(struct http_req *r, json_t *params)
+{
+	const struct conf *c = api_of(r)->conf;
+	struct waiting *w = ARENA_NEW(r->arena, struct waiting);
+	struct search_how how = {.rows = true};
+	if (w) {
+		*w = (struct waiting){r, clock_boot_ms()};
+		how.gone = has_left;
+		how.user = w;
+	}
+	how.until_ms = clock_boot_ms() + (c ? c->limit_search_time : 60000);
+	how.memory = c ? (size_t)c->limit_search_memory : 256u << 20;
+	if (params && page_key(r, params, how.page_key))
+		how.pages = api_of(r)->pages;
+	return how;
+}
+
+bool rest_search_refused(struct http_req *r, enum err e)
+{
+	if (e == ERR_TIMEOUT)
+		reply_error(r, 429,
+			    "This search took longer than one request may take. Narrow it, or ask for "
+			    "pages (limit and page).");
+	else if (e == ERR_LIMIT)
+		reply_error(r, 413,
+			    "This search needs more memory than one request may use. Narrow it, or ask "
+			    "for pages (limit and page).");
+	return e == ERR_TIMEOUT || e == ERR_LIMIT;
+}
+
 static enum err restsearch(struct http_req *r, enum search_scope scope, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
@@ -235,7 +306,10 @@ static enum err restsearch(struct http_req *r, enum search_scope scope, struct f
 	e = rest_view_named(r, params, &v, f);
 	if (e != ERR_OK)
 		return e == ERR_WITHHELD ? ERR_OK : e;
-	TRY(egress_search(&v, &w->eq, NULL, &found, &s, f));
+	struct search_how how = rest_search_how(r, params);
+	e = egress_search(&v, &w->eq, &how, &found, &s, f);
+	if (e != ERR_OK)
+		return rest_search_refused(r, e) ? ERR_OK : e;
 	headers(r, x, w->q, &found);
 	content_type(x, type, sizeof(type));
 	char *copy = arena_cstr(r->arena, str_c(type));

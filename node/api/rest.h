@@ -117,6 +117,11 @@ MUST_USE enum err rest_search_params(struct http_req *r, json_t **out, struct fa
 /* The same without what stands in the path by position. */
 MUST_USE enum err rest_named_params(struct http_req *r, json_t **out, struct fail *f);
 
+/* How much a search of this request may use; `params` (may be NULL) is what it asks. */
+struct search_how rest_search_how(struct http_req *r, json_t *params);
+/* Answer that a search would use more; false: that is not what went wrong. */
+bool rest_search_refused(struct http_req *r, enum err e);
+
 /* A view for the caller. */
 MUST_USE enum err rest_view(struct http_req *r, struct view **v, struct fail *f);
 /* Facts of the caller for the way in, and the origin. */

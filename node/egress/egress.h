@@ -36,7 +36,6 @@ struct egress_tap {
 	void *user;
 };
 
-
 /* What egress works with; one per daemon, shared by all threads. */
 struct egress_env {
 	struct store *store;
@@ -268,7 +267,7 @@ MUST_USE enum err egress_analyst(struct view **v, const struct analyst_query *q,
 /* Search, then a sealed stream of the result. The view is consumed (its transaction is reopened
    slice by slice). `found` (may be NULL) gets the counts for the headers. */
 MUST_USE enum err egress_search(struct view **v, const struct egress_query *q,
-				const volatile bool *cancelled, struct search_result *found,
+				const struct search_how *how, struct search_result *found,
 				struct sealed **out, struct fail *f);
 
 /* ---- many values -------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ static bool left_out(const struct run *r, const struct misp_attr *a)
 		return true;
 	LIST_EACH(t, a->tags, struct misp_tagref)
 		for (uint32_t i = 0; i < r->not_tags.n; i++)
-			if (str_eq_nocase(t->name, r->not_tags.v[i]) &&
+			if (search_tag_meant(r->not_tags.v[i], t->tag_id, t->name) &&
 			    view_shows_tag(r->view, &r->subject.event, t))
 				return true;
 	return false;

@@ -11,6 +11,7 @@
 #include "metrics/metrics.h"
 #include "model/pack.h"
 #include "search/correlate.h"
+#include "search/rows.h"
 
 #define RUN_ARENA (256u << 20)
 #define EVENT_ARENA (64u << 20)
@@ -346,29 +347,38 @@ static enum err object_hit(struct run *r, const struct search_hit *h, struct fai
 	return ERR_OK;
 }
 
+/* The next one into r->hit, from the list or from rows; false at the end. */
+static bool next_hit(struct run *r)
+{
+	r->has_hit = r->rows ? search_rows_next(r->rows, &r->hit) : r->at < r->n_hits;
+	if (r->has_hit && !r->rows)
+		r->hit = r->hits[r->at++];
+	return r->has_hit;
+}
+
 static enum err hit_step(struct run *r, struct fail *f)
 {
-	if (r->at == r->n_hits) {
+	if (!r->has_hit && !next_hit(r)) {
 		r->state = RUN_END;
 		return ERR_OK;
 	}
-	const struct search_hit *h = &r->hits[r->at];
+	const struct search_hit *h = &r->hit;
 	if (r->opts.scope == EXPORT_ATTRIBUTES && h->event_id == r->event_id) {
-		r->at++;
+		r->has_hit = false;
 		return attr_hit(r, h, f);
 	}
 	if (r->opts.scope == EXPORT_ATTRIBUTES)
 		r->object = (struct misp_object){0};
 	enum err e = event_load(r, h->event_id);
 	if (e == ERR_WITHHELD) {
-		r->at++;
+		r->has_hit = false;
 		return ERR_OK;
 	}
 	if (e != ERR_OK)
 		return fail(f, e, "event %llu", (unsigned long long)h->event_id);
 	if (r->opts.scope == EXPORT_ATTRIBUTES)
 		return ERR_OK; /* the hit itself comes next */
-	r->at++;
+	r->has_hit = false;
 	if (r->opts.scope == EXPORT_OBJECTS)
 		return object_hit(r, h, f);
 	if (r->opts.scope == EXPORT_PARTS && h->id) {
@@ -502,6 +512,7 @@ static void run_free(void *user)
 	free(r->out.state);
 	correlate_free(r->correlate);
 	exprs_unref(r->allowed);
+	search_rows_free(r->rows);
 	view_close(r->view);
 	arena_free(r->arena);
 	arena_free(r->event_arena);
@@ -596,7 +607,7 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 }
 
 static enum err find_hits(struct run *r, const struct egress_query *q,
-			  const volatile bool *cancelled, struct search_result *found,
+			  const struct search_how *how, struct search_result *found,
 			  struct fail *f)
 {
 	struct search_result res = {0};
@@ -611,18 +622,21 @@ static enum err find_hits(struct run *r, const struct egress_query *q,
 		struct search_visible vis = view_visible(r->view);
 		struct query query = *q->query;
 		if (view_may_ask(r->view, &query, r->arena))
-			TRY(search_run(r->view->env->index, r->view->txn, &query, &vis, cancelled,
+			TRY(search_run(r->view->env->index, r->view->txn, &query, &vis, how,
 				       r->arena, &res, f));
 	}
 	r->hits = res.hits;
-	r->n_hits = res.n;
-	if (found)
+	r->n_hits = res.rows ? 0 : res.n;
+	r->rows = res.rows;
+	if (found) {
 		*found = res;
+		found->rows = NULL; /* the run's own */
+	}
 	return ERR_OK;
 }
 
 enum err egress_search(struct view **v, const struct egress_query *q,
-		       const volatile bool *cancelled, struct search_result *found,
+		       const struct search_how *how, struct search_result *found,
 		       struct sealed **out, struct fail *f)
 {
 	*out = NULL;
@@ -631,7 +645,7 @@ enum err egress_search(struct view **v, const struct egress_query *q,
 		return fail(f, ERR_NOMEM, "no memory");
 	enum err e = q->allowed_list ? allowed_find(r, f) : ERR_OK;
 	if (e == ERR_OK)
-		e = find_hits(r, q, cancelled, found, f);
+		e = find_hits(r, q, how, found, f);
 	if (e != ERR_OK) {
 		run_free(r);
 		return e;

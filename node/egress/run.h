@@ -54,6 +54,9 @@ struct run {
 	struct arena *element_arena; /* of the current element */
 	struct search_hit *hits;
 	uint64_t n_hits, at;
+	struct search_rows *rows; /* instead of hits; NULL: none */
+	struct search_hit hit; /* the one under way */
+	bool has_hit;
 	const struct egress_gone *gone;
 	size_t n_gone, gone_at;
 	enum run_state state;

@@ -11,6 +11,7 @@
 #include "egress/derived.h"
 #include "egress/openings.h"
 #include "egress/records.h"
+#include "lists/lists.h"
 #include "model/pack.h"
 #include "warnlist/warnlist.h"
 

@@ -128,6 +128,11 @@ bool req_cancelled(const struct http_req *r)
 	return atomic_load_explicit(&call_of(r)->cancelled, memory_order_relaxed);
 }
 
+bool req_shut(const struct http_req *r)
+{
+	return atomic_load_explicit(&call_of(r)->shut, memory_order_relaxed);
+}
+
 bool req_answered(const struct http_req *r)
 {
 	return atomic_load(&call_of(r)->answered);

@@ -252,6 +252,8 @@ static void settle(struct conn *c)
 		conn_close(c);
 		return;
 	}
+	for (struct http_call *call = c->eof ? c->first : NULL; call; call = call->next)
+		atomic_store_explicit(&call->shut, true, memory_order_relaxed);
 	set_deadline(c);
 	set_event(&c->ev_read, wants_read(c), &c->reading);
 	set_event(&c->ev_write, c->out.bytes > 0 || c->tls_read_on_write, &c->writing);

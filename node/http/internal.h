@@ -62,7 +62,7 @@ struct http_call {
 	struct io *io;
 	atomic_uint refs;     /* lifetime */
 	atomic_uint holds;    /* handlers and jobs that may still answer */
-	atomic_bool answered, cancelled;
+	atomic_bool answered, cancelled, shut;
 	atomic_uint posted;
 	struct task task_in, task_out, task_post; /* body or handler, stream, back to io */
 	struct reply reply;

@@ -89,6 +89,9 @@ struct str req_param(const struct http_req *r, const char *name);
 bool req_named_next(const struct http_req *r, const char *name, size_t *it, struct str *value);
 /* Has the client left, or the server been told to stop hard? Long work asks now and then. */
 bool req_cancelled(const struct http_req *r);
+/* Has the client closed its side? It has left, or has nothing more to say and waits: TCP does not tell
+   which before something is sent. Nobody should be let wait for long by it. */
+bool req_shut(const struct http_req *r);
 /*
  * Keep the request alive past the return of the handler, to answer later from any thread (the
  * writer's completion, for instance). Each hold needs one release. When the last hold goes and

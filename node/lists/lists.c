@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/folder.h"
+#include "base/jsonw.h"
 #include "base/log.h"
 #include "lists/shelf.h"
 #include "model/pack.h"
@@ -62,6 +63,11 @@ static enum err add_row(struct warnlists *set, const struct misp_warnlist *row, 
 	OWN(buf) struct buf b = BUF(FILE_MAX_BYTES + (1 << 20));
 
 	lists_warning_json(&b, row, true);
+	TRY(buf_err(&b));
+	b.n--; /* files do not tell the category, answers about values do */
+	buf_puts(&b, ",\"category\":");
+	json_quote(&b, row->category);
+	buf_putc(&b, '}');
 	TRY(buf_err(&b));
 	return warnlist_add(set, buf_str(&b), row->id, f);
 }

@@ -27,6 +27,7 @@
 #include "retract/retract.h"
 #include "sandbox/sandbox.h"
 #include "search/correlate.h"
+#include "search/rows.h"
 #include "sync/feed_schedule.h"
 #include "sync/peer_schedule.h"
 
@@ -321,6 +322,7 @@ static void fill_api(struct node *n)
 	a->audit = n->audit;
 	a->throttle = throttle_new(); /* without: no back-off, and nothing else is amiss */
 	a->rates = rates_new();
+	a->pages = search_pages_new(); /* without: deep pages take longer */
 	a->user = n;
 	a->ingest = (struct ingest_env){
 		.store = n->store,
@@ -584,6 +586,7 @@ void node_stop(struct node *n)
 	derived_free(MOVE(n->derived));
 	throttle_free(MOVE(n->api.throttle));
 	rates_free(MOVE(n->api.rates));
+	search_pages_free(MOVE(n->api.pages));
 	records_free(MOVE(n->api.egress.records));
 	lists_free(MOVE(n->api.egress.lists));
 	correlator_free(MOVE(n->api.egress.correlator));

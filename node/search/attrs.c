@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/own.h"
+#include "search/rows.h"
 
 #define FEW_SPARE 8 /* invisible ones that cost no second try */
 
@@ -16,8 +17,10 @@ enum err hits_add(struct plan *p, struct hits *h, struct search_hit hit)
 {
 	if (h->n == h->cap) {
 		uint64_t cap = h->cap ? h->cap * 2 : 256;
-		struct search_hit *v = realloc(h->v, cap * sizeof(*v));
+		struct search_hit *v;
 
+		TRY(plan_room(p, 2 * cap * sizeof(*v)));
+		v = realloc(h->v, cap * sizeof(*v));
 		if (!v)
 			return fail(p->f, ERR_NOMEM, "no memory for a search");
 		h->v = v;
@@ -65,6 +68,7 @@ static enum err put_in_order(struct plan *p, struct rowset *r)
 	(void)order_parse(&o, p->q->order, SCOPE_ATTRIBUTES);
 	if (!o.n)
 		return order_rows(&p->v, r->v, r->n);
+	TRY(plan_room(p, (r->n + 1) * sizeof(*v)));
 	v = reallocarray(NULL, r->n + 1, sizeof(*v));
 	if (!v)
 		return fail(p->f, ERR_NOMEM, "no memory for a search");
@@ -108,80 +112,236 @@ static enum err row_ok(struct plan *p, uint32_t row, bool *yes, bool *listed)
 	return ERR_OK;
 }
 
-static enum err page(struct plan *p, const struct rowset *r, struct hits *h,
+/* The rows on their way to a page: which are to be skipped, which were found. */
+struct paging {
+	uint64_t limit, skip, found, last_id;
+	struct hits *hits; /* NULL: they are only counted */
+};
+
+static uint64_t skip_of(const struct plan *p)
+{
+	uint64_t skip = 0;
+
+	if (p->q->limit &&
+	    __builtin_mul_overflow(p->q->limit, p->q->page ? p->q->page - 1 : 0, &skip))
+		skip = UINT64_MAX;
+	return skip;
+}
+
+/* One row whose columns fit. *taken: it is a result of this page; *full: the page has its end. */
+static enum err page_row(struct plan *p, struct paging *g, uint32_t row, struct search_result *out,
+			 bool *taken, bool *full)
+{
+	bool yes, listed;
+
+	*taken = *full = false;
+	if (++p->polled % p->every == 0)
+		TRY(plan_poll(p));
+	TRY(row_ok(p, row, &yes, &listed));
+	if (!yes)
+		return ERR_OK;
+	if (g->skip) {
+		g->skip--;
+		return ERR_OK;
+	}
+	if (g->limit && g->found == g->limit) {
+		*full = out->more = true;
+		return ERR_OK;
+	}
+	g->found++;
+	g->last_id = p->v.row[row].id;
+	/* warning lists make pages shorter, they do not move them */
+	if (listed) {
+		out->skipped++;
+		return ERR_OK;
+	}
+	*taken = true;
+	return !g->hits ? ERR_OK
+			: hits_add(p, g->hits,
+				   (struct search_hit){.event_id = p->v.ev[p->v.event[row]].id,
+						       .object_id = p->v.row[row].object,
+						       .attr_id = p->v.row[row].id});
+}
+
+/* What MISP counts: a full page has one more, and so has an empty one behind the end. */
+static void page_count(const struct plan *p, const struct paging *g, struct search_result *out)
+{
+	out->total = g->found + (g->limit && (g->found - out->skipped == g->limit ||
+					      (!g->found && p->q->page > 1)));
+}
+
+static enum err page(struct plan *p, const struct rowset *r, struct paging *g,
 		     struct search_result *out)
 {
-	uint64_t limit = p->q->limit, skip = 0, found = 0;
+	bool taken, full = false;
 
-	if (limit && __builtin_mul_overflow(limit, p->q->page ? p->q->page - 1 : 0, &skip))
-		skip = UINT64_MAX;
-	for (size_t i = 0; i < r->n; i++) {
-		uint32_t row = r->v[i];
-		bool yes, listed;
-
-		if (i % 512 == 0)
-			TRY(plan_poll(p));
-		TRY(row_ok(p, row, &yes, &listed));
-		if (!yes)
-			continue;
-		if (skip) {
-			skip--;
-			continue;
-		}
-		if (limit && found == limit) {
-			out->more = true;
-			break;
-		}
-		found++;
-		/* warning lists make pages shorter, they do not move them */
-		if (listed) {
-			out->skipped++;
-			continue;
-		}
-		TRY(hits_add(p, h,
-			     (struct search_hit){.event_id = p->v.ev[p->v.event[row]].id,
-						 .object_id = p->v.row[row].object,
-						 .attr_id = p->v.row[row].id}));
-	}
-	/* what MISP counts: a full page has one more, and so has an empty one behind the end */
-	out->total = found + (limit && (found - out->skipped == limit || (!found && p->q->page > 1)));
+	for (size_t i = 0; i < r->n && !full; i++)
+		TRY(page_row(p, g, r->v[i], out, &taken, &full));
+	page_count(p, g, out);
 	return ERR_OK;
+}
+
+/* ---- all, in the order of their ids ---------------------------------------------------------- */
+
+/* Take the rows out of `set` that do not stand in the order of their ids; sorted into `moved`. */
+static enum err take_moved(struct plan *p, struct bits *set, struct rowset *moved)
+{
+	uint64_t last = 0;
+
+	for (uint64_t w = 0; w < (set->n + 63) / 64; w++)
+		for (uint64_t m = set->w[w]; m; m &= m - 1) {
+			uint32_t row = (uint32_t)(w * 64 + (uint64_t)__builtin_ctzll(m));
+
+			if (p->v.row[row].id > last) {
+				last = p->v.row[row].id;
+				continue;
+			}
+			bit_clear(set, row);
+			if (rows_add(moved, row) != ERR_OK)
+				return fail(p->f, ERR_NOMEM, "no memory for a search");
+			TRY(plan_room(p, 2 * sizeof(*moved->v) * moved->n));
+		}
+	return moved->n && order_rows(&p->v, moved->v, moved->n) != ERR_OK
+		       ? fail(p->f, ERR_NOMEM, "no memory for a search")
+		       : ERR_OK;
+}
+
+/* Ask the records, in order; what is no result is taken out of `set` and `moved`. */
+static enum err page_set(struct plan *p, struct bits *set, struct rowset *moved, struct paging *g,
+			 struct search_result *out)
+{
+	size_t at = 0, kept = 0;
+	bool taken, full = false;
+
+	for (uint64_t w = 0; w <= (set->n + 63) / 64; w++) {
+		uint64_t m = w < (set->n + 63) / 64 ? set->w[w] : 0;
+
+		do {
+			uint32_t row = m ? (uint32_t)(w * 64 + (uint64_t)__builtin_ctzll(m)) : IX_NONE;
+			bool end = w == (set->n + 63) / 64;
+
+			/* those that were moved come where their ids stand */
+			while (at < moved->n && !full && (m || end) &&
+			       (end || p->v.row[moved->v[at]].id < p->v.row[row].id)) {
+				TRY(page_row(p, g, moved->v[at], out, &taken, &full));
+				if (taken)
+					moved->v[kept++] = moved->v[at];
+				at++;
+			}
+			if (!m)
+				break;
+			m &= m - 1;
+			taken = false;
+			if (!full)
+				TRY(page_row(p, g, row, out, &taken, &full));
+			if (!taken)
+				bit_clear(set, row);
+		} while (m);
+		if (full)
+			break;
+	}
+	moved->n = kept;
+	page_count(p, g, out);
+	return ERR_OK;
+}
+
+static enum err all_rows(struct plan *p, const struct bits *events, uint64_t event_rows,
+			 struct hits *hits, struct search_result *out)
+{
+	const bool as_rows = p->how->rows && !p->q->limit;
+	struct rowset moved = {0};
+	struct bits set = {0};
+	struct paging g = {.hits = as_rows ? NULL : hits};
+	enum err e = bits_make(&set, p->v.rows);
+
+	p->set = &set;
+	if (e == ERR_OK)
+		e = candidates(p, p->filters, events, event_rows, NULL, NULL);
+	p->set = NULL;
+	if (e == ERR_OK)
+		e = take_moved(p, &set, &moved);
+	if (e == ERR_OK)
+		e = page_set(p, &set, &moved, &g, out);
+	if (e == ERR_OK && as_rows) {
+		struct search_rows_from from = {set.w, (set.n + 63) / 64, moved.v, moved.n};
+
+		out->rows = search_rows_new(p->ix, &from);
+		if (out->rows) {
+			out->n = g.found - out->skipped;
+			return ERR_OK;
+		}
+		e = fail(p->f, ERR_NOMEM, "no memory for a search");
+	}
+	bits_free(&set);
+	rows_free(&moved);
+	return e;
+}
+
+/* ---- pages ----------------------------------------------------------------------------------- */
+
+static bool by_id(const struct plan *p)
+{
+	struct order o;
+
+	(void)order_parse(&o, p->q->order, SCOPE_ATTRIBUTES);
+	return o.n == 0;
 }
 
 /*
  * How many of the lowest ids a page may need, all being visible; with `spare` for those that are not.
  * 0: as good as all, or another order is wanted.
  */
-static uint64_t few_of(const struct plan *p, uint64_t spare)
+static uint64_t few_of(const struct plan *p, uint64_t spare, uint64_t covered)
 {
-	struct order o;
 	uint64_t n;
 
-	(void)order_parse(&o, p->q->order, SCOPE_ATTRIBUTES);
-	if (o.n || !p->q->limit ||
+	if (!by_id(p) || !p->q->limit ||
 	    __builtin_mul_overflow(p->q->limit, MAX(p->q->page, 1), &n) ||
-	    __builtin_add_overflow(n, spare, &n) || n > p->v.rows / 4)
+	    __builtin_add_overflow(n - covered, spare, &n) || n > p->v.rows / 4)
 		return 0;
 	return n;
 }
 
 static enum err one_try(struct plan *p, const struct bits *events, uint64_t event_rows,
-			struct hits *hits, struct search_result *out)
+			struct paging *g, struct search_result *out)
 {
 	struct rowset rows = {0};
 	enum err e;
 
 	p->id_max = UINT64_MAX;
 	p->left_out = false;
-	hits->n = 0;
+	g->hits->n = 0;
 	out->more = false;
 	out->skipped = 0;
 	e = candidates(p, p->filters, events, event_rows, &rows, NULL);
 	if (e == ERR_OK)
 		e = put_in_order(p, &rows);
 	if (e == ERR_OK)
-		e = page(p, &rows, hits, out);
+		e = page(p, &rows, g, out);
 	rows_free(&rows);
+	return e;
+}
+
+/* The lowest ids, or another order. Many that are not visible: again, with more. */
+static enum err some_rows(struct plan *p, const struct bits *events, uint64_t event_rows,
+			  struct hits *hits, struct search_result *out)
+{
+	struct search_pages *pages = by_id(p) && p->q->limit ? p->how->pages : NULL;
+	uint64_t spare = FEW_SPARE, covered = 0, skip = skip_of(p), seq = store_seq(p->t);
+	enum err e = ERR_OK;
+
+	if (pages && skip)
+		(void)search_pages_get(pages, p->how->page_key, seq, skip, &covered, &p->id_after);
+	for (bool again = true; again && e == ERR_OK; spare *= 16) {
+		struct paging g = {
+			.limit = p->q->limit, .skip = skip - covered, .hits = hits};
+
+		p->few = few_of(p, spare, covered);
+		e = one_try(p, events, event_rows, &g, out);
+		again = p->few && p->left_out && !out->more;
+		if (e == ERR_OK && !again && pages && g.found && g.found == g.limit)
+			search_pages_put(pages, p->how->page_key, seq, skip + g.found, g.last_id);
+	}
 	return e;
 }
 
@@ -189,18 +349,15 @@ enum err search_attrs(struct plan *p, struct search_result *out)
 {
 	struct bits events = {0};
 	struct hits hits = {0};
-	uint64_t event_rows = 0, spare = FEW_SPARE;
+	uint64_t event_rows = 0;
 	enum err e = ERR_OK;
 
 	if (p->event_set)
 		e = candidate_events(p, &events, &event_rows);
-	/* many that are not visible: again, with more */
-	for (bool again = true; again && e == ERR_OK; spare *= 16) {
-		p->few = few_of(p, spare);
-		e = one_try(p, p->event_set ? &events : NULL, event_rows, &hits, out);
-		again = p->few && p->left_out && !out->more;
-	}
 	if (e == ERR_OK)
+		e = (by_id(p) && !p->q->limit ? all_rows : some_rows)(
+			p, p->event_set ? &events : NULL, event_rows, &hits, out);
+	if (e == ERR_OK && !out->rows)
 		e = hits_move(p, &hits, out);
 	bits_free(&events);
 	free(hits.v);

@@ -131,6 +131,8 @@ static bool wanted(const struct gather *g, uint32_t row)
 {
 	uint32_t place = g->p->v.event[row];
 
+	if (!g->mark && g->p->v.row[row].id <= g->p->id_after)
+		return false;
 	if (!g->mark && g->p->few && g->p->v.row[row].id > g->p->id_max) {
 		g->p->left_out = true;
 		return false;
@@ -159,6 +161,12 @@ static enum err keep(struct gather *g, uint32_t row)
 		bit_set(g->mark, g->p->v.event[row]);
 		return ERR_OK;
 	}
+	if (g->p->set) {
+		bit_set(g->p->set, row);
+		return ERR_OK;
+	}
+	if ((g->out->n & 0xffff) == 0xffff)
+		TRY(plan_room(g->p, 2 * sizeof(*g->out->v) * g->out->n));
 	if (rows_add(g->out, row) != ERR_OK ||
 	    (g->p->few && g->out->n == 4 * g->p->few && keep_few(g) != ERR_OK))
 		return fail(g->p->f, ERR_NOMEM, "no memory for a search");
@@ -167,7 +175,7 @@ static enum err keep(struct gather *g, uint32_t row)
 
 static enum err take(struct gather *g, uint32_t row)
 {
-	if ((++g->p->polled & (SLICE - 1)) == 0)
+	if (++g->p->polled % g->p->every == 0)
 		TRY(plan_poll(g->p));
 	return row < g->p->v.rows && wanted(g, row) ? keep(g, row) : ERR_OK;
 }
@@ -381,7 +389,12 @@ static enum err by_scan(struct gather *g)
 					continue;
 				}
 			}
-			if (mask[i] && wanted(g, from + i))
+			if (!mask[i])
+				continue;
+			/* a thousand patterns on each row take their time */
+			if (++g->p->polled % g->p->every == 0 && (e = plan_poll(g->p)) != ERR_OK)
+				break;
+			if (wanted(g, from + i))
 				e = keep(g, from + i);
 		}
 	}

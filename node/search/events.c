@@ -92,7 +92,7 @@ enum err some_row(struct plan *p, enum filter f, bool *yes)
 		uint32_t row = r - 1;
 		enum err e;
 
-		if ((++p->polled & 4095) == 0)
+		if (++p->polled % p->every == 0)
 			TRY(plan_poll(p));
 		if (row >= p->v.rows || !view_live(&p->v, row) || !row_maybe(p, f, row))
 			continue;
@@ -146,6 +146,7 @@ static enum err found_add(struct plan *p, struct founds *l, const struct order *
 	if (l->n == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 256;
 
+		TRY(plan_room(p, 2 * cap * sizeof(*v)));
 		v = realloc(l->v, cap * sizeof(*v));
 		if (!v)
 			return fail(p->f, ERR_NOMEM, "no memory for a search");

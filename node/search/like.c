@@ -203,3 +203,10 @@ bool idset_has(const struct idset *s, uint64_t id)
 	}
 	return lo < s->n && s->v[lo] == id;
 }
+
+bool search_tag_meant(struct str term, uint64_t tag_id, struct str name)
+{
+	uint64_t id;
+
+	return like_match(name, term) || (str_u64(term, &id) && id == tag_id);
+}

@@ -119,7 +119,7 @@ static enum err objects_of(struct plan *p, uint32_t place, struct hits *h)
 		struct misp_object o;
 		bool yes = false;
 
-		if ((++p->polled & 255) == 0)
+		if (++p->polled % p->every == 0)
 			TRY(plan_poll(p));
 		if (s > p->v.els || el->kind != EL_OBJECT || view_dead(IX_GET(el->died), p->v.gen))
 			continue;
@@ -306,7 +306,7 @@ static enum err sightings_of(struct plan *p, uint32_t place, struct hits *h)
 		struct misp_sighting si;
 		bool yes = false;
 
-		if ((++p->polled & 255) == 0)
+		if (++p->polled % p->every == 0)
 			TRY(plan_poll(p));
 		if (s > p->v.els || el->kind != EL_SIGHTING ||
 		    view_dead(IX_GET(el->died), p->v.gen) || !context_ok(p, el))

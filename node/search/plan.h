@@ -121,7 +121,7 @@ struct plan {
 	struct index *ix;
 	const struct store_rtxn *t;
 	const struct search_visible *vis;
-	const volatile bool *cancelled;
+	const struct search_how *how; /* never NULL */
 	struct arena *a;
 	struct fail *f;
 	struct ix_view v;
@@ -162,7 +162,12 @@ struct plan {
 	struct misp_event event;
 	struct arena *event_arena, *attr_arena;
 	uint64_t polled;
+	unsigned every; /* rows looked at between two polls */
 
+	/* Candidates go here instead of a list: a bit for each row. NULL: into the list. */
+	struct bits *set;
+	/* Attributes up to this id are known to stand on earlier pages. */
+	uint64_t id_after;
 	/* A page by ascending id needs the rows with the lowest ids only: about so many. 0: all. */
 	uint64_t few;
 	uint64_t id_max; /* rows above it were left out */
@@ -176,8 +181,10 @@ void plan_free(struct plan *p);
 MUST_USE enum err plan_tag_ids(struct plan *p, struct str name, bool exact, struct bits *ids);
 
 /* test.c: conditions */
-/* Now and then; ERR_CANCELLED. */
+/* Now and then; ERR_CANCELLED, ERR_TIMEOUT. */
 MUST_USE enum err plan_poll(struct plan *p);
+/* May so much memory be used? ERR_LIMIT. */
+MUST_USE enum err plan_room(struct plan *p, size_t bytes);
 /* Columns of an event: false is certain. */
 bool event_maybe(const struct plan *p, uint32_t place);
 /*

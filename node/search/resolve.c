@@ -472,6 +472,14 @@ static enum err event_filters(struct plan *p)
 
 enum err plan_make(struct plan *p)
 {
+	const struct query_filter *texts[] = {&p->q->value, &p->q->value1, &p->q->value2,
+					      &p->q->type, &p->q->category, &p->q->uuid,
+					      &p->q->comment, &p->q->attribute_text};
+	uint32_t terms = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		terms += texts[i]->any.n + texts[i]->all.n + texts[i]->none.n;
+	p->every = MAX(512 / (1 + terms / 16), 1);
 	p->place = IX_NONE;
 	p->event_arena = arena_new((size_t)4 << 20);
 	p->attr_arena = arena_new((size_t)64 << 20);

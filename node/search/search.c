@@ -27,7 +27,7 @@ static uint64_t query_seed(const struct query *q)
 }
 
 enum err search_run(struct index *ix, const struct store_rtxn *t, const struct query *q,
-		    const struct search_visible *vis, const volatile bool *cancelled,
+		    const struct search_visible *vis, const struct search_how *how,
 		    struct arena *a, struct search_result *out, struct fail *f)
 {
 	static enum err (*const scopes[SCOPE_COUNT])(struct plan *, struct search_result *) = {
@@ -37,6 +37,7 @@ enum err search_run(struct index *ix, const struct store_rtxn *t, const struct q
 		[SCOPE_SIGHTINGS] = search_sightings,
 		[SCOPE_EVENT_INDEX] = search_events,
 	};
+	static const struct search_how freely;
 	struct plan *p;
 	enum err e;
 
@@ -52,7 +53,7 @@ enum err search_run(struct index *ix, const struct store_rtxn *t, const struct q
 	p->ix = ix;
 	p->t = t;
 	p->vis = vis;
-	p->cancelled = cancelled;
+	p->how = how ? how : &freely;
 	p->a = a;
 	p->f = f;
 	index_view_begin(ix, &p->v);
@@ -67,8 +68,10 @@ enum err search_run(struct index *ix, const struct store_rtxn *t, const struct q
 	index_view_end(&p->v);
 	plan_free(p);
 	free(p);
-	if (e != ERR_OK)
+	if (e != ERR_OK) {
+		search_rows_free(out->rows);
 		*out = (struct search_result){0};
+	}
 	return e;
 }
 

@@ -37,9 +37,25 @@ struct search_hit {
 	uint64_t id; /* of the object or sighting in those scopes, else 0 */
 };
 
+struct search_rows;
+struct search_pages;
+void search_rows_free(struct search_rows *r);
+
+/* What a search may use, and how its results may come; NULL: without bounds, as hits. */
+struct search_how {
+	bool (*gone)(void *user); /* does nobody wait any more? NULL: somebody does */
+	void *user;
+	int64_t until_ms; /* of the boot-time clock; 0: no end */
+	size_t memory; /* bytes for what is found; 0: no bound */
+	bool rows; /* long results may come as rows (search/rows.h) */
+	struct search_pages *pages; /* where pages ended; NULL: not remembered */
+	uint8_t page_key[16]; /* of all that decides what is found, but for the page */
+};
+
 struct search_result {
 	struct search_hit *hits; /* in the arena, in order; the page asked for */
 	uint64_t n;
+	struct search_rows *rows; /* instead of hits: all of them, the caller's to free; or NULL */
 	/* What MISP counts: matches before paging for events, the index and sightings; for attributes
 	   those of this page and one more when it is full; for objects those of this page. */
 	uint64_t total;
@@ -47,10 +63,13 @@ struct search_result {
 	uint64_t skipped; /* of the page, by `listed` (attributes) */
 };
 
-/* `cancelled` may be NULL; polled, ERR_CANCELLED when it turns true. */
+/* ERR_CANCELLED: nobody waits. ERR_TIMEOUT, ERR_LIMIT: it would use more than it may. */
 MUST_USE enum err search_run(struct index *ix, const struct store_rtxn *t, const struct query *q,
-			     const struct search_visible *vis, const volatile bool *cancelled,
+			     const struct search_visible *vis, const struct search_how *how,
 			     struct arena *a, struct search_result *out, struct fail *f);
+
+/* Does a search for the tag `term` mean this one? A name is a pattern (case counts), a number an id. */
+bool search_tag_meant(struct str term, uint64_t tag_id, struct str name);
 
 /* Exact look-up of one value: live attributes of visible events that hold it (either part). */
 MUST_USE enum err search_value(struct index *ix, const struct store_rtxn *t, struct str value,

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/own.h"
 
 /* Answers about events, kept by place. */
@@ -15,8 +16,19 @@ enum seen { SEEN_NOT, SEEN_WANTED, SEEN_UNWANTED };
 
 enum err plan_poll(struct plan *p)
 {
-	if (p->cancelled && *p->cancelled)
+	const struct search_how *h = p->how;
+
+	if (h->gone && h->gone(h->user))
 		return fail(p->f, ERR_CANCELLED, "the search was cancelled");
+	if (h->until_ms && clock_boot_ms() > h->until_ms)
+		return fail(p->f, ERR_TIMEOUT, "the search took too long");
+	return ERR_OK;
+}
+
+enum err plan_room(struct plan *p, size_t bytes)
+{
+	if (p->how->memory && bytes > p->how->memory)
+		return fail(p->f, ERR_LIMIT, "the search needs too much memory");
 	return ERR_OK;
 }
 

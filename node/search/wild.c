@@ -114,7 +114,7 @@ static enum err some_attr(struct plan *p, bool comments, bool *yes)
 		struct misp_attr a;
 		enum err e;
 
-		if ((++p->polled & 4095) == 0)
+		if (++p->polled % p->every == 0)
 			TRY(plan_poll(p));
 		if (row >= p->v.rows || !view_live(&p->v, row))
 			continue;

@@ -284,7 +284,7 @@ def event_output(q, want):
     return sorted(a["id"] for a in want["_attrs"] if a["deleted"] in dead and
                   ("_object" not in a or a["_object"]["deleted"] in dead) and
                   (ids is None or a["to_ids"] in ids) and
-                  not any(n == x for x in without for _, n in reference.tag_names(a)))
+                  not any(reference.carries(reference.tag_names(a), x) for x in without))
 
 
 def named(scope, q):

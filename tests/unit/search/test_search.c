@@ -13,6 +13,7 @@
 #include "base/own.h"
 #include "index/rows.h"
 #include "naive.h"
+#include "search/rows.h"
 #include "tests/tap/tap.h"
 #include "tests/unit/index/seed.h"
 
@@ -449,25 +450,72 @@ static void orders(struct seed *sd, struct index *ix)
 	ok(good, "the index by info");
 }
 
+static bool has_left(void *user)
+{
+	(void)user;
+	return true;
+}
+
 static void limits(struct seed *sd, struct index *ix)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	OWN(arena) struct arena *a = arena_new(1 << 22);
 	OWN(arena) struct arena *small = arena_new(512);
-	volatile bool cancelled = true;
+	struct search_how left = {.gone = has_left}, late = {.until_ms = 1}, poor = {.memory = 100};
 	struct query q = {.scope = SCOPE_ATTRIBUTES};
 	struct search_result r;
 	struct fail f = {0};
 
 	if (store_read(sd->s, &t, &f) != ERR_OK)
 		bail_out("%s", f.text);
-	is_err(search_run(ix, t, &q, NULL, &cancelled, a, &r, &f), ERR_CANCELLED, "cancelled");
+	is_err(search_run(ix, t, &q, NULL, &left, a, &r, &f), ERR_CANCELLED, "nobody waits");
+	is_err(search_run(ix, t, &q, NULL, &late, a, &r, &f), ERR_TIMEOUT, "no time left");
+	is_err(search_run(ix, t, &q, NULL, &poor, a, &r, &f), ERR_LIMIT, "no memory left");
 	is_err(search_run(ix, t, &q, NULL, NULL, small, &r, &f), ERR_LIMIT,
 	       "more results than the arena holds");
 	q.limit = 2;
 	q.page = UINT64_MAX;
 	is_ok(search_run(ix, t, &q, NULL, NULL, a, &r, &f), "a page far behind the end");
 	ok(r.n == 0 && r.total == 1, "is empty, and counted as recorded");
+}
+
+/* Pages walked in any order with remembered ends, and rows instead of hits, are the whole list. */
+static void walks(struct seed *sd, struct index *ix)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(arena) struct arena *a = arena_new(1 << 24);
+	struct search_how how = {.pages = search_pages_new()}, rows = {.rows = true};
+	struct query q = {.scope = SCOPE_ATTRIBUTES};
+	struct search_result all, r;
+	struct search_hit h;
+	struct fail f = {0};
+	uint64_t at = 0, wrong = 0;
+
+	if (!how.pages || store_read(sd->s, &t, &f) != ERR_OK ||
+	    search_run(ix, t, &q, NULL, NULL, a, &all, &f) != ERR_OK)
+		bail_out("%s", f.text);
+	is_ok(search_run(ix, t, &q, NULL, &rows, a, &r, &f), "as rows");
+	ok(r.rows && !r.hits && r.n == all.n, "all of them, and no hits");
+	for (; r.rows && search_rows_next(r.rows, &h); at++)
+		wrong += at >= all.n || memcmp(&h, &all.hits[at], sizeof(h)) != 0;
+	ok(at == all.n && !wrong, "%llu rows are the hits", (unsigned long long)at);
+	search_rows_free(r.rows);
+	q.limit = 7;
+	wrong = 0;
+	for (unsigned way = 0; way < 3; way++)
+		for (uint64_t i = 0; i * q.limit < all.n + 7; i++) {
+			/* forwards, backwards, here and there */
+			q.page = way == 0 ? i + 1 : way == 1 ? all.n / 7 + 1 - i : i * 31 % (all.n / 7 + 1) + 1;
+			if (q.page == 0 || search_run(ix, t, &q, NULL, &how, a, &r, &f) != ERR_OK)
+				continue;
+			for (uint64_t k = 0; k < r.n; k++)
+				wrong += (q.page - 1) * 7 + k >= all.n ||
+					 memcmp(&r.hits[k], &all.hits[(q.page - 1) * 7 + k],
+						sizeof(*r.hits)) != 0;
+			wrong += r.n != MIN(q.limit, (q.page - 1) * 7 < all.n ? all.n - (q.page - 1) * 7 : 0);
+		}
+	ok(!wrong, "pages are pieces of the list, whichever were asked for before");
+	search_pages_free(how.pages);
 }
 
 /* ---- searches beside the writer -------------------------------------------------------------- */
@@ -561,6 +609,7 @@ int main(void)
 	}
 	lookups(&sd, ix);
 	orders(&sd, ix);
+	walks(&sd, ix);
 	limits(&sd, ix);
 	beside(&sd, ix);
 	differ(&sd, ix, 60);
