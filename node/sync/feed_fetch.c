@@ -426,8 +426,8 @@ static enum err keep_data(void *user, const void *p, size_t n, struct fail *f)
 	return buf_err(b) == ERR_OK ? ERR_OK : fail(f, buf_err(b), "the file is too long");
 }
 
-enum err feed_fetch_file(const struct feed_fetch_opts *o, const char *name, struct buf *out,
-			 struct fail *f)
+enum err feed_fetch_data(const struct feed_fetch_opts *o, const char *name, uint64_t max,
+			 intake_data_fn data, void *user, struct fail *f)
 {
 	OWN(client) struct client *c = NULL;
 	struct feed_fetch_result none = {0};
@@ -436,12 +436,18 @@ enum err feed_fetch_file(const struct feed_fetch_opts *o, const char *name, stru
 	r.a = arena_new(1u << 20);
 	enum err e = r.a ? run_open(&r, &c, f) : fail(f, ERR_NOMEM, "no memory");
 	if (e == ERR_OK)
-		e = feed_get(&r, c, name, out->max, NULL, keep_data, out, &res, f);
+		e = feed_get(&r, c, name, max, NULL, data, user, &res, f);
 	feed_rules_free(r.rules);
 	arena_free(r.a);
 	if (r.dirfd >= 0)
 		close(r.dirfd);
 	return e;
+}
+
+enum err feed_fetch_file(const struct feed_fetch_opts *o, const char *name, struct buf *out,
+			 struct fail *f)
+{
+	return feed_fetch_data(o, name, out->max, keep_data, out, f);
 }
 
 /* ---- in a thread ---- */

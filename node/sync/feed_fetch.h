@@ -45,6 +45,9 @@ struct feed_fetch_result {
 MUST_USE enum err feed_fetch_run(const struct feed_fetch_opts *o, struct feed_fetch_result *out,
 				 struct fail *f);
 
+/* One file of the feed, as it comes; at most `max` bytes. */
+MUST_USE enum err feed_fetch_data(const struct feed_fetch_opts *o, const char *name, uint64_t max,
+				  intake_data_fn data, void *user, struct fail *f);
 /* One file of the feed as it stands there, appended; at most what `out` may hold. ERR_NOENT: no such row or
    file. */
 MUST_USE enum err feed_fetch_file(const struct feed_fetch_opts *o, const char *name, struct buf *out,

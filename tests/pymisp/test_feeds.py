@@ -1,5 +1,6 @@
 """A MISP feed from a web server: looked into, taken in whole or one event, switched with others."""
 import functools
+import hashlib
 import http.server
 import json
 import threading
@@ -28,6 +29,11 @@ def site(tmp_path_factory):
         manifest[event["uuid"]] = {"Orgc": orgc, "info": event["info"], "date": event["date"],
                                    "timestamp": event["timestamp"]}
     manifest["no uuid"] = {"info": "x"}
+    uuids = list(manifest)[:3]
+    for name, values in (("hashes.csv", ("one", "two", "three", "two")), ("b/hashes.csv", ("two", "four"))):
+        (folder / "b").mkdir(exist_ok=True)
+        rows = ["%s,%s" % (hashlib.md5(v.encode()).hexdigest(), uuids[i % 3]) for i, v in enumerate(values)]
+        (folder / name).write_text("\n".join(rows + ["no digest,x", "x" * 1000]) + "\n" + rows[0])
     (folder / "manifest.json").write_text(json.dumps(manifest))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -76,3 +82,28 @@ def test_defaults(admin):
     assert len(after) == before + 2 and not any(f.enabled for f in after)
     admin.load_default_feeds()
     assert len(admin.feeds()) == before + 2
+
+
+def test_caches(admin, other, site, feed):
+    b = MISPFeed()
+    b.name, b.provider, b.url, b.source_format = "Reef B", "reef", site[0] + "/b", "misp"
+    b.input_source, b.lookup_visible, b.caching_enabled = "network", True, True
+    b = admin.add_feed(b, pythonify=True)
+    assert admin.search_feeds(value="two") == []
+    assert admin.cache_feed(feed.id)["message"] == "Caching the feeds has successfully completed."
+    assert admin.cache_all_feeds()["message"] == "Caching the feeds has successfully completed."
+    hits = admin.search_feeds(value="two")
+    assert sorted(h["Feed"]["name"] for h in hits) == ["Reef", "Reef B"]
+    assert sorted(len(h["Feed"]["uuid"]) for h in hits) == [1, 2]
+    assert [h["Feed"]["name"] for h in other.search_feeds(value="two")] == ["Reef B"]
+    assert admin.search_feeds(value=["four", "nothing"])[0]["Feed"]["id"] == b.id
+    assert admin.search_feeds(value="nothing") == []
+    compared = {row["Feed"]["name"]: row["Feed"] for row in admin.compare_feeds()}
+    assert compared["Reef"]["values"] == 3 and compared["Reef B"]["values"] == 2
+    assert compared["Reef"]["ComparedFeed"][0]["overlap_count"] == 1
+    view = admin.get_feed(b.id)["Feed"]
+    assert view["cached_elements"] == 2 and view["coverage_by_other_feeds"] == "50%"
+    assert other.cache_all_feeds()["errors"][0] == 403
+    admin.delete_feed(b.id)
+    assert [h["Feed"]["name"] for h in admin.search_feeds(value="two")] == ["Reef"]
+    assert admin.search_feeds(value="four") == []
