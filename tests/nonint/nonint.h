@@ -158,6 +158,10 @@ unsigned outs_count(const struct model *m);
 /* The k-th of them, from one store; false: there is no such. */
 bool outs_make(const struct model *m, struct side *s, unsigned k, struct buf *out, char name[80]);
 
+/* ---- folder.c: feed folders; the first side is changed by it ---- */
+
+bool folder_same(const struct model *m, struct side side[2], struct buf *story);
+
 /* ---- asks.c ---- */
 
 /* One question in the words of each store. */
