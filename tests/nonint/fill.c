@@ -176,7 +176,8 @@ static void local_tag_name(const struct filling *x, unsigned i, char out[40])
 {
 	char text[24];
 	model_text(x->m, i, x->variant, "local", model_hides(x->m, i, F_LOCAL_TAG), text);
-	snprintf(out, 40, "nq:local-%s", text);
+	/* kill-chain: goes with what is technical */
+	snprintf(out, 40, "%s:%s", i % 3 ? "kill-chain" : "nq", text);
 }
 
 /* Rows that something visible names, in the same order in both stores. */
