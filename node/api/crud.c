@@ -118,15 +118,23 @@ static void *row_new(struct http_req *r, const struct crud *c)
 	return arena_alloc(r->arena, c->desc->size);
 }
 
+static bool find_row(const struct store_rtxn *t, const struct crud *c, struct str text, uint64_t *id)
+{
+	struct uuid u;
+	if (!c->has_uuid || !uuid_parse(text, &u))
+		return str_u64(text, id);
+	return store_find(t, c->uuid_index, (struct str){(const char *)u.b, sizeof(u.b)}, id) ==
+	       ERR_OK;
+}
+
 bool crud_of_path(struct http_req *r, const struct crud *c, const char *absent, void *row,
 		  struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	void *stored = row_new(r, c);
 	uint64_t id;
-	if (stored && str_u64(req_arg(r, "id"), &id) &&
-	    store_read(api_of(r)->store, &t, f) == ERR_OK &&
-	    store_get(t, c->table, id, r->arena, stored) == ERR_OK &&
+	if (stored && store_read(api_of(r)->store, &t, f) == ERR_OK &&
+	    find_row(t, c, req_arg(r, "id"), &id) && store_get(t, c->table, id, r->arena, stored) == ERR_OK &&
 	    (!c->visible || c->visible(r, stored)) &&
 	    entity_copy(r->arena, c->desc, stored, row) == ERR_OK)
 		return true;

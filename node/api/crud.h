@@ -34,6 +34,8 @@ struct crud {
 	const char *absent;  /* text of the 404 */
 	const char *deleted; /* text of the answer to delete */
 	const char *needed;  /* error of a CRUD_NEED member that is empty */
+	bool has_uuid; /* a path may name a row by UUID, under this index: */
+	enum store_index uuid_index;
 	const char *unique, *taken; /* member of the unique key, and the error when it is taken */
 	/* The hooks may be NULL. A row that is not visible answers as one that is not there. */
 	bool (*visible)(struct http_req *r, const void *row);

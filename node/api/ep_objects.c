@@ -136,6 +136,8 @@ static enum err objects_add(struct http_req *r, struct fail *f)
 		return ERR_OK;
 	}
 	struct admit_facts facts = rest_facts(r);
+	if (!str_u64(req_arg(r, "template"), &facts.template_id))
+		facts.template_id = 0;
 	struct origin o = rest_origin(r);
 	bool break_on_duplicate = str_is(req_param(r, "breakOnDuplicate"), "1");
 	err = ingest_elements_add(&api_of(r)->ingest, e.id, &raw, &o, &facts, break_on_duplicate,
@@ -147,8 +149,10 @@ static enum err objects_add(struct http_req *r, struct fail *f)
 		add_refused(r, e.id, &res.problems[0]);
 	else if (err == ERR_OK)
 		no_attributes(r, e.id);
-	else
+	else {
+		me(r)->url = STR("/objects/add");
 		upload_refused(r, "add", "Object", err, &why);
+	}
 	return ERR_OK;
 }
 

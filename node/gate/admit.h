@@ -49,6 +49,7 @@ struct admit_facts {
 	   by newer ones, if the policy says so */
 	bool dead_stay_dead, newer_revives;
 	bool own_derived; /* the UUID is one under which we gave out a cut copy */
+	uint64_t template_id; /* objects/add: the template of the path; 0: what the object names */
 	/* Refuse attributes whose values stand on a warning list: all, or those that ask for it by
 	   themselves (enforceWarninglist). A reference of the caller's; NULL: there are none. */
 	const struct warnlists *warnings;

@@ -78,6 +78,9 @@ struct ingest_ctx {
 	bool has_vuln; /* the document tells of a vulnerability */
 	struct exprs *rewrites; /* import rules; NULL: none */
 	bool rewrites_asked;
+	bool adding_object; /* objects/add */
+	bool templated; /* objects/add: the template below is known and its demands hold */
+	struct misp_template object_template;
 	bool insert_only; /* attributes/add and objects/add: a known UUID is an error */
 };
 

@@ -3,6 +3,7 @@
  */
 #include "base/clock.h"
 #include "ingest/ctx.h"
+#include "lists/template.h"
 #include "model/pack.h"
 #include "model/types.h"
 
@@ -129,6 +130,24 @@ static void object_defaults(struct ingest_ctx *c, bool adding)
 	}
 }
 
+/* What the template demands is asked first: then its text is the answer (recorded: objects 1927). */
+static enum err template_demands(struct ingest_ctx *c, struct fail *f)
+{
+	struct str *relations = ARENA_ARRAY(c->out_arena, struct str, c->n);
+	size_t n = 0;
+	if (!c->templated)
+		return ERR_OK;
+	if (c->n && !relations)
+		return fail(f, ERR_LIMIT, "no memory left for this request");
+	for (uint32_t i = 0; i < c->n; i++)
+		if (c->els[i].kind == EL_ATTR)
+			relations[n++] = c->els[i].attr.object_relation;
+	enum err e = lists_template_check(&c->object_template, relations, n, f);
+	if (e != ERR_OK)
+		c->out->n_problems = 0;
+	return e;
+}
+
 /* Prepare all elements of the document and run one job over them. */
 static enum err one_job(const struct ingest_env *env, struct job *j, struct raw_event **raw,
 			const struct origin *o, struct admit_facts *facts, store_run_fn run,
@@ -147,11 +166,14 @@ static enum err one_job(const struct ingest_env *env, struct job *j, struct raw_
 	c.break_on_duplicate = break_on_duplicate;
 	c.break_repeats = break_on_duplicate;
 	c.insert_only = run == run_add;
+	c.adding_object = j->adding_object;
 	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(admitted_raw(adm));
 	enum err e = cur ? ingest_ctx_prepare(&c, cur, KINDS_ALL, (uint32_t)MIN(n, UINT32_MAX), &end, f)
 			 : ERR_NOMEM;
 	if (e == ERR_OK && (j->adding_object || j->kind == EL_OBJECT))
 		object_defaults(&c, j->adding_object);
+	if (e == ERR_OK)
+		e = template_demands(&c, f);
 	if (e == ERR_OK && j->adding_object && out->n_problems)
 		e = fail(f, ERR_INVAL, "%.*s", STR_ARG(out->problems[0].errors));
 	if (e == ERR_OK) {

@@ -4,6 +4,7 @@
  */
 #include "base/hash.h"
 #include "ingest/ctx.h"
+#include "lists/template.h"
 #include "model/pack.h"
 
 #define ARENA_MAX (256u << 20)
@@ -52,8 +53,33 @@ static enum err repeats(struct ingest_ctx *c, const struct element *e, bool *twi
 	return oom ? fail(f, ERR_NOMEM, "no memory for the duplicate test") : ERR_OK;
 }
 
+/* A new object on its own is called what its template is called (recorded: objects 1919, 1921). */
+static enum err apply_template(struct ingest_ctx *c, struct misp_object *o, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_template *m = &c->object_template;
+	TRY(store_read(c->env->store, &t, f));
+	enum err e = lists_template(t, c->facts->template_id, o->template_uuid, o->template_version,
+				    c->out_arena, m);
+	if (e == ERR_NOENT)
+		return ERR_OK;
+	TRY(e);
+	char *uuid = arena_alloc(c->out_arena, UUID_TEXT_LEN + 1);
+	if (!uuid)
+		return fail(f, ERR_LIMIT, "no memory left for this request");
+	c->templated = true;
+	o->name = m->name;
+	o->meta_category = m->meta_category;
+	o->description = m->description;
+	o->template_uuid = str_c(uuid_format(m->uuid, uuid));
+	o->template_version = arena_printf(c->out_arena, "%llu", (unsigned long long)m->version);
+	return ERR_OK;
+}
+
 static enum err prepare_one(struct ingest_ctx *c, struct element *e, struct fail *f)
 {
+	if (c->adding_object && e->kind == EL_OBJECT)
+		TRY(apply_template(c, &e->object, f));
 	TRY(gate_admit_element(c->adm, c->facts, c->arena, e, f));
 	TRY(ingest_rewrite(c, e, f));
 	ingest_note_vuln(c, e);

@@ -1,5 +1,6 @@
 /* test_lists.c - folders of the four kinds become rows; newer ones go over older ones; what is none. */
 #include "lists/lists.h"
+#include "lists/template.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,27 @@ static void others(void)
 	   "elements by relation");
 }
 
+/* What the template of others() demands: b, and a as often as one likes. */
+static void demands(void)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(arena) struct arena *a = arena_new(1 << 20);
+	struct misp_template row;
+	const struct str none[] = {{"a", 1}}, met[] = {{"a", 1}, {"b", 1}, {"a", 1}},
+			 twice[] = {{"b", 1}, {"b", 1}};
+	struct str uuid = STR("5c0a1e08-71aa-4b0d-9e2f-000000000520");
+	struct fail f = {0};
+
+	is_ok(store_read(store, &t, &fix_fail), "read");
+	is_err(lists_template(t, 0, uuid, STR("2"), a, &row), ERR_NOENT, "another version");
+	is_ok(lists_template(t, 0, uuid, STR("3"), a, &row), "this version");
+	is_ok(lists_template(t, 1, STR_NONE, STR_NONE, a, &row), "by number");
+	is_ok(lists_template_check(&row, met, 3, &f), "met: %s", f.text);
+	is_err(lists_template_check(&row, none, 1, &f), ERR_INVAL, "b is missing");
+	is_str(f.text, "\"Could not save the object as a required attribute is not set (b)\"", "said");
+	is_err(lists_template_check(&row, twice, 2, &f), ERR_INVAL, "b twice");
+}
+
 int main(void)
 {
 	const char *v[1];
@@ -115,6 +137,7 @@ int main(void)
 	lists = lists_new(&c);
 	warnings();
 	others();
+	demands();
 	lists_free(lists);
 	store_close(store);
 	free((void *)(uintptr_t)folder);
