@@ -166,7 +166,7 @@ static bool check_body(struct http_call *call, const struct http_head *h)
 		reply_err(&call->req, ERR_LIMIT);
 		return false;
 	}
-	call->whole = h->has_length && h->length <= ep->inline_max &&
+	call->whole = ep->inline_max && h->has_length && h->length <= ep->inline_max &&
 		      call->coding == CODING_IDENTITY;
 	return true;
 }
