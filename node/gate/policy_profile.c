@@ -287,6 +287,13 @@ static enum err put_tags(struct loader *l, const void *n, struct profile *p, boo
 	return put_names(l, n, &p->tags, kept);
 }
 
+static enum err not_now(struct loader *l, const void *n, void *to)
+{
+	(void)l, (void)n, (void)to;
+	return ERR_OK;
+}
+
+/* What is dropped goes over what is kept, in whichever order they stand. */
 #define LIST_KEYS(what)                                                                            \
 	static enum err what##_keep(struct loader *l, const void *n, void *to)                     \
 	{                                                                                          \
@@ -298,9 +305,12 @@ static enum err put_tags(struct loader *l, const void *n, struct profile *p, boo
 	}                                                                                          \
 	static enum err p_##what(struct loader *l, const void *n, void *to)                        \
 	{                                                                                          \
-		static const struct key keys[] = {{"keep", what##_keep, false},                    \
-						  {"drop", what##_drop, false}};                   \
-		return node_map(l, n, keys, ARRAY_LEN(keys), to);                                  \
+		static const struct key keeps[] = {{"keep", what##_keep, false},                   \
+						   {"drop", not_now, false}};                      \
+		static const struct key drops[] = {{"keep", not_now, false},                       \
+						   {"drop", what##_drop, false}};                  \
+		TRY(node_map(l, n, keeps, ARRAY_LEN(keeps), to));                                  \
+		return node_map(l, n, drops, ARRAY_LEN(drops), to);                                \
 	}
 LIST_KEYS(types)
 LIST_KEYS(categories)

@@ -316,12 +316,40 @@ static void versions(void)
 	}
 }
 
+/* What is dropped goes over what is kept, whichever stands first. */
+static void order(void)
+{
+	static const char *const pairs[][2] = {
+		{"{tags: {drop: x, keep: x}}", "{tags: {keep: x, drop: x}}"},
+		{"{types: {drop: md5, keep: [md5, sha1]}}", "{types: {keep: [md5, sha1], drop: md5}}"},
+		{"{categories: {drop: Other, keep: Other}}", "{categories: {keep: Other, drop: Other}}"},
+		{"{objects: {drop: file, keep: file}}", "{objects: {keep: file, drop: file}}"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		struct policy *p[2] = {NULL, NULL};
+
+		for (size_t k = 0; k < 2; k++) {
+			struct fail f = {0};
+			char text[200];
+
+			snprintf(text, sizeof(text), "profiles:\n  a: {base: full, %s\n", pairs[i][k] + 1);
+			is_err(policy_parse(str_c(text), "p", &p[k], &f), ERR_OK, "%s%s", text, f.text);
+		}
+		if (p[0] && p[1])
+			is_str(policy_version(p[0]), policy_version(p[1]), "%s", pairs[i][0]);
+		policy_unref(p[0]);
+		policy_unref(p[1]);
+	}
+}
+
 int main(void)
 {
 	a = arena_new(1 << 20);
 	closed();
 	rewrites();
 	dropping();
+	order();
 	errors();
 	versions();
 	arena_free(a);
