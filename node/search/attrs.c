@@ -115,6 +115,7 @@ static enum err row_ok(struct plan *p, uint32_t row, bool *yes, bool *listed)
 /* The rows on their way to a page: which are to be skipped, which were found. */
 struct paging {
 	uint64_t limit, skip, found, last_id;
+	uint64_t before; /* the last id that was skipped */
 	struct hits *hits; /* NULL: they are only counted */
 };
 
@@ -142,6 +143,7 @@ static enum err page_row(struct plan *p, struct paging *g, uint32_t row, struct 
 		return ERR_OK;
 	if (g->skip) {
 		g->skip--;
+		g->before = p->v.row[row].id;
 		return ERR_OK;
 	}
 	if (g->limit && g->found == g->limit) {
@@ -334,13 +336,15 @@ static enum err some_rows(struct plan *p, const struct bits *events, uint64_t ev
 		(void)search_pages_get(pages, p->how->page_key, seq, skip, &covered, &p->id_after);
 	for (bool again = true; again && e == ERR_OK; spare *= 16) {
 		struct paging g = {
-			.limit = p->q->limit, .skip = skip - covered, .hits = hits};
+			.limit = p->q->limit, .skip = skip - covered, .hits = hits,
+			.before = p->id_after};
 
 		p->few = few_of(p, spare, covered);
 		e = one_try(p, events, event_rows, &g, out);
 		again = p->few && p->left_out && !out->more;
 		if (e == ERR_OK && !again && pages && g.found && g.found == g.limit)
-			search_pages_put(pages, p->how->page_key, seq, skip + g.found, g.last_id);
+			search_pages_put(pages, p->how->page_key, seq, skip, g.before,
+					 skip + g.found, g.last_id);
 	}
 	return e;
 }

@@ -94,7 +94,11 @@ struct search_pages {
 	pthread_mutex_t lock;
 	struct page_end {
 		uint8_t key[16];
-		uint64_t seq, covered, after;
+		uint64_t seq;
+		/* the end of the page that was asked for last, and its begin: it may be asked for again */
+		struct {
+			uint64_t covered, after;
+		} known[2];
 		int64_t at_ms; /* 0: free */
 	} slots[SLOTS];
 };
@@ -128,30 +132,36 @@ bool search_pages_get(struct search_pages *p, const uint8_t key[16], uint64_t se
 		      uint64_t *covered, uint64_t *after)
 {
 	struct page_end *s = slot_of(p, key);
-	bool yes;
+	bool same, yes = false;
 
 	pthread_mutex_lock(&p->lock);
-	yes = s->at_ms && memcmp(s->key, key, sizeof(s->key)) == 0 &&
-	      (s->seq == seq ? s->covered <= skip
-			     : s->covered == skip && clock_boot_ms() - s->at_ms < WALK_MS);
-	if (yes) {
-		*covered = s->covered;
-		*after = s->after;
+	same = s->at_ms && memcmp(s->key, key, sizeof(s->key)) == 0;
+	for (size_t i = 0; same && !yes && i < ARRAY_LEN(s->known); i++) {
+		yes = s->known[i].after &&
+		      (s->seq == seq ? s->known[i].covered <= skip
+				     : s->known[i].covered == skip &&
+					       clock_boot_ms() - s->at_ms < WALK_MS);
+		if (yes) {
+			*covered = s->known[i].covered;
+			*after = s->known[i].after;
+		}
 	}
 	pthread_mutex_unlock(&p->lock);
 	return yes;
 }
 
-void search_pages_put(struct search_pages *p, const uint8_t key[16], uint64_t seq,
-		      uint64_t covered, uint64_t after)
+void search_pages_put(struct search_pages *p, const uint8_t key[16], uint64_t seq, uint64_t skip,
+		      uint64_t before, uint64_t covered, uint64_t after)
 {
 	struct page_end *s = slot_of(p, key);
 
 	pthread_mutex_lock(&p->lock);
 	memcpy(s->key, key, sizeof(s->key));
 	s->seq = seq;
-	s->covered = covered;
-	s->after = after;
+	s->known[0].covered = covered;
+	s->known[0].after = after;
+	s->known[1].covered = skip;
+	s->known[1].after = before;
 	s->at_ms = clock_boot_ms() + 1;
 	pthread_mutex_unlock(&p->lock);
 }

@@ -34,5 +34,7 @@ void search_pages_free(struct search_pages *p);
    whatever has changed meanwhile. */
 bool search_pages_get(struct search_pages *p, const uint8_t key[16], uint64_t seq, uint64_t skip,
 		      uint64_t *covered, uint64_t *after);
-void search_pages_put(struct search_pages *p, const uint8_t key[16], uint64_t seq,
-		      uint64_t covered, uint64_t after);
+/* A page began behind `skip` results and the id `before` (0: not known), and ended behind `covered`
+   and `after`. */
+void search_pages_put(struct search_pages *p, const uint8_t key[16], uint64_t seq, uint64_t skip,
+		      uint64_t before, uint64_t covered, uint64_t after);
