@@ -171,6 +171,12 @@ static void make_event(struct model *m, struct rng *r)
 	marking(r, t, 700);
 	t->published = rng_chance(r, 800);
 	t->embargo = rng_chance(r, 250) ? (uint8_t)(1 + rng_below(r, 3)) : 0;
+	/* of what goes to the public half is marked for it, or markings would hide all that other rules hide */
+	if (m->who >= A_FEED && m->who != A_LINK && rng_chance(r, 500)) {
+		t->tlp = 1;
+		t->pap = 0;
+		t->published = true;
+	}
 	t->deny = rng_chance(r, 120);
 	t->local_tag = rng_chance(r, 350);
 	for (unsigned i = 0; i < n && m->n < THINGS_MAX - 20; i++)
@@ -501,14 +507,21 @@ void model_value(const struct model *m, unsigned i, unsigned variant, char out[8
 		snprintf(out, 80, "nq%08x", a);
 }
 
+/* A note is pushed over a link when the account there could read here what it is about, be that of a level that is
+   not pushed itself: what could be read is no twin. */
+static bool hidden_from_reader(const struct model *m, unsigned i)
+{
+	struct model reads = *m;
+	reads.who = GAMMA_SYNC;
+	return model_hidden(&reads, i);
+}
+
 bool model_exists(const struct model *m, unsigned i, unsigned variant)
 {
 	const struct thing *t = &m->thing[i];
 	if (m->dropped[i])
 		return false;
-	/* what a link's own organisation reads here is pushed to it with what is said about it, be it of a level that
-	   is not pushed: left out */
-	if (t->kind == NOTE && m->who == A_LINK && event_of(m, t)->owner == GAMMA)
+	if (t->kind == NOTE && m->who == A_LINK && model_hidden(m, i) && !hidden_from_reader(m, t->parent))
 		return false;
 	if (t->parent != NO_THING && !model_exists(m, t->parent, variant) &&
 	    (t->kind != NOTE || model_hidden(m, i)))
