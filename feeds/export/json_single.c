@@ -183,6 +183,33 @@ const struct exporter export_attr_saved = {
 	.end = saved_end,
 };
 
+/* ---- the file of one attribute: length of its value, new line, value, bytes ---- */
+
+static enum err attachment_element(struct export_run *r, const struct rel_event *re,
+				   const struct rel_element *el)
+{
+	struct buf *b = out(r);
+	(void)re;
+	if (el->kind != EL_ATTR || !el->data.p || r->n)
+		return ERR_OK;
+	buf_u64(b, el->attr->value.n);
+	buf_putc(b, '\n');
+	buf_str_add(b, el->attr->value);
+	buf_str_add(b, el->data);
+	r->n++;
+	seal_count(r->out, 0, 1);
+	return buf_err(b);
+}
+
+const struct exporter export_attachment = {
+	.name = ".attachment",
+	.media = "application/octet-stream",
+	.type_name = "bin",
+	.doc = "the file of one attribute, as attributes/download takes it apart",
+	.scopes = EXPORT_ATTRIBUTES,
+	.element = attachment_element,
+};
+
 /* ---- a bare list of attributes: attributes/index ---- */
 
 static enum err list_begin(struct export_run *r)

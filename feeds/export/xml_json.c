@@ -7,9 +7,23 @@
 
 #include "base/hash.h"
 #include "feeds/export/parts.h"
-#include "model/ascii.h"
 
 #define DEPTH_MAX 48
+
+static bool ascii_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool ascii_alnum(char c)
+{
+	return ascii_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool ascii_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 struct conv {
 	struct buf *out, text;

@@ -49,6 +49,45 @@ static void none_saved(struct http_req *r, const struct ingest_result *res, bool
 	rest_not_saved(r, "add", "Attribute", STR_NONE, errors);
 }
 
+/* "batch_import": each line of a value is an attribute. ERR_LIMIT: too many. */
+static enum err split_lines(struct http_req *r, struct raw_event **raw, struct fail *f)
+{
+	OWN(arena) struct arena *a = arena_new(64u << 20);
+	OWN(raw) struct raw_event *out = raw_new(RAW_ATTRS, NULL, api_of(r)->ingest.spool_dir);
+	OWN(raw_cursor) struct raw_cursor *c = raw_cursor_new(*raw);
+	struct element el;
+	uint32_t ordinal = 0;
+	bool any = false;
+	enum err err;
+	if (!a || !out || !c)
+		return fail(f, ERR_NOMEM, "no memory");
+	while ((err = raw_next(c, a, &el, f)) == ERR_OK) {
+		bool batch = el.kind == EL_ATTR && el.attr.batch_import;
+		struct str rest = el.attr.value, line;
+		any |= batch;
+		el.ordinal = ++ordinal;
+		if (!batch)
+			TRY(raw_add(out, &el, f));
+		while (batch && rest.p) {
+			rest = str_split(rest, '\n', &line);
+			el.attr.value = str_trim(line);
+			if (el.attr.value.n)
+				TRY(raw_add(out, &el, f));
+			el.ordinal = ++ordinal;
+		}
+		arena_reset(a);
+	}
+	if (err != ERR_NOENT)
+		return err;
+	if (any) {
+		raw_set_list(out, true);
+		raw_cursor_free(MOVE(c));
+		raw_free(*raw);
+		*raw = MOVE(out);
+	}
+	return ERR_OK;
+}
+
 static enum err attributes_add(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
@@ -74,6 +113,8 @@ static enum err attributes_add(struct http_req *r, struct fail *f)
 	OWN(raw) struct raw_event *raw = upload_take(r);
 	if (!raw)
 		return ERR_OK;
+	if (!raw_is_list(raw))
+		TRY(split_lines(r, &raw, f));
 	bool list = raw_is_list(raw);
 	bool break_on_duplicate = !str_is(req_param(r, "breakOnDuplicate"), "0");
 	OWN(warnlists) struct warnlists *lists = lists_warnings(api_of(r)->egress.lists);

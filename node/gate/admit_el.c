@@ -111,20 +111,23 @@ static enum err value_check(struct arena *a, struct misp_attr *at, struct proble
 	return ERR_OK;
 }
 
-/* A sample that the sender wants packed is named "file" and becomes "file|md5 of its bytes". */
+/* A sample that the sender wants packed is named "file" and becomes "file|md5 of its bytes"; a hash
+   that is given is replaced (recorded, objects 1920). */
 static enum err name_sample(struct arena *a, struct misp_attr *at)
 {
 	OWN(buf) struct buf bytes = BUF(at->data.n + 16);
 	uint8_t md5[16];
 	char hex[33];
 
-	if (at->type != ATTR_MALWARE_SAMPLE || !at->encrypt || !at->data.n ||
-	    str_chr(at->value, '|') >= 0 || !str_trim(at->value).n)
+	struct str name;
+
+	(void)str_split(at->value, '|', &name);
+	if (at->type != ATTR_MALWARE_SAMPLE || !at->encrypt || !at->data.n || !str_trim(name).n)
 		return ERR_OK;
 	if (!base64_decode(&bytes, at->data))
 		return ERR_OK; /* without the hash the value is refused as incomplete */
 	hash_md5(buf_str(&bytes), md5);
-	at->value = arena_printf(a, "%.*s|%s", STR_ARG(str_trim(at->value)),
+	at->value = arena_printf(a, "%.*s|%s", STR_ARG(str_trim(name)),
 				 hash_hex(md5, sizeof(md5), hex));
 	return at->value.p ? ERR_OK : ERR_LIMIT;
 }

@@ -3,6 +3,7 @@
  * judged by the gate, attachments decoded and stored. Nothing here needs a transaction.
  */
 #include "base/hash.h"
+#include "base/samplezip.h"
 #include "ingest/ctx.h"
 #include "lists/template.h"
 #include "model/pack.h"
@@ -18,17 +19,21 @@ static enum err keep(struct arena *a, struct element *e)
 	return entity_copy(a, &desc_misp_galaxy, &e->galaxy, &e->galaxy);
 }
 
-/* Attachment: base64 to a content-addressed file. */
-static enum err store_data(struct ingest_ctx *c, struct str *data, struct str *blob,
+/* Attachment: base64 to a content-addressed file. `pack`: the name of a sample that its sender wants
+   in a zip; absent: as it is. */
+static enum err store_data(struct ingest_ctx *c, struct str *data, struct str pack, struct str *blob,
 			   uint64_t *size, struct fail *f)
 {
-	OWN(buf) struct buf bytes = BUF(data->n + 16);
+	OWN(buf) struct buf bytes = BUF(data->n + 16), zip = BUF(data->n + pack.n + 1024);
 	uint8_t digest[32];
 	if (!data->n || !base64_decode(&bytes, *data))
 		return buf_err(&bytes); /* MISP takes what is not base64 and keeps nothing of it */
-	TRY(store_blob_put(c->env->store, buf_str(&bytes), digest, f));
+	if (pack.p)
+		TRY(samplezip_make(&zip, pack, buf_str(&bytes)));
+	const struct buf *what = pack.p ? &zip : &bytes;
+	TRY(store_blob_put(c->env->store, buf_str(what), digest, f));
 	*blob = arena_str(c->arena, (struct str){(const char *)digest, sizeof(digest)});
-	*size = bytes.n;
+	*size = what->n;
 	*data = STR_NONE;
 	return blob->p ? ERR_OK : ERR_LIMIT;
 }
@@ -83,11 +88,14 @@ static enum err prepare_one(struct ingest_ctx *c, struct element *e, struct fail
 	TRY(gate_admit_element(c->adm, c->facts, c->arena, e, f));
 	TRY(ingest_rewrite(c, e, f));
 	ingest_note_vuln(c, e);
+	struct str name = STR_NONE;
+	if (e->kind == EL_ATTR && e->attr.type == ATTR_MALWARE_SAMPLE && e->attr.encrypt)
+		(void)str_split(e->attr.value, '|', &name);
 	if (e->kind == EL_ATTR)
-		return store_data(c, &e->attr.data, &e->attr.blob, &e->attr.blob_size, f);
+		return store_data(c, &e->attr.data, name, &e->attr.blob, &e->attr.blob_size, f);
 	if (e->kind == EL_PROPOSAL)
-		return store_data(c, &e->proposal.data, &e->proposal.blob, &e->proposal.blob_size,
-				  f);
+		return store_data(c, &e->proposal.data, name, &e->proposal.blob,
+				  &e->proposal.blob_size, f);
 	return ERR_OK;
 }
 

@@ -1,4 +1,10 @@
 """What goes in and comes out in other forms than MISP's JSON: texts, files, XML."""
+import base64
+import hashlib
+import io
+import xml.etree.ElementTree as ElementTree
+import zipfile
+
 import pytest
 
 from builders import small_event
@@ -55,3 +61,80 @@ def test_freetext_hidden(admin, publisher, event):
     hidden, absent = (publisher.freetext(i, "a.example.net") for i in (event.id, 99999999))
     assert hidden["errors"][0] == absent["errors"][0] == 404
     assert hidden["errors"][1]["message"] == absent["errors"][1]["message"]
+
+
+# ---- files ----
+
+def unpack(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as z:
+        z.setpassword(b"infected")
+        names = z.namelist()
+        assert names == [names[0], names[0] + ".filename.txt"]
+        return z.read(names[1]), z.read(names[0])
+
+
+def test_sample_is_packed(admin, node, event):
+    raw = b"MZ\x90\x00 lantern " * 50
+    a = admin.add_attribute(event, {
+        "type": "malware-sample", "category": "Payload delivery", "value": "keel.bin", "encrypt": True,
+        "data": base64.b64encode(raw).decode()}, pythonify=True)
+    assert a.value == "keel.bin|" + hashlib.md5(raw).hexdigest()
+    got = admin.get_attribute(a.uuid, pythonify=True)
+    assert unpack(got.data.getvalue()) == (b"keel.bin", raw)
+    assert got.malware_binary.getvalue() == raw  # PyMISP opens it by itself
+    answer = admin._prepare_request("GET", "attributes/download/%s" % a.id)
+    assert answer.headers["Content-Type"] == "application/zip"
+    assert 'filename="keel.bin.zip"' in answer.headers["Content-Disposition"]
+    assert unpack(answer.content) == (b"keel.bin", raw)
+
+
+def test_download(admin, publisher, event):
+    a = admin.add_attribute(event, {"type": "attachment", "category": "Payload delivery",
+                                    "value": "../..\\a\"b\r\n.html", "data": "PGI+aGk8L2I+"},
+                            pythonify=True)
+    answer = admin._prepare_request("GET", "attributes/downloadAttachment/download/%s" % a.id)
+    assert answer.content == b"<b>hi</b>"
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    name = answer.headers["Content-Disposition"]
+    assert "/" not in name and "\\" not in name and name.count('"') == 2
+    admin.update_event({"distribution": 0}, event.id)
+    hidden, absent = (publisher._prepare_request("GET", "attributes/download/%s" % i)
+                      for i in (a.id, 99999999))
+    assert hidden.status_code == absent.status_code == 401
+    assert hidden.json()["message"] == absent.json()["message"]
+
+
+def test_upload_sample(admin, event):
+    raw = b"rudder"
+    answer = admin.direct_call("events/upload_sample/%s" % event.id, {"request": {
+        "files": [{"filename": "rudder.bin", "data": base64.b64encode(raw).decode()}],
+        "category": "Payload installation", "to_ids": 1, "comment": "up"}})
+    assert answer["name"] == "Success", answer
+    ob = admin.get_event(event.id, pythonify=True).objects[0]
+    values = {a.object_relation: a.value for a in ob.attributes}
+    assert ob.name == "file" and values["sha256"] == hashlib.sha256(raw).hexdigest()
+    assert values["malware-sample"] == "rudder.bin|" + hashlib.md5(raw).hexdigest()
+    assert values["size-in-bytes"] == "6"
+
+
+def test_batch_import(admin, event):
+    made = admin._prepare_request("POST", "attributes/add/%s" % event.id, data={
+        "type": "ip-src", "value": "203.0.113.61\r\n\n203.0.113.62\nnonsense", "batch_import": 1}).json()
+    assert [a["value"] for a in made["Attribute"]] == ["203.0.113.61", "203.0.113.62"]
+    assert list(made["errors"]) == ["attribute_2"]
+    assert len(admin.get_event(event.id, pythonify=True).attributes) == 2
+
+
+# ---- XML ----
+
+def test_xml_view(admin, event):
+    admin.add_attribute(event, {"type": "text", "value": "a<b>&\"c\"'\x07d"})
+    for path, accept in (("events/view/%s.xml" % event.id, "json"), ("events/view/%s" % event.id, "xml")):
+        answer = admin._prepare_request("GET", path, output_type=accept)
+        assert answer.headers["Content-Type"] == "application/xml; charset=UTF-8"
+        doc = ElementTree.fromstring(answer.content)
+        assert doc.findtext("Event/uuid") == event.uuid
+        assert doc.findtext("Event/Attribute/value") == "a<b>&\"c\"' d"
+    found = admin._prepare_request("POST", "events/restSearch", data={
+        "returnFormat": "xml", "eventid": event.id})
+    assert ElementTree.fromstring(found.content).findtext("Event/uuid") == event.uuid
