@@ -212,8 +212,10 @@ enum err auth_nobody(struct http_req *r, struct fail *f, const char *text)
 		   str_has_suffix(str_c(r->ep->path), STR("/restSearch"));
 	if (!browser || api || !(r->method & HTTP_READ) || !api_of(r)->conf->login_enabled)
 		return auth_refuse(r, f, text);
-	reply_header(r, "Location",
-		     arena_printf(r->arena, "%.*s/users/login", STR_ARG(api_of(r)->base_url)));
+	struct str base = api_of(r)->base_url;
+	if (str_find(base, STR("://:::")) >= 0 || str_find(base, STR("://0.0.0.0")) >= 0)
+		base = STR_NONE; /* made of an address to listen on that is no address to go to */
+	reply_header(r, "Location", arena_printf(r->arena, "%.*s/users/login", STR_ARG(base)));
 	reply_empty(r, 302);
 	return fail(f, ERR_AUTH, "%s", text);
 }
