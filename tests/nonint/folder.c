@@ -110,7 +110,7 @@ bool folder_same(const struct model *m, struct side side[2], struct buf *story)
 	list(dir, true, &after);
 	if (str_eq(buf_str(&before), buf_str(&after)))
 		return true;
-	buf_printf(story, "files, their numbers and times before what is hidden changed:\n%safter:\n%s", buf_cstr(&before),
-		   buf_cstr(&after));
+	buf_printf(story, "files, their numbers and times before what is hidden changed:\n%safter:\n%s",
+		   buf_cstr(&before), buf_cstr(&after));
 	return false;
 }

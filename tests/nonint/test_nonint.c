@@ -378,6 +378,9 @@ static bool run_seed(struct bench *b, uint64_t seed)
 
 /* ---- main ---- */
 
+/* Worlds that alone find something which others need hundreds for (README): first of all. */
+static const uint64_t telling[] = {95, 155, 182, 218};
+
 static uint64_t setting(const char *name, uint64_t otherwise)
 {
 	const char *s = getenv(name);
@@ -426,8 +429,13 @@ int main(void)
 	}
 	struct timespec from, now;
 	clock_gettime(CLOCK_MONOTONIC, &from);
+	bool choice = !getenv("NONINT_SEED") && !getenv("NONINT_FIRST");
 	do {
-		failed += !run_seed(&b, first + worlds++);
+		uint64_t seed = !choice			       ? first + worlds :
+				worlds < ARRAY_LEN(telling) ? telling[worlds] :
+								worlds - ARRAY_LEN(telling) + 1;
+		failed += !run_seed(&b, seed);
+		worlds++;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	} while (worlds < most && b.asked < questions && failed < setting("NONINT_FAILURES", 3) &&
 		 (uint64_t)(now.tv_sec - from.tv_sec) < seconds);
