@@ -52,7 +52,7 @@ struct export_opts {
 	int64_t now;
 	struct str filename_id; /* event id or uuid of a single event, absent otherwise */
 	bool headerless, include_context, include_event_uuid, include_event_tags, metadata,
-		flatten, include_proposals,
+		flatten, include_related_tags, include_proposals,
 		include_correlations, /* RelatedEvent; of attributes RelatedAttribute */
 		include_granular, /* RelatedAttribute of the attributes of an event */
 		include_sightings, include_analyst, no_reports, no_proposals, no_related,

@@ -221,6 +221,48 @@ static void related_attrs(struct buf *b, const struct rel_element *el)
 	buf_putc(b, ']');
 }
 
+/* Was the tag seen among those of the first `n` related, or before `own` of the next one's? */
+static bool tag_seen(const struct rel_element *el, uint32_t n, const struct misp_tagref *t)
+{
+	for (uint32_t i = 0; i <= n; i++) {
+		const struct entity_list *lists[] = {&el->related[i].event->e->tags,
+						     &el->related[i].attr->tags};
+		for (size_t k = 0; k < ARRAY_LEN(lists); k++)
+			LIST_EACH(x, *lists[k], struct misp_tagref) {
+				if (x == t)
+					return false;
+				if (str_eq(x->name, t->name))
+					return true;
+			}
+	}
+	return false;
+}
+
+/* Tags of the attributes that correlate and of their events, each once; nothing when there are none. */
+static void related_tags(struct buf *b, const struct rel_element *el)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < el->n_related; i++) {
+		const struct entity_list *lists[] = {&el->related[i].event->e->tags,
+						     &el->related[i].attr->tags};
+		for (size_t k = 0; k < ARRAY_LEN(lists); k++)
+			LIST_EACH(t, *lists[k], struct misp_tagref) {
+				if (tag_seen(el, i, t))
+					continue;
+				buf_puts(b, any ? "," : ",\"RelatedTags\":[");
+				any = true;
+				size_t at = jp_open(b);
+				jp_num(b, "id", t->tag_id);
+				jp_str(b, "name", t->name);
+				jp_str(b, "colour", t->colour);
+				jp_str_or_null(b, "numerical_value", t->numerical_value);
+				jp_close(b, at);
+			}
+	}
+	if (any)
+		buf_putc(b, ']');
+}
+
 /* ---- attributes in events ---- */
 
 static void attr_fixed(struct buf *b, const struct misp_attr *a, bool ids)
@@ -319,6 +361,8 @@ void jp_attr_in_event(struct buf *b, const struct rel_event *re, const struct re
 	const struct misp_attr *a = el->attr;
 	attr_fixed(b, a, re->ids);
 	warnings(b, el, true);
+	if (o->include_related_tags && re->ids)
+		related_tags(b, el);
 	LIT(b, ",\"Galaxy\":");
 	jp_galaxies(b, el->clusters, o->push ? 0 : el->n_clusters, false, re->ids);
 	jp_analyst_lists(b, el->analyst, el->n_analyst, ANALYST_BELOW);
@@ -329,7 +373,7 @@ void jp_attr_in_event(struct buf *b, const struct rel_event *re, const struct re
 		jp_tags(b, a->tags.v, a->tags.n, re->ids);
 	}
 	sightings(b, el, re->ids, false);
-	if (el->n_related && re->ids)
+	if (el->n_related && re->ids && o->include_granular)
 		related_attrs(b, el);
 	if (el->sharing_group) {
 		LIT(b, ",\"SharingGroup\":");

@@ -170,6 +170,7 @@ enum err rest_search_way(struct search_way *w, struct fail *f)
 	eq->opts.include_proposals = q->include_proposals;
 	eq->opts.related_inbound = q->include_analyst_data;
 	eq->opts.flatten = q->flatten;
+	eq->opts.include_related_tags = q->include_related_tags;
 	eq->opts.metadata = q->metadata;
 	eq->opts.no_reports = q->no_event_reports;
 	eq->opts.no_proposals = q->no_shadow_attributes;

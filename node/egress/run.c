@@ -532,7 +532,8 @@ static void relations_wanted(struct run *r, const struct export_opts *o)
 			   (o->metadata || r->to_ids || r->deleted_only || r->public_only ||
 			    r->not_tags.n || r->no_warned || r->allowed || r->n_gone);
 	r->related_attrs = can && (o->scope == EXPORT_ATTRIBUTES ? o->include_correlations
-								 : o->include_granular);
+								 : o->include_granular ||
+									   o->include_related_tags);
 }
 
 /* The allowed list is for what people and programs here search; links carry all. */
