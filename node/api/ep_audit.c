@@ -32,10 +32,13 @@ static bool time_param(struct http_req *r, const json_t *body, const char *key, 
 		char unit;
 		int64_t seconds;
 	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-	struct str s = str_trim(rest_param(r, body, key));
+	struct str s = str_trim(rest_param(r, body, key)), whole;
 	uint64_t n;
 	if (!s.n)
 		return true;
+	str_split(s, '.', &whole); /* programs give fractions of seconds */
+	if (str_u64(whole, &n) && str_find(s, STR("-")) < 0)
+		s = whole;
 	if (str_u64(s, &n)) {
 		*out = (int64_t)MIN(n, (uint64_t)INT64_MAX / 2);
 		return true;
@@ -299,7 +302,7 @@ struct misp_list {
 	struct http_req *r;
 	const struct store_rtxn *t;
 	struct jsonw w;
-	struct str model, action, title, ip, org, id, model_id;
+	struct str model, action, title, ip, org, id, model_id, email, change, description;
 	uint64_t skip, left, number; /* of the row, for those who do not see all */
 	bool all; /* names of users and organisations too */
 };
@@ -401,6 +404,8 @@ static bool misp_line(void *user, struct str line)
 					str_is(outcome, "ok") ? 0 : (int)outcome.n, outcome.p);
 	if (like(str_c(model), l->model) && like(action, l->action) && like(title, l->title) &&
 	    like(audit_line_get(line, "address"), l->ip) && like(org_name(l, line), l->org) &&
+	    like(audit_line_get(line, "name"), l->email) && like(STR(""), l->change) &&
+	    like(STR(""), l->description) &&
 	    (!l->id.n || str_eq(l->id, rest_id(l->r, row_id(l, line)))) &&
 	    (!l->model_id.n || str_eq(l->model_id, rest_id(l->r, audit_line_u64(line, "id"))))) {
 		if (l->skip)
@@ -412,6 +417,19 @@ static bool misp_line(void *user, struct str line)
 	}
 	arena_rewind(l->r->arena, m);
 	return l->left && buf_err(l->w.out) == ERR_OK && !req_cancelled(l->r);
+}
+
+/* A time, or a list of two: from and until. */
+static bool created_param(struct http_req *r, const json_t *body, struct audit_filter *q)
+{
+	const json_t *v = json_object_get(body, "created");
+	if (!json_is_array(v) || json_array_size(v) != 2)
+		return time_param(r, body, "created", &q->from);
+	json_t *two = json_pack("{s:O,s:O}", "from", json_array_get(v, 0), "until", json_array_get(v, 1));
+	bool good = two && time_param(r, two, "from", &q->from) && time_param(r, two, "until", &q->until);
+	/* the texts of what was borrowed are not kept */
+	json_decref(two);
+	return good;
 }
 
 static enum err misp_logs(struct http_req *r, struct fail *f)
@@ -431,18 +449,22 @@ static enum err misp_logs(struct http_req *r, struct fail *f)
 			      .org = rest_param(r, body, "org"),
 			      .id = rest_param(r, body, "id"),
 			      .model_id = rest_param(r, body, "model_id"),
+			      .change = rest_param(r, body, "change"),
+			      .description = rest_param(r, body, "description"),
 			      .left = number_param(r, body, "limit", MISP_LIMIT, MISP_LIMIT_MAX),
 			      .all = true};
-	struct str user = rest_param(r, body, "user_id");
+	struct str user = rest_param(r, body, "user_id"), email = rest_param(r, body, "email");
+	bool pattern = str_chr(email, '%') >= 0 || user.n;
 	struct audit_filter q = {.chain = STR("log"),
 				 .changes_only = true,
 				 .oldest_first = true,
-				 .actor = rest_param(r, body, "email"),
+				 .actor = pattern ? STR_NONE : email,
 				 .limit = UINT64_MAX};
+	l.email = pattern ? email : STR_NONE;
 	if (user.n)
 		q.actor = arena_printf(r->arena, "user:%.*s", STR_ARG(user));
 	l.skip = (MAX(number_param(r, body, "page", 1, 1000000), 1) - 1) * l.left;
-	if (!time_param(r, body, "created", &q.from))
+	if (!created_param(r, body, &q))
 		q.from = INT64_MAX / 1000000; /* nothing is that new */
 	scope(r, &q);
 	TRY(store_read(api_of(r)->store, &t, f));
