@@ -351,6 +351,7 @@ const struct endpoint ep_events_restsearch = {
 	.shape = "Export",
 	.takes = "EventSearch",
 	.doc = "Search events; returnFormat chooses the export",
+	.missing = "return formats stix, stix2, yara, attack, context and opendata",
 };
 const struct endpoint ep_attributes_restsearch = {
 	.methods = HTTP_GET | HTTP_POST,
@@ -361,6 +362,7 @@ const struct endpoint ep_attributes_restsearch = {
 	.shape = "Export",
 	.takes = "AttributeSearch",
 	.doc = "Search attributes; returnFormat chooses the export",
+	.missing = "return formats stix, stix2, yara, attack, context and opendata",
 };
 const struct endpoint ep_objects_restsearch = {
 	.methods = HTTP_GET | HTTP_POST,

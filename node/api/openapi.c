@@ -32,7 +32,7 @@ static const struct {
 	const char *only; /* in rows whose path begins like this, blanks between; NULL: in all */
 	bool body; /* only where a body is read */
 } refusals[] = {
-	{302, "Look at `Location`: a browser without a log-in, or what this user may not do", NULL, false},
+	{302, "Look at `Location`: no log-in, or not for this user", NULL, false},
 	{400, "The request cannot be understood", NULL, false},
 	{401, "Not permitted",
 	 "/event_reports/ /attributes/download", false},
