@@ -757,6 +757,17 @@ static bool object_visible(void *user, const struct misp_event *e, const struct 
 	return view_would_show_object(user, e, o);
 }
 
+static bool proposal_visible(void *user, const struct misp_event *e, const struct misp_proposal *pr)
+{
+	struct view *v = user;
+	struct subject s;
+	struct arena_mark m = arena_mark(v->scratch);
+	bool yes = view_subject_of(v, e, v->scratch, &s) == ERR_OK &&
+		   gate_judge_proposal(&v->gate, &s.s, pr);
+	arena_rewind(v->scratch, m);
+	return yes;
+}
+
 /* Resolved from the tag table; that the event itself leaves is asked apart. */
 bool view_shows_tag(struct view *v, const struct misp_event *e, const struct misp_tagref *t)
 {
@@ -871,6 +882,7 @@ struct search_visible view_visible(struct view *v)
 				       .event = event_visible,
 				       .attr = gate_passes_attrs(&v->gate) ? NULL : attr_visible,
 				       .object = gate_passes_attrs(&v->gate) ? NULL : object_visible,
+				       .proposal = proposal_visible,
 				       .tag = tag_visible,
 				       .listed = value_listed,
 				       .opened = v->env->openings ? event_opened : NULL,

@@ -277,8 +277,7 @@ static bool sighting_ok(const struct plan *p, const struct misp_sighting *s)
 	return org_listed(p, &q->org, s->org_id);
 }
 
-/* May the attribute that was sighted be seen? */
-static enum err attr_seen(struct plan *p, uint64_t attr_id, bool *yes)
+enum err attr_seen(struct plan *p, uint64_t attr_id, bool *yes)
 {
 	uint32_t row = view_row_of(&p->v, attr_id);
 	struct misp_object room;

@@ -208,6 +208,8 @@ MUST_USE enum err attr_load(struct plan *p, uint32_t row, struct misp_attr *a,
 			    struct misp_object *room, const struct misp_object **o);
 /* May the audience see it? */
 bool attr_visible(const struct plan *p, const struct misp_attr *a, const struct misp_object *o);
+/* May the attribute of p->event that a sighting or proposal is about be seen? */
+MUST_USE enum err attr_seen(struct plan *p, uint64_t attr_id, bool *yes);
 /* Does anybody look at records of attributes? */
 bool needs_attr(const struct plan *p, uint64_t filters);
 /* Is one of `ids` among the tags of p->event, or of an attribute in it, that may be seen? */

@@ -18,6 +18,8 @@ struct search_visible {
 		     const struct misp_attr *a);
 	/* And this object, by itself? NULL: all that have a visible attribute. */
 	bool (*object)(void *user, const struct misp_event *e, const struct misp_object *o);
+	/* And this proposal (that what it is about may be seen is asked apart)? NULL: all. */
+	bool (*proposal)(void *user, const struct misp_event *e, const struct misp_proposal *pr);
 	/* And this tag, of the event or of an attribute in it? NULL: all tags. */
 	bool (*tag)(void *user, const struct misp_event *e, const struct misp_tagref *t);
 	/* Is the value on a warning list? Asked where the query says so (enforceWarninglist). */

@@ -167,7 +167,11 @@ static enum err has_proposal(struct plan *p, bool *yes)
 		e = store_el_get(p->t, EL_PROPOSAL, key, NULL, &pr);
 		if (e != ERR_OK && e != ERR_NOENT)
 			return fail(p->f, e, "cannot read a proposal");
-		*yes = e == ERR_OK && !pr.deleted;
+		*yes = e == ERR_OK && !pr.deleted &&
+		       (!p->vis || !p->vis->proposal ||
+			p->vis->proposal(p->vis->user, &p->event, &pr));
+		if (*yes && el->parent)
+			TRY(attr_seen(p, el->parent, yes));
 	}
 	return ERR_OK;
 }

@@ -110,7 +110,7 @@ static void put_text(const struct asking *x, enum kind k, const char *field, enu
 static void put_tag(const struct asking *x, bool number, struct buf out[2])
 {
 	char name[100];
-	static const char *const some[] = {"tlp:red", "tlp:clear", "nq:deny", "PAP:RED",
+	static const char *const some[] = {"tlp:red", "tlp:clear", "nq:deny", "PAP:red",
 					   "embargo:until=\"2041-01-01T00:00:00Z\""};
 	unsigned k = rng_below(x->r, 5 + ARRAY_LEN(some));
 	if (k < 5)
