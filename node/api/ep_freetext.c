@@ -5,9 +5,8 @@
  */
 #include "api/rest.h"
 #include "feeds/freetext/freetext.h"
-#include "gate/policy.h"
+#include "lists/lists.h"
 #include "model/types.h"
-#include "warnlist/warnlist.h"
 
 #define TEXT_MAX (32u << 20)
 #define FOUND_MAX 100000u
@@ -160,21 +159,18 @@ static enum adhere adhere_of(struct http_req *r, const json_t *body)
 /* Values on a list are left out, or (soft) marked. */
 static void adhere(struct http_req *r, struct import *x, enum adhere how)
 {
-	const struct ingest_env *env = &api_of(r)->ingest;
-	struct policy *p = how == ADHERE_NOT ? NULL : env->policy(env->user);
-	const struct warnlists *w = p ? policy_warnlists(p) : NULL;
+	OWN(warnlists) struct warnlists *w =
+		how == ADHERE_NOT ? NULL : lists_warnings(api_of(r)->egress.lists);
 	size_t kept = 0;
 	for (size_t i = 0; w && i < x->n; i++) {
-		uint16_t list;
-		bool sure;
+		struct warnlist_hit hit;
 		struct found *v = &x->v[i];
-		v->listed = warnlist_match(w, v->kind->type, v->value, &list, 1, &sure) > 0;
+		v->listed = warnlist_hits(w, v->kind->type, v->value, &hit, 1) > 0;
 		if (!v->listed || how == ADHERE_SOFT)
 			x->v[kept++] = *v;
 	}
 	if (w)
 		x->n = kept;
-	policy_unref(p);
 }
 
 /* ---- importing ---- */

@@ -92,11 +92,6 @@ const char *policy_class_name(const struct policy *p, unsigned c)
 	return c < CLASS_COUNT ? p->classes.name[c] : NULL;
 }
 
-const struct warnlists *policy_warnlists(const struct policy *p)
-{
-	return p->warnlists;
-}
-
 bool policy_asks_origin(const struct policy *p)
 {
 	return p->n_compartments > 0;

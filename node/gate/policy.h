@@ -32,8 +32,6 @@ OWN_DEFINE(policy, struct policy *, policy_unref(*p))
 const char *policy_version(const struct policy *p);
 /* The release class with this number (of an audience); NULL: there is none. */
 const char *policy_class_name(const struct policy *p, unsigned c);
-/* The warning lists of the policy (warnlist/warnlist.h); NULL: none. They live as long as it. */
-const struct warnlists *policy_warnlists(const struct policy *p);
 /* Does it matter from which peer an event came (compartments)? */
 bool policy_asks_origin(const struct policy *p);
 bool policy_is_misp_compat(const struct policy *p);

@@ -30,6 +30,8 @@ LIBRARY = {"Galaxy"}
 LIBRARY_ROWS = {"GalaxyCluster"}
 # what a server can do beside what the recorded one could, whose PHP had no brotli
 OFFERS = {"request_encoding"}
+# numbers that MISP quotes or not, by where it has them from (its cache, its database)
+QUOTED_OR_NOT = {"warninglist_id"}
 # lists whose order MISP does not keep
 UNORDERED = {"RelatedEvent", "RelatedAttribute"}
 # members that hold an event's or an organisation's id, and the objects whose `id` is one
@@ -115,6 +117,8 @@ class Comparer:
 
     def _value(self, path, key, r, g, out, owner):
         if len(out) >= self.limit:
+            return
+        if key in QUOTED_OR_NOT and str(r) == str(g):
             return
         if type(r) is not type(g):
             out.append((path or "(body)", r, g))

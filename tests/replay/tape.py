@@ -91,6 +91,10 @@ def pick(doc, path):
     return doc
 
 
+# Groups that no variable leads to, but what they switched on shows in the answers.
+SWITCHED_BY = {"freetext-import": {"warninglists"}}
+
+
 def needed(groups, records, setup):
     """The groups and those whose saved variables they use, however far back."""
     saved, used = {}, {}
@@ -106,6 +110,7 @@ def needed(groups, records, setup):
         if g in want:
             continue
         want.add(g)
+        todo += SWITCHED_BY.get(g, ())
         for var in used.get(g, ()):
             owners = saved.get(var, set())
             if owners and not owners & want:
