@@ -360,6 +360,9 @@ def explain():
             check(j["verdict"] != "released", "an unpublished one does not", j)
             t.want(0, "explain", UUID % 1, "--to", "reef-cert")
             check("verdict" in t.want(1, "explain", UUID % 2, "reef-cert").out, "explain for people")
+            dot = t.want(0, "event", "graph", UUID % 1).out
+            check("graph " in dot and dot.rstrip().endswith("}"), "what correlates, for Graphviz", dot)
+            t.want(1, "event", "graph", UUID % 999)
             preview(t)
 
 

@@ -5,6 +5,7 @@ Blocks `sh` run in one shell, blocks `python` in one Python; a block `text` is w
 prints, with "…" for anything. Exit: 0 fine, 1 not, 77 something is missing.
 """
 import contextlib
+import importlib.util
 import io
 import os
 import re
@@ -52,6 +53,8 @@ def main():
     for tool in ("curl", "jq"):
         if not shutil.which(tool):
             nodelib.skip("no " + tool)
+    if importlib.util.find_spec("pymisp") is None:
+        nodelib.skip("no PyMISP")
     failed = n = 0
     with tempfile.TemporaryDirectory(prefix="tocsin-steps-") as folder, nodelib.Node() as node:
         shell = Shell(folder, {"TOCSIN": node.url, "KEY": node.key})

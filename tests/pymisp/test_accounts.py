@@ -24,7 +24,7 @@ def test_read_only_key(admin, node):
     user = made_user(admin)
     key = admin.direct_call("auth_keys/add/%s" % user.id, {"read_only": True})["AuthKey"]["authkey_raw"]
     mine = PyMISP(node.url, key)
-    assert mine.search(limit=1) == []
+    assert mine.search(eventid=987654321) == []
     got = mine.change_user_password("Something Long Enough 7")
     assert got["errors"][0] == 403
     assert mine.direct_call("auth_keys/add", {})["errors"][0] == 403
@@ -43,7 +43,8 @@ def test_rate_limit(admin, node):
     role.enforce_rate_limit, role.rate_limit_count = True, 2
     role = admin.add_role(role, pythonify=True)
     mine = PyMISP(node.url, made_user(admin, role.id).authkey)
-    assert mine.search(limit=1) == [] and mine.search(controller="attributes", limit=1)["Attribute"] == []
+    assert mine.search(eventid=987654321) == []
+    assert mine.search(controller="attributes", eventid=987654321)["Attribute"] == []
     assert mine.search(limit=1)["errors"] == (429, {"name": "Rate limit exceeded.", "message": "Rate limit exceeded.",
                                                     "url": "/events/restSearch"})
 

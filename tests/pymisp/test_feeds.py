@@ -19,7 +19,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("feed")
-    manifest, orgc = {}, {"name": "Remote Reef", "uuid": uid()}
+    manifest, orgc = {}, {"name": "Feed Reef", "uuid": uid()}
     for n in range(3):
         event = {"uuid": uid(), "info": "from the feed %d" % n, "date": "2026-01-01", "timestamp": "1767225600",
                  "analysis": "2", "threat_level_id": "3", "distribution": "3", "Orgc": orgc,
