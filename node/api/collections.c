@@ -14,6 +14,17 @@ enum err collection_update(struct http_req *r, enum list_kind k, struct lists_up
 	return ERR_OK;
 }
 
+enum err collection_updated(struct http_req *r, enum list_kind k, const char *what, struct fail *f)
+{
+	struct lists_update u;
+	TRY(collection_update(r, k, &u, f));
+	if (u.added + u.updated)
+		rest_saved(r, STR_NONE, "Successfully updated %zu %s.", u.added + u.updated, what);
+	else
+		rest_saved(r, STR_NONE, "All %s are up to date already.", what);
+	return ERR_OK;
+}
+
 json_t *collection_json(struct str text)
 {
 	json_t *j = text.n ? json_loadb(text.p, text.n, 0, NULL) : NULL;

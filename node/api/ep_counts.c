@@ -120,22 +120,15 @@ static void note_attr(void *user, const struct misp_attr *attr)
 	counts_add(x->c, x->categories ? category_name(attr->category) : type_name(attr->type), 1);
 }
 
-/* Over every event that the caller sees. */
-static enum err count_attrs(struct http_req *r, struct view *v, struct attr_counting *x)
+static bool has_attrs(void *user, const struct misp_event *e)
 {
-	struct search_visible vis = view_visible(v);
-	struct misp_event e;
-	uint64_t id = 0;
-	enum err err;
-	struct arena_mark m = arena_mark(r->arena);
-	while ((err = store_next(view_txn(v), T_EVENT, &id, r->arena, &e)) == ERR_OK) {
-		if (req_cancelled(r))
-			return ERR_CANCELLED;
-		if (e.attribute_count && vis.event(vis.user, &e))
-			TRY(view_each_attr(v, &e, note_attr, x));
-		arena_rewind(r->arena, m);
-	}
-	return err == ERR_NOENT ? ERR_OK : err;
+	(void)user;
+	return e->attribute_count;
+}
+
+static enum err count_attrs(void *user, struct view *v, const struct misp_event *e)
+{
+	return view_each_attr(v, e, note_attr, user);
 }
 
 static enum err attribute_statistics(struct http_req *r, struct fail *f)
@@ -152,7 +145,7 @@ static enum err attribute_statistics(struct http_req *r, struct fail *f)
 	if (!a || !counts_new(&c, a))
 		return fail(f, ERR_NOMEM, "no memory");
 	TRY(rest_view(r, &v, f));
-	TRY(count_attrs(r, v, &x));
+	TRY(rest_each_event(r, v, &(struct each_event){has_attrs, count_attrs, &x}));
 	counts_sort(&c, true);
 	struct buf b = BUF(ANSWER_MAX);
 	struct jsonw w = jsonw_on(&b);
@@ -255,7 +248,7 @@ static enum err page_tags(struct http_req *r, struct view *v, struct counts *c, 
 static enum err page_attributes(struct http_req *r, struct view *v, struct counts *c, struct jsonw *w)
 {
 	struct attr_counting x = {c, false};
-	TRY(count_attrs(r, v, &x));
+	TRY(rest_each_event(r, v, &(struct each_event){has_attrs, count_attrs, &x}));
 	counts_sort(c, true);
 	jsonw_obj(w);
 	jsonw_key(w, "data");
@@ -307,26 +300,26 @@ static void put_org(struct http_req *r, struct jsonw *w, const struct misp_org *
 	jsonw_obj_end(w);
 }
 
-static enum err org_events(struct http_req *r, struct view *v, struct org_count *orgs, size_t n)
+struct org_counts {
+	struct org_count *v;
+	size_t n;
+};
+
+static bool is_counted(void *user, const struct misp_event *e)
 {
-	struct search_visible vis = view_visible(v);
-	struct misp_event e;
-	uint64_t id = 0;
-	enum err err;
-	struct arena_mark m = arena_mark(r->arena);
-	while ((err = store_next(view_txn(v), T_EVENT, &id, r->arena, &e)) == ERR_OK) {
-		struct org_count *o = org_of(orgs, n, e.orgc_id);
-		if (req_cancelled(r))
-			return ERR_CANCELLED;
-		if (o && vis.event(vis.user, &e)) {
-			struct view_counts parts;
-			TRY(view_count_parts(v, &e, INT64_MAX, &parts));
-			o->events++;
-			o->attributes += parts.attributes;
-		}
-		arena_rewind(r->arena, m);
-	}
-	return err == ERR_NOENT ? ERR_OK : err;
+	const struct org_counts *x = user;
+	return org_of(x->v, x->n, e->orgc_id);
+}
+
+static enum err count_org(void *user, struct view *v, const struct misp_event *e)
+{
+	const struct org_counts *x = user;
+	struct org_count *o = org_of(x->v, x->n, e->orgc_id);
+	struct view_counts parts;
+	TRY(view_count_parts(v, e, INT64_MAX, &parts));
+	o->events++;
+	o->attributes += parts.attributes;
+	return ERR_OK;
 }
 
 /* Local organisations, `scope:external`, or `scope:all`, that the caller may know. */
@@ -352,7 +345,8 @@ static enum err page_orgs(struct http_req *r, struct view *v, struct counts *c, 
 		if (mine)
 			mine->users++;
 	}
-	TRY(org_events(r, v, orgs, n));
+	struct org_counts x = {orgs, n};
+	TRY(rest_each_event(r, v, &(struct each_event){is_counted, count_org, &x}));
 	jsonw_obj(w);
 	for (size_t i = 0; i < n; i++)
 		if (store_get(view_txn(v), T_ORG, orgs[i].id, NULL, &o) == ERR_OK)

@@ -66,13 +66,7 @@ static enum err noticelists_enable(struct http_req *r, struct fail *f)
 
 static enum err noticelists_update(struct http_req *r, struct fail *f)
 {
-	struct lists_update u;
-	TRY(collection_update(r, LIST_NOTICE, &u, f));
-	if (u.added + u.updated)
-		rest_saved(r, STR_NONE, "Successfully updated %zu noticelists.", u.added + u.updated);
-	else
-		rest_saved(r, STR_NONE, "All noticelists are up to date already.");
-	return ERR_OK;
+	return collection_updated(r, LIST_NOTICE, "noticelists", f);
 }
 
 const struct endpoint ep_noticelists_index = {

@@ -26,29 +26,18 @@ static void note_creator(struct totals *n, uint64_t org)
 		n->creators[n->n_creators++] = org;
 }
 
-static enum err count_events(struct http_req *r, struct view *v, struct totals *n)
+static enum err count_event(void *user, struct view *v, const struct misp_event *e)
 {
-	struct search_visible vis = view_visible(v);
-	struct misp_event e;
-	uint64_t id = 0;
-	enum err err;
-	struct arena_mark m = arena_mark(r->arena);
-	while ((err = store_next(view_txn(v), T_EVENT, &id, r->arena, &e)) == ERR_OK) {
-		if (req_cancelled(r))
-			return ERR_CANCELLED;
-		if (vis.event(vis.user, &e)) {
-			struct view_counts parts;
-			TRY(view_count_parts(v, &e, n->month, &parts));
-			n->events++;
-			n->events_month += e.timestamp >= n->month;
-			n->attributes += parts.attributes;
-			n->attributes_month += parts.attributes_since;
-			n->proposals += parts.proposals;
-			note_creator(n, e.orgc_id);
-		}
-		arena_rewind(r->arena, m);
-	}
-	return err == ERR_NOENT ? ERR_OK : err;
+	struct totals *n = user;
+	struct view_counts parts;
+	TRY(view_count_parts(v, e, n->month, &parts));
+	n->events++;
+	n->events_month += e->timestamp >= n->month;
+	n->attributes += parts.attributes;
+	n->attributes_month += parts.attributes_since;
+	n->proposals += parts.proposals;
+	note_creator(n, e->orgc_id);
+	return ERR_OK;
 }
 
 static void count_accounts(struct view *v, const struct view_orgs *known, struct totals *n)
@@ -152,7 +141,7 @@ static enum err statistics(struct http_req *r, struct fail *f)
 	}
 	TRY(rest_view(r, &v, f));
 	if (!of_users)
-		TRY(count_events(r, v, &n));
+		TRY(rest_each_event(r, v, &(struct each_event){NULL, count_event, &n}));
 	TRY(view_orgs_find(v, r->arena, &known, f));
 	count_accounts(v, &known, &n);
 	struct buf b = BUF(1 << 20);

@@ -465,13 +465,7 @@ static enum err warninglists_check(struct http_req *r, struct fail *f)
 
 static enum err warninglists_update(struct http_req *r, struct fail *f)
 {
-	struct lists_update u;
-	TRY(collection_update(r, LIST_WARNING, &u, f));
-	if (u.added + u.updated)
-		rest_saved(r, STR_NONE, "Successfully updated %zu warninglists.", u.added + u.updated);
-	else
-		rest_saved(r, STR_NONE, "All warninglists are up to date already.");
-	return ERR_OK;
+	return collection_updated(r, LIST_WARNING, "warninglists", f);
 }
 const struct endpoint ep_warninglists_index = {
 	.methods = HTTP_GET | HTTP_POST,

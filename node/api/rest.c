@@ -297,6 +297,23 @@ enum err rest_view(struct http_req *r, struct view **v, struct fail *f)
 	return view_open(&api_of(r)->egress, &me(r)->caller, v, f);
 }
 
+enum err rest_each_event(struct http_req *r, struct view *v, const struct each_event *x)
+{
+	struct search_visible vis = view_visible(v);
+	struct misp_event e;
+	uint64_t id = 0;
+	enum err err;
+	struct arena_mark m = arena_mark(r->arena);
+	while ((err = store_next(view_txn(v), T_EVENT, &id, r->arena, &e)) == ERR_OK) {
+		if (req_cancelled(r))
+			return ERR_CANCELLED;
+		if ((!x->wanted || x->wanted(x->user, &e)) && vis.event(vis.user, &e))
+			TRY(x->seen(x->user, v, &e));
+		arena_rewind(r->arena, m);
+	}
+	return err == ERR_NOENT ? ERR_OK : err;
+}
+
 struct admit_facts rest_facts(struct http_req *r)
 {
 	const struct api_user *u = me(r);

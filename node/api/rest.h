@@ -124,6 +124,14 @@ bool rest_search_refused(struct http_req *r, enum err e);
 
 /* A view for the caller. */
 MUST_USE enum err rest_view(struct http_req *r, struct view **v, struct fail *f);
+
+/* Every event that the view shows, for counts; ERR_CANCELLED when the client has left. */
+struct each_event {
+	bool (*wanted)(void *user, const struct misp_event *e); /* asked before the gate; NULL: all */
+	enum err (*seen)(void *user, struct view *v, const struct misp_event *e);
+	void *user;
+};
+MUST_USE enum err rest_each_event(struct http_req *r, struct view *v, const struct each_event *x);
 /* Facts of the caller for the way in, and the origin. */
 struct admit_facts rest_facts(struct http_req *r);
 struct origin rest_origin(struct http_req *r);
