@@ -135,6 +135,10 @@ static const char *const table_kinds[STORE_TABLE_COUNT] = {
 	[T_DECAY] = "decaying_model",
 	[T_DELEGATION] = "delegation",
 	[T_INBOX] = "inbox",
+	[T_TAGCOLL] = "tag_collection",
+	[T_SAVED] = "saved_search",
+	[T_SUBSCR] = "subscription",
+	[T_TAXII] = "taxii_server",
 };
 static const char *const element_kinds[EL_COUNT] = {
 	[EL_ATTR] = "attribute",    [EL_OBJECT] = "object",	[EL_REF] = "reference",

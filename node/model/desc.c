@@ -142,6 +142,18 @@ static const struct field delegation_rows[] = {DELEGATION_FIELDS(ROW, ROW_LIST)}
 #define ENTITY misp_inbox
 static const struct field inbox_rows[] = {INBOX_FIELDS(ROW, ROW_LIST)};
 #undef ENTITY
+#define ENTITY misp_tagcoll
+static const struct field tagcoll_rows[] = {TAGCOLL_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
+#define ENTITY misp_saved
+static const struct field saved_rows[] = {SAVED_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
+#define ENTITY misp_subscr
+static const struct field subscr_rows[] = {SUBSCR_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
+#define ENTITY misp_taxii
+static const struct field taxii_rows[] = {TAXII_FIELDS(ROW, ROW_LIST)};
+#undef ENTITY
 
 DESC(misp_tagref, "Tag", tagref_rows);
 DESC(misp_org, "Organisation", org_rows);
@@ -181,6 +193,10 @@ DESC(misp_noticelist, "Noticelist", noticelist_rows);
 DESC(misp_decay, "DecayingModel", decay_rows);
 DESC(misp_delegation, "EventDelegation", delegation_rows);
 DESC(misp_inbox, "Inbox", inbox_rows);
+DESC(misp_tagcoll, "TagCollection", tagcoll_rows);
+DESC(misp_saved, "SavedSearch", saved_rows);
+DESC(misp_subscr, "Subscription", subscr_rows);
+DESC(misp_taxii, "TaxiiServer", taxii_rows);
 
 _Static_assert(ARRAY_LEN(attr_rows) <= 64 && ARRAY_LEN(event_rows) <= 64 &&
 		       ARRAY_LEN(peer_rows) <= 64,

@@ -18,7 +18,7 @@
 #include "store/store.h"
 
 #define ROOM "store"
-#define STORE_FORMAT 3u
+#define STORE_FORMAT 4u
 
 enum db {
 #define DB(name, disk, flags, key, value, since) DB_##name,

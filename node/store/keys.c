@@ -90,6 +90,11 @@ MAKE(TEMPLATE_NAME, misp_template, key_bytes(out, r->name.p, r->name.n))
 MAKE(DECAY_UUID, misp_decay, key_uuid(out, r->uuid))
 MAKE(DELEGATION_EVENT, misp_delegation, key_u64(out, r->event_id))
 MAKE(INBOX_UUID, misp_inbox, key_uuid(out, r->uuid))
+MAKE(TAGCOLL_UUID, misp_tagcoll, key_uuid(out, r->uuid))
+MAKE(SAVED_UUID, misp_saved, key_uuid(out, r->uuid))
+MAKE(SAVED_USER, misp_saved, key_u64(out, r->user_id))
+MAKE(SUBSCR_NAME, misp_subscr, key_bytes(out, r->name.p, r->name.n))
+MAKE(TAXII_UUID, misp_taxii, key_uuid(out, r->uuid))
 
 static void make_BLOCK_UUID(const void *row, struct dbkey *out)
 {

@@ -23,6 +23,7 @@ static enum err new_databases(struct store *s, MDB_txn *txn, struct fail *f)
 static const struct migration migrations[] = {
 	{1, "ledger, audit log, quarantine, approvals, retractions", new_databases},
 	{2, "tables of templates, lists, decaying models, delegations, registrations", new_databases},
+	{3, "tables of tag collections, saved searches, subscriptions, TAXII", new_databases},
 	{0, NULL, NULL},
 };
 

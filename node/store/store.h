@@ -74,7 +74,11 @@ const char *store_dir(const struct store *s);
 	X(NOTICELIST, misp_noticelist, "notice_lists", 3)                                          \
 	X(DECAY, misp_decay, "decaying_models", 3)                                                 \
 	X(DELEGATION, misp_delegation, "delegations", 3)                                           \
-	X(INBOX, misp_inbox, "inbox", 3)
+	X(INBOX, misp_inbox, "inbox", 3)                                                            \
+	X(TAGCOLL, misp_tagcoll, "tag_collections", 4)                                              \
+	X(SAVED, misp_saved, "saved_searches", 4)                                                   \
+	X(SUBSCR, misp_subscr, "subscriptions", 4)                                                  \
+	X(TAXII, misp_taxii, "taxii_servers", 4)
 
 enum store_table {
 #define X(t, s, n, since) T_##t,
@@ -107,7 +111,12 @@ enum store_table {
 	X(TEMPLATE_NAME, TEMPLATE, false, "name as it is", 3)                                      \
 	X(DECAY_UUID, DECAY, true, "16 bytes of uuid", 3)                                          \
 	X(DELEGATION_EVENT, DELEGATION, false, "event id, 8 bytes big-endian", 3)                  \
-	X(INBOX_UUID, INBOX, true, "16 bytes of uuid", 3)
+	X(INBOX_UUID, INBOX, true, "16 bytes of uuid", 3)                                           \
+	X(TAGCOLL_UUID, TAGCOLL, true, "16 bytes of uuid", 4)                                       \
+	X(SAVED_UUID, SAVED, true, "16 bytes of uuid", 4)                                           \
+	X(SAVED_USER, SAVED, false, "user id, 8 bytes big-endian", 4)                               \
+	X(SUBSCR_NAME, SUBSCR, true, "name as it is", 4)                                            \
+	X(TAXII_UUID, TAXII, true, "16 bytes of uuid", 4)
 
 enum store_index {
 #define X(i, t, u, doc, since) IX_##i,

@@ -53,7 +53,8 @@ def peer_key(admin):
 
 
 def leaves(t, n=100000):
-    return t.json(0, "ledger", "log", "--limit", str(n))["leaves"]
+    """The newest n about transfers: those that vouch for the audit log come by the clock."""
+    return [x for x in t.json(0, "ledger", "log", "--limit", str(n + 100))["leaves"] if x["kind"] != "audit"][:n]
 
 
 def who(t, uuid):

@@ -184,7 +184,7 @@ static void rot(void)
 
 int main(void)
 {
-	uint8_t uuid[16], future[4] = {4}, past[4] = {1};
+	uint8_t uuid[16], future[4] = {5}, past[4] = {1};
 	struct store *s;
 
 	fix_begin();
@@ -228,7 +228,7 @@ int main(void)
 	harm("future", "meta", "format", 6, future, 4);
 	is_err(fix_try_open("future", (struct store_opts){0}, &s), ERR_VERSION,
 	       "a newer format is refused");
-	ok(strstr(fix_fail.text, "format 4"), "and says so: %s", fix_fail.text);
+	ok(strstr(fix_fail.text, "format 5"), "and says so: %s", fix_fail.text);
 	make("past");
 	harm("past", "meta", "format", 6, past, 4);
 	expect("past", NULL);
