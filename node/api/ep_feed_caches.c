@@ -112,7 +112,7 @@ static void put_feed(struct jsonw *w, const struct misp_feed *d)
 }
 
 static void put_hit(struct http_req *r, struct jsonw *w, const struct misp_feed *d,
-		    const struct feed_cache_entry *v, size_t n)
+		    const struct value_cache_entry *v, size_t n)
 {
 	char uuid[UUID_TEXT_LEN + 1];
 	n = MIN(n, (size_t)EVENTS_MAX);
@@ -145,26 +145,26 @@ static void put_hit(struct http_req *r, struct jsonw *w, const struct misp_feed 
 }
 
 static void look_up(struct http_req *r, struct jsonw *w, const struct misp_feed *d,
-		    const struct feed_cache *c, const char *value)
+		    const struct value_cache *c, const char *value)
 {
-	const struct feed_cache_entry *first;
+	const struct value_cache_entry *first;
 	uint8_t md5[16];
 	if (!value)
 		return;
 	hash_md5(str_c(value), md5);
-	size_t n = feed_cache_find(c, md5, &first);
+	size_t n = value_cache_find(c, md5, &first);
 	if (n)
 		put_hit(r, w, d, first, n);
 }
 
 /* Feeds with a cache that the caller may know of. */
 static enum err next_cached(struct http_req *r, const struct store_rtxn *t, uint64_t *id,
-			    struct misp_feed *d, struct feed_cache *c)
+			    struct misp_feed *d, struct value_cache *c)
 {
 	enum err e;
 	while ((e = store_next(t, T_FEED, id, NULL, d)) == ERR_OK)
 		if ((may(r, perm_site_admin) || d->lookup_visible) &&
-		    feed_cache_open(dir_of(r), *id, c) == ERR_OK)
+		    value_cache_open(dir_of(r), VALUE_CACHE_FEED, *id, c) == ERR_OK)
 			return ERR_OK;
 	return e;
 }
@@ -173,7 +173,7 @@ static enum err search_caches(struct http_req *r, struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct misp_feed d;
-	struct feed_cache c;
+	struct value_cache c;
 	uint64_t id = 0;
 	json_t *body, *v;
 	size_t i;
@@ -200,7 +200,7 @@ static enum err search_caches(struct http_req *r, struct fail *f)
 				look_up(r, &w, &d, &c, json_string_value(v));
 		else
 			look_up(r, &w, &d, &c, arena_cstr(r->arena, one));
-		feed_cache_close(&c);
+		value_cache_close(&c);
 	}
 	jsonw_arr_end(&w);
 	rest_answer(r, 200, &b);
@@ -210,14 +210,14 @@ static enum err search_caches(struct http_req *r, struct fail *f)
 /* ---- comparing ---- */
 
 static void put_compared(struct http_req *r, struct jsonw *w, const struct store_rtxn *t,
-			 const struct misp_feed *self, const struct feed_cache *mine, size_t values)
+			 const struct misp_feed *self, const struct value_cache *mine, size_t values)
 {
 	struct misp_feed d;
-	struct feed_cache c;
+	struct value_cache c;
 	uint64_t id = 0;
 	bool any = false;
 	while (!req_cancelled(r) && next_cached(r, t, &id, &d, &c) == ERR_OK) {
-		size_t common = id == self->id ? 0 : feed_cache_common(mine, &c);
+		size_t common = id == self->id ? 0 : value_cache_common(mine, &c);
 		if (id != self->id) {
 			if (!any) {
 				jsonw_key(w, "ComparedFeed");
@@ -231,7 +231,7 @@ static void put_compared(struct http_req *r, struct jsonw *w, const struct store
 				 values ? (common * 100 + values / 2) / values : 0);
 			jsonw_obj_end(w);
 		}
-		feed_cache_close(&c);
+		value_cache_close(&c);
 	}
 	if (any)
 		jsonw_arr_end(w);
@@ -241,14 +241,14 @@ static enum err compare_feeds(struct http_req *r, struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct misp_feed d;
-	struct feed_cache c;
+	struct value_cache c;
 	uint64_t id = 0;
 	TRY(store_read(api_of(r)->store, &t, f));
 	struct buf b = BUF(ANSWER_MAX);
 	struct jsonw w = jsonw_on(&b);
 	jsonw_arr(&w);
 	while (!req_cancelled(r) && next_cached(r, t, &id, &d, &c) == ERR_OK) {
-		size_t values = feed_cache_values(&c);
+		size_t values = value_cache_values(&c);
 		jsonw_obj(&w);
 		jsonw_key(&w, "Feed");
 		jsonw_obj(&w);
@@ -257,7 +257,7 @@ static enum err compare_feeds(struct http_req *r, struct fail *f)
 		put_compared(r, &w, t, &d, &c, values);
 		jsonw_obj_end(&w);
 		jsonw_obj_end(&w);
-		feed_cache_close(&c);
+		value_cache_close(&c);
 	}
 	jsonw_arr_end(&w);
 	rest_answer(r, 200, &b);

@@ -4,7 +4,7 @@
 #include "api/feeds.h"
 #include "api/intake_lines.h"
 #include "api/long_job.h"
-#include "sync/feed_cache.h"
+#include "feeds/cache/cache.h"
 
 #define NO_RULES                                                                                   \
 	"{\"tags\":{\"OR\":[],\"NOT\":[]},\"orgs\":{\"OR\":[],\"NOT\":[]},\"url_params\":\"\"}"
@@ -26,34 +26,36 @@ static void shape_state(struct jsonw *w, const struct misp_feed *d)
 #define OTHERS_MAX 64u
 
 /* How much of what the feed knows other cached feeds know, too; in percent. */
-static unsigned coverage(struct http_req *r, uint64_t id, const struct feed_cache *c)
+static unsigned coverage(struct http_req *r, uint64_t id, const struct value_cache *c)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	struct feed_cache *others = ARENA_ARRAY(r->arena, struct feed_cache, OTHERS_MAX);
+	struct value_cache *others = ARENA_ARRAY(r->arena, struct value_cache, OTHERS_MAX);
 	struct misp_feed d;
 	struct fail why = {0};
 	uint64_t at = 0;
-	size_t n = 0, known, values = feed_cache_values(c);
+	size_t n = 0, known, values = value_cache_values(c);
 	if (!values || !others || store_read(api_of(r)->store, &t, &why) != ERR_OK)
 		return 0;
 	while (n < OTHERS_MAX && store_next(t, T_FEED, &at, NULL, &d) == ERR_OK)
-		if (at != id && feed_cache_open(api_of(r)->conf->data_dir, at, &others[n]) == ERR_OK)
+		if (at != id && value_cache_open(api_of(r)->conf->data_dir, VALUE_CACHE_FEED, at,
+						 &others[n]) == ERR_OK)
 			n++;
-	known = feed_cache_covered(c, others, n);
+	known = value_cache_covered(c, others, n);
 	for (size_t i = 0; i < n; i++)
-		feed_cache_close(&others[i]);
+		value_cache_close(&others[i]);
 	return (unsigned)((known * 100 + values / 2) / values);
 }
 
 static void feed_more(struct http_req *r, struct jsonw *w, const void *row, enum crud_act act)
 {
-	OWN(feed_cache) struct feed_cache c = {0};
-	bool cached = feed_cache_open(api_of(r)->conf->data_dir, ((const struct misp_feed *)row)->id, &c) ==
-		      ERR_OK;
+	OWN(value_cache) struct value_cache c = {0};
+	uint64_t id = ((const struct misp_feed *)row)->id;
+	const char *dir = api_of(r)->conf->data_dir;
+	bool cached = value_cache_open(dir, VALUE_CACHE_FEED, id, &c) == ERR_OK;
 	if (act == CRUD_VIEW) {
-		JSONW_KV(w, jsonw_uint, "cached_elements", feed_cache_values(&c));
+		JSONW_KV(w, jsonw_uint, "cached_elements", value_cache_values(&c));
 		JSONW_KV(w, jsonw_str, "coverage_by_other_feeds",
-			 arena_printf(r->arena, "%u%%", coverage(r, ((const struct misp_feed *)row)->id, &c)));
+			 arena_printf(r->arena, "%u%%", coverage(r, id, &c)));
 	}
 	if (act != CRUD_INDEX || !may(r, perm_site_admin))
 		return;
@@ -111,7 +113,7 @@ static const struct crud_member feed_members[] = {
 
 static bool feed_may_go(struct http_req *r, const void *row)
 {
-	feed_cache_drop(api_of(r)->conf->data_dir, ((const struct misp_feed *)row)->id);
+	value_cache_drop(api_of(r)->conf->data_dir, VALUE_CACHE_FEED, ((const struct misp_feed *)row)->id);
 	return true;
 }
 
