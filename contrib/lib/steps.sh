@@ -3,7 +3,7 @@
 # What the build needs, by Debian package.
 build_packages='autoconf automake make gcc libc6-dev pkg-config python3
 	libevent-dev libcurl4-openssl-dev libjansson-dev liblmdb-dev libssl-dev libyaml-dev
-	libxxhash-dev zlib1g-dev libisal-dev libdeflate-dev libpcre2-dev libidn2-dev
+	libxxhash-dev zlib1g-dev libisal-dev libdeflate-dev libpcre2-dev libidn2-dev libexpat1-dev
 	libroaring-dev libargon2-dev libzstd-dev libbrotli-dev libgpgme-dev gnupg libseccomp-dev'
 
 say() { printf '== %s\n' "$*"; }

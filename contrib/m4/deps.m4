@@ -35,6 +35,7 @@ TOCSIN_NEED([DEFLATE], [libdeflate], [libdeflate-dev])
 TOCSIN_NEED([PCRE2], [libpcre2-8 >= 10.40], [libpcre2-dev])
 TOCSIN_NEED([ARGON2], [libargon2], [libargon2-dev])
 TOCSIN_NEED([IDN2], [libidn2 >= 2.3], [libidn2-dev])
+TOCSIN_NEED([EXPAT], [expat >= 2.4], [libexpat1-dev])
 # Debian's CRoaring comes without a pkg-config file.
 AC_CHECK_HEADER([roaring/roaring.h], [
 	AC_CHECK_LIB([roaring], [roaring_bitmap_or_inplace], [DEPS_LIBS="$DEPS_LIBS -lroaring"],

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "api/signed.h"
+#include "api/xml_body.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "model/json_why.h"
@@ -28,13 +29,50 @@ static json_t *unwrap(json_t *j, const char *wrapper)
 	return json_is_object(in) ? in : j;
 }
 
+bool rest_is_xml(const struct http_req *r)
+{
+	struct str type = req_header(r, "Content-Type");
+	(void)str_split(type, ';', &type);
+	type = str_trim(type);
+	return str_eq_nocase(type, STR("application/xml")) || str_eq_nocase(type, STR("text/xml"));
+}
+
+/* A body in XML as JSON in `b`, or answered. */
+static enum err from_xml(struct http_req *r, struct str body, struct buf *b, struct fail *f)
+{
+	OWN(arena) struct arena *a = arena_new(XML_BODY_MEMORY);
+	struct xml_node *root;
+	if (!a)
+		return fail(f, ERR_NOMEM, "no memory");
+	enum err e = xml_parse(a, body, NULL, &root, f);
+	if (e == ERR_OK)
+		e = xml_body_json(root, b);
+	if (e != ERR_OK)
+		rest_bad_xml(r, e, f);
+	return e;
+}
+
+void rest_bad_xml(struct http_req *r, enum err e, const struct fail *why)
+{
+	if (e == ERR_PARSE)
+		reply_error(r, 405, "Invalid XML input: %s (line %u, column %u). This request has been "
+			    "blocked to avoid an unfiltered request.", why->text, why->line, why->column);
+	else
+		reply_error(r, err_http(e), "%s", why->text[0] ? why->text : err_text(e));
+}
+
 enum err rest_json(struct http_req *r, const char *wrapper, json_t **out, struct fail *f)
 {
+	OWN(buf) struct buf xml = BUF(XML_BODY_MEMORY);
 	json_error_t e;
 	struct str b = str_trim(r->body);
 	json_t *j = r->ctx;
 	*out = NULL;
 	if (!j) {
+		if (b.n && rest_is_xml(r)) {
+			TRY(from_xml(r, b, &xml, f));
+			b = buf_str(&xml);
+		}
 		j = b.n ? json_loadb(b.p, b.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e) : json_object();
 		if (!j) {
 			reply_error(r, 405,

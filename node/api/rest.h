@@ -27,9 +27,13 @@ static inline bool may(const struct http_req *r, uint32_t perms)
 /*
  * The body as JSON (an empty one is an empty object), wrapper `{"<wrapper>":{..}}` and
  * `{"request":{..}}` taken off. Owned by the request. ERR_INVAL and answered (405) when it is not
- * JSON, as MISP does.
+ * JSON, as MISP does. A body in XML is taken as the JSON that it stands for (xml_body.h).
  */
 MUST_USE enum err rest_json(struct http_req *r, const char *wrapper, json_t **out, struct fail *f);
+/* Does the Content-Type say that the body is XML? */
+bool rest_is_xml(const struct http_req *r);
+/* Answer that a body in XML could not be read. */
+void rest_bad_xml(struct http_req *r, enum err e, const struct fail *why);
 /* A member as text, whatever its JSON type ("5", 5, true -> "1"); absent when not there or null. */
 struct str rest_text(struct http_req *r, const json_t *o, const char *key);
 struct str rest_text_in(struct arena *a, const json_t *o, const char *key);

@@ -3,6 +3,7 @@
  */
 #include "api/upload.h"
 
+#include "api/xml_body.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "ingest/quarantine.h"
@@ -18,6 +19,8 @@ struct upload {
 	struct pgp_spool *signed_bytes; /* the body, when it comes with a signature that is wanted */
 	enum err signed_err;
 	struct hash_ctx *digest; /* of the body as it came, for the origin */
+	struct xml_read *xml; /* a body in XML, which becomes JSON when it is whole */
+	struct arena *tree;
 	bool foreign; /* a list or {"response":..} for an event: read, but not taken */
 };
 
@@ -25,6 +28,8 @@ static void upload_free(void *ctx)
 {
 	struct upload *u = ctx;
 	json_read_free(u->reader);
+	xml_read_free(u->xml);
+	arena_free(u->tree);
 	raw_free(u->raw);
 	pgp_spool_free(u->signed_bytes);
 	hash_abort(u->digest);
@@ -57,6 +62,12 @@ enum err upload_begin(struct http_req *r, enum raw_root root, struct fail *f)
 	r->ctx_free = upload_free;
 	u->reader = json_read_new(&o, upload_done, u);
 	u->digest = hash_begin();
+	if (rest_is_xml(r)) {
+		u->tree = arena_new(XML_BODY_MEMORY);
+		u->xml = u->tree ? xml_read_new(u->tree, NULL) : NULL;
+		if (!u->xml)
+			return fail(f, ERR_NOMEM, "no memory");
+	}
 	if (root == RAW_EVENT && rest_facts(r).wants_signature &&
 	    req_header(r, SIGNATURE_HEADER).n)
 		TRY(pgp_spool_new(o.spool_dir, SIGNED_MAX, true, &u->signed_bytes, f));
@@ -76,14 +87,15 @@ enum err upload_body(struct http_req *r, struct str bytes, struct fail *f)
 {
 	struct upload *u = r->ctx;
 	(void)f;
-	if (!u->any && u->root == RAW_EVENT)
+	if (!u->any && u->root == RAW_EVENT && !u->xml)
 		u->foreign = looks_foreign(str_trim(bytes));
 	u->any |= str_trim(bytes).n > 0;
 	hash_add(u->digest, bytes.p, bytes.n);
 	if (u->signed_bytes && u->signed_err == ERR_OK)
 		u->signed_err = pgp_spool_add(u->signed_bytes, bytes, NULL);
 	if (u->err == ERR_OK)
-		u->err = json_read_feed(u->reader, bytes.p, bytes.n, &u->why);
+		u->err = u->xml ? xml_read_feed(u->xml, bytes, &u->why)
+				: json_read_feed(u->reader, bytes.p, bytes.n, &u->why);
 	return ERR_OK;
 }
 
@@ -107,10 +119,27 @@ static void answer_bad_json(struct http_req *r, const struct fail *why)
 	rest_answer(r, 405, &b);
 }
 
+/* The tree of a body in XML goes on as JSON. */
+static enum err read_xml(struct upload *u, struct fail *f)
+{
+	OWN(buf) struct buf b = BUF(XML_BODY_MEMORY);
+	struct xml_node *root;
+	TRY(xml_read_end(u->xml, &root, f));
+	TRY(xml_body_json(root, &b));
+	return json_read_feed(u->reader, b.p, b.n, f);
+}
+
 /* The finished document, or answered. */
 struct raw_event *upload_take(struct http_req *r)
 {
 	struct upload *u = r->ctx;
+	enum err read = u->err;
+	if (u->xml && u->any && read == ERR_OK)
+		read = u->err = read_xml(u, &u->why);
+	if (u->xml && read != ERR_OK) {
+		rest_bad_xml(r, read, &u->why);
+		return NULL;
+	}
 	if (u->err == ERR_OK && u->any)
 		u->err = json_read_end(u->reader, &u->why);
 	if (u->err == ERR_PARSE) {

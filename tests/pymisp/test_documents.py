@@ -138,3 +138,62 @@ def test_xml_view(admin, event):
     found = admin._prepare_request("POST", "events/restSearch", data={
         "returnFormat": "xml", "eventid": event.id})
     assert ElementTree.fromstring(found.content).findtext("Event/uuid") == event.uuid
+
+
+def post_xml(misp, path, text, **headers):
+    return misp._PyMISP__session.post(
+        misp.root_url + "/" + path, data=text.encode() if isinstance(text, str) else text, verify=False,
+        headers={"Authorization": misp.key, "Accept": "application/json", "Content-Type": "application/xml",
+                 **headers})
+
+
+def test_xml_event_in(admin):
+    made = post_xml(admin, "events/add", "<Event><info>in &lt;XML&gt; \u00e4</info><published>0</published>"
+                    "<Attribute><type>ip-dst</type><value>192.0.2.77</value><to_ids>0</to_ids>"
+                    "<Tag><name>tlp:green</name></Tag></Attribute>"
+                    "<Attribute><type>domain</type><value>mast.example</value></Attribute></Event>")
+    event = made.json()["Event"]
+    assert event["info"] == "in <XML> \u00e4" and event["published"] is False
+    first, second = event["Attribute"]
+    assert (first["value"], first["to_ids"], first["Tag"][0]["name"]) == ("192.0.2.77", False, "tlp:green")
+    assert second["value"] == "mast.example"
+    one = post_xml(admin, "attributes/add/%s" % event["id"],
+                   "<request><Attribute><type>text</type><value>a</value></Attribute></request>").json()
+    assert one["Attribute"]["value"] == "a"
+    found = post_xml(admin, "attributes/restSearch",
+                     "<request><value>mast.example</value><value>192.0.2.77</value>"
+                     "<eventid>%s</eventid></request>" % event["id"]).json()["response"]["Attribute"]
+    assert sorted(a["value"] for a in found) == ["192.0.2.77", "mast.example"]
+    edited = post_xml(admin, "events/edit/%s" % event["id"], "<Event><info>new</info></Event>").json()
+    assert edited["Event"]["info"] == "new" and len(edited["Event"]["Attribute"]) == 3
+
+
+def test_xml_there_and_back(admin):
+    """Our own XML, posted back, is the event it was."""
+    before = admin.add_event(small_event(), pythonify=True)
+    text = admin._prepare_request("GET", "events/view/%s.xml" % before.id).content
+    admin.delete_event(before)
+    admin.delete_event_blocklist(before.uuid)
+    answer = post_xml(admin, "events/add", text)
+    assert answer.status_code == 200, answer.text
+    after = admin.get_event(before.uuid, pythonify=True)
+    for what in ("info", "date", "distribution", "threat_level_id", "analysis"):
+        assert getattr(after, what) == getattr(before, what), what
+    assert ({(a.uuid, a.type, a.value, a.to_ids, tuple(t.name for t in a.tags)) for a in before.attributes} ==
+            {(a.uuid, a.type, a.value, a.to_ids, tuple(t.name for t in a.tags)) for a in after.attributes})
+    assert ({(o.uuid, o.name, len(o.attributes)) for o in before.objects} ==
+            {(o.uuid, o.name, len(o.attributes)) for o in after.objects})
+    assert {t.name for t in before.tags} == {t.name for t in after.tags}
+
+
+@pytest.mark.parametrize("text, status, says", [
+    ("<Event><info>x</Event>", 405, "mismatched tag (line 1"),
+    ("<!DOCTYPE a [<!ENTITY b 'cc'>]><Event><info>&b;</info></Event>", 405, "document type"),
+    ("<!DOCTYPE a SYSTEM 'file:///etc/passwd'><Event/>", 405, "document type"),
+    ("<a>" * 100, 413, "too deep"),
+    ("{\"info\": \"json\"}", 405, "Invalid XML input"),
+])
+def test_xml_refused(admin, text, status, says):
+    for path in ("events/add", "tags/search", "events/restSearch"):
+        answer = post_xml(admin, path, text)
+        assert answer.status_code == status and says in answer.json()["message"], answer.text
