@@ -123,10 +123,71 @@ static void table(void)
 	}
 }
 
+static void sql_event(FILE *f, FILE *tags, uint64_t ev, uint64_t count)
+{
+	char uuid[37];
+
+	gen_uuid(&gen, 1, ev, uuid);
+	fprintf(f,
+		"%" PRIu64 "\t1\t2024-%02u-%02u\tInvented campaign %" PRIu64 "\t1\t%s\t1\t%u\t%" PRIu64
+		"\t1\t%" PRIu64 "\t3\t%u\t%" PRIu64 "\n",
+		ev + 1, (unsigned)(ev % 12 + 1), (unsigned)(ev % 28 + 1), ev, uuid, (unsigned)(ev % 3),
+		count, GEN_EPOCH + ev, (unsigned)(ev % 4 + 1), GEN_EPOCH + ev + 60);
+	fprintf(tags, "%" PRIu64 "\t1\n%" PRIu64 "\t%u\n", ev + 1, ev + 1,
+		(unsigned)(ev % GEN_GROUPS) + 2);
+}
+
+static void sql_attribute(FILE *f, FILE *tags, uint64_t ev, uint64_t i)
+{
+	char v[GEN_VALUE_MAX], uuid[37];
+	const char *type = gen_value(&gen, i, v);
+	int tag = gen_tag(&gen, i);
+
+	gen_uuid(&gen, 2, i, uuid);
+	fprintf(f, "%" PRIu64 "\t%" PRIu64 "\t0\t%s\t%s\t%s\t%d\t%s\t%" PRIu64 "\t5\t0\t%s\t0\n",
+		i + 1, ev + 1, strchr("sme", type[0]) ? "Payload delivery" : "Network activity", type, v,
+		i % 5 != 0, uuid, GEN_EPOCH + i / 50,
+		i % 4 ? "" : "seen in the second stage of an invented campaign");
+	if (tag >= 0)
+		fprintf(tags, "%" PRIu64 "\t%" PRIu64 "\t%d\n", i + 1, ev + 1, GEN_GROUPS + 2 + tag);
+}
+
+/* What feed() writes as rows, one file for each table, tab separated; see refs.py for the columns. */
+static void sql(const char *dir)
+{
+	static const char *const names[] = {"events", "attributes", "event_tags", "attribute_tags",
+					    "tags"};
+	FILE *f[5];
+	uint64_t done = 0, ev = first;
+
+	if (mkdir(dir, 0777) < 0 && errno != EEXIST)
+		die(dir);
+	for (int i = 0; i < 5; i++)
+		f[i] = open_in(dir, names[i]);
+	for (; done < n_attributes; ev++) {
+		uint64_t count = gen_event_size(&gen, ev);
+
+		if (count > n_attributes - done)
+			count = n_attributes - done;
+		sql_event(f[0], f[2], ev, count);
+		for (uint64_t k = 0; k < count; k++)
+			sql_attribute(f[1], f[3], ev, done + k);
+		done += count;
+	}
+	fputs("1\ttlp:clear\n", f[4]);
+	for (int i = 0; i < GEN_GROUPS; i++)
+		fprintf(f[4], "%d\tbench:group=\"%d\"\n", i + 2, i);
+	for (int i = 0; i < GEN_TAGS; i++)
+		fprintf(f[4], "%d\tbench:mark=\"%d\"\n", GEN_GROUPS + 2 + i, i);
+	for (int i = 0; i < 5; i++)
+		if (fclose(f[i]))
+			die(names[i]);
+}
+
 static int usage(void)
 {
 	fputs("usage: bench_gen [-n ATTRIBUTES] [-e EVENTS] [-s SEED] [-r REPEATED PER MILLE]\n"
-	      "                 [-f FIRST EVENT] feed DIR\n"
+	      "                 [-f FIRST EVENT] [-T TAGGED PER MILLE] feed|sql DIR\n"
 	      "       bench_gen [-n ATTRIBUTES] [-s SEED] [-r REPEATED PER MILLE] event|values|table\n",
 	      stderr);
 	return 2;
@@ -145,6 +206,7 @@ int main(int argc, char **argv)
 		case 's': gen.seed = v; break;
 		case 'r': gen.repeat_permille = (unsigned)v; break;
 		case 'f': first = v; break;
+		case 'T': gen.tagged_permille = (unsigned)v; break;
 		default: return usage();
 		}
 	}
@@ -152,6 +214,8 @@ int main(int argc, char **argv)
 		return usage();
 	if (!strcmp(argv[i], "feed") && i + 2 == argc) {
 		feed(argv[i + 1]);
+	} else if (!strcmp(argv[i], "sql") && i + 2 == argc) {
+		sql(argv[i + 1]);
 	} else if (!strcmp(argv[i], "event")) {
 		OWN(buf) struct buf b = BUF(8 * CHUNK);
 

@@ -21,7 +21,7 @@
 #include "base/buf.h"
 #include "tests/bench/gen.h"
 
-enum mode { MODE_EVENTS, MODE_LOOKUP, MODE_VALUE, MODE_GET, MODE_POST };
+enum mode { MODE_EVENTS, MODE_LOOKUP, MODE_VALUE, MODE_GET, MODE_POST, MODE_POSTS };
 
 struct conn {
 	int fd;
@@ -41,8 +41,10 @@ static enum mode mode;
 static int port = 8080, n_conns = 1, per_event = 50;
 static double seconds = 5.0;
 static struct gen gen = {.seed = 2, .repeat_permille = 110};
-static uint64_t known = 1000000, n_requests, max_requests, first;
+static uint64_t known = 1000000, n_requests, max_requests, min_requests, first;
 static const char *key = "", *path = "/", *body = "";
+static char **bodies; /* of MODE_POSTS, sent in turn */
+static size_t n_bodies;
 static uint64_t n_done, n_errors, n_bytes, n_sent_bytes;
 static double *times;
 static size_t n_times, cap_times;
@@ -90,6 +92,9 @@ static void make_body(struct buf *b, uint64_t i)
 	case MODE_POST:
 		buf_puts(b, body);
 		break;
+	case MODE_POSTS:
+		buf_puts(b, bodies[i % n_bodies]);
+		break;
 	case MODE_VALUE:
 		pick_value(i, v);
 		buf_printf(b, "[\"%s\"]", v);
@@ -107,7 +112,7 @@ static void make_request(struct conn *c)
 		[MODE_LOOKUP] = "/attributes/restSearch",
 		[MODE_VALUE] = "/values/lookup",
 	};
-	const char *target = mode == MODE_GET || mode == MODE_POST ? path : targets[mode];
+	const char *target = mode >= MODE_GET ? path : targets[mode];
 
 	make_body(&b, n_requests++);
 	buf_clear(&c->out);
@@ -303,7 +308,8 @@ static void run(void)
 			if (!(evs[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || !read_some(c))
 				continue;
 			finished(c);
-			if (now() < end && (!max_requests || n_requests < max_requests)) {
+			if ((now() < end || n_requests < min_requests) &&
+			    (!max_requests || n_requests < max_requests)) {
 				make_request(c);
 				flush_out(c, ep);
 			} else {
@@ -330,11 +336,35 @@ static void run(void)
 	close(ep);
 }
 
+static void read_bodies(const char *name)
+{
+	FILE *f = fopen(name, "r");
+	char *line = NULL;
+	size_t cap = 0;
+
+	if (!f)
+		die(name);
+	while (getline(&line, &cap, f) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		bodies = realloc(bodies, (n_bodies + 1) * sizeof *bodies);
+		if (!bodies)
+			die("memory");
+		bodies[n_bodies++] = line;
+		line = NULL;
+		cap = 0;
+	}
+	free(line);
+	fclose(f);
+	if (!n_bodies)
+		die("no bodies");
+}
+
 static int usage(void)
 {
-	fputs("usage: bench_load -p PORT -k KEY [-c CONNECTIONS] [-t SECONDS] [-n REQUESTS]\n"
-	      "       [-s SEED] [-a ATTRIBUTES PER EVENT] [-f FIRST EVENT] [-v VALUES STORED]\n"
-	      "       events | lookup | values | get PATH | post PATH BODY\n", stderr);
+	fputs("usage: bench_load -p PORT -k KEY [-c CONNECTIONS] [-t SECONDS] [-n AT MOST]\n"
+	      "       [-m AT LEAST] [-s SEED] [-a ATTRIBUTES PER EVENT] [-f FIRST EVENT] [-v VALUES STORED]\n"
+	      "       events | lookup | values | get PATH | post PATH BODY |\n"
+	      "       posts PATH FILE (a body a line, in turn)\n", stderr);
 	return 2;
 }
 
@@ -342,13 +372,14 @@ int main(int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+p:k:c:t:n:s:r:a:f:v:")) != -1) {
+	while ((opt = getopt(argc, argv, "+p:k:c:t:n:m:s:r:a:f:v:")) != -1) {
 		switch (opt) {
 		case 'p': port = (int)strtol(optarg, NULL, 10); break;
 		case 'k': key = optarg; break;
 		case 'c': n_conns = (int)strtol(optarg, NULL, 10); break;
 		case 't': seconds = strtod(optarg, NULL); break;
 		case 'n': max_requests = strtoull(optarg, NULL, 10); break;
+		case 'm': min_requests = strtoull(optarg, NULL, 10); break;
 		case 's': gen.seed = strtoull(optarg, NULL, 10); break;
 		case 'a': per_event = (int)strtol(optarg, NULL, 10); break;
 		case 'f': first = strtoull(optarg, NULL, 10); break;
@@ -369,6 +400,8 @@ int main(int argc, char **argv)
 		mode = MODE_GET, path = argv[1];
 	else if (argc == 3 && !strcmp(argv[0], "post"))
 		mode = MODE_POST, path = argv[1], body = argv[2];
+	else if (argc == 3 && !strcmp(argv[0], "posts"))
+		mode = MODE_POSTS, path = argv[1], read_bodies(argv[2]);
 	else
 		return usage();
 	if (n_conns < 1)

@@ -10,9 +10,7 @@
 #include <stdio.h>
 
 enum { KIND_EVENT = 1, KIND_ATTRIBUTE = 2 };
-enum { SALT_REPEAT = 10, SALT_WHICH, SALT_VALUE, SALT_SIZE, SALT_UUID };
-
-#define EPOCH 1700000000 /* 2023-11-14, the first timestamp */
+enum { SALT_REPEAT = 10, SALT_WHICH, SALT_VALUE, SALT_SIZE, SALT_UUID, SALT_TAG };
 
 static uint64_t mix(uint64_t seed, uint64_t salt, uint64_t i)
 {
@@ -88,6 +86,13 @@ void gen_uuid(const struct gen *g, uint64_t kind, uint64_t i, char out[37])
 	out[36] = '\0';
 }
 
+int gen_tag(const struct gen *g, uint64_t i)
+{
+	uint64_t h = g->tagged_permille ? mix(g->seed, SALT_TAG, i) : 0;
+
+	return h % 1000 < g->tagged_permille ? (int)(h / 1000 % GEN_TAGS) : -1;
+}
+
 uint64_t gen_event_size(const struct gen *g, uint64_t i)
 {
 	double u = ((double)(mix(g->seed, SALT_SIZE, i) >> 11) + 1.0) / 9007199254740993.0;
@@ -112,7 +117,7 @@ static void event_fields(struct buf *b, const struct gen *g, uint64_t ev)
 		   "\"info\":\"Invented campaign %" PRIu64 " %08" PRIx64 "\",\"date\":\"2024-%02u-%02u\","
 		   "\"threat_level_id\":\"%u\",\"analysis\":\"%u\",\"timestamp\":\"%" PRIu64 "\"",
 		   ev, mix(g->seed, 1, ev) >> 32, (unsigned)(ev % 12 + 1), (unsigned)(ev % 28 + 1),
-		   (unsigned)(ev % 4 + 1), (unsigned)(ev % 3), EPOCH + ev);
+		   (unsigned)(ev % 4 + 1), (unsigned)(ev % 3), GEN_EPOCH + ev);
 }
 
 #define ORG                                                                                        \
@@ -130,13 +135,14 @@ void gen_event_head(struct buf *b, const struct gen *g, uint64_t ev)
 		   ",\"distribution\":\"%d\",\"published\":true,\"publish_timestamp\":\"%" PRIu64
 		   "\"," ORG ",\"Tag\":[{\"name\":\"tlp:clear\",\"colour\":\"#ffffff\"},"
 		   "{\"name\":\"bench:group=\\\"%u\\\"\",\"colour\":\"#112233\"}],\"Attribute\":[",
-		   3, EPOCH + ev + 60, (unsigned)(ev % 50));
+		   3, GEN_EPOCH + ev + 60, (unsigned)(ev % GEN_GROUPS));
 }
 
 void gen_attribute(struct buf *b, const struct gen *g, uint64_t i, int full)
 {
 	char value[GEN_VALUE_MAX], uuid[37];
 	const char *type = gen_value(g, i, value);
+	int tag = gen_tag(g, i);
 
 	gen_uuid(g, KIND_ATTRIBUTE, i, uuid);
 	buf_puts(b, "{\"type\":\"");
@@ -152,8 +158,13 @@ void gen_attribute(struct buf *b, const struct gen *g, uint64_t i, int full)
 	buf_puts(b, value);
 	if (full) {
 		buf_puts(b, "\",\"distribution\":\"5\",\"timestamp\":\"");
-		buf_u64(b, EPOCH + i / 50);
-		buf_puts(b, "\",\"sharing_group_id\":\"0\",\"deleted\":false,"
+		buf_u64(b, GEN_EPOCH + i / 50);
+		if (tag >= 0)
+			buf_printf(b, "\",\"Tag\":[{\"name\":\"bench:mark=\\\"%d\\\"\","
+				   "\"colour\":\"#445566\"}],\"sharing_group_id\":\"0", tag);
+		else
+			buf_puts(b, "\",\"sharing_group_id\":\"0");
+		buf_puts(b, "\",\"deleted\":false,"
 			    "\"disable_correlation\":false,\"object_id\":\"0\",\"object_relation\":null,"
 			    "\"first_seen\":null,\"last_seen\":null,\"Galaxy\":[],"
 			    "\"ShadowAttribute\":[],\"event_id\":\"1\"}");

@@ -62,6 +62,34 @@ def load(*args):
     return json.loads(p.stdout), Fake.bodies
 
 
+def rows_are_the_feeds(tmp):
+    """What search.py gives to MariaDB is what it gives to us."""
+    options = ("-n", 5000, "-T", 50)
+    gen(*options, "feed", os.path.join(tmp, "feed"))
+    gen(*options, "sql", os.path.join(tmp, "sql"))
+
+    def rows(name):
+        with open(os.path.join(tmp, "sql", name)) as f:
+            return [line.rstrip("\n").split("\t") for line in f]
+    tags = dict(rows("tags"))
+    events = {r[5]: r[0] for r in rows("events")}
+    own, wanted, seen, marked = collections.defaultdict(list), set(), set(), set()
+    for attr, _, tag in rows("attribute_tags"):
+        own[attr].append(tags[tag])
+    for r in rows("attributes"):
+        seen.add((r[1], r[7], r[4], r[5], r[3], r[6], r[8], r[11], "".join(own.get(r[0], []))))
+    for uuid, number in events.items():
+        with open(os.path.join(tmp, "feed", uuid + ".json")) as f:
+            doc = json.load(f)["Event"]
+        marked |= {(number, t["name"]) for t in doc["Tag"]}
+        wanted |= {(number, a["uuid"], a["type"], a["value"], a["category"], str(int(a["to_ids"])),
+                    a["timestamp"], a["comment"], "".join(t["name"] for t in a.get("Tag", [])))
+                   for a in doc["Attribute"]}
+    ok(seen == wanted and len(seen) == 5000, "rows for SQL are those of the feed")
+    ok(marked == {(e, tags[t]) for e, t in rows("event_tags")}, "and tags of events")
+    ok(150 < len(own) < 350, "some attributes have a tag (%d)" % len(own))
+
+
 def main():
     if not os.access(os.path.join(TOOLS, "bench_load"), os.X_OK):
         print("SKIP: the bench programs are not built")
@@ -89,6 +117,12 @@ def main():
            "the feed holds what it says")
         top = sum(sorted(sizes)[-len(sizes) // 10:])
         ok(top > 0.5 * sum(sizes), "sizes follow a power law: a tenth of the events holds most")
+    with tempfile.TemporaryDirectory() as tmp:
+        rows_are_the_feeds(tmp)
+        with open(os.path.join(tmp, "bodies"), "w") as f:
+            f.write("{}\n[1]\n")
+        r, bodies = load("-c", 1, "-t", 0, "-m", 4, "posts", "/x", f.name)
+        ok(bodies == [b"{}", b"[1]"] * 2, "bodies of a file are sent in turn, at least so many")
     r, bodies = load("-c", 4, "-n", 40, "-a", 7, "events")
     ok(r["requests"] == 40 and r["errors"] == 0, "the load program sends what it is asked to")
     ok(len({json.loads(x)["Event"]["uuid"] for x in bodies}) == 40, "each event is a new one")
