@@ -196,6 +196,7 @@ const struct exporter export_misp_xml = {
 	.type_name = "xml",
 	.doc = "MISP XML, events or attributes",
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES | EXPORT_ONE_EVENT,
+	.related = true,
 	.state_size = sizeof(struct xml_state),
 	.begin = xml_begin,
 	.event = xml_event,

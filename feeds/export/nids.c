@@ -575,8 +575,9 @@ static void attr_put(struct export_run *r, const struct rel_event *e, const stru
 		.e = e,
 		.tags = el->attr->tags.v,
 		.n_tags = el->attr->tags.n,
-		.event_tags = event_scope ? e->e->tags.v : el->event_tags,
-		.n_event_tags = event_scope ? e->e->tags.n : el->n_event_tags,
+		/* in attribute scope without the event's, whatever was asked, as recorded */
+		.event_tags = event_scope ? e->e->tags.v : NULL,
+		.n_event_tags = event_scope ? e->e->tags.n : 0,
 		.sid = sid_of(r, e, el->attr->id, el->attr->uuid),
 	};
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {

@@ -1,6 +1,8 @@
 /*
  * ep_search.c - restSearch: parameters from body, path and query; answers streamed from egress.
  */
+#include "api/ep_search.h"
+
 #include "api/rest.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -85,7 +87,7 @@ static void content_type(const struct exporter *x, char *out, size_t n)
 	snprintf(out, n, "%s%s", x->media, text ? "; charset=UTF-8" : "");
 }
 
-static void headers(struct http_req *r, const struct exporter *x, const struct query *q,
+void search_headers(struct http_req *r, const struct exporter *x, const struct query *q,
 		    const struct search_result *found)
 {
 	/* search counts as MISP does (search.h) */
@@ -275,22 +277,14 @@ bool rest_search_refused(struct http_req *r, enum err e)
 	return e == ERR_TIMEOUT || e == ERR_LIMIT;
 }
 
-static enum err restsearch(struct http_req *r, enum search_scope scope, struct fail *f)
+enum err search_answer(struct http_req *r, enum search_scope scope, json_t *params,
+		       search_headers_fn headers, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
 	OWN(sealed) struct sealed *s = NULL;
 	struct search_way *w = ARENA_NEW(r->arena, struct search_way);
 	struct search_result found = {0};
-	json_t *params;
 	char type[64];
-	if (rest_search_params(r, &params, f) != ERR_OK)
-		return ERR_OK;
-	if (r->method != HTTP_POST && json_object_size(params) == 0) {
-		reply_error(r, 400,
-			    "Restsearch queries using GET and no parameters are not allowed. If you have "
-			    "passed parameters via a JSON body, make sure you use POST requests.");
-		return ERR_OK;
-	}
 	if (!w)
 		return fail(f, ERR_NOMEM, "no memory");
 	*w = (struct search_way){
@@ -318,6 +312,20 @@ static enum err restsearch(struct http_req *r, enum search_scope scope, struct f
 	return ERR_OK;
 }
 
+static enum err restsearch(struct http_req *r, enum search_scope scope, struct fail *f)
+{
+	json_t *params;
+	if (rest_search_params(r, &params, f) != ERR_OK)
+		return ERR_OK;
+	if (r->method != HTTP_POST && json_object_size(params) == 0) {
+		reply_error(r, 400,
+			    "Restsearch queries using GET and no parameters are not allowed. If you have "
+			    "passed parameters via a JSON body, make sure you use POST requests.");
+		return ERR_OK;
+	}
+	return search_answer(r, scope, params, search_headers, f);
+}
+
 static enum err events_restsearch(struct http_req *r, struct fail *f)
 {
 	return restsearch(r, SCOPE_EVENTS, f);
@@ -339,8 +347,6 @@ static enum err not_searched(struct http_req *r, struct fail *f)
 	reply_error(r, 404, "RestSearch is not implemented (yet) for this scope.");
 	return ERR_OK;
 }
-
-#define SEARCH_BODY_MAX (16u << 20)
 
 const struct endpoint ep_events_restsearch = {
 	.methods = HTTP_GET | HTTP_POST,

@@ -265,6 +265,9 @@ def searches():
                               "includeAllTags": 1, "withAttachments": 1, "includeSightings": 1,
                               "includeCorrelations": 1, "includeProposals": 1}):
                 yield "/%s/restSearch" % scope, dict({"returnFormat": f}, **more)
+    for path in ("/events/xml", "/events/csv", "/attributes/text", "/attributes/bro", "/attributes/rpz",
+                 "/attributes/returnAttributes"):
+        yield path + "/download", {"ignore": 1, "allowNonIDS": 1, "allowNotPublished": 1}
     yield "/events/index", {"minimal": 1}
     yield "/events/index", {}
     yield "/values/lookup", ["shared.example"]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Replay the first part of the recordings; fails when a group matches less than the baseline.
+# Replay the first part of the recordings and all exports; fails when a group matches less than the baseline.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/blackbox.sh"
 need_daemon
-exec "$py" "$here/replay.py" --baseline "$here/baseline.json" "$@"
+exec "$py" "$here/replay.py" --exports --baseline "$here/baseline.json" "$@"

@@ -4,17 +4,22 @@ The state is the one of the recording: the corpus loaded and published, then fou
 One table row per format, so that a new exporter shows up by itself.
 """
 import gzip
+import hashlib
 import json
 import os
 import re
 import xml.etree.ElementTree as ElementTree
 
+import compare
 import node as nodelib
 import run as runs
 
 # text that differs in every run of the same server
 VOLATILE = [
     (re.compile(rb"^# Generated:.*$", re.M), b"# Generated:"),
+    # rows of the event index: the event's number, the organisation's, and the time of publication
+    (re.compile(rb'^\d+(?=,"\d{4}-)', re.M), b"ID"),
+    (re.compile(rb',\d+,("[^"]*","[0-9a-f-]{36}",\d{10},\d,\d+,\d),\d+,"', re.M), rb',ORG,\1,TIME,"'),
     (re.compile(rb"\(\d{10} (?=\w+ \w+ \w+ \w+\))"), b"(SERIAL "),
     (re.compile(rb'(last-modified|published|created)="[^"]*"'), rb'\1=""'),
     (re.compile(rb"<authored_date>[^<]*<"), b"<authored_date><"),
@@ -25,6 +30,29 @@ VOLATILE = [
 NOT_COPIED = ("attack", "context")
 
 
+def md5(text):
+    return hashlib.md5(text.encode()).hexdigest().encode()
+
+
+# Places where what reads the export would refuse MISP's form, or where MISP is wrong: the recorded
+# text is made what it should be, so that the rest is still compared byte by byte.
+MENDED = [
+    (("rpz", "legacy"), re.compile(rb"\b24\.77\.2\.0\.192\.rpz-ip"), b"24.0.2.0.192.rpz-ip",
+     "BIND refuses a zone with host bits in a network"),
+    (("rpz", "legacy"), re.compile(rb"^(\.mast\.example\.org)", re.M), rb"; not a name: \1",
+     "no name begins with a dot: BIND refuses the zone"),
+    (("cache",), re.compile(md5("httpS://fjord.example.org/B?q=1")), md5("https://fjord.example.org/B?q=1"),
+     "MISP's refanging makes HXXPS:// httpS://"),
+    (("bro",), re.compile(rb"^(httpS://)?fjord\.example\.org/B.*\n", re.M), b"", "the same"),
+    (("suricata", "snort", "legacy"), re.compile(rb"^.*Outgoing.*URL:? https\|3a\|//fjord\.example\.org/B.*\n",
+                                                 re.M | re.I), b"",
+     "the same, and so it takes the address for one without a scheme"),
+]
+# Their lines come in the order of one of MISP's indexes, or are sorted in memory; who reads them does
+# not mind, and ours come as they are found.
+ANY_ORDER = ("netfilter", "bro")
+
+
 def play(run, folder):
     """Set the scene with the search tape's setup and try all exports; returns their results."""
     run.play(["search-setup"])
@@ -33,7 +61,10 @@ def play(run, folder):
         run.quiet("POST", "/events/publish/" + run.bind.ids["event"].get(row["id"], "0"))
     with open(os.path.join(folder, "exports", "index.json")) as f:
         index = json.load(f)["exports"]
-    return [one(run, folder, i + 1, e) for i, e in enumerate(index)]
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "excused.json")) as f:
+        rows = json.load(f)["exports"]
+    excuses = {(n, e.get("path")): e["why"] for e in rows for n in e["n"]}
+    return [one(run, folder, i + 1, e, excuses) for i, e in enumerate(index)]
 
 
 def kind(entry):
@@ -43,7 +74,7 @@ def kind(entry):
     return "bro" if "/bro/" in entry["path"] else "legacy"
 
 
-def one(run, folder, n, entry):
+def one(run, folder, n, entry, excuses):
     rec = {"group": "exports-" + kind(entry), "n": n, "name": entry["scope"] + " " + entry["name"],
            "method": entry["method"], "path": entry["path"], "status": entry["status"],
            "req_body": None if entry["body"] is None else json.dumps(entry["body"])}
@@ -52,6 +83,7 @@ def one(run, folder, n, entry):
         res.excused = "recorded fault (500)"
     elif kind(entry) in NOT_COPIED and entry["length"] > 1000000:
         res.excused = "a page of HTML"
+    res.excused = excuses.get((n, None), res.excused)
     with gzip.open(os.path.join(folder, "exports", entry["file"]), "rb") as f:
         recorded = f.read()
     if not readable(recorded):
@@ -60,6 +92,8 @@ def one(run, folder, n, entry):
     if entry["accept"]:
         headers["Accept"] = entry["accept"]
     path, body = run.bind.renumber(entry["path"], rec["req_body"])
+    path = re.sub(r"(?<=/download/)((?:[a-z]+/null/)?)(\d+)(?=/|$)",
+                  lambda m: m.group(1) + run.bind.ids["event"].get(m.group(2), "0"), path)
     if body is not None:
         headers["Content-Type"] = "application/json"
     try:
@@ -68,7 +102,7 @@ def one(run, folder, n, entry):
         res.miss("no answer: %s" % e)
         run.revive("export %d %s: %s" % (n, entry["path"], e))
         return res
-    judge(run, res, entry, recorded, ans)
+    judge(run, res, entry, recorded, ans, {path for i, path in excuses if i == n})
     return res
 
 
@@ -80,12 +114,28 @@ def readable(recorded):
         return False
 
 
-def judge(run, res, entry, recorded, ans):
+def with_paths(recorded, got):
+    """The recording with our text in lines that fit but for <PATH> and the number of the event."""
+    ours = got.split(b"\n")
+    lines = recorded.split(b"\n")
+    for i, line in enumerate(lines[:len(ours)]):
+        if b"<PATH>" in line:
+            fits = re.sub(rb",\d+,", b",[0-9]+,", re.escape(line), count=1)
+            fits = fits.replace(b"<PATH>", b"[^\"' ]+")
+            lines[i] = ours[i] if re.fullmatch(fits, ours[i]) else line
+    return b"\n".join(lines)
+
+
+def in_order(text):
+    return b"\n".join(sorted(text.split(b"\n")))
+
+
+def judge(run, res, entry, recorded, ans, known):
     res.got_status = ans.status
     res.status = ans.status == entry["status"]
     if not res.status:
         res.diffs.append(("(status)", entry["status"], ans.status))
-    head = run.cmp.headers(entry["headers"], ans.headers)
+    head = [d for d in run.cmp.headers(entry["headers"], ans.headers) if d[0] not in known]
     body = ans.body
     if not readable(recorded):
         res.headers = not head
@@ -96,6 +146,13 @@ def judge(run, res, entry, recorded, ans):
         return
     for pattern, text in VOLATILE:
         recorded, body = pattern.sub(text, recorded), pattern.sub(text, body)
-    diffs = run.cmp.body(recorded, body)
+    for kinds, pattern, text, _ in MENDED:
+        if kind(entry) in kinds:
+            recorded, body = pattern.sub(text, recorded), pattern.sub(text, body)
+    if kind(entry) == "csv":
+        recorded = with_paths(recorded, body)
+    if kind(entry) in ANY_ORDER:
+        recorded, body = in_order(recorded), in_order(body)
+    diffs = [d for d in run.cmp.body(recorded, body) if compare.generalise(d[0]) not in known]
     res.headers, res.body = not head, not diffs
     res.diffs += head + diffs
