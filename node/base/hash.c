@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include <xxhash.h>
 
 static EVP_MD *md_sha256, *md_sha1, *md_md5;
+static EVP_MAC *mac_hmac;
 static pthread_once_t md_once = PTHREAD_ONCE_INIT;
 
 static void md_free(void)
@@ -26,7 +28,9 @@ static void md_free(void)
 	EVP_MD_free(md_sha256);
 	EVP_MD_free(md_sha1);
 	EVP_MD_free(md_md5);
+	EVP_MAC_free(mac_hmac);
 	md_sha256 = md_sha1 = md_md5 = NULL;
+	mac_hmac = NULL;
 }
 
 static void md_fetch(void)
@@ -34,6 +38,7 @@ static void md_fetch(void)
 	md_sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
 	md_sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
 	md_md5 = EVP_MD_fetch(NULL, "MD5", NULL);
+	mac_hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	OPENSSL_atexit(md_free);
 }
 
@@ -155,6 +160,61 @@ void hash_hmac_sha1(struct str key, struct str data, uint8_t out[20])
 	    !HMAC(md_get(&md_sha1), key.n ? key.p : "", (int)key.n, (const unsigned char *)data.p, data.n,
 		  out, &n))
 		abort();
+}
+
+static const struct {
+	const char *name;
+	size_t size;
+} mac_algs[] = {
+	[HASH_MAC_SHA256] = {"SHA2-256", 32},
+	[HASH_MAC_SHA384] = {"SHA2-384", 48},
+	[HASH_MAC_SHA512] = {"SHA2-512", 64},
+};
+
+struct hash_mac {
+	EVP_MAC_CTX *evp;
+};
+
+size_t hash_mac_size(enum hash_mac_alg alg)
+{
+	return mac_algs[alg].size;
+}
+
+struct hash_mac *hash_mac_begin(enum hash_mac_alg alg, struct str key)
+{
+	struct hash_mac *m = malloc(sizeof(*m));
+	char name[16];
+
+	if (!m)
+		return NULL;
+	md_get(&md_sha256); /* fetches all of them */
+	m->evp = EVP_MAC_CTX_new(mac_hmac);
+	if (!m->evp) {
+		free(m);
+		return NULL;
+	}
+	memcpy(name, mac_algs[alg].name, strlen(mac_algs[alg].name) + 1);
+	const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", name, 0),
+				     OSSL_PARAM_construct_end()};
+	if (!EVP_MAC_init(m->evp, (const unsigned char *)(key.n ? key.p : ""), key.n, params))
+		abort();
+	return m;
+}
+
+void hash_mac_add(struct hash_mac *m, const void *p, size_t n)
+{
+	if (n && !EVP_MAC_update(m->evp, p, n))
+		abort();
+}
+
+void hash_mac_end(struct hash_mac *m, uint8_t out[HASH_MAC_MAX])
+{
+	size_t n = 0;
+
+	if (!EVP_MAC_final(m->evp, out, &n, HASH_MAC_MAX))
+		abort();
+	EVP_MAC_CTX_free(m->evp);
+	free(m);
 }
 
 uint64_t hash_64(const void *p, size_t n, uint64_t seed)

@@ -31,6 +31,16 @@ void hash_sha1_end(struct hash_ctx *c, uint8_t out[20]); /* frees c */
 struct sha256 hash_hmac(struct str key, struct str data);
 /* HMAC-SHA-1, for one-time codes. */
 void hash_hmac_sha1(struct str key, struct str data, uint8_t out[20]);
+/* HMAC of pieces. */
+enum hash_mac_alg { HASH_MAC_SHA256, HASH_MAC_SHA384, HASH_MAC_SHA512 };
+enum { HASH_MAC_MAX = 64 };
+size_t hash_mac_size(enum hash_mac_alg alg);
+struct hash_mac;
+/* NULL when out of memory. */
+struct hash_mac *hash_mac_begin(enum hash_mac_alg alg, struct str key);
+void hash_mac_add(struct hash_mac *m, const void *p, size_t n);
+/* Write hash_mac_size() bytes; frees m. */
+void hash_mac_end(struct hash_mac *m, uint8_t out[HASH_MAC_MAX]);
 /* 64-bit keyed hash for tables (xxHash3). Not for security. */
 uint64_t hash_64(const void *p, size_t n, uint64_t seed);
 /* Lower-case hex of `n` bytes and a NUL; out holds 2n+1. Returns out. */

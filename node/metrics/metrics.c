@@ -30,6 +30,11 @@ static const char *const direction_names[] = {"in", "out"};
 static const char *const outcome_names[] = {"added", "updated", "unchanged", "refused"};
 static const char *const source_names[] = {"user", "peer", "feed", "system"};
 static const char *const auth_way_names[] = {"key", "session", "password", "register"};
+/* enum dns_kind; RCODEs by number */
+static const char *const dns_kind_names[] = {"soa", "axfr", "ixfr", "other"};
+static const char *const dns_rcode_names[] = {
+	"noerror", "formerr", "servfail", "nxdomain", "notimp", "refused", "6",	 "7", "8",
+	"notauth", "10",      "11",	  "12",	      "13",	"14",	   "15", "badvers"};
 static const char *error_names[ERR_COUNT];
 
 #define SET(s, label, list)                                                                        \
@@ -45,6 +50,8 @@ struct metric_label_set metric_sets[METRIC_LABEL_COUNT] = {
 	[METRIC_LABEL_EXPORTER] = {.name = "format"},
 	[METRIC_LABEL_RULE] = {.name = "rule"},
 	SET(AUTH_WAY, "way", auth_way_names),
+	SET(DNS_KIND, "kind", dns_kind_names),
+	SET(DNS_RCODE, "rcode", dns_rcode_names),
 };
 
 static struct metric_cell *cells;

@@ -33,7 +33,9 @@ enum metric {
 	X(ENDPOINT, "endpoint")                                                                    \
 	X(EXPORTER, "format")                                                                      \
 	X(RULE, "rule")                                                                            \
-	X(AUTH_WAY, "way")
+	X(AUTH_WAY, "way")                                                                         \
+	X(DNS_KIND, "kind")                                                                        \
+	X(DNS_RCODE, "rcode")
 
 enum metric_label {
 #define X(name, text) METRIC_LABEL_##name,
