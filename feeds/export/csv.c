@@ -103,6 +103,23 @@ static void org_put(struct buf *b, const struct misp_org *o)
 	text_put(b, o ? o->name : STR(""));
 }
 
+/* Of all models that concern it: the mean, and whether one says that it is over; 0 without any. */
+static void score_put(struct buf *b, const struct rel_element *el)
+{
+	double sum = 0;
+	for (uint32_t i = 0; i < el->n_scores; i++)
+		sum += el->scores[i].score;
+	jp_double(b, el->n_scores ? sum / el->n_scores : 0);
+}
+
+static void decayed_put(struct buf *b, const struct rel_element *el)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < el->n_scores; i++)
+		any |= el->scores[i].decayed;
+	bool_put(b, any);
+}
+
 /* ---- columns ---- */
 
 static const char *const threat_levels[] = {"Undefined", "High", "Medium", "Low", "Undefined"};
@@ -136,6 +153,8 @@ static const char *const threat_levels[] = {"Undefined", "High", "Medium", "Low"
 	X(FIRST_SEEN, "first_seen", "first_seen", micro_put(b, a->first_seen))                     \
 	X(LAST_SEEN, "last_seen", "last_seen", micro_put(b, a->last_seen))                         \
 	X(EVENT_UUID, "event_uuid", "event_uuid", uuid_put(b, e->uuid))                            \
+	X(SCORE, "decay_score_score", "decay_score_score", score_put(b, w->el))                    \
+	X(DECAYED, "decay_score_decayed", "decay_score_decayed", decayed_put(b, w->el))            \
 	X(CONTEXT, "event_info", "event_info", text_put(b, e->info))                               \
 	X(EVENT_ORG, "event_member_org", "event_member_org", org_put(b, w->e->org))                \
 	X(EVENT_ORGC, "event_source_org", "event_source_org", org_put(b, w->e->orgc))              \
@@ -225,9 +244,17 @@ static void column_add(struct export_run *r, enum column c, struct str name)
 static enum err csv_begin(struct export_run *r)
 {
 	const struct export_opts *o = r->opts;
+	bool scores = o->include_scores && o->scope == EXPORT_ATTRIBUTES;
 	for (uint32_t i = 0; i < o->n_columns; i++)
 		column_add(r, column_find(o->columns[i]), o->columns[i]);
-	for (unsigned c = 0; c < COL_DEFAULTS && !o->n_columns; c++)
+	for (unsigned c = 0; c < COL_DEFAULTS && !o->n_columns; c++) {
+		if (c == COL_OBJECT_UUID && scores) { /* before those of the object, as recorded */
+			column_add(r, COL_SCORE, STR_NONE);
+			column_add(r, COL_DECAYED, STR_NONE);
+		}
+		column_add(r, (enum column)c, STR_NONE);
+	}
+	for (unsigned c = COL_SCORE; c <= COL_DECAYED && scores && o->n_columns; c++)
 		column_add(r, (enum column)c, STR_NONE);
 	for (unsigned c = COL_CONTEXT; c < COL_COUNT && o->include_context; c++)
 		column_add(r, (enum column)c, STR_NONE);

@@ -57,6 +57,7 @@ struct export_opts {
 		include_granular, /* RelatedAttribute of the attributes of an event */
 		include_sightings, include_analyst, no_reports, no_proposals, no_related,
 		sg_reference_only, full_tags,
+		include_scores, full_models, /* what decaying models say (CSV: its columns) */
 		related_inbound; /* what points to related events: events/view says so */
 	const struct part_filter *parts; /* EXPORT_PARTS; NULL: all live ones */
 	/* one event as MISP pushes it (sync-protocol.md 4.4): locked, without its owner here and

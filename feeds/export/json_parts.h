@@ -67,6 +67,10 @@ void jp_analyst(struct buf *b, const struct rel_analyst *n, enum analyst_form fo
 /* Members ,"Note":[..],"Opinion":[..],"Relationship":[..], those that are not empty. */
 void jp_analyst_lists(struct buf *b, const struct rel_analyst *v, uint32_t n,
 		      enum analyst_form form);
+/* A number as short as it reads back the same. json_scores.c */
+void jp_double(struct buf *b, double v);
+/* ,"key":[scores by decaying models]; nothing when there are none. `full`: with the whole models. */
+void jp_scores(struct buf *b, const char *key, const struct rel_score *v, uint32_t n, bool full);
 void jp_ref(struct buf *b, const struct misp_ref *r, const struct rel_ref *target,
 	    const struct misp_object *of, const struct rel_event *e);
 

@@ -64,6 +64,7 @@ static enum err view_element(struct export_run *r, const struct rel_event *re,
 		LIT(b, ",\"Tag\":");
 		jp_tags(b, el->attr->tags.v, el->attr->tags.n, re->ids);
 	}
+	jp_scores(b, "decay_score", el->scores, el->n_scores, r->opts->full_models);
 	LIT(b, "}}");
 	r->n++;
 	return buf_err(b);

@@ -21,7 +21,8 @@ static enum err answer_attrs(struct http_req *r, const char *exporter,
 				.deleted_too = !is_view,
 				.attachments = is_view,
 				.event_uuid = is_view,
-				.full_tags = is_view};
+				.full_tags = is_view,
+				.scores = is_view && str_is(req_param(r, "includeDecayScore"), "1")};
 	return rest_send(r, &x, f);
 }
 

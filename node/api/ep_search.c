@@ -169,6 +169,8 @@ enum err rest_search_way(struct search_way *w, struct fail *f)
 	eq->opts.include_correlations = w->scope == SCOPE_EVENTS || q->include_correlations;
 	/* a score counts an event's tags as those of its attributes (scores: decaying models) */
 	eq->opts.include_event_tags |= q->include_decay_score || q->exclude_decayed;
+	eq->opts.include_scores = q->include_decay_score || q->exclude_decayed;
+	eq->opts.full_models = q->include_full_model;
 	eq->opts.include_proposals = q->include_proposals;
 	eq->opts.related_inbound = q->include_analyst_data;
 	eq->opts.flatten = q->flatten;

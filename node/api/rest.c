@@ -421,6 +421,8 @@ enum err rest_event_sealed(struct view **v, uint64_t id, const struct event_opts
 			  .exclude_local_tags = o->no_local_tags,
 			  .exclude_galaxy = o->no_galaxies,
 			  .include_warninglist_hits = o->warnings,
+			  .include_decay_score = o->scores,
+			  .include_scores_on_event = o->event_scores,
 			  .to_ids = o->to_ids,
 			  .to_ids_output = o->to_ids,
 			  .to_ids_given = o->to_ids != 0};
@@ -441,6 +443,7 @@ enum err rest_event_sealed(struct view **v, uint64_t id, const struct event_opts
 	eq.opts.no_proposals = o->no_proposals;
 	eq.opts.no_related = o->no_related;
 	eq.opts.related_inbound = o->related_inbound;
+	eq.opts.full_models = o->full_models;
 	return egress_search(v, &eq, NULL, NULL, out, f);
 }
 
@@ -488,7 +491,9 @@ enum err rest_export(struct http_req *r, const struct rest_export *x, struct sea
 	enum search_scope scope = x->scope == EXPORT_ATTRIBUTES ? SCOPE_ATTRIBUTES
 				  : x->scope == EXPORT_OBJECTS	? SCOPE_OBJECTS
 								: SCOPE_EVENTS;
-	struct query q = {.scope = scope, .with_attachments = x->attachments};
+	struct query q = {.scope = scope,
+			  .with_attachments = x->attachments,
+			  .include_decay_score = x->scores};
 	struct egress_query eq = {.query = &q,
 				  .exporter = export_find(str_c(x->exporter)),
 				  .opts = rest_export_opts(r, x->scope),

@@ -80,7 +80,7 @@ struct rest_export {
 	uint64_t n;
 	const struct rest_pair *params; /* NULL: none; the texts live as long as the request */
 	const struct part_filter *parts; /* EXPORT_PARTS; lives as long as the request */
-	bool deleted_too, attachments, sightings, event_uuid, full_tags, context, metadata;
+	bool deleted_too, attachments, sightings, event_uuid, full_tags, context, metadata, scores;
 };
 MUST_USE enum err rest_export(struct http_req *r, const struct rest_export *x, struct sealed **out,
 			      struct fail *f);
@@ -146,7 +146,8 @@ struct event_opts {
 		warnings, all_tags, no_local_tags, no_reports, no_proposals, no_related,
 		related_inbound, no_galaxies,
 		public_only,
-		sg_reference_only, no_analyst;
+		sg_reference_only, no_analyst,
+		scores, event_scores, full_models; /* decaying models */
 	bool xml; /* as MISP XML */
 	bool sign; /* with the signature of a protected event */
 	uint8_t to_ids; /* query_flag: only these attributes */

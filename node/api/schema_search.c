@@ -52,6 +52,8 @@ static const struct {
 	{"published", "0, 1, or [0,1]"},
 	{"to_ids", "0, 1, \"exclude\", or [0,1]"},
 	{"deleted", "0, 1, \"only\", or [0,1]"},
+	{"score", "the threshold of decaying models, instead of their own"},
+	{"overrides", "threshold, lifetime and decay_speed of decaying models, instead of their own"},
 };
 
 static const char *text_of(const char *grammar)

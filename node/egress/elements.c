@@ -5,6 +5,7 @@
 #include <ctype.h>
 
 #include "base/hash.h"
+#include "egress/decay.h"
 #include "egress/run.h"
 #include "metrics/metrics.h"
 #include "model/pack.h"
@@ -76,7 +77,8 @@ bool run_attr_passes(struct run *r, const struct misp_object *o, const struct mi
 	if (r->to_ids && !(r->to_ids & (1u << attr->to_ids)))
 		return false;
 	if ((r->no_warned && warned_of(r, attr, &hit, 1)) ||
-	    (r->allowed && exprs_match(r->allowed, attr->value)))
+	    (r->allowed && exprs_match(r->allowed, attr->value)) ||
+	    view_decayed(r->view, &r->subject.event, attr))
 		return false;
 	struct arena_mark m = arena_mark(r->element_arena);
 	bool yes = view_resolve_tags(r->view, r->element_arena, &copy.tags) == ERR_OK &&
@@ -269,6 +271,7 @@ enum err run_release(struct run *r, const struct rel_element *in, bool *shown)
 	struct rel_element el = *cut;
 	if (el.attr)
 		TRY(warnings_of(r, el.attr, &el));
+	TRY(run_scores(r, in->attr, &el));
 	if (el.attr)
 		TRY(run_clusters(r, r->element_arena, &el.attr->tags, &el.clusters, &el.n_clusters));
 	if (r->exporter->element) {
@@ -287,7 +290,8 @@ enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fai
 	    (attr->object_id && !level_wanted(r, r->object.distribution)) ||
 	    (r->to_ids && !(r->to_ids & (1u << attr->to_ids))) ||
 	    (r->no_warned && warned_of(r, attr, &hit, 1)) ||
-	    (r->allowed && exprs_match(r->allowed, attr->value)))
+	    (r->allowed && exprs_match(r->allowed, attr->value)) ||
+	    view_decayed(r->view, &r->subject.event, attr))
 		return ERR_OK;
 	enum err e = view_resolve_tags(r->view, r->element_arena, &attr->tags);
 	if (e == ERR_OK && left_out(r, attr)) {

@@ -92,9 +92,10 @@ bool view_may_ask(struct view *v, struct query *q, struct arena *room)
 	if (!view_is_whole(v) && str_find_nocase(q->order, STR("attribute_count")) >= 0)
 		q->order = STR_NONE;
 	/* Local users, and everybody under MISP's own rules, get whole copies. */
-	if (a->kind == AUD_OPERATOR || a->kind == AUD_MEMBER ||
-	    (a->kind == AUD_PEER && a->misp_rules_only))
+	if (view_may_score(v))
 		return true;
+	if (q->exclude_decayed) /* what it is made of is cut for them */
+		return false;
 #define FILTER(kind, member, least) told |= GIVEN_##kind(member) && profile < (least);
 	FILTERS(FILTER)
 #undef FILTER

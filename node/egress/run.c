@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "egress/decay.h"
 #include "gate/seal.h"
 #include "metrics/metrics.h"
 #include "model/pack.h"
@@ -33,17 +34,16 @@ static void event_clear(struct run *r)
 }
 
 /* Has the audience's organisation seen something in this event? Asked by one policy only (6.7). */
-static enum err own_sighting(struct run *r)
+enum err view_own_sighting(struct view *v, struct gate_subject *s)
 {
 	OWN(store_el_iter) struct store_el_iter *it = NULL;
-	struct gate_subject *s = &r->subject.s;
-	uint64_t org = r->view->audience.org_id;
+	uint64_t org = v->audience.org_id;
 	struct el_key from = {.body = s->event->body}, key;
 	struct misp_sighting x;
-	if (r->view->facts.sightings_policy != 1 || !s->event->sighting_count || !org ||
+	if (v->facts.sightings_policy != 1 || !s->event->sighting_count || !org ||
 	    s->event->org_id == org)
 		return ERR_OK;
-	TRY(store_el_iter_new(r->view->txn, EL_SIGHTING, from, false, &it));
+	TRY(store_el_iter_new(v->txn, EL_SIGHTING, from, false, &it));
 	while (!s->own_sighting) {
 		enum err e = store_el_iter_next(it, NULL, &key, &x);
 		if (e != ERR_OK)
@@ -93,7 +93,7 @@ static enum err event_load(struct run *r, uint64_t id)
 	r->subject.event.timestamp += r->n_gone != 0; /* or a MISP does not look at it */
 	if (!r->light)
 		TRY(subject_keep(r, s));
-	TRY(own_sighting(r));
+	TRY(view_own_sighting(r->view, s));
 	r->released = gate_release(&r->view->gate, s, r->event_arena, &v);
 	if (!r->released) {
 		if (run_counts(r))
@@ -106,6 +106,7 @@ static enum err event_load(struct run *r, uint64_t id)
 	TRY(run_clusters(r, r->event_arena, &r->rel.e->tags, &r->rel.clusters, &r->rel.n_clusters));
 	r->event_id = id;
 	r->event_seq = r->seq;
+	TRY(run_event_scores(r));
 	const struct egress_tap *tap = r->view->env->tap;
 	if (tap)
 		tap->event(tap->user, &r->subject.event, &r->rel);
@@ -645,6 +646,8 @@ enum err egress_search(struct view **v, const struct egress_query *q,
 	if (!r)
 		return fail(f, ERR_NOMEM, "no memory");
 	enum err e = q->allowed_list ? allowed_find(r, f) : ERR_OK;
+	if (e == ERR_OK)
+		e = view_decay_begin(r->view, q->query, r->arena, f);
 	if (e == ERR_OK)
 		e = find_hits(r, q, how, found, f);
 	if (e != ERR_OK) {

@@ -87,6 +87,10 @@ static inline bool run_counts(const struct run *r)
 	return !r->view->env->tap;
 }
 
+/* decay.c: what the audience may know of the worth of an attribute that leaves (`whole` is what is stored,
+   tags resolved or not), and of the event. */
+MUST_USE enum err run_scores(struct run *r, const struct misp_attr *whole, struct rel_element *el);
+MUST_USE enum err run_event_scores(struct run *r);
 /* elements.c: make one ready (children, resolved tags), let the gate cut it, hand it to the
    exporter. *shown tells whether it left. */
 MUST_USE enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fail *f);

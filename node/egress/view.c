@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "egress/decay.h"
 #include "egress/derived.h"
 #include "egress/openings.h"
 #include "egress/records.h"
@@ -885,6 +886,7 @@ struct search_visible view_visible(struct view *v)
 				       .proposal = proposal_visible,
 				       .tag = tag_visible,
 				       .listed = value_listed,
+				       .decayed = v->decay ? view_decayed : NULL,
 				       .opened = v->env->openings ? event_opened : NULL,
 				       .known = v->shows_protected ? NULL : event_known,
 				       .instead = v->audience.kind == AUD_OPERATOR ? NULL : view_instead};

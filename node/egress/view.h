@@ -41,6 +41,7 @@ struct relaxed_slot {
 };
 
 struct subject;
+struct view_decay;
 
 struct view {
 	const struct egress_env *env;
@@ -71,6 +72,7 @@ struct view {
 		uint64_t id;
 		bool yes;
 	} judged[JUDGED_SLOTS];
+	struct view_decay *decay; /* decay.h; NULL: nobody asks for scores */
 	unsigned instead; /* events that stood in for what is not there */
 };
 
@@ -88,6 +90,11 @@ MUST_USE enum err view_resolve_tags(struct view *v, struct arena *a, struct enti
 
 /* May this tag of an event, or of something in it, be seen? */
 bool view_shows_tag(struct view *v, const struct misp_event *e, const struct misp_tagref *t);
+
+/* May the audience be told what decaying models say? */
+bool view_may_score(const struct view *v);
+/* run.c: set own_sighting of a subject, where the sightings policy asks. */
+MUST_USE enum err view_own_sighting(struct view *v, struct gate_subject *s);
 
 /* counts.c: set `relaxed` of a subject, where the policy has shells. */
 MUST_USE enum err view_relaxed(struct view *v, struct subject *s);

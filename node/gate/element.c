@@ -306,6 +306,17 @@ bool gate_judge_report(const struct gate_ctx *c, const struct gate_subject *s,
 	return judge_report(&st, report) == RULE_NONE;
 }
 
+bool gate_judge_sighting(const struct gate_ctx *c, const struct gate_subject *s,
+			 const struct misp_sighting *sighting)
+{
+	struct stance st;
+
+	if (!c->policy || !c->audience || !c->facts || !s->event || !sighting)
+		return false;
+	st = stance_of(c, s);
+	return sees_sighting(&st, sighting);
+}
+
 bool gate_judge_proposal(const struct gate_ctx *c, const struct gate_subject *s,
 			 const struct misp_proposal *proposal)
 {

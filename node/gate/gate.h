@@ -75,6 +75,10 @@ bool gate_judge_report(const struct gate_ctx *c, const struct gate_subject *s,
 /* By itself: what it is about is asked apart. */
 bool gate_judge_proposal(const struct gate_ctx *c, const struct gate_subject *s,
 			 const struct misp_proposal *proposal);
+/* The same for a sighting of the released event: for what is worked out of sightings. `own_sighting` of the
+   subject must be known. */
+bool gate_judge_sighting(const struct gate_ctx *c, const struct gate_subject *s,
+			 const struct misp_sighting *sighting);
 /* ---- embargoes, as time goes on ---- */
 
 #define GATE_CLASSES 15 /* numbers of the release classes that wait: all but own */

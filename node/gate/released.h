@@ -21,6 +21,8 @@ struct rel_event {
 	bool ids; /* may local numeric ids be shown (operator, members, MISP peers)? */
 	bool show_creator_email;
 	bool count_open; /* attribute_count is not known before all have been asked for */
+	const struct rel_score *scores; /* by decaying models, when asked */
+	uint32_t n_scores;
 	/* galaxy clusters named by the tags that are left */
 	const struct rel_cluster *clusters;
 	uint32_t n_clusters;
@@ -103,6 +105,15 @@ struct rel_element {
 	uint32_t n_event_tags;
 	const struct rel_warning *warnings; /* EL_ATTR: entries of warning lists, when asked */
 	uint32_t n_warnings;
+	const struct rel_score *scores; /* EL_ATTR: by decaying models, when asked */
+	uint32_t n_scores;
+};
+
+/* What something is worth by a decaying model, made of what the audience sees. */
+struct rel_score {
+	double score, base;
+	bool decayed;
+	const struct misp_decay *model;
 };
 
 /* A warning list that knows the value: the lists are everybody's, the value left already. */

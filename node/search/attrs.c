@@ -96,7 +96,8 @@ static enum err row_ok(struct plan *p, uint32_t row, bool *yes, bool *listed)
 	struct misp_object room;
 	const struct misp_object *o = NULL;
 	struct misp_attr a;
-	bool record = needs_attr(p, p->filters) || warned;
+	const bool ages = p->vis && p->vis->decayed;
+	bool record = needs_attr(p, p->filters) || warned || ages;
 	enum err e = event_load(p, p->v.event[row]);
 
 	*yes = *listed = false;
@@ -108,7 +109,8 @@ static enum err row_ok(struct plan *p, uint32_t row, bool *yes, bool *listed)
 		if (!attr_ok(p, (enum filter)__builtin_ctzll(m), row, record ? &a : NULL, o))
 			return ERR_OK;
 	*yes = !record || attr_visible(p, &a, o);
-	*listed = *yes && warned && p->vis->listed(p->vis->user, a.type, a.value);
+	*listed = *yes && ((warned && p->vis->listed(p->vis->user, a.type, a.value)) ||
+			   (ages && p->vis->decayed(p->vis->user, &p->event, &a)));
 	return ERR_OK;
 }
 
@@ -152,7 +154,7 @@ static enum err page_row(struct plan *p, struct paging *g, uint32_t row, struct 
 	}
 	g->found++;
 	g->last_id = p->v.row[row].id;
-	/* warning lists make pages shorter, they do not move them */
+	/* warning lists and decay make pages shorter, they do not move them */
 	if (listed) {
 		out->skipped++;
 		return ERR_OK;

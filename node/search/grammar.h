@@ -42,7 +42,7 @@ void grammar_cut(struct query_range *r, int64_t from, int64_t to);
 	G(generic) G(value) G(type) G(eventid) G(level) G(piped) G(piped_tag) G(exact)      \
 	G(text) G(searchall) G(truth) G(count) G(terms) G(order) G(sort) G(direction)       \
 	G(published) G(to_ids) G(deleted) G(time) G(first_seen) G(last_seen) G(date_from)   \
-	G(date_to) G(sight_last) G(sight_from) G(sight_to)
+	G(date_to) G(sight_last) G(sight_from) G(sight_to) G(score) G(overrides)
 /* clang-format on */
 
 typedef enum err (*grammar_fn)(struct parse *p, const json_t *v, void *member, struct fail *f);

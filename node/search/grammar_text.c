@@ -4,6 +4,8 @@
 #include "search/grammar.h"
 
 #include <arpa/inet.h>
+#include <math.h>
+#include <stdlib.h>
 
 struct str grammar_as_text(struct parse *p, const json_t *v)
 {
@@ -306,6 +308,48 @@ enum err grammar_count(struct parse *p, const json_t *v, void *member, struct fa
 
 	(void)f;
 	*(uint64_t *)member = !json_is_boolean(v) && str_u64(s, &n) ? n : 0;
+	return ERR_OK;
+}
+
+/* ---- decaying models ---- */
+
+static bool number(struct parse *p, const json_t *v, double *out)
+{
+	struct str s = grammar_as_text(p, v);
+	char *text, *end;
+
+	if (json_is_boolean(v) || !s.n || !(text = arena_cstr(p->a, s)))
+		return false;
+	*out = strtod(text, &end);
+	return end != text && !*end && isfinite(*out);
+}
+
+/* A threshold for all models; 0 is none. */
+enum err grammar_score(struct parse *p, const json_t *v, void *member, struct fail *f)
+{
+	struct query_overrides *o = member;
+	double n;
+
+	(void)f;
+	if (number(p, v, &n) && n != 0) {
+		o->has_threshold = true;
+		o->threshold = trunc(n);
+	}
+	return ERR_OK;
+}
+
+enum err grammar_overrides(struct parse *p, const json_t *v, void *member, struct fail *f)
+{
+	struct query_overrides *o = member;
+	json_t *inner = json_is_string(v) ? json_loads(json_string_value(v), 0, NULL) : NULL;
+	const json_t *from = inner ? inner : v;
+
+	(void)f;
+	if (!o->has_threshold) /* `score` wins */
+		o->has_threshold = number(p, json_object_get(from, "threshold"), &o->threshold);
+	o->has_lifetime = number(p, json_object_get(from, "lifetime"), &o->lifetime);
+	o->has_speed = number(p, json_object_get(from, "decay_speed"), &o->speed);
+	json_decref(inner);
 	return ERR_OK;
 }
 

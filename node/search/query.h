@@ -82,6 +82,12 @@ struct query {
 		include_feed_correlations, include_scores_on_event, include_attribute,
 		include_event, include_uuid, minimal;
 	struct query_terms requested_attributes, ignore;
+	/* decaying models by id or UUID; none: those that are enabled for the type */
+	struct query_terms decaying_model;
+	struct query_overrides {
+		bool has_threshold, has_lifetime, has_speed;
+		double threshold, lifetime, speed;
+	} overrides; /* of what the models say (decay.h) */
 	/* exporter parameters by name ("policy", "ns", ...), as given; taken out of "request" */
 	const json_t *raw; /* borrowed, may be NULL */
 };

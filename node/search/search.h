@@ -24,6 +24,8 @@ struct search_visible {
 	bool (*tag)(void *user, const struct misp_event *e, const struct misp_tagref *t);
 	/* Is the value on a warning list? Asked where the query says so (enforceWarninglist). */
 	bool (*listed)(void *user, uint16_t type, struct str value);
+	/* Is the attribute decayed in all models that concern it? NULL: none is asked for (excludeDecayed). */
+	bool (*decayed)(void *user, const struct misp_event *e, const struct misp_attr *a);
 	/* When the event opened for the audience by time (0: never): for questions about what is new it
 	   changed then. NULL: none ever did. */
 	int64_t (*opened)(void *user, uint64_t event_id);
@@ -62,7 +64,7 @@ struct search_result {
 	   those of this page and one more when it is full; for objects those of this page. */
 	uint64_t total;
 	bool more; /* the page is full and there is at least one more (attributes) */
-	uint64_t skipped; /* of the page, by `listed` (attributes) */
+	uint64_t skipped; /* of the page, by `listed` and `decayed` (attributes) */
 };
 
 /* ERR_CANCELLED: nobody waits. ERR_TIMEOUT, ERR_LIMIT: it would use more than it may. */

@@ -241,6 +241,7 @@ static void put_filter(const struct asking *x, struct buf out[2])
 		"\"deleted\":1", "\"deleted\":[0,1]", "\"threat_level_id\":1",
 		"\"includeEventUuid\":1", "\"includeEventTags\":1", "\"includeCorrelations\":1",
 		"\"includeSightings\":1", "\"includeProposals\":1", "\"includeDecayScore\":1",
+		"\"excludeDecayed\":1", "\"includeScoresOnEvent\":1",
 		"\"withAttachments\":1", "\"enforceWarninglist\":1", "\"limit\":%k",
 		"\"limit\":%k,\"page\":2", "\"order\":\"Event.id desc\"", "\"attackGalaxy\":\"g\"",
 		"\"galaxy.value\":\"%x\"", "\"includeAnalystData\":1", "\"includeContext\":1",

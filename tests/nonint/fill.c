@@ -88,6 +88,18 @@ static enum err put_first_rows(struct store_wtxn *w, void *arg, struct fail *f)
 				      .perms = perms_of_stock_role(i), .default_role = i == 3};
 		TRY(store_put(w, T_ROLE, r.id, &r, f));
 	}
+	/* scores are made of tags and sightings */
+	struct misp_decay d = {.id = store_new_row_id(w, T_DECAY),
+			       .name = STR("nqmodel"),
+			       .formula = STR("polynomial"),
+			       .parameters = STR("{\"lifetime\":20000,\"decay_speed\":1.5,\"threshold\":40,"
+						 "\"default_base_score\":50,\"base_score_config\":{\"nq\":1}}"),
+			       .attribute_types =
+				       STR("[\"domain\",\"ip-dst\",\"md5\",\"url\",\"text\","
+					   "\"threat-actor\"]"),
+			       .enabled = true,
+			       .all_orgs = true};
+	TRY(store_put(w, T_DECAY, d.id, &d, f));
 	for (unsigned o = ALPHA; o < ORG_USERS; o++)
 		TRY(put_org(w, (enum org)o, f));
 	for (unsigned i = 0; i < WHO_USERS; i++)
@@ -168,7 +180,13 @@ static void capture(void *user, const char *name)
 	struct store_wtxn *w = ((void **)user)[0];
 	struct misp_tagref t = {.name = str_c(name), .exportable = true};
 	struct fail f = {0};
+	char worth[8];
 	uint64_t id;
+	unsigned sum = 0;
+	for (size_t i = 0; i < t.name.n; i++)
+		sum += (unsigned char)t.name.p[i];
+	snprintf(worth, sizeof(worth), "%u", sum % 101);
+	t.numerical_value = str_c(worth);
 	must(ingest_tag_capture(w, &t, &id, &f), &f, "a tag");
 }
 
