@@ -1,0 +1,404 @@
+"""
+One row for each format: how a file is read back, and what of an indicator must then be there.
+
+parse(text, params) gives a Counter of keys; key(kind, value, params) gives the list of keys of an indicator,
+None when the format cannot hold it (it must be counted as left out), [] when a parameter leaves it out.
+"""
+import base64
+import ipaddress
+import re
+from collections import Counter
+
+ROWS = {}
+
+
+class Row:
+    def __init__(self, parse, key, variants=({},), change=None):
+        self.parse, self.key, self.variants, self.change = parse, key, variants, change
+
+
+def row(*names, **kw):
+    for name in names:
+        ROWS[name] = Row(**kw)
+
+
+class Bad(Exception):
+    pass
+
+
+def need(cond, what):
+    if not cond:
+        raise Bad(what)
+
+
+def lines_of(text):
+    need(text == "" or text.endswith("\n"), "the last line ends")
+    need("\r" not in text and "\0" not in text, "no odd line ends")
+    return text.split("\n")[:-1]
+
+
+def value_lines(text, params):
+    return Counter(lines_of(text))
+
+
+def values(kind, value, params):
+    return [value]
+
+
+def net(text):
+    need(text == text.strip(), "spaces: %r" % text)
+    n = ipaddress.ip_network(text, strict=True)
+    need(n.prefixlen > 0, "everything: %r" % text)
+    return n
+
+
+def is_net(value):
+    return "/" in value
+
+
+NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)+[a-z0-9_-]{1,63}\Z")
+
+
+def name(text):
+    need(NAME.match(text), "not a name: %r" % text)
+    return text
+
+
+def url_split(url):
+    """Scheme or "", then all behind it without the fragment, then host, port, path."""
+    m = re.match(r"([A-Za-z0-9][A-Za-z0-9+.-]*)://", url)
+    scheme, rest = (m.group(1), url[m.end():]) if m else ("", url)
+    rest = rest.split("#", 1)[0]
+    host = re.split(r"[/?]", rest, maxsplit=1)[0]
+    path = rest[len(host):]
+    host = host.rsplit("@", 1)[-1]
+    if host.startswith("["):
+        if "]" not in host:
+            return None
+        host, after = host[1:].split("]", 1)
+        port = after[1:] if after.startswith(":") else ""
+    else:
+        host, _, port = host.partition(":")
+    return (scheme, rest, host, port, path) if host else None
+
+
+# ---- values, plain lists ----
+
+row("values", parse=value_lines, key=lambda k, v, p: [v] if p.get("kinds", "all") == "all" or k in p["kinds"].split(",") else [],
+    variants=({}, {"kinds": "ip,url"}))
+
+
+def ip_lines(text, params):
+    return Counter(net(l) for l in lines_of(text))
+
+
+def ip_key(kind, value, params):
+    n = ipaddress.ip_network(value)
+    if params.get("version", "both") not in ("both", str(n.version)):
+        return []
+    return None if params.get("networks") == "no" and is_net(value) else [n]
+
+
+row("ip-list", parse=ip_lines, key=ip_key, variants=({}, {"version": "4"}, {"version": "6", "networks": "no"}))
+
+
+def domain_lines(text, params):
+    out = Counter()
+    for l in lines_of(text):
+        below = {"dot": ".", "star": "*."}.get(params.get("below"), "")
+        if below and l.startswith(below):
+            out[("below", name(l[len(below):]))] += 1
+        else:
+            out[("at", name(l))] += 1
+    return out
+
+
+def domain_key(kind, value, params):
+    below = params.get("below", "plain")
+    if kind == "hostname" or below == "plain":
+        return [("at", value)]
+    return [("below", value)] if below == "dot" else [("below", value), ("at", value)]
+
+
+row("domain-list", parse=domain_lines, key=domain_key, variants=({}, {"below": "dot"}, {"below": "star"}))
+
+
+def url_key(kind, value, params):
+    if params.get("scheme", "yes") == "yes":
+        return [value]
+    parts = url_split(value)
+    return [parts[1]] if parts else None
+
+
+row("url-list", parse=value_lines, key=url_key, variants=({}, {"scheme": "no"}))
+
+
+def hash_lines(text, params):
+    for l in lines_of(text):
+        need(re.fullmatch(r"[0-9a-f]+", l) and len(l) in (32, 40, 56, 64, 96, 128), l)
+    return value_lines(text, params)
+
+
+row("hash-list", parse=hash_lines, key=lambda k, v, p: [v] if p.get("kinds", "all") == "all" or k in p["kinds"].split(",") else [],
+    variants=({}, {"kinds": "md5,sha256"}))
+
+# ---- Suricata's sets and lists ----
+
+
+def b64(text):
+    need(re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", text) and len(text) % 4 == 0, "base64: %r" % text[:80])
+    need(len(text) <= 1000, "a line of %d bytes" % len(text))
+    return base64.b64decode(text, validate=True).decode("utf-8")
+
+
+def hexed(n):
+    def check(text):
+        need(re.fullmatch("[0-9a-f]{%d}" % n, text), text)
+        return text
+    return check
+
+
+def one_ip(text):
+    return str(ipaddress.ip_address(text))
+
+
+def fits(text):
+    return len(text.encode()) <= 1000 and len(base64.b64encode(text.encode())) <= 1000
+
+
+SETS = {  # name: kind, type, how data are read, what they are
+    "domain": ("domain", "string", b64, lambda v: v), "subdomain": ("domain", "string", b64, lambda v: "." + v),
+    "hostname": ("hostname", "string", b64, lambda v: v), "url": ("url", "string", b64, lambda v: v),
+    "user-agent": ("user-agent", "string", b64, lambda v: v), "ja3": ("ja3", "string", b64, lambda v: v),
+    "filename": ("filename", "string", b64, lambda v: v),
+    "cert-sha1": ("cert-sha1", "string", b64, lambda v: ":".join(re.findall("..", v))),
+    "ip": ("ip", "ip", one_ip, lambda v: v if is_net(v) else one_ip(v)), "md5": ("md5", "md5", hexed(32), lambda v: v),
+    "sha256": ("sha256", "sha256", hexed(64), lambda v: v)}
+
+
+def set_key(kind, type_, shape):
+    def key(k, v, p):
+        if k != kind:
+            return []
+        return None if (type_ == "ip" and is_net(v)) or (type_ == "string" and not fits(shape(v))) else [shape(v)]
+    return key
+
+
+def set_change(what, type_, read):
+    import json
+
+    def change(text, params):
+        gone, come = Counter(), Counter()
+        for l in lines_of(text):
+            d = json.loads(l)
+            a = d["arguments"]
+            need(set(d) == {"command", "arguments"} and set(a) == {"setname", "settype", "datavalue"}, l)
+            need(a["setname"] == params.get("set", "tocsin-" + what) and a["settype"] == type_, l)
+            {"dataset-add": come, "dataset-remove": gone}[d["command"]][read(a["datavalue"])] += 1
+        return gone, come
+    return change
+
+
+for what, (kind_, type__, read_, shape_) in SETS.items():
+    row("suricata-dataset-" + what, parse=lambda t, p, read=read_: Counter(read(l) for l in lines_of(t)),
+        key=set_key(kind_, type__, shape_), change=set_change(what, type__, read_), variants=({}, {"set": "my_set-1"}))
+
+
+def rep_lines(text, params):
+    out = Counter()
+    for l in lines_of(text):
+        data, value = l.rsplit(",", 1)
+        need(value in ("900", "600", "300", "100"), l)
+        out[SETS[params.get("data", "domain")][2](data)] += 1
+    return out
+
+
+row("suricata-datarep", parse=rep_lines, key=lambda k, v, p: set_key(SETS[p.get("data", "domain")][0], *SETS[p.get("data", "domain")][1::2])(k, v, p),
+    variants=[{"data": d} for d in SETS])
+
+
+def iprep_lines(text, params):
+    out = Counter()
+    for l in lines_of(text):
+        if params.get("part") == "categories":
+            need(re.fullmatch(r"(\d+),([^,]+),([^,]+)", l) and int(l.split(",")[0]) <= 60, l)
+            continue
+        addr, cat, score = l.split(",")
+        need(cat == "1" and 1 <= int(score) <= 127, l)
+        out[net(addr)] += 1
+    return out
+
+
+row("suricata-iprep", parse=iprep_lines, key=lambda k, v, p: [] if p else [net(v)], variants=({}, {"part": "categories"}))
+for n_, kind_ in ((32, "md5"), (40, "sha1"), (64, "sha256")):
+    row("suricata-file" + kind_, parse=lambda t, p, read=hexed(n_): Counter(read(l) for l in lines_of(t)), key=values)
+
+# ---- Zeek ----
+
+ZEEK = {"domain": "DOMAIN", "hostname": "DOMAIN", "url": "URL", "filename": "FILE_NAME", "email": "EMAIL", "email-src": "EMAIL",
+        "email-dst": "EMAIL", "user-agent": "SOFTWARE", "cert-sha1": "CERT_HASH", "ja3": "JA3"}
+
+
+def zeek_unescape(text):
+    return re.sub(rb"\\x([0-9a-fA-F]{2})", lambda m: bytes([int(m.group(1), 16)]), text.encode()).decode()
+
+
+def zeek_lines(text, params):
+    rows = lines_of(text)
+    head = rows.pop(0).split("\t")
+    need(head[0] == "#fields" and head[1:] == ["indicator", "indicator_type", "meta.source", "meta.desc", "meta.url", "meta.do_notice", "meta.if_in"], head)
+    out = Counter()
+    for l in rows:
+        need(not l.startswith("#"), "a comment: %r" % l)
+        f = l.split("\t")
+        need(len(f) == 7 and all(f), "fields: %r" % l)
+        need(f[5] in "TF" and f[6] == "-" and f[1].startswith("Intel::") and f[0] != "-", l)
+        need(all(ord(c) >= 32 and c != "\x7f" for c in "".join(f)), l)
+        need(not re.search(r"\\(?!x[0-9a-f]{2})", f[0]) and not "\\" in "".join(f[2:]), "escapes: %r" % l)
+        value = zeek_unescape(f[0])
+        if f[1] == "Intel::ADDR":
+            ipaddress.ip_address(value)
+        elif f[1] == "Intel::SUBNET":
+            net(value)
+        elif f[1] == "Intel::URL":
+            need(not re.match(r"[a-z]+://", value), value)
+        out[(f[1][7:], value)] += 1
+    return out
+
+
+def zeek_key(kind, value, params):
+    if kind == "ja3" and params.get("ja3") != "yes":
+        return []
+    if kind == "url":
+        parts = url_split(value)
+        return [("URL", parts[1])] if parts else None
+    return [({"ip": "SUBNET" if is_net(value) else "ADDR"}.get(kind) or ZEEK.get(kind, "FILE_HASH"), value)]
+
+
+row("zeek-intel", parse=zeek_lines, key=zeek_key, variants=({}, {"ja3": "yes", "notice": "no"}))
+
+# ---- resolvers ----
+
+
+def rpz_owner(v):
+    n = ipaddress.ip_network(v)
+    if n.version == 4:
+        return "%d.%s" % (n.prefixlen, ".".join(reversed(str(n.network_address).split("."))))
+    return "%d.%s" % (n.prefixlen, ".".join(reversed(str(n.network_address).replace("::", ":zz:").strip(":").split(":"))))
+
+
+def rpz_lines(text, params):
+    rows = lines_of(text)
+    policy = params.get("policy", "NXDOMAIN").lower()
+    want = {"nxdomain": "CNAME .", "nodata": "CNAME *.", "drop": "CNAME rpz-drop.", "passthru": "CNAME rpz-passthru.", "tcp-only": "CNAME rpz-tcp-only.",
+            "local-data": {"127.0.0.1": "A 127.0.0.1", "::1": "AAAA ::1"}.get(params.get("walled_garden", "127.0.0.1"), "CNAME " + params.get("walled_garden", ""))}[policy]
+    need(re.fullmatch(r"\$TTL \w+", rows[0]) and re.fullmatch(r"@ SOA \S+ \S+ \(7 \w+ \w+ \w+ \w+\)", rows[1]) and re.fullmatch(r" NS \S+", rows[2]), rows[:3])
+    out = Counter()
+    for l in rows[3:]:
+        owner, rest = l.split(" ", 1)
+        need(rest == want, l)
+        out[owner] += 1
+    return out
+
+
+def rpz_holds(v, zone):
+    return len(v) + len(zone.rstrip(".")) + 3 <= 253 and not v.rsplit(".", 1)[-1].startswith("rpz-")
+
+
+def rpz_key(kind, value, params):
+    if kind == "ip":
+        trigger = params.get("ip_trigger", "ip")
+        return [] if trigger == "none" else ["%s.rpz-%s" % (rpz_owner(value), trigger)]
+    if not rpz_holds(value, params.get("zone", "tocsin.rpz")):
+        return None
+    return [value] + (["*." + value] if kind == "domain" else [])
+
+
+row("rpz", parse=rpz_lines, key=rpz_key, variants=({}, {"policy": "nodata", "zone": "a.very.long.name.of.a.zone.example."}, {"policy": "Local-Data", "ip_trigger": "nsip"},
+    {"policy": "Local-Data", "walled_garden": "::1", "ip_trigger": "client-ip"}, {"policy": "Local-Data", "walled_garden": "garden.example."}, {"policy": "DROP", "ip_trigger": "none"}))
+
+
+def hosts_lines(text, params):
+    out = Counter()
+    for l in lines_of(text):
+        addr, host = l.split(" ")
+        need(addr in (params.get("address", "0.0.0.0"), "::"), l)
+        out[(addr, name(host))] += 1
+    return out
+
+
+row("hosts", parse=hosts_lines, variants=({}, {"address": "::1", "ipv6": "yes"}),
+    key=lambda k, v, p: [(p.get("address", "0.0.0.0"), v)] + ([("::", v)] if p.get("ipv6") == "yes" else []))
+
+
+def dnsmasq_lines(text, params):
+    out = Counter()
+    for l in lines_of(text):
+        m = re.fullmatch(r"address=/([^/]+)/(#?)|host-record=([^,]+),0\.0\.0\.0,::", l)
+        need(m, l)
+        need(m.group(3) or (m.group(2) == "#") == (params.get("answer") == "null"), l)
+        out[("domain", name(m.group(1))) if m.group(1) else ("hostname", name(m.group(3)))] += 1
+    return out
+
+
+row("dnsmasq", parse=dnsmasq_lines, key=lambda k, v, p: [(k, v)], variants=({}, {"answer": "null"}))
+
+
+def unbound_lines(text, params):
+    rows = lines_of(text)
+    need(rows.pop(0) == "server:", "clause")
+    out = Counter()
+    for l in rows:
+        m = re.fullmatch(r'\tlocal-zone: "([^"]+)\." (\w+)|\tlocal-data: "([^" ]+)\. A 0\.0\.0\.0"', l)
+        need(m and (m.group(3) or m.group(2) == params.get("type", "always_nxdomain")), l)
+        out[("domain", name(m.group(1))) if m.group(1) else ("hostname", name(m.group(3)))] += 1
+    return out
+
+
+def unbound_change(text, params):
+    gone, come = Counter(), Counter()
+    for l in lines_of(text):
+        w = l.split(" ")
+        need(w[1].endswith("."), l)
+        kind = "domain" if w[0].startswith("local_zone") else "hostname"
+        if w[0].endswith("_remove"):
+            need(len(w) == 2, l)
+            gone[(kind, name(w[1][:-1]))] += 1
+        else:
+            need(w[2:] == ([params.get("type", "always_nxdomain")] if kind == "domain" else ["A", "0.0.0.0"]), l)
+            come[(kind, name(w[1][:-1]))] += 1
+    return gone, come
+
+
+row("unbound", parse=unbound_lines, key=lambda k, v, p: [(k, v)], change=unbound_change, variants=({}, {"type": "always_null"}))
+
+# ---- packet filters ----
+
+
+def nft_lines(text, params):
+    out = Counter()
+    for l in lines_of(text):
+        m = re.fullmatch(r"add element (\w+) (\w+) (\w+)([46]) \{ (\S+)(?: timeout (\d+)s)? \}", l)
+        if m:
+            n = net(m.group(5))
+            need(n.version == int(m.group(4)) and (m.group(6) or "0") == params.get("timeout", "0"), l)
+            out[n] += 1
+        else:
+            need(re.match(r"# |add table |add set |flush set ", l), l)
+    return out
+
+
+def nft_change(text, params):
+    gone, come = Counter(), Counter()
+    for l in lines_of(text):
+        m = re.fullmatch(r"(add|delete) element \w+ \w+ \w+[46] \{ (\S+)(?: timeout (\d+)s)? \}", l)
+        need(m, l)
+        if m.group(1) == "add":
+            come[net(m.group(2))] += 1
+        else:
+            gone[net(m.group(2))] += 1
+            come[net(m.group(2))] -= 1  # it was added just before
+    return gone, +come
+
+
+row("nftables", parse=nft_lines, key=lambda k, v, p: [net(v)], change=nft_change, variants=({}, {"timeout": "3600", "set": "mine"}))
