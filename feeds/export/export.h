@@ -95,6 +95,8 @@ struct exporter {
 	enum err (*element)(struct export_run *r, const struct rel_event *e,
 			    const struct rel_element *el);
 	enum err (*event_end)(struct export_run *r, const struct rel_event *e);
+	/* behind event_end, again and again until *more is false: what is too long for one piece */
+	enum err (*event_more)(struct export_run *r, bool *more);
 	enum err (*galaxy)(struct export_run *r, const struct rel_galaxy *g);
 	enum err (*cluster)(struct export_run *r, const struct rel_cluster *c);
 	enum err (*end)(struct export_run *r);

@@ -417,6 +417,22 @@ static enum err event_end(struct run *r)
 		if (seal_buf(r->out.out)->n != before)
 			TRY(run_name_event(r));
 	}
+	if (r->exporter->event_more) {
+		r->state = RUN_EVENT_MORE;
+		return ERR_OK;
+	}
+	event_clear(r);
+	return ERR_OK;
+}
+
+static enum err event_more(struct run *r)
+{
+	bool more = false;
+	TRY(run_name_event(r));
+	TRY(r->exporter->event_more(&r->out, &more));
+	if (more)
+		return ERR_OK;
+	r->state = RUN_HIT;
 	event_clear(r);
 	return ERR_OK;
 }
@@ -471,6 +487,8 @@ static enum err step(struct run *r, size_t want, struct fail *f)
 		return relate_step(r, f);
 	case RUN_EVENT_END:
 		return event_end(r);
+	case RUN_EVENT_MORE:
+		return event_more(r);
 	case RUN_END:
 		r->state = RUN_DONE;
 		return r->exporter->end ? r->exporter->end(&r->out) : ERR_OK;

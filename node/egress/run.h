@@ -24,6 +24,7 @@ enum run_state {
 	RUN_GONE_ATTRS, /* the attributes of an object among them */
 	RUN_RELATE, /* look at the attributes for correlations, print none */
 	RUN_EVENT_END,
+	RUN_EVENT_MORE, /* what the exporter still has to say of it, in pieces */
 	RUN_END,
 	RUN_DONE,
 };

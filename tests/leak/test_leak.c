@@ -530,17 +530,19 @@ static bool is_column(const struct buf *b)
 	       (b->n > 38 && !memcmp(b->p + b->n - 2, "\",", 2) && b->p[b->n - 39] == '"');
 }
 
-/* OpenIOC numbers its parts with random UUIDs. */
-static size_t uuid_at(const struct buf *in, size_t i)
+/* OpenIOC numbers its parts with random UUIDs; that of a bundle is a digest of what masked times say. */
+static size_t uuid_at(const struct buf *in, size_t i, bool random)
 {
 	struct uuid u;
+	if (!random && (i < 8 || memcmp(in->p + i - 8, "bundle--", 8)))
+		return 0;
 	return in->n - i >= UUID_TEXT_LEN &&
 			       uuid_parse((struct str){in->p + i, UUID_TEXT_LEN}, &u)
 		       ? UUID_TEXT_LEN
 		       : 0;
 }
 
-/* "2026-11-23 01:16:07": analyst data tells when it was taken in. */
+/* "2026-11-23 01:16:07", or with a T: when it was taken in. */
 static size_t time_at(const struct buf *in, size_t i)
 {
 	static const char form[] = "20dd-dd-dd dd:dd:dd";
@@ -548,7 +550,8 @@ static size_t time_at(const struct buf *in, size_t i)
 	if (in->n - i < n)
 		return 0;
 	for (size_t k = 0; k < n; k++)
-		if (form[k] == 'd' ? !isdigit((unsigned char)in->p[i + k]) : form[k] != in->p[i + k])
+		if (form[k] == 'd' ? !isdigit((unsigned char)in->p[i + k])
+				   : form[k] != in->p[i + k] && (form[k] != ' ' || in->p[i + k] != 'T'))
 			return 0;
 	return n;
 }
@@ -558,7 +561,7 @@ static void masked(const struct buf *in, const char *format, struct buf *out)
 	bool csv = strstr(format, "csv") != NULL, random = !strcmp(format, "openioc");
 	size_t i = 0;
 	while (i < in->n) {
-		size_t n = random ? uuid_at(in, i) : 0;
+		size_t n = uuid_at(in, i, random);
 		if (!n)
 			n = time_at(in, i);
 		if (n) {
