@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "gate/released.h"
@@ -68,6 +69,10 @@ struct export_opts {
 	/* any further parameter by name; absent when not given */
 	struct str (*param)(void *user, const char *name);
 	void *param_user;
+	/* what the vocabularies say of a tag: appended what its namespace is about, and the tag itself
+	   in words; false: no vocabulary has it. NULL: there are none */
+	bool (*tag_words)(void *user, struct str tag, struct buf *about, struct buf *words);
+	void *tag_words_user;
 };
 
 struct export_run {
@@ -86,6 +91,7 @@ struct exporter {
 	unsigned scopes;
 	enum element_kind part; /* EXPORT_PARTS: proposals, sightings or reports */
 	bool related; /* prints correlations: they are not looked for otherwise */
+	bool page; /* for people: no counts, no file name; called JSON by MISP to who takes JSON */
 	bool restrictive; /* defaults to to_ids=1 and published=1 */
 	const char *const *types; /* attribute scope: searches only these by itself; NULL: all */
 	size_t state_size;

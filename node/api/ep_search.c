@@ -90,6 +90,8 @@ static void content_type(const struct exporter *x, char *out, size_t n)
 void search_headers(struct http_req *r, const struct exporter *x, const struct query *q,
 		    const struct search_result *found)
 {
+	if (x->page)
+		return;
 	/* search counts as MISP does (search.h) */
 	reply_header_u64(r, "X-Result-Count", found->total);
 	reply_header(r, "X-Export-Module-Used",
@@ -308,7 +310,8 @@ enum err search_answer(struct http_req *r, enum search_scope scope, json_t *para
 	if (e != ERR_OK)
 		return rest_search_refused(r, e) ? ERR_OK : e;
 	headers(r, x, w->q, &found);
-	content_type(x, type, sizeof(type));
+	bool as_json = x->page && str_find_nocase(req_header(r, "Accept"), STR("application/json")) >= 0;
+	content_type(as_json ? &export_misp_json : x, type, sizeof(type));
 	char *copy = arena_cstr(r->arena, str_c(type));
 	rest_sealed(r, &s, copy ? copy : x->media);
 	return ERR_OK;
@@ -359,7 +362,7 @@ const struct endpoint ep_events_restsearch = {
 	.shape = "Export",
 	.takes = "EventSearch",
 	.doc = "Search events; returnFormat chooses the export",
-	.missing = "return formats stix, stix2, yara, attack, context and opendata",
+	.missing = "return formats stix, stix2 and yara; attack and context are small pages of their own",
 };
 const struct endpoint ep_attributes_restsearch = {
 	.methods = HTTP_GET | HTTP_POST,
@@ -370,7 +373,7 @@ const struct endpoint ep_attributes_restsearch = {
 	.shape = "Export",
 	.takes = "AttributeSearch",
 	.doc = "Search attributes; returnFormat chooses the export",
-	.missing = "return formats stix, stix2, yara, attack, context and opendata",
+	.missing = "return formats stix, stix2 and yara; attack and context are small pages of their own",
 };
 const struct endpoint ep_objects_restsearch = {
 	.methods = HTTP_GET | HTTP_POST,

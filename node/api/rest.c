@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "api/signed.h"
+#include "api/vocab.h"
 #include "api/xml_body.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -394,6 +395,22 @@ struct origin rest_origin(struct http_req *r)
 	return o;
 }
 
+/* From the vocabularies as they are now; the answer may outlive them. */
+static bool tag_words(void *user, struct str tag, struct buf *about, struct buf *words)
+{
+	OWN(vocabs) struct vocabs *all = api_vocabs(user);
+	ptrdiff_t colon = str_chr(tag, ':');
+	const struct vocab *v = all && colon > 0 ? vocabs_find(all, str_sub(tag, 0, (size_t)colon)) : NULL;
+	for (uint32_t i = 0; v && i < v->n; i++) {
+		if (!str_eq_nocase(v->entries[i].tag, tag))
+			continue;
+		buf_str_add(about, v->description);
+		buf_str_add(words, v->entries[i].expanded);
+		return true;
+	}
+	return false;
+}
+
 struct export_opts rest_opts_of(const struct api *api, unsigned scope, uint64_t nids_sid)
 {
 	return (struct export_opts){
@@ -403,6 +420,8 @@ struct export_opts rest_opts_of(const struct api *api, unsigned scope, uint64_t 
 		.node_uuid = store_node_uuid(api->store),
 		.nids_sid = nids_sid,
 		.now = clock_now(),
+		.tag_words = tag_words,
+		.tag_words_user = (void *)api, /* only read */
 	};
 }
 

@@ -82,6 +82,49 @@ static void tags_of(struct golden *g, const json_t *o, struct entity_list *out)
 	out->n = (uint32_t)json_array_size(tags);
 }
 
+/* The elements that exporters look at: kill_chain. */
+static void elements_of(struct golden *g, const json_t *c, struct misp_cluster *out)
+{
+	const json_t *list = json_object_get(json_object_get(c, "meta"), "kill_chain"), *x;
+	struct misp_clustermeta *v =
+		ARENA_ARRAY(g->a, struct misp_clustermeta, json_array_size(list) + 1);
+	size_t i;
+	json_array_foreach(list, i, x) {
+		v[i].key = STR("kill_chain");
+		v[i].value = (struct str){json_string_value(x), json_string_length(x)};
+	}
+	out->elements.v = v;
+	out->elements.n = (uint32_t)json_array_size(list);
+}
+
+/* Clusters of the galaxies that an event or attribute shows; *n of them. */
+static const struct rel_cluster *clusters_of(struct golden *g, const json_t *o, uint32_t *n)
+{
+	const json_t *galaxies = json_object_get(o, "Galaxy"), *gal, *c;
+	size_t i, k, all = 0;
+	json_array_foreach(galaxies, i, gal)
+		all += json_array_size(json_object_get(gal, "GalaxyCluster"));
+	struct rel_cluster *v = ARENA_ARRAY(g->a, struct rel_cluster, all + 1);
+	*n = 0;
+	json_array_foreach(galaxies, i, gal) {
+		struct misp_galaxy *mg = ARENA_NEW(g->a, struct misp_galaxy);
+		mg->name = text_of(gal, "name");
+		mg->icon = text_of(gal, "icon");
+		mg->type = text_of(gal, "type");
+		mg->description = text_of(gal, "description");
+		json_array_foreach(json_object_get(gal, "GalaxyCluster"), k, c) {
+			struct misp_cluster *mc = ARENA_NEW(g->a, struct misp_cluster);
+			mc->id = number_of(c, "id");
+			mc->value = text_of(c, "value");
+			mc->tag_name = text_of(c, "tag_name");
+			mc->description = text_of(c, "description");
+			elements_of(g, c, mc);
+			v[(*n)++] = (struct rel_cluster){.cluster = mc, .galaxy = mg, .ids = true};
+		}
+	}
+	return v;
+}
+
 static void attr_of(struct golden *g, const json_t *o, struct misp_attr *a)
 {
 	misp_attr_init(a);
@@ -110,8 +153,9 @@ static void attrs_of(struct golden *g, struct gold_event *ev, const json_t *list
 	json_array_foreach(list, i, o) {
 		struct misp_attr *a = ARENA_NEW(g->a, struct misp_attr);
 		attr_of(g, o, a);
-		ev->els[ev->n_els++] = (struct rel_element){
-			.kind = EL_ATTR, .attr = a, .in_object = in};
+		struct rel_element *el = &ev->els[ev->n_els++];
+		*el = (struct rel_element){.kind = EL_ATTR, .attr = a, .in_object = in};
+		el->clusters = clusters_of(g, o, &el->n_clusters);
 	}
 }
 
@@ -147,6 +191,7 @@ static void event_of(struct golden *g, const json_t *o, struct gold_event *ev)
 	org_of(json_object_get(o, "Org"), &ev->org);
 	org_of(json_object_get(o, "Orgc"), &ev->orgc);
 	ev->rel = (struct rel_event){.e = e, .org = &ev->org, .orgc = &ev->orgc, .ids = true};
+	ev->rel.clusters = clusters_of(g, o, &ev->rel.n_clusters);
 	json_array_foreach(objects, i, ob)
 		n += 1 + json_array_size(json_object_get(ob, "Attribute"));
 	ev->els = ARENA_ARRAY(g->a, struct rel_element, n + 1);

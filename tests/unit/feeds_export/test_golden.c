@@ -62,6 +62,20 @@ static void ids_out(struct buf *b, bool ours)
 	}
 }
 
+/* What the vocabulary is about, in a line of its own, is not repeated here. */
+static void about_out(struct buf *b, bool ours)
+{
+	struct str s = buf_str(b);
+	ptrdiff_t from = str_find(s, STR("#### tlp\n*")), to;
+	if (ours || from < 0)
+		return;
+	from += 10;
+	to = from + str_find(str_sub(s, (size_t)from, s.n), STR("*\n"));
+	OWN(buf) struct buf about = BUF(1u << 16);
+	buf_add(&about, s.p + from, (size_t)(to - from));
+	replace(b, buf_cstr(&about), "ABOUT");
+}
+
 static const struct str some_columns[] = {
 	{"uuid", 4}, {"value", 5}, {"timestamp", 9}, {"type", 4}, {"foam", 4}};
 
@@ -92,6 +106,9 @@ static const struct kase invented[] = {
 	{.file = "024-attributes-netfilter-invented", "netfilter", A, .any_order = true},
 	{.file = "027-events-count-invented", "count", E},
 	{.file = "028-attributes-count-invented", "count", A},
+	{.file = "041-events-attack-sightings-invented", "attack-sightings", E},
+	{.file = "042-attributes-attack-sightings-invented", "attack-sightings", A},
+	{.file = "045-events-context-markdown-invented", "context-markdown", E, .edit = about_out},
 	{.file = "053-events-csv-one-event", "csv", E, ONE},
 	{.file = "054-attributes-csv-one-event", "csv", A, ONE},
 	{.file = "055-events-text-one-event", "text", E, ONE},
@@ -201,6 +218,29 @@ static struct str param(void *user, const char *name)
 	return STR_NONE;
 }
 
+/* The vocabulary of the recording, as its texts stand in recording 045. */
+static bool tag_words(void *user, struct str tag, struct buf *about, struct buf *words)
+{
+	static const char *const tlp[][2] = {
+		{"tlp:amber", "(TLP:AMBER) Limited disclosure, recipients can only spread this on a "
+			      "need-to-know basis within their organization and its clients."},
+		{"tlp:green", "(TLP:GREEN) Limited disclosure, recipients can spread this within their "
+			      "community."},
+		{"tlp:red", "(TLP:RED) For the eyes and ears of individual recipients only, no further "
+			    "disclosure."},
+		{"tlp:white", "(TLP:WHITE) Information can be shared publicly in accordance with the "
+			      "law."}};
+	(void)user;
+	for (size_t i = 0; i < ARRAY_LEN(tlp); i++) {
+		if (!str_is(tag, tlp[i][0]))
+			continue;
+		buf_puts(about, "ABOUT");
+		buf_puts(words, tlp[i][1]);
+		return true;
+	}
+	return false;
+}
+
 static void run(struct golden *g, const char *dir, const struct kase *k)
 {
 	OWN(buf) struct buf path = BUF(4096), want = BUF(64u << 20), got = BUF(64u << 20);
@@ -213,6 +253,7 @@ static void run(struct golden *g, const char *dir, const struct kase *k)
 				.include_event_uuid = k->event_uuid};
 	o.now = 1795322656; /* 2026-11-22 04:44:16 */
 	uuid_parse(STR("8ddbdae1-e623-11f1-a660-02fc00000001"), &o.node_uuid);
+	o.tag_words = tag_words;
 	o.param = k->policy ? param : NULL;
 	o.param_user = (void *)k->policy;
 	if (k->columns) {
