@@ -386,6 +386,28 @@ bool ind_key_covers(const struct ind_key *a, const struct ind_key *b)
 	       memcmp(a->b, b->b, a->n - 1u) == 0 && ind_key_cmp(a, b) != 0;
 }
 
+/* ---- TLP ---- */
+
+static const char *const tlp_names[] = {"", "clear", "green", "amber", "amber+strict", "red"};
+
+uint8_t ind_tlp_of(struct str tag)
+{
+	if (tag.n < 4 || !str_eq_nocase(str_sub(tag, 0, 4), STR("tlp:")))
+		return 0;
+	tag = str_sub(tag, 4, tag.n);
+	if (str_eq_nocase(tag, STR("white")))
+		return 1;
+	for (uint8_t i = 1; i < ARRAY_LEN(tlp_names); i++)
+		if (str_eq_nocase(tag, str_c(tlp_names[i])))
+			return i;
+	return 0;
+}
+
+const char *ind_tlp_name(uint8_t tlp)
+{
+	return tlp_names[tlp < ARRAY_LEN(tlp_names) ? tlp : 0];
+}
+
 /* ---- records ---- */
 
 #define REC_HEAD (4 + 2 + 1 + 3 * 8 + 2 * 16 + 4)

@@ -34,7 +34,8 @@ struct indicator {
 	uint8_t addr[16], addr_n, prefix; /* addr_n: 4 or 16 */
 	uint16_t port;
 	uint8_t direction; /* bits of enum ind_direction */
-	uint8_t threat_level, tlp; /* of the event; enum tlp_level of taxonomies/taxo.h, 0: not marked */
+	uint8_t threat_level; /* of the event, as in MISP: 1 high to 3 low, 4 undefined; 0: not told */
+	uint8_t tlp; /* 0: not marked, 1: clear to 5: red */
 	attr_type_id type;
 	attr_category_id category;
 	int64_t first_seen, last_seen, changed; /* seconds; 0: not known */
@@ -75,6 +76,10 @@ void ind_key(const struct indicator *i, struct ind_key *out);
 int ind_key_cmp(const struct ind_key *a, const struct ind_key *b);
 /* Is what has key `b` within what has key `a` (a network, or a name with all below it), not itself? */
 bool ind_key_covers(const struct ind_key *a, const struct ind_key *b);
+
+/* What a tag says, 0 when it is none of TLP; and "clear" to "red", "" for 0. */
+uint8_t ind_tlp_of(struct str tag);
+const char *ind_tlp_name(uint8_t tlp);
 
 /* A record of it, and back; views into `rec`. False: no record of ours. */
 void ind_pack(struct buf *out, const struct indicator *i, bool context);

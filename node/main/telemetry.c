@@ -12,7 +12,7 @@
 
 /* Label 0 is what matched no row. */
 static const char *endpoint_names[ROWS_MAX] = {"none"};
-static const char *exporter_names[64];
+static const char *exporter_names[128];
 static const char *rule_names[RULE_COUNT];
 
 enum err telemetry_setup(struct fail *f)
