@@ -113,3 +113,19 @@ bool feed_rules_unpublish(const struct feed_rules *r)
 {
 	return is_set(r->settings, "unpublish_event");
 }
+
+static struct str text_of(const json_t *o, const char *key)
+{
+	const json_t *v = json_object_get(o, key);
+	return json_is_string(v) ? (struct str){json_string_value(v), json_string_length(v)} : STR_NONE;
+}
+
+struct feed_value_settings feed_rules_values(const struct feed_rules *r)
+{
+	const json_t *csv = json_object_get(r->settings, "csv"),
+		     *common = json_object_get(r->settings, "common");
+	return (struct feed_value_settings){.columns = text_of(csv, "value"),
+					    .delimiter = text_of(csv, "delimiter"),
+					    .exclude = text_of(common, "excluderegex"),
+					    .html = is_set(common, "html")};
+}

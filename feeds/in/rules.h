@@ -16,3 +16,13 @@ bool feed_rules_want(const struct feed_rules *r, const struct manifest_entry *e)
 /* Settings disable_correlation and unpublish_event. */
 bool feed_rules_no_correlation(const struct feed_rules *r);
 bool feed_rules_unpublish(const struct feed_rules *r);
+
+/*
+ * Settings of a feed of values: `csv` {value, delimiter} and `common` {excluderegex}. Absent where the row
+ * does not say. Views that live as long as the rules.
+ */
+struct feed_value_settings {
+	struct str columns, delimiter, exclude;
+	bool html; /* our own, common.html: a page of HTML is what the feed is */
+};
+struct feed_value_settings feed_rules_values(const struct feed_rules *r);
