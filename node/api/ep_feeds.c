@@ -175,6 +175,30 @@ static void on_problem(void *user, const struct intake_problem *p)
 	intake_line_problem(x->job, &x->res.n, p);
 }
 
+void values_counts_put(struct jsonw *w, const struct value_event_result *v)
+{
+	jsonw_key(w, "values");
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_uint, "lines", v->read.lines);
+	JSONW_KV(w, jsonw_uint, "comments", v->read.comments);
+	JSONW_KV(w, jsonw_uint, "found", v->values);
+	JSONW_KV(w, jsonw_uint, "new", v->added);
+	JSONW_KV(w, jsonw_uint, "current", v->current);
+	JSONW_KV(w, jsonw_uint, "removed", v->removed);
+	JSONW_KV(w, jsonw_uint, "restored", v->restored);
+	JSONW_KV(w, jsonw_uint, "left_deleted", v->left_deleted);
+	JSONW_KV(w, jsonw_uint, "excluded", v->read.excluded);
+	JSONW_KV(w, jsonw_uint, "no_indicator", v->read.nothing);
+	JSONW_KV(w, jsonw_uint, "unreadable", v->read.unreadable);
+	JSONW_KV(w, jsonw_uint, "invalid", v->unfit);
+	JSONW_KV(w, jsonw_uint, "on_warninglists", v->listed);
+	JSONW_KV(w, jsonw_uint, "refused", v->refused);
+	jsonw_obj_end(w);
+	JSONW_KV(w, jsonw_uint, "event_id", v->event_id);
+	if (v->event_id)
+		JSONW_KV(w, jsonw_uuid, "event_uuid", v->event_uuid);
+}
+
 static void result_line(struct fetch *x)
 {
 	OWN(buf) struct buf b = BUF(1 << 16);
@@ -192,6 +216,8 @@ static void result_line(struct fetch *x)
 	JSONW_KV(&w, jsonw_uint, "filtered", res->filtered);
 	JSONW_KV(&w, jsonw_uint, "current", res->n.current);
 	intake_line_counts(&w, &res->n);
+	if (res->is_values)
+		values_counts_put(&w, &res->values);
 	jsonw_obj_end(&w);
 	jsonw_obj_end(&w);
 	long_job_line(x->job, buf_str(&b), false);
@@ -212,7 +238,7 @@ static void answer_fetched(struct http_req *r, const struct fetch *x)
 	struct str text = STR("Fetching the feed has successfully completed.");
 	if (x->err != ERR_OK)
 		text = arena_printf(r->arena, "Fetching the feed has failed: %s.", x->why.text);
-	else if (res->n.added || res->n.updated || res->n.failed)
+	else if (!res->is_values && (res->n.added || res->n.updated || res->n.failed))
 		text = arena_printf(r->arena, "%.*s%s%s%s", STR_ARG(text),
 				    res->n.added ? arena_printf(r->arena, " Downloaded %llu new event(s).",
 							      (unsigned long long)res->n.added)
@@ -249,7 +275,8 @@ struct feed_fetch_opts feed_opts(struct http_req *r, uint64_t feed_id)
 				    .org_id = me(r)->user.org_id,
 				    .user_id = me(r)->user.id,
 				    .client = client_opts_of(api->conf),
-				    .max_event_bytes = api->max_event_bytes};
+				    .max_event_bytes = api->max_event_bytes,
+				    .cache_dir = api->conf->data_dir};
 	o.client.user_agent = "tocsin/" PACKAGE_VERSION;
 	return o;
 }

@@ -46,6 +46,64 @@ static void answer_json(struct http_req *r, const json_t *j)
 	rest_answer(r, 200, &b);
 }
 
+#define PREVIEW_MAX 100000u
+
+struct preview {
+	struct jsonw w;
+	size_t n;
+	bool original; /* tell how it stood there, too */
+};
+
+static enum err put_value(void *user, const struct values_hit *h, struct fail *f)
+{
+	struct preview *p = user;
+	struct jsonw *w = &p->w;
+	const struct type_row *row = type_get(h->type);
+	char comment[40];
+	if (p->n++ >= PREVIEW_MAX)
+		return ERR_OK;
+	jsonw_obj(w);
+	jsonw_key(w, "types");
+	jsonw_arr(w);
+	for (unsigned i = 0; h->kind && i < h->kind->n; i++)
+		jsonw_c(w, h->kind->types[i]);
+	jsonw_arr_end(w);
+	JSONW_KV(w, jsonw_str, "default_type", type_name(h->type));
+	if (h->port.p) {
+		snprintf(comment, sizeof(comment), "On port %.*s", STR_ARG(h->port));
+		JSONW_KV(w, jsonw_c, "comment", comment);
+	} else if (h->kind && h->kind->network) {
+		JSONW_KV(w, jsonw_bool, "comment", false);
+	}
+	JSONW_KV(w, jsonw_str, "value", h->value);
+	if (p->original)
+		JSONW_KV(w, jsonw_str, "original_value", h->original);
+	JSONW_KV(w, jsonw_str, "category", category_name((enum attr_category)row->category));
+	JSONW_KV(w, jsonw_uint, "to_ids", row->to_ids);
+	jsonw_obj_end(w);
+	return buf_err(w->out) == ERR_OK ? ERR_OK : fail(f, ERR_LIMIT, "the feed is too large to be shown");
+}
+
+/* What a table or text holds, as it would be taken for. */
+static void preview_values(struct http_req *r, const struct misp_feed *d)
+{
+	struct feed_fetch_opts o = feed_opts(r, d->id);
+	struct buf b = BUF(DOCUMENT_MAX);
+	struct preview p = {.w = jsonw_on(&b), .original = str_is(d->source_format, "freetext")};
+	struct values_counts n;
+	struct fail why = {0};
+	o.disabled_too = true;
+	jsonw_arr(&p.w);
+	enum err e = feed_fetch_values(&o, put_value, &p, &n, &why);
+	jsonw_arr_end(&p.w);
+	if (e == ERR_OK) {
+		rest_answer(r, 200, &b);
+		return;
+	}
+	buf_free(&b);
+	reply_error(r, 502, "Could not read the feed: %s.", why.text);
+}
+
 static enum err preview_index(struct http_req *r, struct fail *f)
 {
 	struct misp_feed d;
@@ -55,6 +113,10 @@ static enum err preview_index(struct http_req *r, struct fail *f)
 	void *next;
 	if (!feed_of_path(r, &d, f))
 		return ERR_OK;
+	if (str_is(d.source_format, "csv") || str_is(d.source_format, "freetext")) {
+		preview_values(r, &d);
+		return ERR_OK;
+	}
 	json_t *manifest = document(r, &d, "manifest.json");
 	if (!manifest)
 		return ERR_OK;

@@ -10,5 +10,7 @@
 bool feed_of_path(struct http_req *r, struct misp_feed *d, struct fail *f);
 /* How the caller fetches from a feed. */
 struct feed_fetch_opts feed_opts(struct http_req *r, uint64_t feed_id);
+/* Members "values", "event_id" and "event_uuid" of the object at hand. */
+void values_counts_put(struct jsonw *w, const struct value_event_result *v);
 /* {"result":text} */
 void feed_answer(struct http_req *r, struct str text);

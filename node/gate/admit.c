@@ -198,7 +198,7 @@ static enum err admit_made_here(struct admission *x)
 	const struct admit_facts *facts = x->facts;
 	struct fail *f = x->f;
 
-	if (!facts->existing_local || facts->internal_link)
+	if (!facts->existing_local || facts->internal_link || facts->made_here)
 		return ERR_OK;
 	if ((facts->kind == AUD_PEER && facts->pull) || facts->kind == AUD_FEED)
 		return fail(f, ERR_PERM, "Blocked an edit to an event that was created locally.");
@@ -323,7 +323,8 @@ static enum err admit_group(struct admission *x)
 		return ERR_OK;
 	}
 	h->sharing_group = (struct entity_list){NULL, 0};
-	if (from_elsewhere(facts)) { /* a number of another node means nothing here */
+	/* a number of another node means nothing here */
+	if (from_elsewhere(facts) && !facts->elements_inherit) {
 		h->sharing_group_id = 0;
 		h->distribution = DIST_ORG;
 		return ERR_OK;
@@ -345,7 +346,7 @@ static enum err admit_own_members(struct admission *x)
 		h->creator_email = STR_NONE;
 		return ERR_OK;
 	}
-	if (facts->pull || facts->kind == AUD_FEED)
+	if (facts->pull || (facts->kind == AUD_FEED && !facts->made_here))
 		h->locked = true;
 	if (!facts->perm_publish && !facts->pull)
 		h->published = false;

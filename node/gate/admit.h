@@ -37,7 +37,10 @@ struct admit_facts {
 	bool existing_local; /* an edit: the stored event is not locked (made here) */
 	struct caller peer; /* with kind PEER: who it is, for the compartments of the policy */
 	bool event_blocked, org_blocked, tag_blocked; /* looked up by ingest */
-	bool elements_inherit; /* a feed's row decides how far an event reaches: elements follow it */
+	bool elements_inherit; /* a feed's row decides how far an event reaches: elements follow it, and
+				  its sharing group is one of this node */
+	bool made_here; /* what a feed of values brings becomes an event of ours, which the feed edits */
+	bool all_to_ids, no_to_ids; /* a feed's row decides what is for detection */
 	/*
 	 * Protected events (sync-protocol.md 3.6, 4.5). `wants_signature`: who sends it may not change
 	 * what is protected on their word alone. `signed_by` is cryptokeys_digest() of the keys under

@@ -165,6 +165,10 @@ static void attr_defaults(struct misp_attr *at, const struct admit_facts *facts)
 
 	if (row && !ENTITY_HAS(at, ATTR_F_to_ids))
 		at->to_ids = row->to_ids;
+	if (facts->all_to_ids || facts->no_to_ids) {
+		at->to_ids = facts->all_to_ids;
+		ENTITY_SET_HAS(at, ATTR_F_to_ids);
+	}
 	if (at->type == ATTR_ATTACHMENT && !ENTITY_HAS(at, ATTR_F_disable_correlation))
 		at->disable_correlation = is_image(at->value);
 	if (!at->comment.p)

@@ -11,6 +11,7 @@
 #include "model/pack.h"
 
 #define FORMAT 1u
+#define TEXT_WAITS "The event waits for a decision of the receiving organisation."
 #define INLINE_MAX (64u << 10)
 #define ROW_MAX (1u << 20)
 #define TEXT_MAX 500u
@@ -314,7 +315,8 @@ enum err ingest_quarantine_mark(struct store_wtxn *w, const struct quarantine_ro
 
 enum { F_PULL = 1, F_PUSH = 2, F_INTERNAL = 4, F_SYNC = 8, F_ADMIN = 16, F_PUBLISH = 32,
        F_TAGGER = 64, F_TAG_EDITOR = 128, F_ANALYST = 256, F_GALAXY = 512, F_GROUP = 1024,
-       F_INHERIT = 2048, F_WANTS_SIGN = 4096, F_HAS_SIGN = 8192, F_RULES = 16384 };
+       F_INHERIT = 2048, F_WANTS_SIGN = 4096, F_HAS_SIGN = 8192, F_RULES = 16384,
+       F_MADE_HERE = 32768, F_ALL_IDS = 65536, F_NO_IDS = 131072 };
 
 static const struct {
 	uint32_t bit;
@@ -327,6 +329,7 @@ static const struct {
 	FLAG(F_ANALYST, perm_analyst), FLAG(F_GALAXY, perm_galaxy_editor),
 	FLAG(F_GROUP, perm_sharing_group), FLAG(F_INHERIT, elements_inherit),
 	FLAG(F_WANTS_SIGN, wants_signature), FLAG(F_HAS_SIGN, has_signature),
+	FLAG(F_MADE_HERE, made_here), FLAG(F_ALL_IDS, all_to_ids), FLAG(F_NO_IDS, no_to_ids),
 #undef FLAG
 };
 
@@ -488,5 +491,10 @@ enum err ingest_quarantine_put(const struct ingest_env *env, struct raw_event *r
 	facts_keep(&p.row, facts);
 	TRY(keep_bytes(&p, source, f));
 	TRY(store_run(env->store, run_put, &p, f));
-	return fail(f, ERR_BLOCKED, "The event waits for a decision of the receiving organisation.");
+	return fail(f, ERR_BLOCKED, TEXT_WAITS);
+}
+
+bool ingest_quarantine_waits(const struct fail *f)
+{
+	return str_is(str_c(f->text), TEXT_WAITS);
 }

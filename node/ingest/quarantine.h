@@ -42,6 +42,8 @@ bool ingest_keeps_source(const struct ingest_env *env);
 MUST_USE enum err ingest_quarantine_put(const struct ingest_env *env, struct raw_event *raw,
 					const struct origin *o, const struct admit_facts *facts,
 					const struct admit_decision *why, struct fail *f);
+/* Was ERR_BLOCKED said because the document waits, or one that is as new does? */
+bool ingest_quarantine_waits(const struct fail *f);
 /* Does this version, or a newer one, of this sender (peer, feed, or user) wait, or was it rejected? */
 bool ingest_quarantine_remembers(const struct store_rtxn *t, struct uuid u, int64_t timestamp,
 				 const struct origin *o, uint64_t user_id);

@@ -179,6 +179,8 @@ static enum err confine(struct node *n, const char *conf_file, struct fail *f)
 	for (size_t l = 0; l < ARRAY_LEN(read); l++)
 		for (size_t i = 0; i < read[l]->n && k < ARRAY_LEN(paths) - 1; i++)
 			paths[k++] = (struct sandbox_path){read[l]->v[i], SANDBOX_READ, true};
+	for (size_t i = 0; i < c->writable.n && k < ARRAY_LEN(paths) - 1; i++)
+		paths[k++] = (struct sandbox_path){c->writable.v[i], SANDBOX_WRITE, true};
 	if (c->socket) {
 		snprintf(socket_folder, sizeof(socket_folder), "%s", c->socket);
 		paths[k++] = (struct sandbox_path){dirname(socket_folder), SANDBOX_WRITE, false};
@@ -427,6 +429,7 @@ static enum err start_feeds(struct node *n, struct fail *f)
 				       .org_id = 1,
 				       .client = client_opts_of(n->conf),
 				       .max_event_bytes = n->conf->limit_event,
+				       .cache_dir = n->conf->data_dir,
 				       .interval_s = (uint64_t)n->conf->feed_interval / 1000};
 	o.client.user_agent = "tocsin/" PACKAGE_VERSION;
 	return feed_schedule_start(&o, &n->feeds, f);

@@ -1,6 +1,6 @@
 /*
- * feed_cache.h - fills the cache of a feed's values (feeds/cache/cache.h): from hashes.csv of a MISP feed,
- * without taking its events in.
+ * feed_cache.h - fills the cache of a feed's values (feeds/cache/cache.h): from hashes.csv of a MISP feed, or
+ * the values of a table or text, without taking anything in.
  */
 #pragma once
 

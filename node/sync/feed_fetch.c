@@ -1,11 +1,9 @@
 /*
- * feed_fetch.c - one run of a feed: row, manifest, and what the row says over each event. The
+ * feed_fetch.c - one run of a MISP feed: manifest, and what the row says over each event. The
  * events themselves are taken in by intake.c.
  */
-#include "sync/feed_fetch.h"
+#include "sync/feed_run.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,121 +12,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "feeds/in/manifest.h"
-#include "feeds/in/rules.h"
 #include "metrics/metrics.h"
 #include "model/pack.h"
 
 #define MANIFEST_MAX (UINT64_C(1) << 30)
 
-struct run {
-	const struct feed_fetch_opts *o;
-	struct feed_fetch_result *res;
-	struct arena *a; /* of the row */
-	struct misp_feed row;
-	struct misp_tagref tag; /* put on every event; name absent: none */
-	struct feed_rules *rules;
-	bool local;
-	char base[2000]; /* URL or folder, without slash at the end */
-	char etag[256]; /* of the manifest that was read */
-	const char *header[32]; /* lines of the row */
-	size_t n_headers;
-	int dirfd;
-	struct intake take;
-};
-
-/* ---- the row ---- */
-
-static enum err row_headers(struct run *r, struct fail *f)
-{
-	struct str rest = r->row.headers, line;
-	static const char *const ours[] = {"Accept: application/json, text/plain, text/*"};
-	r->header[r->n_headers++] = ours[0];
-	while (rest.n && r->n_headers < ARRAY_LEN(r->header)) {
-		rest = str_split(rest, '\n', &line);
-		line = str_trim(line);
-		if (str_chr(line, ':') <= 0)
-			continue;
-		r->header[r->n_headers] = arena_cstr(r->a, line);
-		if (!r->header[r->n_headers++])
-			return fail(f, ERR_NOMEM, "no memory");
-	}
-	return ERR_OK;
-}
-
-static enum err row_tag(struct run *r, const struct store_rtxn *t, struct fail *f)
-{
-	struct misp_tag tag;
-	if (!r->row.tag_id)
-		return ERR_OK;
-	enum err e = store_get(t, T_TAG, r->row.tag_id, r->a, &tag);
-	if (e == ERR_NOENT)
-		return ERR_OK;
-	if (e != ERR_OK)
-		return fail(f, e, "the feed's tag");
-	r->tag = (struct misp_tagref){.name = arena_str(r->a, tag.name),
-				      .colour = arena_str(r->a, tag.colour),
-				      .exportable = tag.exportable};
-	return r->tag.name.p ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
-}
-
-static enum err row_read(struct run *r, struct fail *f)
-{
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	struct misp_feed row;
-	TRY(store_read(r->o->in->store, &t, f));
-	enum err e = store_get(t, T_FEED, r->o->feed_id, r->a, &row);
-	if (e != ERR_OK)
-		return fail(f, e, "there is no feed %llu", (unsigned long long)r->o->feed_id);
-	TRY(entity_copy(r->a, &desc_misp_feed, &row, &r->row));
-	if (!r->row.enabled && !r->o->disabled_too)
-		return fail(f, ERR_PERM, "the feed is not enabled");
-	if (r->row.source_format.n && !str_is(r->row.source_format, "misp"))
-		return fail(f, ERR_UNSUPPORTED, "feeds in the format %s are not read yet",
-			    log_val(r->row.source_format));
-	r->local = str_is(r->row.input_source, "local") || str_has_prefix(r->row.url, STR("/"));
-	struct str url = r->row.url;
-	if (str_has_suffix(url, STR("manifest.json")))
-		url.n -= 13;
-	while (url.n > 1 && url.p[url.n - 1] == '/')
-		url.n--;
-	if (!url.n || url.n >= sizeof(r->base))
-		return fail(f, ERR_INVAL, "the feed has no URL or folder");
-	snprintf(r->base, sizeof(r->base), "%.*s", STR_ARG(url));
-	TRY(row_headers(r, f));
-	TRY(row_tag(r, t, f));
-	return feed_rules_new(r->row.rules, r->row.settings, &r->rules, f);
-}
-
-struct row_note {
-	const struct run *r;
-	enum err err;
-	const char *text;
-	bool all_in;
-};
-
-static enum err row_write(struct store_wtxn *w, void *arg, struct fail *f)
-{
-	const struct row_note *n = arg;
-	struct misp_feed row;
-	OWN(arena) struct arena *a = arena_new(1u << 20);
-	if (!a)
-		return fail(f, ERR_NOMEM, "no memory");
-	enum err e = store_get(store_view(w), T_FEED, n->r->o->feed_id, a, &row);
-	if (e != ERR_OK)
-		return e == ERR_NOENT ? ERR_OK : e; /* removed meanwhile */
-	row.last_try = clock_now();
-	row.last_error = n->err == ERR_OK ? STR("") : str_c(n->text);
-	if (n->err == ERR_OK)
-		row.last_success = row.last_try;
-	if (n->err == ERR_OK && !n->r->res->not_modified)
-		row.manifest_etag = n->all_in && uuid_is_nil(n->r->o->only) ? str_c(n->r->etag) : STR("");
-	return store_put(w, T_FEED, row.id, &row, f);
-}
-
 /* ---- refused before ---- */
 
 /* "feed/<id>/<uuid>" -> timestamp of the manifest at which the event was refused. */
-static struct str refused_key(const struct run *r, struct uuid u, char out[96])
+static struct str refused_key(const struct feed_run *r, struct uuid u, char out[96])
 {
 	char uuid[UUID_TEXT_LEN + 1];
 	int n = snprintf(out, 96, "feed/%llu/%s", (unsigned long long)r->o->feed_id,
@@ -147,7 +39,7 @@ static enum err refusal_write(struct store_wtxn *w, void *arg, struct fail *f)
 	return store_kv_put(w, x->key, str_c(x->text), f);
 }
 
-static void refused_note(const struct run *r, const struct intake_want *w)
+static void refused_note(const struct feed_run *r, const struct intake_want *w)
 {
 	char key[96];
 	struct refusal x = {.key = refused_key(r, w->uuid, key)};
@@ -161,7 +53,7 @@ static void refused_note(const struct run *r, const struct intake_want *w)
 /* ---- the manifest ---- */
 
 struct manifest_job {
-	struct run *r;
+	struct feed_run *r;
 	struct intake_snapshot snap;
 	struct arena *a;
 	struct manifest_read *m;
@@ -192,7 +84,7 @@ static enum err is_current(struct manifest_job *j, const struct manifest_entry *
 static enum err on_entry(void *user, const struct manifest_entry *e, struct fail *f)
 {
 	struct manifest_job *j = user;
-	struct run *r = j->r;
+	struct feed_run *r = j->r;
 	bool current;
 	if (!uuid_is_nil(r->o->only) && !uuid_eq(r->o->only, e->uuid))
 		return ERR_OK;
@@ -218,65 +110,21 @@ static enum err manifest_data(void *user, const void *p, size_t n, struct fail *
 	return manifest_read_feed(j->m, p, n, f);
 }
 
-static enum err file_read(const struct run *r, const char *name, uint64_t max, intake_data_fn data,
-			  void *user, struct fail *f)
-{
-	char chunk[16384]; /* cleared for each file */
-	ssize_t n;
-	uint64_t total = 0;
-	OWN(fd) int fd = openat(r->dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return fail_errno(f, errno == ENOENT ? ERR_NOENT : ERR_IO, errno, "cannot read %s",
-				  name);
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
-		total += (uint64_t)n;
-		if (total > max)
-			return fail(f, ERR_LIMIT, "%s is larger than %llu bytes", name,
-				    (unsigned long long)max);
-		TRY(data(user, chunk, (size_t)n, f));
-	}
-	return n == 0 ? ERR_OK : fail_errno(f, ERR_IO, errno, "cannot read %s", name);
-}
-
-/* One file of the feed, from wherever it is. */
-static enum err feed_get(const struct run *r, struct client *c, const char *name, uint64_t max,
-			 const char *etag, intake_data_fn data, void *user, struct client_res *res,
-			 struct fail *f)
-{
-	char url[2200];
-	*res = (struct client_res){0};
-	if (r->local)
-		return file_read(r, name, max, data, user, f);
-	snprintf(url, sizeof(url), "%s/%s", r->base, name);
-	struct client_req req = {.url = url,
-				 .headers = r->header,
-				 .n_headers = r->n_headers,
-				 .etag = etag,
-				 .max_bytes = max,
-				 .cancelled = r->o->cancelled,
-				 .data = data,
-				 .user = user};
-	return client_call(c, &req, res, f);
-}
-
-static enum err manifest_get(struct run *r, struct client *c, struct fail *f)
+static enum err manifest_get(struct feed_run *r, struct fail *f)
 {
 	struct manifest_job j = {.r = r};
-	struct client_res res;
-	char etag[256] = "";
-	if (!r->o->again && uuid_is_nil(r->o->only) && r->row.manifest_etag.n < sizeof(etag))
-		snprintf(etag, sizeof(etag), "%.*s", STR_ARG(r->row.manifest_etag));
 	j.m = manifest_read_new(on_entry, &j);
 	j.a = arena_new(16u << 20);
 	enum err e = j.m && j.a ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+	struct feed_file file = {.name = "manifest.json",
+				 .max = MANIFEST_MAX,
+				 .conditional = true,
+				 .data = manifest_data,
+				 .user = &j};
 	if (e == ERR_OK)
-		e = feed_get(r, c, "manifest.json", MANIFEST_MAX, etag, manifest_data, &j, &res, f);
-	if (e == ERR_OK && res.status == 304)
-		r->res->not_modified = true;
-	else if (e == ERR_OK)
+		e = feed_run_get(r, r->client, &file, f);
+	if (e == ERR_OK && !r->res->not_modified)
 		e = manifest_read_end(j.m, f);
-	if (e == ERR_OK)
-		snprintf(r->etag, sizeof(r->etag), "%s", res.etag);
 	else if (e == ERR_NOENT)
 		e = fail(f, ERR_PEER, "the feed has no manifest.json");
 	manifest_read_free(j.m);
@@ -287,18 +135,42 @@ static enum err manifest_get(struct run *r, struct client *c, struct fail *f)
 
 /* ---- events ---- */
 
+/* The feed's tags, where the event lacks them. */
+static enum err put_tags(const struct feed_run *r, struct misp_event *h, struct arena *a,
+			 struct fail *f)
+{
+	struct misp_tagref *v = ARENA_ARRAY(a, struct misp_tagref, h->tags.n + r->tags.n + 1);
+	uint32_t n = h->tags.n;
+	if (!v)
+		return fail(f, ERR_LIMIT, "no memory for tags");
+	if (n)
+		memcpy(v, h->tags.v, n * sizeof(*v));
+	LIST_EACH(t, r->tags, struct misp_tagref) {
+		uint32_t i = 0;
+		while (i < n && !str_eq_nocase(v[i].name, t->name))
+			i++;
+		if (i == n)
+			v[n++] = *t;
+	}
+	h->tags = (struct entity_list){v, n};
+	if (r->tags.n)
+		ENTITY_SET_HAS(h, EVENT_F_tags);
+	return ERR_OK;
+}
+
 /* What the row says goes over what the document says (sync-protocol.md 9.2, step 5). */
 static enum err prepare(void *run, struct raw_event *raw, struct intake_signed *sig,
 			struct admit_facts *facts, struct fail *f)
 {
-	const struct run *r = run;
+	const struct feed_run *r = run;
 	(void)sig;
 	struct misp_event *h = raw_head(raw);
-	struct arena *a = raw_arena(raw);
 	facts->kind = AUD_FEED;
 	facts->wants_signature = true; /* and has none: what is protected here is not edited by it */
 	facts->org_id = r->o->org_id;
 	facts->default_event_distribution = DIST_ORG;
+	facts->all_to_ids = r->row.force_to_ids;
+	facts->no_to_ids = r->row.override_ids && !r->row.force_to_ids;
 	if (r->row.distribution != DIST_INHERIT) {
 		h->distribution = r->row.distribution;
 		h->sharing_group_id = r->row.sharing_group_id;
@@ -314,31 +186,21 @@ static enum err prepare(void *run, struct raw_event *raw, struct intake_signed *
 	}
 	if (feed_rules_unpublish(r->rules))
 		h->published = false;
-	if (!r->tag.name.p)
-		return ERR_OK;
-	LIST_EACH(t, h->tags, struct misp_tagref)
-		if (str_eq_nocase(t->name, r->tag.name))
-			return ERR_OK;
-	struct misp_tagref *v = ARENA_ARRAY(a, struct misp_tagref, h->tags.n + 1);
-	if (!v)
-		return fail(f, ERR_LIMIT, "no memory for tags");
-	if (h->tags.n)
-		memcpy(v, h->tags.v, h->tags.n * sizeof(*v));
-	v[h->tags.n] = r->tag;
-	h->tags = (struct entity_list){v, h->tags.n + 1};
-	ENTITY_SET_HAS(h, EVENT_F_tags);
-	return ERR_OK;
+	return put_tags(r, h, raw_arena(raw), f);
 }
 
 static enum err event_get(void *run, struct client *c, const struct intake_want *w,
 			  intake_data_fn data, void *user, struct fail *f)
 {
-	const struct run *r = run;
-	struct client_res res;
+	const struct feed_run *r = run;
 	char name[UUID_TEXT_LEN + 6], uuid[UUID_TEXT_LEN + 1];
-	uint64_t max = r->o->max_event_bytes ? r->o->max_event_bytes : INTAKE_EVENT_MAX;
+	struct feed_file file = {
+		.name = name,
+		.max = r->o->max_event_bytes ? r->o->max_event_bytes : INTAKE_EVENT_MAX,
+		.data = data,
+		.user = user};
 	snprintf(name, sizeof(name), "%s.json", uuid_format(w->uuid, uuid));
-	return feed_get(r, c, name, max, NULL, data, user, &res, f);
+	return feed_run_get((struct feed_run *)run, c, &file, f);
 }
 
 static void event_note(void *run, const struct intake_want *w, enum err e,
@@ -347,6 +209,8 @@ static void event_note(void *run, const struct intake_want *w, enum err e,
 	(void)why;
 	if (intake_is_refusal(e) || (e == ERR_OK && result->outcome > INGEST_UPDATED))
 		refused_note(run, w);
+	if (e == ERR_OK)
+		feed_run_file_done(run, w);
 }
 
 static const struct intake_source source = {
@@ -358,34 +222,29 @@ static const struct intake_source source = {
 
 /* ---- a run ---- */
 
-/* The row, and what its files are reached by. */
-static enum err run_open(struct run *r, struct client **c, struct fail *f)
+static enum err misp_run(struct feed_run *r, struct fail *f)
 {
-	TRY(row_read(r, f));
-	if (!r->local)
-		return client_new(&r->o->client, c, f);
-	r->dirfd = open(r->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return r->dirfd >= 0 ? ERR_OK
-			     : fail_errno(f, ERR_IO, errno, "cannot open the folder %s", r->base);
-}
-
-static enum err run_all(struct run *r, struct fail *f)
-{
-	OWN(client) struct client *c = NULL;
-	TRY(run_open(r, &c, f));
-	TRY(manifest_get(r, c, f));
-	client_free(MOVE(c)); /* each thread has its own */
-	r->take.client = r->local ? NULL : &r->o->client;
+	TRY(manifest_get(r, f));
+	client_free(MOVE(r->client)); /* each thread has its own */
+	r->take.client = r->local ? NULL : &r->opts;
 	/* more of them also share more commits: 1,600 small events/s with one, 7,500 with 16 */
 	r->take.parallel = r->o->parallel ? r->o->parallel : r->local ? INTAKE_PARALLEL_MAX : 6;
-	return intake_run(&r->take, f);
+	TRY(intake_run(&r->take, f));
+	r->all_in = r->res->n.failed == 0;
+	return ERR_OK;
+}
+
+static enum err run_all(struct feed_run *r, struct fail *f)
+{
+	TRY(feed_run_open(r, f));
+	return r->is_values ? feed_values_run(r, f) : misp_run(r, f);
 }
 
 enum err feed_fetch_run(const struct feed_fetch_opts *o, struct feed_fetch_result *out,
 			struct fail *f)
 {
-	struct run r = {.o = o, .res = out, .dirfd = -1};
-	struct fail mine = {0}, ignored = {0};
+	struct feed_run r = {.o = o, .res = out, .dirfd = -1};
+	struct fail mine = {0};
 	*out = (struct feed_fetch_result){0};
 	r.take = (struct intake){.source = &source,
 				 .run = &r,
@@ -398,21 +257,14 @@ enum err feed_fetch_run(const struct feed_fetch_opts *o, struct feed_fetch_resul
 				 .user = o->user,
 				 .res = &out->n};
 	intake_init(&r.take);
-	r.a = arena_new(1u << 20);
-	enum err e = r.a ? run_all(&r, &mine) : fail(&mine, ERR_NOMEM, "no memory");
+	enum err e = run_all(&r, &mine);
 	intake_log(&r.take, "feed", o->feed_id, e);
 	metric_add(M_FEED_FETCHES, e, 0, 1);
 	metric_add(M_PEER_BYTES, METRIC_IN, 0, (int64_t)out->n.bytes);
-	struct row_note note = {&r, e, mine.text, out->n.failed == 0};
-	if (e != ERR_NOENT && store_run(o->in->store, row_write, &note, &ignored) != ERR_OK)
-		log_warn("sync", "feed=%llu state not written: %s",
-			 (unsigned long long)o->feed_id, ignored.text);
+	feed_run_note(&r, e, &mine);
 	if (f)
 		*f = mine;
-	feed_rules_free(r.rules);
-	arena_free(r.a);
-	if (r.dirfd >= 0)
-		close(r.dirfd);
+	feed_run_close(&r);
 	intake_done(&r.take);
 	return e;
 }
@@ -429,18 +281,16 @@ static enum err keep_data(void *user, const void *p, size_t n, struct fail *f)
 enum err feed_fetch_data(const struct feed_fetch_opts *o, const char *name, uint64_t max,
 			 intake_data_fn data, void *user, struct fail *f)
 {
-	OWN(client) struct client *c = NULL;
 	struct feed_fetch_result none = {0};
-	struct run r = {.o = o, .res = &none, .dirfd = -1};
-	struct client_res res;
-	r.a = arena_new(1u << 20);
-	enum err e = r.a ? run_open(&r, &c, f) : fail(f, ERR_NOMEM, "no memory");
-	if (e == ERR_OK)
-		e = feed_get(&r, c, name, max, NULL, data, user, &res, f);
-	feed_rules_free(r.rules);
-	arena_free(r.a);
-	if (r.dirfd >= 0)
-		close(r.dirfd);
+	struct feed_run r = {.o = o, .res = &none, .dirfd = -1};
+	struct feed_file file = {.name = name, .max = max, .data = data, .user = user};
+	enum err e = feed_run_open(&r, f);
+	if (e == ERR_OK && !r.is_values != !name)
+		e = feed_run_get(&r, r.client, &file, f);
+	else if (e == ERR_OK)
+		e = fail(f, ERR_UNSUPPORTED, "a feed in the format %s has no files to choose from",
+			 log_val(r.row.source_format));
+	feed_run_close(&r);
 	return e;
 }
 

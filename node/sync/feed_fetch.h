@@ -1,6 +1,7 @@
 /*
- * feed_fetch.h - takes in a MISP feed from a web server or a folder: the manifest is compared with
- * the store, and only events that are new or newer are fetched and merged.
+ * feed_fetch.h - takes in a feed from a web server or this machine. MISP feeds: the manifest is compared with
+ * the store, and only events that are new or newer are fetched and merged. Feeds of values (CSV, free text):
+ * an event is made of them, or brought up to date.
  */
 #pragma once
 
@@ -9,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "sync/intake.h"
+#include "sync/value_event.h"
 
 struct feed_fetch_opts {
 	const struct ingest_env *in;
@@ -19,7 +21,8 @@ struct feed_fetch_opts {
 	bool again; /* also events that were refused the last time as they are now */
 	bool disabled_too; /* somebody asked for it by hand */
 	struct uuid only; /* this event alone, also when it was refused before; nil: all */
-	uint64_t max_event_bytes; /* of one file [1 GiB] */
+	uint64_t max_event_bytes; /* of one file [1 GiB; of a text 512 MiB, which is the most] */
+	const char *cache_dir; /* where digests of values are kept (feeds/cache); NULL: nowhere */
 	const atomic_bool *cancelled; /* NULL: never */
 	/* Told from any of the working threads, one at a time; may be NULL. */
 	intake_progress_fn progress;
@@ -30,7 +33,9 @@ struct feed_fetch_opts {
 struct feed_fetch_result {
 	bool not_modified; /* the server said that the manifest is the one we know */
 	uint64_t filtered; /* of the manifest, left out by the rules of the row */
-	struct intake_result n;
+	struct intake_result n; /* of values: `listed` are values, `added` and `updated` the event */
+	bool is_values; /* a feed of values; then: */
+	struct value_event_result values;
 };
 
 /*
@@ -45,13 +50,20 @@ struct feed_fetch_result {
 MUST_USE enum err feed_fetch_run(const struct feed_fetch_opts *o, struct feed_fetch_result *out,
 				 struct fail *f);
 
-/* One file of the feed, as it comes; at most `max` bytes. */
+/* One file of the feed, unpacked, as it comes; at most `max` bytes. Name NULL: the text of a feed of values. */
 MUST_USE enum err feed_fetch_data(const struct feed_fetch_opts *o, const char *name, uint64_t max,
 				  intake_data_fn data, void *user, struct fail *f);
 /* One file of the feed as it stands there, appended; at most what `out` may hold. ERR_NOENT: no such row or
    file. */
 MUST_USE enum err feed_fetch_file(const struct feed_fetch_opts *o, const char *name, struct buf *out,
 				  struct fail *f);
+
+/*
+ * The values of a feed of values, each once, as they stand there; nothing is stored. ERR_UNSUPPORTED: of a MISP
+ * feed.
+ */
+MUST_USE enum err feed_fetch_values(const struct feed_fetch_opts *o, values_fn fn, void *user,
+				    struct values_counts *n, struct fail *f);
 
 /* In a thread of its own. done() is called from it at the end. */
 struct feed_fetch;

@@ -51,6 +51,7 @@ static enum err fetch(struct feed_schedule *s, uint64_t id)
 				    .user_id = s->o.user_id,
 				    .client = s->o.client,
 				    .max_event_bytes = s->o.max_event_bytes,
+				    .cache_dir = s->o.cache_dir,
 				    .cancelled = &s->stop};
 	struct feed_fetch_result *res = calloc(1, sizeof(*res));
 	struct fail f = {0};

@@ -10,6 +10,7 @@ struct feed_schedule_opts {
 	uint64_t org_id, user_id; /* who takes it in */
 	struct client_opts client; /* its texts are borrowed */
 	uint64_t max_event_bytes;
+	const char *cache_dir; /* as for feed_fetch_run() */
 	uint64_t interval_s; /* of rows that have none of their own; 0: those are not fetched */
 	unsigned tick_ms; /* how often rows are looked at [15 000] */
 };
