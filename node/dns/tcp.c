@@ -15,6 +15,7 @@ enum {
 	QUESTION_MAX = 4096,
 	ACCEPT_MAX = 64,
 	MESSAGES_AT_ONCE = 8, /* of one transfer before others get their turn */
+	KERNEL_BYTES = 256 << 10, /* left alone the kernel keeps megabytes for a reader that takes nothing */
 };
 
 struct conn {
@@ -212,6 +213,7 @@ static void admit(struct listener *l, int fd, const struct sockaddr_storage *fro
 		close(fd);
 		return;
 	}
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){KERNEL_BYTES}, sizeof(int));
 	c->srv = s;
 	c->fd = fd;
 	c->asker = a;
