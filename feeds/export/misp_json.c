@@ -496,6 +496,29 @@ void jp_related(struct buf *b, const struct rel_event *re, bool inbound)
 	buf_putc(b, ']');
 }
 
+/* By their numbers. */
+static void extensions(struct buf *b, const struct rel_event *re)
+{
+	if (!re->n_extensions)
+		return;
+	LIT(b, ",\"extensionEvents\":{");
+	for (uint32_t i = 0; i < re->n_extensions; i++) {
+		const struct rel_event *x = re->extensions[i];
+		buf_puts(b, i ? ",\"" : "\"");
+		buf_u64(b, x->e->id);
+		LIT(b, "\":{\"id\":\"");
+		buf_u64(b, x->e->id);
+		buf_putc(b, '"');
+		jp_str(b, "info", x->e->info);
+		jp_num(b, "orgc_id", x->e->orgc_id);
+		jp_num(b, "user_id", x->e->user_id);
+		LIT(b, ",\"Orgc\":");
+		jp_org(b, x->orgc, true, false);
+		buf_putc(b, '}');
+	}
+	buf_putc(b, '}');
+}
+
 static enum err json_event_end(struct export_run *r, const struct rel_event *re)
 {
 	struct json_state *st = r->state;
@@ -510,6 +533,7 @@ static enum err json_event_end(struct export_run *r, const struct rel_event *re)
 		jp_num(b, "attribute_count", st->live);
 	if (re->ids && !r->opts->no_related)
 		jp_related(b, re, r->opts->related_inbound);
+	extensions(b, re);
 	LIT(b, ",\"Galaxy\":");
 	jp_galaxies(b, re->clusters, r->opts->push ? 0 : re->n_clusters, true, re->ids);
 	LIT(b, ",\"CryptographicKey\":");

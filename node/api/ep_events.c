@@ -236,6 +236,8 @@ struct event_opts rest_event_opts(struct http_req *r, const json_t *body)
 		.public_only = asked(r, body, "public", false),
 		.no_galaxies = asked(r, body, "excludeGalaxy", false),
 		.no_analyst = !asked(r, body, "includeAnalystData", true),
+		.extended = asked(r, body, "extended", false),
+		.search_for = rest_param(r, body, "searchFor"),
 		.scores = asked(r, body, "includeDecayScore", false),
 		.event_scores = asked(r, body, "includeScoresOnEvent", false),
 		.full_models = asked(r, body, "includeFullModel", false),

@@ -442,6 +442,7 @@ enum err rest_event_sealed(struct view **v, uint64_t id, const struct event_opts
 			  .include_warninglist_hits = o->warnings,
 			  .include_decay_score = o->scores,
 			  .include_scores_on_event = o->event_scores,
+			  .extended = o->extended,
 			  .to_ids = o->to_ids,
 			  .to_ids_output = o->to_ids,
 			  .to_ids_given = o->to_ids != 0};
@@ -452,6 +453,7 @@ enum err rest_event_sealed(struct view **v, uint64_t id, const struct event_opts
 				  .n_hits = 1,
 				  .deleted_too = o->deleted_too,
 				  .deleted_only = o->deleted_only,
+				  .search_for = o->search_for,
 				  .public_only = o->public_only};
 	eq.opts.metadata = o->metadata;
 	eq.opts.include_correlations = o->correlations;

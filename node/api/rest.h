@@ -150,6 +150,8 @@ struct event_opts {
 		scores, event_scores, full_models; /* decaying models */
 	bool xml; /* as MISP XML */
 	bool sign; /* with the signature of a protected event */
+	bool extended; /* with what extending events hold */
+	struct str search_for; /* absent: all */
 	uint8_t to_ids; /* query_flag: only these attributes */
 };
 /* One event as the caller may see it, as {"Event":..}; 404 when there is none. */

@@ -67,6 +67,28 @@ static enum err warnings_of(struct run *r, const struct misp_attr *attr, struct 
 	return ERR_OK;
 }
 
+/* Does it hold the text that is looked for, in what the audience gets of it? Tags resolved. */
+static bool holds_text(const struct run *r, const struct misp_attr *a)
+{
+	struct str s = r->search_for;
+	char id[UUID_TEXT_LEN + 1];
+	bool whole = view_may_score(r->view);
+	if (!s.n || str_find_nocase(a->value, s) >= 0 ||
+	    str_find_nocase(type_name(a->type), s) >= 0 ||
+	    str_find_nocase(category_name(a->category), s) >= 0 ||
+	    (whole && str_find_nocase(a->comment, s) >= 0))
+		return true;
+	if (whole && str_find_nocase(str_c(uuid_format(a->uuid, id)), s) >= 0)
+		return true;
+	snprintf(id, sizeof(id), "%llu", (unsigned long long)a->id);
+	if (whole && str_find(str_c(id), s) >= 0)
+		return true;
+	LIST_EACH(t, a->tags, struct misp_tagref)
+		if (str_find_nocase(t->name, s) >= 0 && view_shows_tag(r->view, &r->subject.event, t))
+			return true;
+	return false;
+}
+
 bool run_attr_passes(struct run *r, const struct misp_object *o, const struct misp_attr *attr)
 {
 	struct misp_attr copy = *attr;
@@ -82,7 +104,7 @@ bool run_attr_passes(struct run *r, const struct misp_object *o, const struct mi
 		return false;
 	struct arena_mark m = arena_mark(r->element_arena);
 	bool yes = view_resolve_tags(r->view, r->element_arena, &copy.tags) == ERR_OK &&
-		   !left_out(r, &copy) &&
+		   !left_out(r, &copy) && holds_text(r, &copy) &&
 		   gate_judge_attr(&r->view->gate, &r->subject.s, o, &copy);
 	arena_rewind(r->element_arena, m);
 	return yes;
@@ -298,6 +320,8 @@ enum err run_attr(struct run *r, struct misp_attr *attr, bool *shown, struct fai
 		(void)run_tell_withheld(r, &el, RULE_element_link);
 		return ERR_OK;
 	}
+	if (e == ERR_OK && !holds_text(r, attr))
+		return ERR_OK;
 	el.in_object = attr->object_id ? &r->object : NULL;
 	el.sharing_group = group_of(r, attr->distribution, attr->sharing_group_id);
 	if (e == ERR_OK)

@@ -24,6 +24,7 @@
 
 static void event_clear(struct run *r)
 {
+	run_extensions_free(r);
 	r->event_id = 0;
 	r->named = r->relate_done = false;
 	r->released = NULL;
@@ -80,7 +81,7 @@ static enum err subject_keep(struct run *r, struct gate_subject *s)
 }
 
 /* Load and judge; ERR_WITHHELD when it does not leave (any more). */
-static enum err event_load(struct run *r, uint64_t id)
+enum err run_event_load(struct run *r, uint64_t id)
 {
 	struct verdict v;
 	event_clear(r);
@@ -370,7 +371,7 @@ static enum err hit_step(struct run *r, struct fail *f)
 	}
 	if (r->opts.scope == EXPORT_ATTRIBUTES)
 		r->object = (struct misp_object){0};
-	enum err e = event_load(r, h->event_id);
+	enum err e = run_event_load(r, h->event_id);
 	if (e == ERR_WITHHELD) {
 		r->has_hit = false;
 		return ERR_OK;
@@ -379,6 +380,8 @@ static enum err hit_step(struct run *r, struct fail *f)
 		return fail(f, e, "event %llu", (unsigned long long)h->event_id);
 	if (r->opts.scope == EXPORT_ATTRIBUTES)
 		return ERR_OK; /* the hit itself comes next */
+	if (r->n_extenders)
+		TRY(run_extensions_load(r));
 	r->has_hit = false;
 	if (r->opts.scope == EXPORT_OBJECTS)
 		return object_hit(r, h, f);
@@ -437,7 +440,7 @@ static enum err event_more(struct run *r)
 	return ERR_OK;
 }
 
-static enum err step(struct run *r, size_t want, struct fail *f)
+enum err run_step(struct run *r, size_t want, struct fail *f)
 {
 	switch (r->state) {
 	case RUN_BEGIN:
@@ -498,6 +501,29 @@ static enum err step(struct run *r, size_t want, struct fail *f)
 	return ERR_OK;
 }
 
+/* A step of the event, or of those that extend it. */
+static enum err step(struct run *r, size_t want, struct fail *f)
+{
+	enum run_state before = r->state;
+	if (r->ext_from != SECTION_NONE)
+		return run_extensions_step(r, want, f);
+	TRY(run_step(r, want, f));
+	run_extensions_turn(r, before);
+	return ERR_OK;
+}
+
+/* A new snapshot. */
+static enum err recheck(struct run *r, struct fail *f)
+{
+	r->seq = store_seq(r->view->txn);
+	TRY(event_recheck(r, f));
+	for (uint32_t i = 0; i < r->n_ext; i++) {
+		r->ext[i]->seq = r->seq;
+		TRY(event_recheck(r->ext[i], f));
+	}
+	return ERR_OK;
+}
+
 static enum err produce(void *user, struct seal_writer *w, size_t want, bool *end, struct fail *f)
 {
 	struct run *r = user;
@@ -505,10 +531,8 @@ static enum err produce(void *user, struct seal_writer *w, size_t want, bool *en
 	size_t before = out->n;
 	r->out.out = w;
 	enum err e = view_reopen(r->view, f);
-	if (e == ERR_OK) {
-		r->seq = store_seq(r->view->txn);
-		e = event_recheck(r, f);
-	}
+	if (e == ERR_OK)
+		e = recheck(r, f);
 	while (e == ERR_OK && (out->n < want || (r->light && r->event_id)) && r->state != RUN_DONE) {
 		e = step(r, want, f);
 		if (e == ERR_OK)
@@ -529,6 +553,7 @@ static void run_free(void *user)
 	if (r->exporter && r->exporter->free_state && r->out.state)
 		r->exporter->free_state(r->out.state);
 	free(r->out.state);
+	run_extensions_free(r);
 	correlate_free(r->correlate);
 	exprs_unref(r->allowed);
 	search_rows_free(r->rows);
@@ -615,6 +640,8 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 		if (q->query->scope == SCOPE_ATTRIBUTES)
 			r->proposals = q->opts.include_proposals;
 		if (q->query->scope == SCOPE_EVENTS) {
+			r->extended = q->query->extended && !r->flatten &&
+				      (r->opts.scope == EXPORT_EVENTS || r->opts.scope == EXPORT_ONE_EVENT);
 			r->to_ids = q->query->to_ids_output;
 			r->not_tags = q->query->tags.none;
 		}
@@ -622,7 +649,9 @@ static struct run *run_new(struct view **v, const struct egress_query *q)
 		r->view->gate.no_local_tags = q->query->exclude_local_tags;
 	}
 	relations_wanted(r, &q->opts);
-	r->light = r->opts.scope == EXPORT_EVENTS && r->opts.metadata && !r->related_events;
+	r->search_for = q->search_for;
+	r->light = r->opts.scope == EXPORT_EVENTS && r->opts.metadata && !r->related_events &&
+		   !r->extended;
 	return r;
 }
 
@@ -666,6 +695,8 @@ enum err egress_search(struct view **v, const struct egress_query *q,
 	enum err e = q->allowed_list ? allowed_find(r, f) : ERR_OK;
 	if (e == ERR_OK)
 		e = view_decay_begin(r->view, q->query, r->arena, f);
+	if (e == ERR_OK)
+		e = run_extenders_find(r);
 	if (e == ERR_OK)
 		e = find_hits(r, q, how, found, f);
 	if (e != ERR_OK) {

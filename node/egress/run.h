@@ -29,6 +29,23 @@ enum run_state {
 	RUN_DONE,
 };
 
+/* What an event is sent in, in this order. */
+enum run_section {
+	SECTION_NONE,
+	SECTION_ATTRS,
+	SECTION_PROPOSALS,
+	SECTION_OBJECTS,
+	SECTION_REPORTS,
+	SECTION_END,
+};
+
+/* An event that extends another one. */
+struct extender {
+	struct uuid extends;
+	uint64_t id;
+};
+#define EXTENSION_ARENA (16u << 20)
+
 struct run {
 	struct view *view;
 	struct witness *witness; /* the stream's; NULL: local users */
@@ -47,6 +64,10 @@ struct run {
 	bool no_warned, warnings; /* warning lists: leave out what they know; tell of it */
 	struct correlate *correlate; /* made when first asked */
 	struct search_visible vis; /* its eyes */
+	struct str search_for; /* only attributes that hold it; absent: all */
+	bool extended; /* with what the extending events hold */
+	struct extender *extenders; /* all of them, by what they extend */
+	size_t n_extenders;
 	struct query_terms not_tags; /* attributes carrying one of these are left out */
 	const struct link_rules *rules; /* of the link, NULL: none */
 
@@ -77,6 +98,10 @@ struct run {
 	struct misp_object object; /* the current object, uncut */
 	struct rel_element object_el;
 	bool object_shown;
+	struct run **ext; /* its extensions */
+	uint32_t n_ext, ext_at;
+	enum run_section ext_from, ext_to; /* what of the extensions comes now: up to ext_to */
+	bool ext_going;
 	struct u64set related; /* events that correlate; in the event's arena */
 };
 
@@ -106,6 +131,17 @@ bool run_attr_relates(struct run *r, const struct misp_object *o, const struct m
 MUST_USE enum err run_release(struct run *r, const struct rel_element *in, bool *shown);
 /* Tell a preview what is not asked of the gate; false: nobody looks. */
 bool run_tell_withheld(struct run *r, const struct rel_element *in, enum gate_rule by);
+/* run.c: load and judge an event; ERR_WITHHELD when it does not leave. One step of its elements. */
+MUST_USE enum err run_event_load(struct run *r, uint64_t id);
+MUST_USE enum err run_step(struct run *r, size_t want, struct fail *f);
+/* extend.c: which events extend others, once a run; those of the current event, loaded; freed. */
+MUST_USE enum err run_extenders_find(struct run *r);
+MUST_USE enum err run_extensions_load(struct run *r);
+void run_extensions_free(struct run *r);
+/* The event has left a state: is it the extensions' turn? Then one step of theirs, while r->ext_from is a
+   section. */
+void run_extensions_turn(struct run *r, enum run_state before);
+MUST_USE enum err run_extensions_step(struct run *r, size_t want, struct fail *f);
 /* gone.c: the next one that is taken back; the attributes of an object that is. ERR_NOENT: no more. */
 MUST_USE enum err run_gone(struct run *r, struct fail *f);
 MUST_USE enum err run_gone_attr(struct run *r, struct fail *f);

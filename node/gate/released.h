@@ -26,6 +26,9 @@ struct rel_event {
 	/* galaxy clusters named by the tags that are left */
 	const struct rel_cluster *clusters;
 	uint32_t n_clusters;
+	/* events that extend it, released themselves: their elements stand among its own; when asked */
+	const struct rel_event *const *extensions;
+	uint32_t n_extensions;
 	/* events that hold equal values, released themselves; known only when the event ends */
 	const struct rel_event *const *related;
 	uint32_t n_related;

@@ -406,6 +406,11 @@ void fill_event(const struct filling *x, unsigned i, struct buf *b)
 		   "\"publish_timestamp\":\"%d\",\"analysis\":\"2\",\"Orgc\":{\"name\":\"%s\",\"uuid\":\"%s\"}",
 		   info, WHEN + 20, org_names[t->creator],
 		   uuid_format(org_uuid((enum org)t->creator), u));
+	for (unsigned k = 0; k < i; k++)
+		if (x->m->thing[k].kind == EVENT && (k + i) % 2) {
+			buf_printf(b, ",\"extends_uuid\":\"%s\"", uuid_format(model_uuid(x->m, k), u));
+			break;
+		}
 	put_tags(x, i, b);
 	put_list(x, ATTR, i, "Attribute", put_attr, b);
 	put_list(x, OBJECT, i, "Object", put_object, b);

@@ -5,5 +5,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 need_daemon
 "$py" "$here/bounds.py" || exit $?
 "$py" "$here/garbage.py" || exit $?
+"$py" "$here/extended.py" || exit $?
 "$py" "$here/decay.py" || exit $?
 exec "$py" "$here/run.py" "$@"
