@@ -124,6 +124,32 @@ static void imported_row(struct export_run *r, const struct misp_attr *a)
 	LIT(b, "}}");
 }
 
+/* What joins a tag to its attribute has no number of its own here: it is named by the tag. */
+static void attribute_tags(struct buf *b, const struct misp_attr *a)
+{
+	LIT(b, ",\"AttributeTag\":[");
+	LIST_EACH(t, a->tags, struct misp_tagref) {
+		if (t != a->tags.v)
+			buf_putc(b, ',');
+		size_t at = jp_open(b);
+		jp_num(b, "id", t->tag_id);
+		jp_num(b, "attribute_id", a->id);
+		jp_num(b, "event_id", a->event_id);
+		jp_num(b, "tag_id", t->tag_id);
+		jp_bool(b, "local", t->local);
+		jp_str_or_null(b, "relationship_type", t->relationship_type);
+		LIT(b, ",\"Tag\":");
+		size_t inner = jp_open(b);
+		jp_num(b, "id", t->tag_id);
+		jp_str(b, "name", t->name);
+		jp_str(b, "colour", t->colour);
+		jp_str_or_null(b, "numerical_value", t->numerical_value);
+		jp_close(b, inner);
+		jp_close(b, at);
+	}
+	buf_putc(b, ']');
+}
+
 static enum err saved_begin(struct export_run *r)
 {
 	if (imported(r))
@@ -150,6 +176,8 @@ static enum err saved_element(struct export_run *r, const struct rel_event *re,
 	}
 	jp_attr_row(b, el->attr, true);
 	buf_putc(b, '}');
+	if (!param(r, "list").n)
+		attribute_tags(b, el->attr);
 	return buf_err(b);
 }
 
@@ -163,8 +191,8 @@ static enum err saved_end(struct export_run *r)
 	}
 	if (param(r, "list").n)
 		buf_putc(b, ']');
-	else
-		LIT(b, ",\"AttributeTag\":[]");
+	else if (!r->n) /* who added it may not have it */
+		LIT(b, "[],\"AttributeTag\":[]");
 	if (errors.n) {
 		LIT(b, ",\"errors\":");
 		buf_str_add(b, errors);
@@ -344,32 +372,6 @@ const struct exporter export_object_view = {
 };
 
 /* ---- objects/restSearch: a list of objects, each with its attributes and its event ---- */
-
-/* What joins a tag to its attribute has no number of its own here: it is named by the tag. */
-static void attribute_tags(struct buf *b, const struct misp_attr *a)
-{
-	LIT(b, ",\"AttributeTag\":[");
-	LIST_EACH(t, a->tags, struct misp_tagref) {
-		if (t != a->tags.v)
-			buf_putc(b, ',');
-		size_t at = jp_open(b);
-		jp_num(b, "id", t->tag_id);
-		jp_num(b, "attribute_id", a->id);
-		jp_num(b, "event_id", a->event_id);
-		jp_num(b, "tag_id", t->tag_id);
-		jp_bool(b, "local", t->local);
-		jp_str_or_null(b, "relationship_type", t->relationship_type);
-		LIT(b, ",\"Tag\":");
-		size_t inner = jp_open(b);
-		jp_num(b, "id", t->tag_id);
-		jp_str(b, "name", t->name);
-		jp_str(b, "colour", t->colour);
-		jp_str_or_null(b, "numerical_value", t->numerical_value);
-		jp_close(b, inner);
-		jp_close(b, at);
-	}
-	buf_putc(b, ']');
-}
 
 static enum err objects_begin(struct export_run *r)
 {

@@ -229,7 +229,7 @@ struct event_opts rest_event_opts(struct http_req *r, const json_t *body)
 		.no_sightings = asked(r, body, "noSightings", false),
 		.correlations = asked(r, body, "includeEventCorrelations", true),
 		.granular = asked(r, body, "includeGranularCorrelations", false),
-		.all_tags = asked(r, body, "includeAllTags", false),
+		.all_tags = may(r, perm_site_admin) && asked(r, body, "includeAllTags", false),
 		.no_local_tags = asked(r, body, "excludeLocalTags", false),
 		.no_reports = asked(r, body, "noEventReports", false),
 		.no_proposals = asked(r, body, "noShadowAttributes", false),

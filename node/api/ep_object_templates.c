@@ -44,8 +44,7 @@ static void put_nobody(struct jsonw *w, const char *key, bool org)
 /* Templates come from folders: nobody here made them. */
 static void template_beside(struct http_req *r, struct jsonw *w, const void *row, enum crud_act act)
 {
-	(void)r;
-	if (act == CRUD_VIEW)
+	if (act == CRUD_VIEW && may(r, perm_site_admin))
 		put_nobody(w, "User", false);
 	put_nobody(w, "Organisation", true);
 	if (act == CRUD_VIEW)

@@ -318,15 +318,21 @@ static bool colour_ok(struct str c)
 	return true;
 }
 
-/* The given members; false and answered when one is bad. */
+/* The given members; false and answered when one is bad; what has no colour gets one. */
 static bool take_members(struct http_req *r, const json_t *body, struct misp_tag *tag)
 {
 	struct str colour = STR_NONE;
+	char made[8];
 	rest_take_text(r, body, "name", &tag->name);
 	tag->name = str_trim(tag->name);
 	if (!tag->name.n) {
 		reply_error(r, 405, "Could not add the Tag. [name]: This field cannot be left blank");
 		return false;
+	}
+	if (!tag->colour.n) {
+		if (!taxo_marking_colour(tag->name, made))
+			taxo_default_colour(tag->name, made);
+		tag->colour = arena_str(r->arena, str_c(made));
 	}
 	/* as much of it as MISP's table holds, cut between characters */
 	while (tag->name.n > NAME_MAX_BYTES)
@@ -378,15 +384,9 @@ static enum err answer_known(struct http_req *r, struct str name, struct fail *f
 static enum err tags_add(struct http_req *r, struct fail *f)
 {
 	struct misp_tag tag = {.exportable = true, .by_hand = true};
-	char colour[8];
 	json_t *body;
 	if (rest_json(r, "Tag", &body, f) != ERR_OK || !take_members(r, body, &tag))
 		return ERR_OK;
-	if (!tag.colour.n) {
-		if (!taxo_marking_colour(tag.name, colour))
-			taxo_default_colour(tag.name, colour);
-		tag.colour = str_c(colour);
-	}
 	tag.is_galaxy = str_has_prefix(tag.name, STR("misp-galaxy:"));
 	enum err e = rest_row_put(r, T_TAG, &tag.id, &tag, UUID_NIL, f);
 	if (e == ERR_EXISTS)

@@ -144,6 +144,10 @@ MUST_USE enum err ingest_object_edit(const struct ingest_env *env, uint64_t obje
 /* Soft or hard deletion, and restoring. Kinds: attribute, object, reference, report, proposal. */
 MUST_USE enum err ingest_el_delete(const struct ingest_env *env, enum element_kind k, uint64_t id,
 				   bool hard, const struct origin *o, struct fail *f);
+/* Attributes of one event, in batches of one commit each; those that are gone are passed over. */
+MUST_USE enum err ingest_attrs_delete(const struct ingest_env *env, uint64_t event_id,
+				      const struct search_id *ids, uint32_t n, bool hard,
+				      const struct origin *o, struct fail *f);
 /* Delete for good what its maker has taken back: the event stays as new and as published as it was, so
    that what the maker sends next is still newer. */
 MUST_USE enum err ingest_el_take_back(const struct ingest_env *env, enum element_kind k,

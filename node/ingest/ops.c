@@ -14,6 +14,8 @@ struct op {
 	struct arena *arena;
 	enum element_kind kind;
 	uint64_t id, event_id, parent;
+	const struct search_id *many; /* or these; what is gone is passed over */
+	uint32_t n_many;
 	bool hard, flag, local;
 	bool quiet; /* the event is as new, and as published, as before */
 	const struct ingest_transfer *transfer;
@@ -236,23 +238,43 @@ static enum err delete_refs_to(struct op *op, struct store_wtxn *w, struct misp_
 	return ERR_OK;
 }
 
-static enum err run_delete(struct store_wtxn *w, void *arg, struct fail *f)
+/* An element with what hangs below it. */
+static enum err delete_whole(struct op *op, struct store_wtxn *w, struct misp_event *e,
+			     struct el_key key, struct fail *f)
 {
-	struct op *op = arg;
-	struct misp_event e;
-	TRY(event_of(op, w, &e, f));
-	struct el_key key = {e.body, op->parent, op->id};
 	union any_row row;
 	bool was;
 	TRY(store_el_get(store_view(w), op->kind, key, op->arena, &row));
 	struct uuid u = mark_deleted(op->kind, &row, true, &was);
 	if (op->kind == EL_OBJECT) {
-		TRY(delete_below(op, w, &e, EL_ATTR, op->id, f));
-		TRY(delete_below(op, w, &e, EL_REF, op->id, f));
+		TRY(delete_below(op, w, e, EL_ATTR, key.id, f));
+		TRY(delete_below(op, w, e, EL_REF, key.id, f));
 	}
 	if (op->kind == EL_ATTR || op->kind == EL_OBJECT)
-		TRY(delete_refs_to(op, w, &e, u, f));
-	TRY(delete_one(op, w, &e, op->kind, key, f));
+		TRY(delete_refs_to(op, w, e, u, f));
+	return delete_one(op, w, e, op->kind, key, f);
+}
+
+static enum err run_delete_many(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct op *op = arg;
+	struct misp_event e;
+	TRY(event_of(op, w, &e, f));
+	for (uint32_t i = 0; i < op->n_many; i++) {
+		struct el_key key = {e.body, op->many[i].parent, op->many[i].id};
+		enum err err = delete_whole(op, w, &e, key, f);
+		if (err != ERR_NOENT)
+			TRY(err);
+	}
+	return event_touched(op, w, &e, f);
+}
+
+static enum err run_delete(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct op *op = arg;
+	struct misp_event e;
+	TRY(event_of(op, w, &e, f));
+	TRY(delete_whole(op, w, &e, (struct el_key){e.body, op->parent, op->id}, f));
 	if (op->kind == EL_SIGHTING || op->quiet)
 		return store_event_put(w, op->adm, &e, f);
 	return event_touched(op, w, &e, f);
@@ -264,6 +286,25 @@ enum err ingest_el_delete(const struct ingest_env *env, enum element_kind k, uin
 	struct op op = {.env = env, .origin = o, .kind = k, .id = id, .hard = hard};
 	TRY(locate(&op, f));
 	return run_op(&op, run_delete, f);
+}
+
+#define DELETE_BATCH 200
+
+enum err ingest_attrs_delete(const struct ingest_env *env, uint64_t event_id,
+			     const struct search_id *ids, uint32_t n, bool hard,
+			     const struct origin *o, struct fail *f)
+{
+	for (uint32_t at = 0; at < n; at += DELETE_BATCH) {
+		struct op op = {.env = env,
+				.origin = o,
+				.kind = EL_ATTR,
+				.event_id = event_id,
+				.many = ids + at,
+				.n_many = MIN(n - at, DELETE_BATCH),
+				.hard = hard};
+		TRY(run_op(&op, run_delete_many, f));
+	}
+	return ERR_OK;
 }
 
 enum err ingest_el_take_back(const struct ingest_env *env, enum element_kind k, uint64_t id,

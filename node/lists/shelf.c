@@ -199,7 +199,7 @@ static struct str requirements_text(struct arena *a, const json_t *doc)
 	struct str s;
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (json_array_size(json_object_get(doc, keys[i])))
+		if (json_is_array(json_object_get(doc, keys[i])))
 			json_object_set(all, keys[i], json_object_get(doc, keys[i]));
 	s = json_object_size(all) ? json_text(a, all, "[]") : STR("[]");
 	json_decref(all);

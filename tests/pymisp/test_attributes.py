@@ -122,3 +122,66 @@ def test_attachment(admin, event):
     doc = admin.get_event(event.id)["Event"]
     sent = [x for x in doc["Attribute"] if x["type"] == "attachment"][0]
     assert base64.b64decode(sent["data"]) == data
+
+
+def test_delete_selected(admin, publisher):
+    event = small_event()
+    event.distribution = 0
+    event = admin.add_event(event, pythonify=True)
+    other = admin.add_attribute(admin.add_event(small_event(), pythonify=True),
+                                {"type": "text", "value": "elsewhere"}, pythonify=True)
+    made = [admin.add_attribute(event, {"type": "text", "value": "sel%d" % i}, pythonify=True)
+            for i in range(5)]
+    path = "attributes/deleteSelected/%s" % event.id
+
+    def ask(misp, ids, **more):
+        return misp._prepare_request("POST", path, data={"id": ids, **more})
+
+    gone = ask(admin, [made[0].id, made[1].uuid, other.id])
+    assert gone.status_code == 200 and gone.json()["message"] == "2 attributes deleted."
+    assert ask(admin, made[2].id, allow_hard_delete=1).json()["message"] == "1 attribute deleted."
+    for nothing in ([made[0].id], [], "[%s]" % made[3].id, [other.uuid], [99999999]):
+        answer = ask(admin, nothing)
+        assert (answer.status_code, answer.json()["message"]) == (404, "No matching attributes found.")
+    assert admin.attribute_exists(other)
+    values = {a.value for a in admin.get_event(event, deleted=True, pythonify=True).attributes}
+    assert {"sel0", "sel1", "sel3", "sel4"} <= values and "sel2" not in values
+    hidden, absent = ask(publisher, "all"), publisher._prepare_request(
+        "POST", "attributes/deleteSelected/99999999", data={"id": "all"})
+    assert hidden.status_code == absent.status_code == 404
+    assert hidden.json()["message"] == absent.json()["message"]
+    assert "attributes deleted." in ask(admin, "all").json()["message"]
+    left = admin.get_event(event, pythonify=True)
+    assert not left.attributes and not any(o.attributes for o in left.objects)
+    assert int(left.attribute_count) == 0
+
+
+def test_edit_field(admin):
+    event = admin.add_event(small_event(), pythonify=True)
+    a = admin.add_attribute(event, {"type": "ip-dst", "value": "192.0.2.55"}, pythonify=True)
+    path = "attributes/editField/%s" % a.id
+    answer = admin._prepare_request("POST", path, data={"Attribute": {"comment": "by field"}}).json()
+    assert answer == {"saved": True, "success": "Field updated.", "check_publish": True}
+    answer = admin._prepare_request("POST", path, data={"value": "nonsense"}).json()
+    assert answer == {"saved": False, "errors": {"value": ["IP address has an invalid format."]}}
+    now = admin.get_attribute(a, pythonify=True)
+    assert (now.comment, now.value) == ("by field", "192.0.2.55")
+
+
+def test_no_modules(admin, publisher):
+    event = small_event()
+    event.distribution = 0
+    event = admin.add_event(event, pythonify=True)
+    assert admin.direct_call("modules/index") == []
+    assert admin.enrich_event(event, "dns")["errors"][0] == 405
+    assert admin.enrich_attribute(event.attributes[0], "dns")["errors"][0] == 405
+    for ask, ident in ((publisher.enrich_event, event.id), (publisher.enrich_attribute, event.attributes[0].id)):
+        assert ask(ident, "dns")["errors"][0] == ask(99999999, "dns")["errors"][0] == 404
+
+
+def test_tags_of_new_attribute(admin):
+    event = admin.add_event(small_event(), pythonify=True)
+    answer = admin._prepare_request("POST", "attributes/add/%s" % event.id, data={
+        "type": "text", "value": "tagged", "Tag": [{"name": "harbour:one"}, {"name": "harbour:two"}]}).json()
+    assert sorted(t["Tag"]["name"] for t in answer["AttributeTag"]) == ["harbour:one", "harbour:two"]
+    assert {t["attribute_id"] for t in answer["AttributeTag"]} == {answer["Attribute"]["id"]}

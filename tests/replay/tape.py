@@ -27,6 +27,10 @@ _TOKEN = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
                     r"|\d{4}-\d\d-\d\d|\d{6,}")
 
 
+# Clusters of MISP's library named by a number that could be one of ours.
+_NO_CLUSTER = re.compile(r"^(/galaxy_clusters/(?:view|edit|delete|unpublish|publish)/)5\b")
+
+
 class Unbound(Exception):
     """A variable or key that no earlier answer has delivered."""
 
@@ -240,7 +244,7 @@ class Bindings:
     def request(self, rec):
         """(method, path, headers, body or None) ready to send."""
         path, template, body = self.orgs_of(rec)
-        path = self.fill(path)
+        path = _NO_CLUSTER.sub(r"\g<1>999999999", self.fill(path))
         if template:
             body = json.dumps(self.fill_json(template))
         elif body is not None:
