@@ -4,7 +4,8 @@
 build_packages='autoconf automake make gcc libc6-dev pkg-config python3
 	libevent-dev libcurl4-openssl-dev libjansson-dev liblmdb-dev libssl-dev libyaml-dev
 	libxxhash-dev zlib1g-dev libisal-dev libdeflate-dev libpcre2-dev libidn2-dev libexpat1-dev
-	libroaring-dev libargon2-dev libzstd-dev libbrotli-dev libgpgme-dev gnupg libseccomp-dev'
+	libroaring-dev libargon2-dev libzstd-dev libbrotli-dev libgpgme-dev gnupg libseccomp-dev
+	libyara-dev'
 
 # What tests of formats talk to, by Debian package. Some of them start as services when they are installed, so
 # contrib/check installs them only where CI is set; elsewhere the tests of what is not there are skipped.

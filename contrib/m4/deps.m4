@@ -46,6 +46,7 @@ AS_IF([test -n "$tocsin_missing"], [AC_MSG_ERROR([missing libraries; on Debian:
 TOCSIN_WANT([ZSTD], [libzstd], [zstd], [zstd content encoding])
 TOCSIN_WANT([BROTLI], [libbrotlienc libbrotlidec], [brotli], [br content encoding])
 TOCSIN_WANT([GPGME], [gpgme], [gpgme], [signed and protected events])
+TOCSIN_WANT([YARA], [yara >= 4.1], [yara], [YARA rules of attributes in exports])
 TOCSIN_WANT([SECCOMP], [libseccomp], [seccomp], [system call filter])
 DEPS_LIBS="$DEPS_LIBS -lpthread -lm"
 ])

@@ -38,8 +38,3 @@ void attack_sort(struct attack *t);
 void attack_free(struct attack *t);
 /* A table with a column for each tactic, cells with a score as MISP's matrix has them. */
 void attack_html(struct buf *b, const struct attack *t);
-
-/* Text of an HTML element or attribute, as PHP's htmlspecialchars(); control characters: spaces. */
-void html_text(struct buf *b, struct str v);
-/* The beginning of a text, whole characters, at most `max` bytes. */
-struct str text_beginning(struct str v, size_t max);

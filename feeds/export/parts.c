@@ -210,6 +210,34 @@ void xml_text(struct buf *b, struct str v)
 	}
 }
 
+void html_text(struct buf *b, struct str v)
+{
+	for (size_t i = 0; i < v.n; i++) {
+		unsigned char c = (unsigned char)v.p[i];
+		if (c == '&')
+			LIT(b, "&amp;");
+		else if (c == '<')
+			LIT(b, "&lt;");
+		else if (c == '>')
+			LIT(b, "&gt;");
+		else if (c == '"')
+			LIT(b, "&quot;");
+		else if (c == '\'')
+			LIT(b, "&#039;");
+		else
+			buf_putc(b, c < ' ' || c == 0x7f ? ' ' : (char)c);
+	}
+}
+
+struct str text_beginning(struct str v, size_t max)
+{
+	if (v.n <= max)
+		return v;
+	while (max && ((unsigned char)v.p[max] & 0xc0) == 0x80)
+		max--;
+	return str_sub(v, 0, max);
+}
+
 void php_json_text(struct buf *b, struct str v)
 {
 	static const char raw[] = "\"\\/\b\f\n\r\t", letter[] = "\"\\/bfnrt";

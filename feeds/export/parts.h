@@ -45,6 +45,10 @@ void time_put(struct buf *b, int64_t t, char sep);
 
 /* Text of an element: the five entities; what XML 1.0 cannot hold becomes a space. */
 void xml_text(struct buf *b, struct str v);
+/* Text of an HTML element or attribute, as PHP's htmlspecialchars(); control characters: spaces. */
+void html_text(struct buf *b, struct str v);
+/* The beginning of a text, whole characters, at most `max` bytes. */
+struct str text_beginning(struct str v, size_t max);
 /* Inside quotes, as PHP's json_encode() does it by default: ASCII only, slashes escaped. */
 void php_json_text(struct buf *b, struct str v);
 

@@ -362,7 +362,7 @@ const struct endpoint ep_events_restsearch = {
 	.shape = "Export",
 	.takes = "EventSearch",
 	.doc = "Search events; returnFormat chooses the export",
-	.missing = "return formats stix, stix2 and yara; attack and context are small pages of their own",
+	.missing = "return formats stix and stix2; attack and context are small pages of their own",
 };
 const struct endpoint ep_attributes_restsearch = {
 	.methods = HTTP_GET | HTTP_POST,
@@ -373,7 +373,7 @@ const struct endpoint ep_attributes_restsearch = {
 	.shape = "Export",
 	.takes = "AttributeSearch",
 	.doc = "Search attributes; returnFormat chooses the export",
-	.missing = "return formats stix, stix2 and yara; attack and context are small pages of their own",
+	.missing = "return formats stix and stix2; attack and context are small pages of their own",
 };
 const struct endpoint ep_objects_restsearch = {
 	.methods = HTTP_GET | HTTP_POST,

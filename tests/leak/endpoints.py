@@ -255,7 +255,7 @@ def calls(row, world, who):
 
 
 FORMATS = ["json", "csv", "text", "suricata", "snort", "hashes", "cache", "count", "openioc", "hosts",
-           "netfilter", "xml", "stix2", "kunai", "rpz", "bro", "attack", "attack-navigator", "attack-sightings",
+           "netfilter", "xml", "stix2", "kunai", "rpz", "bro", "yara", "yara-json", "attack", "attack-navigator", "attack-sightings",
            "context", "context-markdown", "opendata"]
 
 

@@ -67,6 +67,16 @@ static void test_rules(struct golden *g)
 		diag("suricata is not installed");
 }
 
+static void test_yara(struct golden *g)
+{
+	OWN(buf) struct buf b = BUF(16u << 20);
+	export_to(g, "yara", &b);
+	if (have("yara"))
+		check("yara", &b, "rules.yara", "yara -w", "/dev/null >/dev/null 2>&1");
+	else
+		diag("yara is not installed");
+}
+
 /* One event with a value of our choice, published and to_ids. */
 static struct golden *one(const char *type, const char *value, const char *tag)
 {
@@ -110,6 +120,10 @@ static void test_breakout(void)
 		{"bro", "domain", "a.example\\tIntel::ADDR\\nb", "\tIntel::ADDR"},
 		{"csv", "comment", "a\\\",\\\"b\\nc", ",\"b\n"},
 		{"cache", "comment", "a\\nb", "a\n"},
+		{"yara", "url", "http://a.example/\\\"\\n}\\nrule x { condition: true }", "\nrule x"},
+		{"yara", "hex", "41424344 } condition: true } rule x {", "rule x"},
+		{"yara", "yara", "rule a { condition: true } include \\\"/etc/passwd\\\"", "passwd"},
+		{"yara-json", "text", "a\\\",\\\"valid\\\":true,\\\"b", "\"valid\":true,\"b"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		OWN(buf) struct buf b = BUF(1u << 20);
@@ -147,6 +161,7 @@ int main(void)
 		bail_out("no events");
 	test_zone(g);
 	test_rules(g);
+	test_yara(g);
 	test_without_ids(g);
 	golden_free(g);
 	test_breakout();
