@@ -110,8 +110,7 @@ static bool is_number(struct str s)
 	return str_u64(s, &n);
 }
 
-/* The tag, made when it may be; or why not. */
-static const char *tag_wanted(struct http_req *r, struct str s, struct misp_tag *tag, struct fail *f)
+const char *rest_tag_wanted(struct http_req *r, struct str s, struct misp_tag *tag, struct fail *f)
 {
 	struct make m = {.ref = {.name = str_trim(s)}};
 	char colour[8]; /* TLP and PAP are for everybody who tags */
@@ -177,7 +176,7 @@ static enum err attach_one(struct http_req *r, const struct target *t, struct st
 		note_failure(o, "Local tags can only be added by users of the host organisation.");
 		return ERR_OK;
 	}
-	const char *fault = tag_wanted(r, name, &tag, &why);
+	const char *fault = rest_tag_wanted(r, name, &tag, &why);
 	if (!fault)
 		fault = tag_forbidden(r, &tag, local);
 	if (fault) {
@@ -411,10 +410,54 @@ static bool short_begin(struct http_req *r, bool of_event, struct short_call *c,
 	return true;
 }
 
+/* "collection_7": its tags, as far as this caller may set them. */
+static enum err add_collection(struct http_req *r, bool of_event, struct str number, struct fail *f)
+{
+	struct short_call c = {0};
+	struct fail why = {0};
+	const uint64_t *ids;
+	size_t n = 0, done = 0;
+	if (find_target(r, req_arg(r, "id"), of_event, !of_event, &c.t, &why) != ERR_OK) {
+		reply_error(r, 404, of_event ? "Invalid event" : "Invalid attribute");
+		return ERR_OK;
+	}
+	c.local = str_is(req_param(r, "local"), "1");
+	if (!may_tag(r, &c.t, c.local)) {
+		answer_short(r, NULL, "You do not have permission to do that.");
+		return ERR_OK;
+	}
+	if (rest_collection_tags(r, number, &ids, &n) != ERR_OK) {
+		answer_short(r, NULL, "Invalid tag collection.");
+		return ERR_OK;
+	}
+	struct origin origin = rest_origin(r);
+	for (size_t i = 0; i < n; i++) {
+		bool already = false;
+		if (find_tag(r, rest_id(r, ids[i]), false, true, &c.tag, &why) != ERR_OK ||
+		    tag_forbidden(r, &c.tag, c.local))
+			continue;
+		enum err e = ingest_tag_attach(&api_of(r)->ingest, c.t.kind, c.t.id, c.tag.id, c.local,
+					       STR_NONE, &origin, &already, f);
+		if (two_persons(r, e, f))
+			return ERR_OK;
+		TRY(e);
+		done += !already;
+	}
+	answer_short(r, "Tag(s) added.", done ? NULL : "All tags are already attached or could not be attached.");
+	return ERR_OK;
+}
+
 static enum err short_add(struct http_req *r, bool of_event, struct fail *f)
 {
+	static const struct str collection = {"collection_", sizeof("collection_") - 1};
 	struct short_call c;
 	bool already = false;
+	json_t *body;
+	if (rest_json(r, NULL, &body, f) != ERR_OK)
+		return ERR_OK;
+	struct str named = short_tag(r, body);
+	if (str_has_prefix(named, collection))
+		return add_collection(r, of_event, str_sub(named, collection.n, named.n), f);
 	if (!short_begin(r, of_event, &c, f))
 		return ERR_OK;
 	const char *fault = tag_forbidden(r, &c.tag, c.local);

@@ -203,6 +203,10 @@ static inline MUST_USE enum err rest_write(struct http_req *r, store_run_fn run,
 /* May the caller know that there is this tag? For every list of tags. ep_tags.c */
 MUST_USE enum err rest_tag_listed(struct http_req *r, struct view *v, const struct misp_tag *tag,
 				  bool *listed);
+/* The tag of this number or name, made when it may be; or why not. ep_tagging.c */
+const char *rest_tag_wanted(struct http_req *r, struct str s, struct misp_tag *tag, struct fail *f);
+/* Tags of a collection that the caller may use; ERR_NOENT: there is none for him. ep_tag_collections.c */
+MUST_USE enum err rest_collection_tags(struct http_req *r, struct str id, const uint64_t **ids, size_t *n);
 /* How often the caller sees it used, and whether he may know of it at all. ep_tags.c */
 struct tag_uses {
 	uint64_t events, attributes;
