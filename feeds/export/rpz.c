@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "feeds/export/export.h"
 #include "feeds/export/parts.h"
+#include "feeds/sensor/indicator.h"
+#include "feeds/sensor/rpz_parts.h"
 #include "model/types.h"
 
 /* The list of addresses goes out at once, names wait for the end: at most this many bytes. */
@@ -15,22 +17,7 @@
 struct rpz_state {
 	struct seen ips, domains, hosts;
 	struct buf domain_lines, host_lines;
-	const struct policy_row *policy;
-};
-
-static const struct policy_row {
-	const char *name, *action, *explanation; /* action NULL: the walled garden */
-} policies[] = {
-	{"NXDOMAIN", ".",
-	 "return NXDOMAIN (name does not exist) irrespective of actual result received."},
-	{"DROP", "rpz-drop.", "timeout."},
-	{"NODATA", "*.",
-	 "returns NODATA (name exists but no answers returned) irrespective of actual result "
-	 "received."},
-	{"Local-Data", NULL, "returns the defined alternate location."},
-	{"PASSTHRU", "rpz-passthru.",
-	 "lets queries through, but allows for logging the hits (useful for testing)."},
-	{"TCP-only", "rpz-tcp-only.", "force the client to use TCP."},
+	const struct rpz_policy *policy;
 };
 
 /* ---- head ---- */
@@ -39,17 +26,14 @@ static const struct policy_row {
 static struct str word(const struct export_run *r, const char *name, struct str fallback)
 {
 	struct str v = param_get(r, name);
-	for (size_t i = 0; i < v.n; i++)
-		if ((unsigned char)v.p[i] <= ' ' || strchr(";()\"\\", v.p[i]))
-			return fallback;
-	return v.n && v.n < 256 ? v : fallback;
+	return rpz_is_word(v) ? v : fallback;
 }
 
 static void garden_put(struct export_run *r, struct buf *b)
 {
 	const struct rpz_state *st = r->state;
-	if (st->policy->action)
-		buf_puts(b, st->policy->action);
+	if (st->policy->target)
+		buf_puts(b, st->policy->target);
 	else
 		buf_str_add(b, word(r, "walled_garden", STR("127.0.0.1")));
 }
@@ -79,10 +63,9 @@ static enum err rpz_begin(struct export_run *r)
 	struct str policy = param_get(r, "policy");
 	buf_init(&st->domain_lines, NAMES_MAX);
 	buf_init(&st->host_lines, NAMES_MAX);
-	st->policy = &policies[0];
-	for (size_t i = 0; i < ARRAY_LEN(policies); i++)
-		if (str_is(policy, policies[i].name))
-			st->policy = &policies[i];
+	st->policy = rpz_policy_find(policy);
+	if (!st->policy)
+		st->policy = rpz_policy_find(STR("NXDOMAIN"));
 	struct str ns = word(r, "ns", STR("localhost."));
 	buf_printf(b, "$TTL %.*s;\n@               SOA %.*s %.*s (",
 		   STR_ARG(word(r, "ttl", STR("1w"))), STR_ARG(ns),
@@ -98,39 +81,6 @@ static enum err rpz_begin(struct export_run *r)
 }
 
 /* ---- addresses ---- */
-
-static void mask(uint8_t *addr, unsigned n, unsigned prefix)
-{
-	for (unsigned i = 0; i < n; i++) {
-		unsigned keep = prefix > i * 8 ? MIN(prefix - i * 8, 8u) : 0;
-		addr[i] &= (uint8_t)(0xff00u >> keep);
-	}
-}
-
-/* Groups from last to first, the longest run of zeros as "zz". */
-static void ip6_put(struct buf *b, const uint8_t *addr)
-{
-	unsigned group[8], best = 0, best_n = 1;
-	for (unsigned i = 0; i < 8; i++)
-		group[i] = (unsigned)addr[i * 2] << 8 | addr[i * 2 + 1];
-	for (unsigned i = 0; i < 8; i++) {
-		unsigned n = 0;
-		while (i + n < 8 && !group[i + n])
-			n++;
-		if (n > best_n) {
-			best = i;
-			best_n = n;
-		}
-	}
-	for (unsigned i = 8; i-- > 0;) {
-		if (best_n > 1 && i >= best && i < best + best_n) {
-			if (i == best)
-				LIT(b, ".zz");
-			continue;
-		}
-		buf_printf(b, ".%x", group[i]);
-	}
-}
 
 /* Owner name of an address or network; false when it is none. */
 static bool ip_owner(struct buf *b, struct str v)
@@ -150,12 +100,8 @@ static bool ip_owner(struct buf *b, struct str v)
 		return false;
 	if (slash < 0 || !str_u64(str_sub(v, (size_t)slash + 1, v.n), &prefix))
 		prefix = n * 8;
-	mask(addr, n, (unsigned)prefix);
-	buf_u64(b, prefix);
-	if (version == 6)
-		ip6_put(b, addr);
-	for (unsigned i = 4; version == 4 && i-- > 0;)
-		buf_printf(b, ".%u", addr[i]);
+	ind_host_bits_clear(addr, n, (unsigned)prefix);
+	rpz_ip_put(b, addr, n, (unsigned)prefix);
 	LIT(b, ".rpz-ip");
 	return true;
 }
@@ -181,23 +127,10 @@ static void ip_put(struct export_run *r, struct str v)
 
 /* ---- names ---- */
 
-/* Letters, digits, hyphens and underscores in labels of 1 to 63, 240 in all. */
+/* With room for a zone's name of ten bytes. */
 static bool is_zone_name(struct str v)
 {
-	size_t label = 0;
-	if (v.n && v.p[v.n - 1] == '.')
-		v.n--;
-	for (size_t i = 0; i < v.n; i++) {
-		unsigned char c = (unsigned char)v.p[i];
-		bool letter = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-			      c == '-' || c == '_';
-		if (c == '.' ? !label : !letter)
-			return false;
-		label = c == '.' ? 0 : label + 1;
-		if (label > 63)
-			return false;
-	}
-	return label > 0 && v.n <= 240;
+	return rpz_is_name(v, 10);
 }
 
 static void name_put(struct export_run *r, struct buf *b, struct str v, const char *before)

@@ -33,7 +33,7 @@ uint64_t ind_kinds_of(attr_type_id type)
 
 /* ---- addresses ---- */
 
-static void host_bits_clear(uint8_t *addr, unsigned n, unsigned prefix)
+void ind_host_bits_clear(uint8_t *addr, unsigned n, unsigned prefix)
 {
 	for (unsigned i = 0; i < n; i++) {
 		unsigned keep = prefix > i * 8 ? MIN(prefix - i * 8, 8u) : 0;
@@ -81,7 +81,7 @@ static bool addr_read(struct str v, struct indicator *i)
 	if (!prefix)
 		return false;
 	i->prefix = (uint8_t)prefix;
-	host_bits_clear(i->addr, i->addr_n, i->prefix);
+	ind_host_bits_clear(i->addr, i->addr_n, i->prefix);
 	return true;
 }
 
@@ -371,7 +371,7 @@ static bool net_covers(const struct ind_key *a, const struct ind_key *b)
 	if (a->n != b->n || a->b[1] != b->b[1] || b->b[b->n - 1] <= prefix)
 		return false;
 	memcpy(addr, b->b + 2, b->b[1]);
-	host_bits_clear(addr, b->b[1], prefix);
+	ind_host_bits_clear(addr, b->b[1], prefix);
 	return memcmp(addr, a->b + 2, a->b[1]) == 0;
 }
 

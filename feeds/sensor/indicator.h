@@ -63,6 +63,9 @@ MUST_USE enum err ind_of_value(struct arena *a, attr_type_id type, struct str va
 /* Of a value of one kind, from anywhere. False: it is none of this kind, or the arena is full. */
 bool ind_make(struct arena *a, enum ind_kind kind, struct str value, struct indicator *out);
 
+/* Of an address of n bytes: all bits behind the first `prefix` become 0. */
+void ind_host_bits_clear(uint8_t *addr, unsigned n, unsigned prefix);
+
 /*
  * Keys in the order of sets: networks stand before what they hold, names before what is below them.
  * Equal keys are the same indicator.
