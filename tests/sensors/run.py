@@ -13,6 +13,7 @@ from collections import Counter
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import consumers  # noqa: E402
+import idsrules  # noqa: E402,F401 (its rows)
 import rows  # noqa: E402
 import world  # noqa: E402
 
@@ -56,17 +57,20 @@ def one_file(name, row, fmt, lists, params):
     raw, told = tool("full", name, lists[0], *given)
     told = json.loads(told.decode().splitlines()[-1])
     text = raw if "binary" in fmt["flags"] else raw.decode("utf-8")
-    want, left_out, entries = Counter(), 0, 0
+    want, left_out, maybe = Counter(), 0, 0
     for kind, value in fmt["indicators"]:
         keys = row.key(kind, value, params)
-        if keys is None:
+        if keys == "maybe":  # so long that it may be left out
+            maybe += 1
+        elif keys is None:
             left_out += 1
         else:
             want.update(keys)
-            entries += bool(keys)
     got = row.parse(text, params)
+    if maybe:
+        got = Counter({k: n for k, n in got.items() if k in want or sum(len(str(f)) for f in k) < 2000})
     check(got == want, "%s: read back, missing %s, too many %s" % (what, few(want - got), few(got - want)))
-    check(told["left_out"] == left_out, "%s: left out %d, should be %d" % (what, told["left_out"], left_out))
+    check(left_out <= told["left_out"] <= left_out + maybe, "%s: left out %d, should be %d" % (what, told["left_out"], left_out))
     return text
 
 
