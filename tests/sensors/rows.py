@@ -402,3 +402,205 @@ def nft_change(text, params):
 
 
 row("nftables", parse=nft_lines, key=lambda k, v, p: [net(v)], change=nft_change, variants=({}, {"timeout": "3600", "set": "mine"}))
+
+
+def ipset_lines(text, params):
+    """The end is that the sets have changed places; entries go into those beside."""
+    rows = lines_of(text)
+    set_, timed = params.get("set", "tocsin"), params.get("timeout", "0")
+    tail = " timeout " + timed if timed != "0" else ""
+    out = Counter()
+    for l in rows:
+        m = re.fullmatch(r"add (\S+) (\S+)%s -exist" % tail, l)
+        if m:
+            n = net(m.group(2))
+            need(m.group(1) == "%s%dn" % (set_, n.version), l)
+            out[n] += 1
+        else:
+            need(re.fullmatch(r"create %s([46])n? hash:net family inet6? hashsize \d+ maxelem \d+%s -exist|flush %s[46]n|swap %s[46]n %s[46]|destroy %s[46]n" % (
+                set_, tail, set_, set_, set_, set_), l), l)
+    return out
+
+
+def ipset_change(text, params):
+    gone, come = Counter(), Counter()
+    for l in lines_of(text):
+        m = re.fullmatch(r"(add|del) (\S+)([46]) (\S+?)( timeout \d+)? -exist", l)
+        n = net(m.group(4))
+        need(m.group(2) == params.get("set", "tocsin") and n.version == int(m.group(3)), l)
+        {"add": come, "del": gone}[m.group(1)][n] += 1
+    return gone, come
+
+
+row("ipset", parse=ipset_lines, key=lambda k, v, p: [net(v)], change=ipset_change, variants=({}, {"timeout": "3600", "set": "x"}))
+
+# ---- firewalls ----
+
+row("pf-table", "paloalto-ip", "fortinet-address", "cisco-ip", "checkpoint-ip", parse=ip_lines, key=lambda k, v, p: [net(v)])
+
+
+def star_lines(text, params):
+    return Counter(("below", name(l[2:])) if l.startswith("*.") else ("at", name(l)) for l in lines_of(text))
+
+
+row("paloalto-domain", "fortinet-domain", parse=star_lines, variants=({}, {"below": "plain"}),
+    key=lambda k, v, p: [("at", v)] + ([("below", v)] if k == "domain" and p.get("below") != "plain" else []))
+row("cisco-domain", parse=star_lines, key=lambda k, v, p: [("at", v)])
+row("fortinet-hash", parse=hash_lines, key=values)
+
+
+def percent(text):
+    return "".join(c if 32 < ord(c) < 127 else "".join("%%%02X" % b for b in c.encode()) for c in text)
+
+
+def site_lines(most):
+    def parse(text, params):
+        out = Counter()
+        for l in lines_of(text):
+            need(len(l) <= most and all(32 < ord(c) < 127 for c in l) and not re.match(r"[a-z]+://", l), l)
+            out[l] += 1
+        return out
+    return parse
+
+
+def site_key(refused, most):
+    def key(kind, value, params):
+        if kind != "url":
+            return [value + "/"] + (["*.%s/" % value] if kind == "domain" else [])
+        parts = url_split(value)
+        if any(c in value for c in refused) or not parts:
+            return None
+        line = percent(parts[1]) + ("" if parts[4] else "/")
+        return [line] if len(line) <= most else None
+    return key
+
+
+row("paloalto-url", parse=site_lines(1023), key=site_key("*^[]", 1023))
+row("fortinet-category", parse=site_lines(4000), key=site_key("*", 4000))
+row("cisco-url", parse=site_lines(4000), key=site_key("*", 4000))
+
+CP = {"domain": "Domain", "hostname": "Domain", "url": "URL", "md5": "MD5", "sha1": "SHA1", "sha256": "SHA256", "subject": "Mail-subject", "email-src": "Mail-from", "email-dst": "Mail-to"}
+
+
+def csv_rows(text):
+    import csv
+    import io
+    lines_of(text)
+    return list(csv.reader(io.StringIO(text, newline=""), strict=True))
+
+
+def checkpoint_lines(text, params):
+    out = Counter()
+    rows = csv_rows(text)
+    need(rows.pop(0)[0] == "#UNIQ-NAME", "head")
+    need(len({r[0] for r in rows}) == len(rows), "names that are not unique")
+    for r in rows:
+        need(len(r) == 7 and r[3] == "high" and r[4] in ("high", "medium", "low") and r[5] == "AV", r)
+        out[(r[2], r[1])] += 1
+    return out
+
+
+def checkpoint_key(kind, value, params):
+    if kind != "ip":
+        return [(CP[kind], value)]
+    if not is_net(value):
+        return [("IP", value)]
+    n = net(value)
+    first = value.split("/")[0]
+    last = n.broadcast_address
+    return [("IP Range", "%s-%s" % (first, last))]
+
+
+row("checkpoint", parse=checkpoint_lines, key=checkpoint_key)
+
+# ---- proxies ----
+
+
+def dot_lines(text, params):
+    return Counter(("domain", name(l[1:])) if l.startswith(".") else ("hostname", name(l)) for l in lines_of(text))
+
+
+row("squid-domain", parse=dot_lines, key=lambda k, v, p: [(k, v)])
+
+
+def squid_lines(text, params):
+    out = Counter()
+    for l in lines_of(text):
+        need(len(l) < 2047 and l.startswith("^") and l.endswith("$") and all(32 < ord(c) < 127 for c in l), l)
+        re.compile(l)
+        plain = re.sub(r"\\(.)", r"\1", l[1:-1].replace("https?", "?", 1) if l.startswith("^https?") else l[1:-1])
+        need(re.fullmatch(r"(?:[^.\[\]{}()*+?^$|\\]|\\.)*", l[1:-1].replace("https?", "", 1)), l)
+        out[plain] += 1
+    return out
+
+
+def squid_key(kind, value, params):
+    parts = url_split(value)
+    if not parts or not parts[2].isascii():
+        return None
+    rest = percent(parts[1]) + ("" if parts[4] else "/")
+    at = parts[1].find(parts[2], parts[1].split("/")[0].split("?")[0].rfind("@") + 1) + len(parts[2])
+    low = "".join(c.lower() for c in rest[:at]) + rest[at:]
+    text = (parts[0].lower() or "?") + "://" + low
+    size = len(re.sub(r"[.\[\]{}()*+?^$|\\]", "xx", rest)) + len(parts[0] or "https?") + 3 + 3
+    return [text] if size <= 2000 else None
+
+
+row("squid-url", parse=squid_lines, key=squid_key)
+
+
+def haproxy_lines(text, params):
+    out = Counter()
+    for l in lines_of(text):
+        if "value" in params or params.get("_map"):
+            l, value = l.rsplit(" ", 1)
+            need(value == params.get("value", "1"), l)
+        need(" " not in l and not l.startswith("#") and l, l)
+        out[l] += 1
+    return out
+
+
+def haproxy_key(kind, value, params):
+    data = params.get("data", "domain")
+    if kind != data:
+        return []
+    if data == "url":
+        parts = url_split(value)
+        if not parts or not parts[2].isascii():
+            return None
+        host = parts[2].lower()
+        path = percent(parts[4])
+        return [("[%s]" % host if ":" in host else host) + (path if path.startswith("/") else "/" + path)]
+    return ["." + value if data == "domain" else value]
+
+
+DATA = [{"data": d} for d in ("domain", "hostname", "ip", "url")]
+row("haproxy-acl", parse=haproxy_lines, key=haproxy_key, variants=DATA)
+row("haproxy-map", parse=lambda t, p: haproxy_lines(t, dict(p, _map=1)), key=haproxy_key, variants=DATA + [{"value": "block-1"}])
+
+
+def nginx_lines(text, params):
+    out = Counter()
+    for l in lines_of(text):
+        m = re.fullmatch(r"(\S+) (\S+);", l)
+        need(m and m.group(2) == params.get("value", "1"), l)
+        out[m.group(1)] += 1
+    return out
+
+
+row("nginx-map", parse=nginx_lines, key=lambda k, v, p: ["." + v if k == "domain" else v], variants=({}, {"value": "bad"}))
+row("nginx-geo", parse=nginx_lines, key=values, variants=({}, {"value": "bad"}))
+
+# ---- scanners ----
+
+
+def clam_lines(text, params):
+    out = Counter()
+    for l in lines_of(text):
+        f = l.split(":")
+        need(len(f) == 4 and f[1] == "*" and f[3] == "73" and re.fullmatch(r"Tocsin\.[0-9a-f-]{36}", f[2]), l)
+        out[f[0]] += 1
+    return out
+
+
+row("clamav-hdb", "clamav-hsb", parse=clam_lines, key=values)
