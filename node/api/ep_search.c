@@ -317,6 +317,12 @@ enum err search_answer(struct http_req *r, enum search_scope scope, json_t *para
 	return ERR_OK;
 }
 
+enum err rest_search_answer(struct http_req *r, enum search_scope scope, json_t *params,
+			    struct fail *f)
+{
+	return search_answer(r, scope, params, search_headers, f);
+}
+
 static enum err restsearch(struct http_req *r, enum search_scope scope, struct fail *f)
 {
 	json_t *params;

@@ -398,6 +398,26 @@ static enum err drop_keys(struct store_wtxn *w, uint64_t user_id, bool plain_onl
 	}
 }
 
+/* What an account kept for itself goes with it; what it shared stays with the organisation. */
+static enum err drop_searches(struct store_wtxn *w, uint64_t user_id, struct fail *f)
+{
+	struct misp_saved s;
+	uint8_t be[8];
+	uint64_t id = 0;
+	for (unsigned i = 0; i < 8; i++)
+		be[i] = (uint8_t)(user_id >> (56 - 8 * i));
+	for (;;) {
+		enum err e = store_find_next(store_view(w), IX_SAVED_USER,
+					     (struct str){(char *)be, sizeof(be)}, &id);
+		if (e == ERR_NOENT)
+			return ERR_OK;
+		TRY(e);
+		TRY(store_get(store_view(w), T_SAVED, id, NULL, &s));
+		if (!s.shared)
+			TRY(store_del(w, T_SAVED, id, f));
+	}
+}
+
 struct user_job {
 	const struct api *api;
 	struct misp_user *user;
@@ -784,6 +804,7 @@ static enum err run_delete(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	struct user_job *j = arg;
 	TRY(drop_keys(w, j->user->id, false, f));
+	TRY(drop_searches(w, j->user->id, f));
 	TRY(session_end_all(w, j->user->id, NULL, f));
 	TRY(otp_remove(w, j->user->id, f));
 	TRY(store_del(w, T_USER, j->user->id, f));

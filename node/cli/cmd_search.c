@@ -6,8 +6,7 @@
 
 #include "cli/call.h"
 #include "cli/grid.h"
-
-#define SHOWN 50
+#include "cli/search.h"
 
 static struct str tag_names(struct cli *c, const json_t *tags)
 {
@@ -79,26 +78,65 @@ static int list_events(struct cli *c, const json_t *answer)
 	return grid_print(t, c);
 }
 
+static int list_objects(struct cli *c, const json_t *answer)
+{
+	static const struct grid_column cols[] = {
+		{"EVENT", GRID_RIGHT, TERM_DIM},  {"OBJECT", 0, TERM_NAME},
+		{"VALUES", GRID_SHRINK, TERM_BOLD}, {"CHANGED", 0, TERM_DIM},
+		{"FROM", GRID_SHRINK, TERM_PLAIN},
+	};
+	OWN(grid) struct grid *t = grid_new(c, cols, ARRAY_LEN(cols));
+	size_t i, k;
+	json_t *row, *a;
+	json_array_foreach(json_object_get(answer, "response"), i, row) {
+		const json_t *o = json_object_get(row, "Object");
+		OWN(buf) struct buf b = BUF(1 << 16);
+		json_array_foreach(json_object_get(o, "Attribute"), k, a) {
+			if (k)
+				buf_puts(&b, ", ");
+			buf_str_add(&b, cli_text(c, a, "value"));
+		}
+		grid_add(t, cli_text(c, o, "event_id"));
+		grid_add(t, cli_text(c, o, "name"));
+		grid_add(t, arena_str(c->arena, buf_str(&b)));
+		grid_add(t, day(c, o));
+		grid_add(t, cli_text_in(c, o, "Event", "info"));
+	}
+	return grid_print(t, c);
+}
+
+int search_list(struct cli *c, struct str scope, const json_t *answer)
+{
+	if (c->json)
+		return cli_print_json(answer);
+	return (str_is(scope, "events")	   ? list_events
+		: str_is(scope, "objects") ? list_objects
+					   : list_attributes)(c, answer);
+}
+
+int search_terms(struct cli *c, size_t at, json_t *query)
+{
+	size_t from = c->argc > at && !strchr(c->argv[at], '=') ? at + 1 : at;
+	if (from > at)
+		json_object_set_new(query, "value", json_string(c->argv[at]));
+	return cli_filters(c, from, query);
+}
+
 int cmd_search(struct cli *c)
 {
 	OWN(json) json_t *query = json_object();
 	OWN(json) json_t *answer = NULL;
 	bool events = cli_opt(c, "events");
-	size_t from = c->argc && !strchr(c->argv[0], '=') ? 1 : 0;
-	if (from)
-		json_object_set_new(query, "value", json_string(c->argv[0]));
-	if (cli_filters(c, from, query))
+	if (search_terms(c, 0, query))
 		return CLI_USAGE;
 	json_object_set_new(query, "returnFormat", json_string("json"));
 	if (!json_object_get(query, "limit"))
-		json_object_set_new(query, "limit", json_integer(SHOWN));
+		json_object_set_new(query, "limit", json_integer(SEARCH_SHOWN));
 	if (events)
 		json_object_set_new(query, "metadata", json_true());
 	int code = call_json(c, "POST", events ? STR("/events/restSearch") : STR("/attributes/restSearch"),
 			     json_incref(query), &answer);
 	if (code != CLI_OK)
 		return code;
-	if (c->json)
-		return cli_print_json(answer);
-	return events ? list_events(c, answer) : list_attributes(c, answer);
+	return search_list(c, events ? STR("events") : STR("attributes"), answer);
 }
