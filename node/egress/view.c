@@ -705,9 +705,10 @@ static bool event_visible(void *user, const struct misp_event *e)
 		return j->yes;
 	struct arena_mark m = arena_mark(v->scratch);
 	s.event = *e; /* lent for the question */
-	bool yes = subject_fill(v, v->scratch, &s) == ERR_OK &&
-		   gate_judge(&v->gate, &s.s).outcome == GATE_RELEASE &&
-		   !(v->asks_more && s.s.relaxed);
+	bool yes = (v->passes_events && e->distribution < DIST_INHERIT) ||
+		   (subject_fill(v, v->scratch, &s) == ERR_OK &&
+		    gate_judge(&v->gate, &s.s).outcome == GATE_RELEASE &&
+		    !(v->asks_more && s.s.relaxed));
 	arena_rewind(v->scratch, m);
 	*j = (struct judged_slot){e->id, yes && (!v->filled_only || view_is_filled(v, e))};
 	return j->yes;
@@ -879,8 +880,10 @@ static int64_t event_opened(void *user, uint64_t event_id)
 
 struct search_visible view_visible(struct view *v)
 {
+	v->passes_events = gate_passes_events(&v->gate) && !v->asks_more;
 	return (struct search_visible){.user = v,
 				       .event = event_visible,
+				       .all_events = v->passes_events,
 				       .attr = gate_passes_attrs(&v->gate) ? NULL : attr_visible,
 				       .object = gate_passes_attrs(&v->gate) ? NULL : object_visible,
 				       .proposal = proposal_visible,

@@ -66,6 +66,7 @@ struct view {
 	struct condemned_slot condemned[CONDEMNED_SLOTS];
 	struct news_slot news[CONDEMNED_SLOTS];
 	struct relaxed_slot relaxed[CONDEMNED_SLOTS];
+	bool passes_events; /* the gate would let any go: search need not ask for each */
 	bool asks_more; /* the query at hand asks what a shell does not show */
 	/* answers of the search callback in this snapshot; direct mapped */
 	struct judged_slot {

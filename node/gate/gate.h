@@ -68,6 +68,8 @@ struct str gate_condemns(const struct gate_ctx *c, const struct gate_subject *s,
 /* Is the answer yes for every attribute, whatever it says? Then a search need not read them. False
    where it depends. */
 bool gate_passes_attrs(const struct gate_ctx *c);
+/* Would gate_judge() release every event that stands at a level of events (distribution 0 to 4)? */
+bool gate_passes_events(const struct gate_ctx *c);
 bool gate_judge_object(const struct gate_ctx *c, const struct gate_subject *s,
 		       const struct misp_object *object);
 bool gate_judge_report(const struct gate_ctx *c, const struct gate_subject *s,

@@ -389,3 +389,16 @@ struct verdict gate_judge(const struct gate_ctx *c, const struct gate_subject *s
 	}
 	return judge_event(&st);
 }
+
+/* Who administers under MISP's own rules is bound by suspension and by the rules of a link alone. */
+bool gate_passes_events(const struct gate_ctx *c)
+{
+	const struct misp_event any = {0};
+	const struct gate_subject s = {.event = &any};
+	struct stance st;
+
+	if (!c->policy || !c->audience || !c->facts)
+		return false;
+	st = stance_of(c, &s);
+	return st.misp && st.sees_all && st.local && !st.aud->suspended_until && !st.facts->link_rules;
+}

@@ -16,7 +16,7 @@
 
 #define HEADER "header"
 #define MAGIC "tocsinix"
-#define FORMAT 1u
+#define FORMAT 2u
 
 struct header {
 	char magic[8];

@@ -144,6 +144,14 @@ void index_view_end(struct ix_view *v)
 	guard_leave(&v->ix->guard, v->ticket);
 }
 
+uint64_t view_steady(const struct ix_view *v, const struct store_rtxn *t)
+{
+	uint64_t turn = atomic_load(&v->ix->turn);
+
+	atomic_thread_fence(memory_order_acquire);
+	return turn & 1 || atomic_load(&v->ix->seq) != store_seq(t) ? 0 : turn + 2;
+}
+
 void index_view_all(struct index *ix, struct ix_view *v)
 {
 	*v = (struct ix_view){.rows = ix->n_rows,

@@ -46,12 +46,14 @@ static enum err group_applied(void *user, const struct store_rtxn *t, const stru
 		pending_clear(ix);
 		return ERR_STORE;
 	}
+	atomic_fetch_add(&ix->turn, 1);
 	e = index_apply(ix, t, c, n, &f);
 	if (e != ERR_OK) {
 		atomic_store(&ix->broken, true);
 		log_error(ROOM, "update=%s detail=%s", err_name(e), log_val(str_c(f.text)));
 	}
 	index_publish(ix);
+	atomic_fetch_add(&ix->turn, 1);
 	guard_sweep(&ix->guard, false);
 	pending_clear(ix);
 	return e;
@@ -130,6 +132,7 @@ static void dispose(struct index *ix)
 	arena_free(ix->arena);
 	free(ix->room);
 	free(ix->pending);
+	zones_free(ix);
 	if (ix->dirfd >= 0)
 		close(ix->dirfd);
 	free(ix);
@@ -154,6 +157,8 @@ enum err index_open(struct store *s, store_progress_fn progress, void *user, str
 	tags_init(&ix->tags);
 	ix->arena = arena_new(ARENA_MAX);
 	e = ix->arena ? open_dir(ix, f) : fail(f, ERR_NOMEM, "no memory for the index");
+	if (e == ERR_OK && zones_init(ix) != ERR_OK)
+		e = fail(f, ERR_NOMEM, "no memory for the index");
 	if (e == ERR_OK)
 		e = load_or_build(ix, progress, user, f);
 	if (e != ERR_OK) {

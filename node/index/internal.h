@@ -67,6 +67,8 @@ struct ix_bloom {
 	uint64_t room; /* entries it is meant for */
 };
 
+struct ix_made; /* zones.c */
+
 struct ix_pending {
 	struct uuid uuid;
 	struct index_uuid what;
@@ -92,6 +94,8 @@ struct index {
 	/* gen << 32 | rows: what readers see */
 	atomic_uint_fast64_t snap;
 	_Atomic uint32_t events, els; /* published */
+	struct ix_made *zones;
+	atomic_uint_fast64_t turn; /* odd: changes are being applied */
 	atomic_uint_fast64_t seq, live, rebuilds, values, uuids;
 	atomic_bool broken; /* an update was lost: nothing is vouched for until a rebuild */
 
@@ -191,5 +195,9 @@ void bloom_free(struct ix_bloom *b);
 
 /* pending.c */
 void pending_clear(struct index *ix);
+
+/* zones.c */
+MUST_USE enum err zones_init(struct index *ix);
+void zones_free(struct index *ix);
 MUST_USE enum err pending_add(struct index *ix, struct uuid u, const struct index_uuid *w);
 const struct ix_pending *pending_find(const struct index *ix, struct uuid u);

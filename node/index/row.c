@@ -299,7 +299,8 @@ static void event_columns(struct ix_event *ev, const struct misp_event *e)
 	SET(ev->org, (uint32_t)e->org_id);
 	SET(ev->sg, (uint32_t)e->sharing_group_id);
 	SET(ev->attributes, (uint32_t)e->attribute_count);
-	SET(ev->published, (uint8_t)e->published);
+	SET(ev->published, (uint8_t)((e->published ? IX_PUBLISHED : 0) |
+				     (e->is_protected ? IX_PROTECTED : 0)));
 	SET(ev->threat, e->threat_level_id);
 	SET(ev->analysis, e->analysis);
 	SET(ev->distribution, e->distribution);

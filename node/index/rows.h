@@ -46,6 +46,8 @@ static inline uint32_t ix_time(int64_t t)
 	return t < 0 ? 0 : t > UINT32_MAX ? UINT32_MAX : (uint32_t)t;
 }
 
+enum ix_event_flag { IX_PUBLISHED = 1, IX_PROTECTED = 2 };
+
 /* An event; members are read and written with relaxed atomics. */
 struct ix_event {
 	struct uuid uuid; /* fixed */
@@ -56,7 +58,7 @@ struct ix_event {
 	_Atomic uint32_t last_row, last_el; /* + 1, 0: none */
 	_Atomic uint32_t rows; /* live ones */
 	_Atomic uint32_t els;
-	_Atomic uint8_t published, threat, analysis, distribution;
+	_Atomic uint8_t published /* enum ix_event_flag */, threat, analysis, distribution;
 };
 #define IX_GET(member) atomic_load_explicit(&(member), memory_order_relaxed)
 
@@ -105,6 +107,20 @@ static inline bool view_live(const struct ix_view *v, uint32_t row)
 {
 	return !view_dead(IX_GET(v->died[row]), v->gen) && view_event_live(v, v->event[row]);
 }
+/*
+ * What the rows [n * IX_ZONE_ROWS, (n + 1) * IX_ZONE_ROWS) have, dead ones too; the first question makes
+ * it. False: the view does not have all of them.
+ */
+#define IX_ZONE_ROWS 8192u
+struct ix_zone {
+	uint64_t id_min, id_max;
+	uint32_t time_min, time_max;
+	bool sorted; /* ids ascend */
+};
+bool view_zone(const struct ix_view *v, uint32_t n, struct ix_zone *out);
+/* Columns of events are as a snapshot has them if this is the same, and not 0, before and after they are
+   read: what of the change log they hold is just what `t` shows, and no change is being applied. */
+uint64_t view_steady(const struct ix_view *v, const struct store_rtxn *t);
 /* The folded parts of a row; part 2 is absent when there is none. */
 void view_parts(const struct ix_view *v, uint32_t row, struct str *one, struct str *two);
 

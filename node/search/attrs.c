@@ -98,7 +98,7 @@ static enum err row_ok(struct plan *p, uint32_t row, bool *yes, bool *listed)
 	struct misp_attr a;
 	const bool ages = p->vis && p->vis->decayed;
 	bool record = needs_attr(p, p->filters) || warned || ages;
-	enum err e = event_load(p, p->v.event[row]);
+	enum err e = (record || ask ? event_load : event_wanted)(p, p->v.event[row]);
 
 	*yes = *listed = false;
 	if (e == ERR_OK && record)
@@ -187,12 +187,28 @@ static enum err page(struct plan *p, const struct rowset *r, struct paging *g,
 
 /* ---- all, in the order of their ids ---------------------------------------------------------- */
 
+/* Whole words of `set` that come after all that came before, in order: nothing of them was moved. */
+static bool in_order(const struct plan *p, uint64_t word, uint64_t *last)
+{
+	struct ix_zone z;
+
+	if (word % (IX_ZONE_ROWS / 64) || !view_zone(&p->v, (uint32_t)(word / (IX_ZONE_ROWS / 64)), &z) ||
+	    !z.sorted || z.id_min <= *last)
+		return false;
+	*last = z.id_max;
+	return true;
+}
+
 /* Take the rows out of `set` that do not stand in the order of their ids; sorted into `moved`. */
 static enum err take_moved(struct plan *p, struct bits *set, struct rowset *moved)
 {
 	uint64_t last = 0;
 
-	for (uint64_t w = 0; w < (set->n + 63) / 64; w++)
+	for (uint64_t w = 0; w < (set->n + 63) / 64; w++) {
+		if (in_order(p, w, &last)) {
+			w += IX_ZONE_ROWS / 64 - 1;
+			continue;
+		}
 		for (uint64_t m = set->w[w]; m; m &= m - 1) {
 			uint32_t row = (uint32_t)(w * 64 + (uint64_t)__builtin_ctzll(m));
 
@@ -205,6 +221,7 @@ static enum err take_moved(struct plan *p, struct bits *set, struct rowset *move
 				return fail(p->f, ERR_NOMEM, "no memory for a search");
 			TRY(plan_room(p, 2 * sizeof(*moved->v) * moved->n));
 		}
+	}
 	return moved->n && order_rows(&p->v, moved->v, moved->n) != ERR_OK
 		       ? fail(p->f, ERR_NOMEM, "no memory for a search")
 		       : ERR_OK;
@@ -214,15 +231,16 @@ static enum err take_moved(struct plan *p, struct bits *set, struct rowset *move
 static enum err page_set(struct plan *p, struct bits *set, struct rowset *moved, struct paging *g,
 			 struct search_result *out)
 {
+	const uint64_t words = (set->n + 63) / 64;
 	size_t at = 0, kept = 0;
 	bool taken, full = false;
 
-	for (uint64_t w = 0; w <= (set->n + 63) / 64; w++) {
-		uint64_t m = w < (set->n + 63) / 64 ? set->w[w] : 0;
+	for (uint64_t w = 0; w <= words && !full; w++) {
+		uint64_t m = w < words ? set->w[w] : 0;
 
 		do {
 			uint32_t row = m ? (uint32_t)(w * 64 + (uint64_t)__builtin_ctzll(m)) : IX_NONE;
-			bool end = w == (set->n + 63) / 64;
+			bool end = w == words;
 
 			/* those that were moved come where their ids stand */
 			while (at < moved->n && !full && (m || end) &&
@@ -241,21 +259,19 @@ static enum err page_set(struct plan *p, struct bits *set, struct rowset *moved,
 			if (!taken)
 				bit_clear(set, row);
 		} while (m);
-		if (full)
-			break;
 	}
 	moved->n = kept;
 	page_count(p, g, out);
 	return ERR_OK;
 }
 
-static enum err all_rows(struct plan *p, const struct bits *events, uint64_t event_rows,
-			 struct hits *hits, struct search_result *out)
+/* All rows as bits: what was found as rows for whoever takes them, else as hits. */
+static enum err by_bits(struct plan *p, const struct bits *events, uint64_t event_rows,
+			struct paging *g, struct search_result *out)
 {
-	const bool as_rows = p->how->rows && !p->q->limit;
+	const bool as_rows = !g->hits;
 	struct rowset moved = {0};
 	struct bits set = {0};
-	struct paging g = {.hits = as_rows ? NULL : hits};
 	enum err e = bits_make(&set, p->v.rows);
 
 	p->set = &set;
@@ -265,13 +281,13 @@ static enum err all_rows(struct plan *p, const struct bits *events, uint64_t eve
 	if (e == ERR_OK)
 		e = take_moved(p, &set, &moved);
 	if (e == ERR_OK)
-		e = page_set(p, &set, &moved, &g, out);
+		e = page_set(p, &set, &moved, g, out);
 	if (e == ERR_OK && as_rows) {
 		struct search_rows_from from = {set.w, (set.n + 63) / 64, moved.v, moved.n};
 
 		out->rows = search_rows_new(p->ix, &from);
 		if (out->rows) {
-			out->n = g.found - out->skipped;
+			out->n = g->found - out->skipped;
 			return ERR_OK;
 		}
 		e = fail(p->f, ERR_NOMEM, "no memory for a search");
@@ -291,6 +307,12 @@ static bool by_id(const struct plan *p)
 	return o.n == 0;
 }
 
+/* So few candidates that a list of them is shorter than bits for all rows. */
+static bool narrow(struct plan *p, const struct bits *events, uint64_t event_rows)
+{
+	return candidates_most(p, p->filters, events, event_rows) <= p->v.rows / 256;
+}
+
 /*
  * How many of the lowest ids a page may need, all being visible; with `spare` for those that are not.
  * 0: as good as all, or another order is wanted.
@@ -301,7 +323,7 @@ static uint64_t few_of(const struct plan *p, uint64_t spare, uint64_t covered)
 
 	if (!by_id(p) || !p->q->limit ||
 	    __builtin_mul_overflow(p->q->limit, MAX(p->q->page, 1), &n) ||
-	    __builtin_add_overflow(n - covered, spare, &n) || n > p->v.rows / 4)
+	    __builtin_add_overflow(n - covered, spare, &n) || n > p->v.rows / 64)
 		return 0;
 	return n;
 }
@@ -332,6 +354,7 @@ static enum err some_rows(struct plan *p, const struct bits *events, uint64_t ev
 {
 	struct search_pages *pages = by_id(p) && p->q->limit ? p->how->pages : NULL;
 	uint64_t spare = FEW_SPARE, covered = 0, skip = skip_of(p), seq = store_seq(p->t);
+	bool bits = by_id(p) && !narrow(p, events, event_rows);
 	enum err e = ERR_OK;
 
 	if (pages && skip)
@@ -342,7 +365,15 @@ static enum err some_rows(struct plan *p, const struct bits *events, uint64_t ev
 			.before = p->id_after};
 
 		p->few = few_of(p, spare, covered);
-		e = one_try(p, events, event_rows, &g, out);
+		if (bits && !p->few) {
+			hits->n = 0;
+			*out = (struct search_result){0};
+			if (!p->q->limit && p->how->rows)
+				g.hits = NULL;
+			e = by_bits(p, events, event_rows, &g, out);
+		} else {
+			e = one_try(p, events, event_rows, &g, out);
+		}
 		again = p->few && p->left_out && !out->more;
 		if (e == ERR_OK && !again && pages && g.found && g.found == g.limit)
 			search_pages_put(pages, p->how->page_key, seq, skip, g.before,
@@ -361,8 +392,7 @@ enum err search_attrs(struct plan *p, struct search_result *out)
 	if (p->event_set)
 		e = candidate_events(p, &events, &event_rows);
 	if (e == ERR_OK)
-		e = (by_id(p) && !p->q->limit ? all_rows : some_rows)(
-			p, p->event_set ? &events : NULL, event_rows, &hits, out);
+		e = some_rows(p, p->event_set ? &events : NULL, event_rows, &hits, out);
 	if (e == ERR_OK && !out->rows)
 		e = hits_move(p, &hits, out);
 	bits_free(&events);

@@ -14,7 +14,7 @@
 enum path { PATH_SCAN, PATH_TEXT, PATH_VALUE, PATH_UUID, PATH_EVENTS, PATH_TAGS, PATH_IDS };
 
 /* Rows looked at between two polls. */
-#define SLICE 8192
+#define SLICE IX_ZONE_ROWS
 
 /* ---- estimates ------------------------------------------------------------------------------ */
 
@@ -131,7 +131,7 @@ static bool wanted(const struct gather *g, uint32_t row)
 {
 	uint32_t place = g->p->v.event[row];
 
-	if (!g->mark && g->p->v.row[row].id <= g->p->id_after)
+	if (!g->mark && g->p->id_after && g->p->v.row[row].id <= g->p->id_after)
 		return false;
 	if (!g->mark && g->p->few && g->p->v.row[row].id > g->p->id_max) {
 		g->p->left_out = true;
@@ -284,6 +284,24 @@ static uint32_t row_at(const struct ix_view *v, uint64_t at, uint32_t from)
 	return lo;
 }
 
+/* Can none of these rows be wanted? */
+static bool passed_by(const struct gather *g, uint64_t filters, uint32_t zone)
+{
+	struct plan *p = g->p;
+	bool below = !g->mark && p->id_after, above = !g->mark && p->few && p->id_max != UINT64_MAX;
+	struct ix_zone z;
+
+	if (!(below || above || filters & COND_BIT(COND_TIME)) || !view_zone(&p->v, zone, &z))
+		return false;
+	if ((filters & COND_BIT(COND_TIME) && (z.time_max < p->time_from || z.time_min > p->time_to)) ||
+	    (below && z.id_max <= p->id_after))
+		return true;
+	if (!above || z.id_min <= p->id_max)
+		return false;
+	p->left_out = true;
+	return true;
+}
+
 static enum err by_text(struct gather *g, const struct terms *t)
 {
 	const struct ix_view *v = &g->p->v;
@@ -304,7 +322,10 @@ static enum err by_text(struct gather *g, const struct terms *t)
 				continue;
 			}
 			row = row_at(v, hit, row);
-			TRY(take(g, row));
+			if (passed_by(g, g->filters, row / IX_ZONE_ROWS))
+				row = (row / IX_ZONE_ROWS + 1) * IX_ZONE_ROWS - 1;
+			else
+				TRY(take(g, row));
 			if (row + 1 >= v->rows)
 				break;
 			at = v->row[++row].text;
@@ -375,8 +396,10 @@ static enum err by_scan(struct gather *g)
 
 	g->filters &= ~fast;
 	for (uint32_t from = 0; from < g->p->v.rows && e == ERR_OK; from += SLICE) {
-		uint32_t n = MIN((uint32_t)SLICE, g->p->v.rows - from);
+		uint32_t n = MIN(SLICE, g->p->v.rows - from);
 
+		if (passed_by(g, all, from / SLICE))
+			continue;
 		mask_slice(g->p, all & fast, from, n, mask);
 		e = plan_poll(g->p);
 		for (uint32_t i = 0; i < n && e == ERR_OK; i++) {
@@ -402,53 +425,80 @@ static enum err by_scan(struct gather *g)
 	return e;
 }
 
-enum err candidates(struct plan *p, uint64_t filters, const struct bits *events,
-		    uint64_t event_rows, struct rowset *out, struct bits *mark)
-{
-	struct gather g = {p, filters, events, out, mark};
-	const struct terms *value = terms_of(p, filters, exact_terms);
-	const struct terms *text = terms_of(p, filters, text_terms);
-	uint64_t rows = p->v.rows, best = rows / 8, est;
-	const struct tagset *tags = tag_path(p, filters, &est);
-	enum path path = PATH_SCAN;
+/* The narrowest way to the rows that may satisfy all of some filters. */
+struct way {
+	enum path path;
+	uint64_t most; /* rows that it leads to, at most */
+	const struct terms *value, *text;
+	const struct tagset *tags;
+};
 
-	if (text)
-		path = PATH_TEXT;
-	if (tags && est < best) {
-		best = est;
-		path = PATH_TAGS;
+static struct way way_of(struct plan *p, uint64_t filters, const struct bits *events, uint64_t event_rows)
+{
+	struct way w = {.path = PATH_SCAN, .most = p->v.rows / 8};
+	uint64_t est;
+
+	w.value = terms_of(p, filters, exact_terms);
+	w.text = terms_of(p, filters, text_terms);
+	w.tags = tag_path(p, filters, &est);
+	if (w.text)
+		w.path = PATH_TEXT;
+	if (w.tags && est < w.most) {
+		w.most = est;
+		w.path = PATH_TAGS;
 	}
-	if (events && event_rows < best) {
-		best = event_rows;
-		path = PATH_EVENTS;
+	if (events && event_rows < w.most) {
+		w.most = event_rows;
+		w.path = PATH_EVENTS;
 	}
 	if (filters & COND_BIT(COND_UUID) && (p->uuid_rows.n || p->q->uuid.any.n || p->q->uuid.all.n)) {
 		est = p->uuid_rows.n;
 		for (uint32_t i = 0; i < p->v.events; i++)
 			if (bit_get(&p->uuid_any, i))
 				est += IX_GET(p->v.ev[i].rows);
-		if (est <= best) {
-			best = est;
-			path = PATH_UUID;
+		if (est <= w.most) {
+			w.most = est;
+			w.path = PATH_UUID;
 		}
 	}
-	if (filters & COND_BIT(COND_ID) && p->attr_ids.set && p->attr_ids.n <= best) {
-		best = p->attr_ids.n;
-		path = PATH_IDS;
+	if (filters & COND_BIT(COND_ID) && p->attr_ids.set && p->attr_ids.n <= w.most) {
+		w.most = p->attr_ids.n;
+		w.path = PATH_IDS;
 	}
-	if (value && value_rows(p, value, best + 1) <= best)
-		path = PATH_VALUE;
-	switch (path) {
+	if (w.value) {
+		est = value_rows(p, w.value, w.most + 1);
+		if (est <= w.most) {
+			w.most = est;
+			w.path = PATH_VALUE;
+		}
+	}
+	if (w.path == PATH_SCAN || w.path == PATH_TEXT)
+		w.most = p->v.rows;
+	return w;
+}
+
+uint64_t candidates_most(struct plan *p, uint64_t filters, const struct bits *events, uint64_t event_rows)
+{
+	return way_of(p, filters, events, event_rows).most;
+}
+
+enum err candidates(struct plan *p, uint64_t filters, const struct bits *events,
+		    uint64_t event_rows, struct rowset *out, struct bits *mark)
+{
+	struct gather g = {p, filters, events, out, mark};
+	struct way w = way_of(p, filters, events, event_rows);
+
+	switch (w.path) {
 	case PATH_VALUE:
-		return by_value(&g, value);
+		return by_value(&g, w.value);
 	case PATH_TEXT:
-		return by_text(&g, text);
+		return by_text(&g, w.text);
 	case PATH_UUID:
 		return by_uuid(&g);
 	case PATH_EVENTS:
 		return by_events(&g, events);
 	case PATH_TAGS:
-		return by_tags(&g, tags);
+		return by_tags(&g, w.tags);
 	case PATH_IDS:
 		return by_ids(&g);
 	case PATH_SCAN:

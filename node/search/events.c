@@ -126,7 +126,9 @@ struct found {
 	uint64_t id;
 };
 
+/* By number the numbers are enough; another order wants keys. */
 struct founds {
+	uint64_t *id;
 	struct found *v;
 	size_t n, cap;
 };
@@ -139,35 +141,56 @@ static int found_cmp(const void *a, const void *b, void *order)
 	return c ? c : order_tie(order, x->id, y->id);
 }
 
-static enum err found_add(struct plan *p, struct founds *l, const struct order *o)
+static int id_cmp(const void *a, const void *b)
 {
-	struct found *v;
+	const uint64_t *x = a, *y = b;
 
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 256;
+	return (*x > *y) - (*x < *y);
+}
 
-		TRY(plan_room(p, 2 * cap * sizeof(*v)));
-		v = realloc(l->v, cap * sizeof(*v));
-		if (!v)
-			return fail(p->f, ERR_NOMEM, "no memory for a search");
+static enum err founds_room(struct plan *p, struct founds *l, bool keyed)
+{
+	size_t cap = l->cap ? l->cap * 2 : 256, item = keyed ? sizeof(*l->v) : sizeof(*l->id);
+	void *v;
+
+	if (l->n < l->cap)
+		return ERR_OK;
+	TRY(plan_room(p, 2 * cap * item));
+	v = reallocarray(keyed ? (void *)l->v : l->id, cap, item);
+	if (!v)
+		return fail(p->f, ERR_NOMEM, "no memory for a search");
+	if (keyed)
 		l->v = v;
-		l->cap = cap;
+	else
+		l->id = v;
+	l->cap = cap;
+	return ERR_OK;
+}
+
+static enum err found_add(struct plan *p, struct founds *l, const struct order *o, uint64_t id)
+{
+	TRY(founds_room(p, l, o->n > 0));
+	if (o->n) {
+		l->v[l->n].id = id;
+		/* texts of a record live as long as the transaction */
+		order_event_key(o, &p->event, &l->v[l->n].k);
+	} else {
+		l->id[l->n] = id;
 	}
-	v = &l->v[l->n++];
-	v->id = p->event.id;
-	/* texts of a record live as long as the transaction */
-	order_event_key(o, &p->event, &v->k);
+	l->n++;
 	return ERR_OK;
 }
 
 static enum err test_events(struct plan *p, const struct bits *events, const struct order *o,
 			    struct founds *l)
 {
+	const bool records = o->n || p->filters || p->wild;
+
 	for (uint64_t w = 0; w < (events->n + 63) / 64; w++)
 		for (uint64_t m = events->w[w]; m; m &= m - 1) {
 			uint32_t place = (uint32_t)(w * 64 + (uint64_t)__builtin_ctzll(m));
-			enum err e = event_load(p, place);
-			bool yes;
+			bool yes = true, record = records || !event_told(p, place);
+			enum err e = (record ? event_load : event_wanted)(p, place);
 
 			if ((++p->polled & 511) == 0)
 				TRY(plan_poll(p));
@@ -175,9 +198,10 @@ static enum err test_events(struct plan *p, const struct bits *events, const str
 				continue;
 			if (e != ERR_OK)
 				return e;
-			TRY(all_tests(p, &yes));
+			if (record)
+				TRY(all_tests(p, &yes));
 			if (yes)
-				TRY(found_add(p, l, o));
+				TRY(found_add(p, l, o, p->v.ev[place].id));
 		}
 	return ERR_OK;
 }
@@ -186,9 +210,20 @@ static enum err test_events(struct plan *p, const struct bits *events, const str
 static bool in_order(const struct founds *l, const struct order *o)
 {
 	for (size_t i = 1; i < l->n; i++)
-		if (found_cmp(&l->v[i - 1], &l->v[i], (void *)(uintptr_t)o) > 0)
+		if (o->n ? found_cmp(&l->v[i - 1], &l->v[i], (void *)(uintptr_t)o) > 0
+			 : l->id[i - 1] > l->id[i])
 			return false;
 	return true;
+}
+
+static void put_in_order(struct founds *l, const struct order *o)
+{
+	if (in_order(l, o))
+		return;
+	if (o->n)
+		qsort_r(l->v, l->n, sizeof(*l->v), found_cmp, (void *)(uintptr_t)o);
+	else
+		qsort(l->id, l->n, sizeof(*l->id), id_cmp);
 }
 
 static enum err page(struct plan *p, struct founds *l, const struct order *o,
@@ -197,8 +232,7 @@ static enum err page(struct plan *p, struct founds *l, const struct order *o,
 	uint64_t from = 0, n = l->n;
 
 	out->total = l->n;
-	if (!in_order(l, o))
-		qsort_r(l->v, l->n, sizeof(*l->v), found_cmp, (void *)(uintptr_t)o);
+	put_in_order(l, o);
 	if (p->q->limit) {
 		if (__builtin_mul_overflow(p->q->limit, p->q->page ? p->q->page - 1 : 0, &from) ||
 		    from > l->n)
@@ -211,7 +245,8 @@ static enum err page(struct plan *p, struct founds *l, const struct order *o,
 	if (n && !out->hits)
 		return fail(p->f, ERR_LIMIT, "the search has too many results");
 	for (uint64_t i = 0; i < n; i++)
-		out->hits[i] = (struct search_hit){.event_id = l->v[from + i].id};
+		out->hits[i] = (struct search_hit){.event_id =
+							       o->n ? l->v[from + i].id : l->id[from + i]};
 	return ERR_OK;
 }
 
@@ -233,5 +268,6 @@ enum err search_events(struct plan *p, struct search_result *out)
 		e = page(p, &l, &o, out);
 	bits_free(&events);
 	free(l.v);
+	free(l.id);
 	return e;
 }

@@ -129,6 +129,8 @@ struct plan {
 	uint64_t filters; /* COND_BIT of those that are set */
 	uint64_t by_record; /* of those that need the record */
 	bool nothing; /* some condition cannot be met */
+	/* Columns say all that is asked of events, and they are as the snapshot has them. */
+	bool columns;
 	bool asked; /* for the visibility of some event */
 
 	struct texts value, value1, value2, exact, relation, comment, info, object_name, template_uuid,
@@ -192,6 +194,10 @@ bool event_maybe(const struct plan *p, uint32_t place);
  * ERR_NOENT when it is not wanted. p->event holds it afterwards.
  */
 MUST_USE enum err event_load(struct plan *p, uint32_t place);
+/* Do columns say all that is asked of this event? Not where it is protected or holds no attribute. */
+bool event_told(const struct plan *p, uint32_t place);
+/* Is the event wanted (ERR_OK, ERR_NOENT)? p->event may be another one afterwards. */
+MUST_USE enum err event_wanted(struct plan *p, uint32_t place);
 /* Columns of a row against one filter: false is certain. */
 bool row_maybe(const struct plan *p, enum filter f, uint32_t row);
 /* The same for all filters of a set. */
@@ -235,6 +241,8 @@ MUST_USE enum err candidates(struct plan *p, uint64_t filters, const struct bits
 			     uint64_t event_rows, struct rowset *out, struct bits *mark);
 /* The texts of a filter (COND_VALUE, COND_VALUE1, COND_VALUE2, COND_EXACT), else NULL. */
 const struct texts *filter_texts(const struct plan *p, enum filter f);
+/* How many rows candidates() would look at, at most; all of the index where it would scan. */
+uint64_t candidates_most(struct plan *p, uint64_t filters, const struct bits *events, uint64_t event_rows);
 /* Places of live events that may match; *rows gets how many live rows they have. */
 MUST_USE enum err candidate_events(struct plan *p, struct bits *out, uint64_t *rows);
 

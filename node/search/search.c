@@ -26,9 +26,23 @@ static uint64_t query_seed(const struct query *q)
 	return h ^ h >> 29;
 }
 
-enum err search_run(struct index *ix, const struct store_rtxn *t, const struct query *q,
-		    const struct search_visible *vis, const struct search_how *how,
-		    struct arena *a, struct search_result *out, struct fail *f)
+/* Is there nothing about events that only their records tell? */
+static bool columns_tell(const struct plan *p)
+{
+	const struct query *q = p->q;
+
+	if (p->vis && p->vis->event && !p->vis->all_events)
+		return false;
+	if (p->wild || p->event_any.set || p->event_none.set || p->tags_none.set || p->n_event_all ||
+	    p->info.set || p->sgs.set || p->sgs_none.set || q->event_timestamp.set ||
+	    q->publish_timestamp.set)
+		return false;
+	if (q->scope == SCOPE_EVENT_INDEX)
+		return !p->email.set && !q->has_proposal && !p->value_none.set;
+	return q->scope == SCOPE_ATTRIBUTES || q->scope == SCOPE_EVENTS;
+}
+
+static enum err run_plan(struct plan *p, struct search_result *out)
 {
 	static enum err (*const scopes[SCOPE_COUNT])(struct plan *, struct search_result *) = {
 		[SCOPE_EVENTS] = search_events,
@@ -37,6 +51,25 @@ enum err search_run(struct index *ix, const struct store_rtxn *t, const struct q
 		[SCOPE_SIGHTINGS] = search_sightings,
 		[SCOPE_EVENT_INDEX] = search_events,
 	};
+	uint64_t steady = columns_tell(p) ? view_steady(&p->v, p->t) : 0;
+	enum err e;
+
+	p->columns = steady != 0;
+	e = scopes[p->q->scope](p, out);
+	if (!p->columns || view_steady(&p->v, p->t) == steady)
+		return e;
+	/* something was written meanwhile: what columns say and what the snapshot has may differ */
+	search_rows_free(out->rows);
+	*out = (struct search_result){0};
+	memset(p->seen, 0, p->v.events);
+	p->columns = false;
+	return scopes[p->q->scope](p, out);
+}
+
+enum err search_run(struct index *ix, const struct store_rtxn *t, const struct query *q,
+		    const struct search_visible *vis, const struct search_how *how,
+		    struct arena *a, struct search_result *out, struct fail *f)
+{
 	static const struct search_how freely;
 	struct plan *p;
 	enum err e;
@@ -62,7 +95,7 @@ enum err search_run(struct index *ix, const struct store_rtxn *t, const struct q
 		/* behind the end of nothing, MISP counts one more */
 		out->total = q->scope == SCOPE_ATTRIBUTES && q->limit && q->page > 1;
 	else if (e == ERR_OK)
-		e = scopes[q->scope](p, out);
+		e = run_plan(p, out);
 	if (e == ERR_OK && !p->asked && vis && vis->instead)
 		vis->instead(vis->user, query_seed(q));
 	index_view_end(&p->v);

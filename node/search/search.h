@@ -34,6 +34,9 @@ struct search_visible {
 	/* Called when there was no event to ask about, with a number made from what was looked for: takes as long
 	   as asking about one that may not be seen. NULL: whoever asks sees everything. */
 	void (*instead)(void *user, uint64_t by);
+	/* `event` says yes to every event at a level of events that is not protected and holds an attribute:
+	   these need not be asked for, nor read. */
+	bool all_events;
 };
 
 struct search_hit {

@@ -103,7 +103,7 @@ bool event_maybe(const struct plan *p, uint32_t place)
 	     !is_new(p, &q->event_timestamp, IX_GET(e->timestamp), e->id)) ||
 	    (!in_time32(&q->publish_timestamp, IX_GET(e->publish_timestamp)) &&
 	     !is_new(p, &q->publish_timestamp, IX_GET(e->publish_timestamp), e->id)) ||
-	    !flags_wanted(IX_GET(e->published), 1, q->published))
+	    !flags_wanted(IX_GET(e->published), IX_PUBLISHED, q->published))
 		return false;
 	if (bit_get(&p->uuid_none, place) || !in_events(&p->event_any, place))
 		return false;
@@ -182,6 +182,25 @@ enum err event_load(struct plan *p, uint32_t place)
 		return ERR_NOENT;
 	p->place = place;
 	return ERR_OK;
+}
+
+bool event_told(const struct plan *p, uint32_t place)
+{
+	const struct ix_event *e = &p->v.ev[place];
+
+	return p->columns && IX_GET(e->distribution) < DIST_INHERIT && IX_GET(e->attributes) &&
+	       !(IX_GET(e->published) & IX_PROTECTED);
+}
+
+enum err event_wanted(struct plan *p, uint32_t place)
+{
+	if (p->seen[place] == SEEN_WANTED)
+		return ERR_OK;
+	if (p->seen[place] != SEEN_NOT || !event_told(p, place))
+		return event_load(p, place);
+	p->asked = true;
+	p->seen[place] = event_maybe(p, place) ? SEEN_WANTED : SEEN_UNWANTED;
+	return p->seen[place] == SEEN_WANTED ? ERR_OK : ERR_NOENT;
 }
 
 /* ---- attributes ----------------------------------------------------------------------------- */

@@ -192,6 +192,52 @@ static void all_pass(struct fixture *x)
 	ok(!gate_passes_attrs(&x->c), "nobody");
 }
 
+/* Who is spared the look at each event would have got it: whatever it is marked with, unpublished,
+   protected, at any level of events. */
+static void all_events_pass(struct fixture *x)
+{
+	static const struct link_rules rules;
+	struct misp_tagref marks[] = {{.name = STR("tlp:red"), .tag_id = 5},
+				      {.name = STR("pap:red"), .tag_id = 6},
+				      {.name = STR("embargo"), .tag_id = 7},
+				      {.name = STR("rmsv:severity=\"high\""), .tag_id = 8}};
+	const struct misp_event plain = x->e;
+	unsigned spared = 0, withheld = 0;
+
+	for (int w = 0; w < WHO_COUNT; w++)
+		for (unsigned how = 0; how < 16; how++) {
+			be(x, (enum who)w);
+			x->aud.misp_rules_only = how & 1;
+			x->aud.site_admin = how & 2;
+			x->aud.suspended_until = how & 4 ? NOW + 5 : 0;
+			x->facts.link_rules = how & 8 ? &rules : NULL;
+			if (!gate_passes_events(&x->c))
+				continue;
+			spared++;
+			for (int c = 0; c < 6; c++)
+				for (unsigned what = 0; what < 8; what++) {
+					x->e = plain;
+					column(c, &x->e.distribution, &x->e.sharing_group_id);
+					x->e.published = what & 1;
+					x->e.is_protected = what & 2;
+					if (what & 4)
+						x->e.tags = (struct entity_list){marks, 4};
+					withheld += gate_judge(&x->c, &x->s).outcome != GATE_RELEASE;
+				}
+			x->e = plain;
+		}
+	x->facts.link_rules = NULL;
+	is_uint(withheld, 0, "nothing is withheld from who is spared");
+	/* the operator, and members and keys of site administrators where MISP's rules are all */
+	is_uint(spared, 2 + 4, "who is spared");
+	be(x, ADMIN);
+	ok(gate_passes_events(&x->c), "an administrator under MISP's rules");
+	x->aud.suspended_until = NOW + 5;
+	ok(!gate_passes_events(&x->c), "not while suspended");
+	x->aud = (struct audience){.site_admin = true, .misp_rules_only = true};
+	ok(!gate_passes_events(&x->c), "nobody");
+}
+
 /* Who reads with an account that is bound to a link gets what its push rules let through. */
 static void bound(struct fixture *x)
 {
@@ -290,6 +336,7 @@ int main(void)
 	unpublished(&x);
 	deleted(&x);
 	all_pass(&x);
+	all_events_pass(&x);
 	bound(&x);
 	published(&x);
 	x.aud = (struct audience){0};

@@ -518,6 +518,90 @@ static void walks(struct seed *sd, struct index *ix)
 	search_pages_free(how.pages);
 }
 
+/* One page of each size at several places; `some` of them must not be empty. */
+static uint64_t pages_differ(struct index *ix, const struct store_rtxn *t, const char *filter, uint64_t *hits)
+{
+	static const uint64_t sizes[] = {1, 10, 90, 1000, 9000};
+	OWN(arena) struct arena *a = arena_new((size_t)1 << 26);
+	char json[300];
+	uint64_t wrong = 0;
+	struct search_result all, r;
+
+	snprintf(json, sizeof(json), "{%s}", filter);
+	all = run(ix, t, SCOPE_ATTRIBUTES, json, a);
+	*hits = all.n;
+	for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
+		for (unsigned part = 0; part <= 6; part++) {
+			uint64_t page = all.n / sizes[s] * part / 5 + 1, from = (page - 1) * sizes[s];
+
+			snprintf(json, sizeof(json), "{%s%s\"limit\":%u,\"page\":%u}", filter,
+				 filter[0] ? "," : "", (unsigned)sizes[s], (unsigned)page);
+			r = run(ix, t, SCOPE_ATTRIBUTES, json, a);
+			wrong += r.n != (from < all.n ? MIN(sizes[s], all.n - from) : 0) ||
+				 (r.n && memcmp(r.hits, all.hits + from, r.n * sizeof(*r.hits)) != 0);
+		}
+	return wrong;
+}
+
+/* What is said of blocks is what their rows have, when first asked and later. */
+static void zones(struct index *ix)
+{
+	struct ix_view v;
+	struct ix_zone z;
+	unsigned wrong = 0, n = 0;
+
+	index_view_begin(ix, &v);
+	for (unsigned i = 0; i < 2; i++)
+		for (n = 0; view_zone(&v, n, &z); n++) {
+			uint32_t from = n * IX_ZONE_ROWS;
+			uint64_t last = 0;
+			bool lo = false, hi = false, early = false, late = false, sorted = true;
+
+			for (uint32_t r = from; r < from + IX_ZONE_ROWS; r++) {
+				wrong += v.row[r].id < z.id_min || v.row[r].id > z.id_max ||
+					 v.time[r] < z.time_min || v.time[r] > z.time_max;
+				lo |= v.row[r].id == z.id_min;
+				hi |= v.row[r].id == z.id_max;
+				early |= v.time[r] == z.time_min;
+				late |= v.time[r] == z.time_max;
+				sorted &= v.row[r].id > last;
+				last = v.row[r].id;
+			}
+			wrong += !lo || !hi || !early || !late || sorted != z.sorted;
+		}
+	is_uint(n, v.rows / IX_ZONE_ROWS, "all whole blocks are known");
+	is_uint(wrong, 0, "and are as their rows are");
+	index_view_end(&v);
+}
+
+/* Enough rows for whole blocks of them, in and out of order: what is passed by has nothing that counts. */
+static void blocks(struct seed *sd, struct index *ix)
+{
+	static const char *const filters[] = {"", "\"type\":\"ip-dst\"", "\"value\":\"%isle%\"",
+					      "\"to_ids\":1", "\"timestamp\":[1749999300,1749999600]",
+					      "\"timestamp\":[1749999990,1750000000],\"to_ids\":0"};
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct fail f = {0};
+	struct index_stats st;
+	uint64_t hits;
+
+	for (unsigned i = 0; i < 12; i++) {
+		seed_event(sd, 3000);
+		for (unsigned k = 0; k < 6; k++)
+			seed_change(sd);
+	}
+	index_stats(ix, &st);
+	ok(st.rows > 30000, "%llu rows", (unsigned long long)st.rows);
+	zones(ix);
+	if (store_read(sd->s, &t, &f) != ERR_OK)
+		bail_out("%s", f.text);
+	for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
+		is_uint(pages_differ(ix, t, filters[i], &hits), 0, "{%s}: pages are pieces of the list",
+			filters[i]);
+		diag("{%s}: %llu", filters[i], (unsigned long long)hits);
+	}
+}
+
 /* ---- searches beside the writer -------------------------------------------------------------- */
 
 struct searcher {
@@ -613,6 +697,7 @@ int main(void)
 	limits(&sd, ix);
 	beside(&sd, ix);
 	differ(&sd, ix, 60);
+	blocks(&sd, ix);
 	index_close(ix);
 	seed_close(&sd);
 	return done_testing();
