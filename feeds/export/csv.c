@@ -299,6 +299,7 @@ const struct exporter export_csv = {
 	.media = "text/csv",
 	.type_name = "csv",
 	.doc = "one attribute a line, columns selectable",
+	.drops = "objects as such, references, sightings, reports and analyst data; columns choose the rest",
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.state_size = sizeof(struct csv_state),
 	.begin = csv_begin,

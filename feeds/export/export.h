@@ -88,10 +88,13 @@ struct exporter {
 	const char *type_name; /* X-Response-Format, and extension in event scope file names */
 	const char *event_type_name; /* in event scope, where that differs; else NULL */
 	const char *doc;
+	const char *drops; /* what it has no place for; NULL: no return format for callers */
+	bool (*carries)(uint16_t type); /* does an attribute of this type come out? NULL: each does */
 	unsigned scopes;
 	enum element_kind part; /* EXPORT_PARTS: proposals, sightings or reports */
 	bool related; /* prints correlations: they are not looked for otherwise */
 	bool page; /* for people: no counts, no file name; called JSON by MISP to who takes JSON */
+	bool sensor; /* of feeds/sensor */
 	bool restrictive; /* defaults to to_ids=1 and published=1 */
 	const char *const *types; /* attribute scope: searches only these by itself; NULL: all */
 	size_t state_size;
@@ -113,6 +116,16 @@ struct exporter {
 #define EXPORTER(row) extern const struct exporter row;
 #include "feeds/export/exporters.inc"
 #undef EXPORTER
+
+/* For a row's `carries`: the types in member `type` of a table's rows. */
+#define EXPORT_CARRIES(fn, table)                                                                  \
+	static bool fn(uint16_t type)                                                              \
+	{                                                                                          \
+		for (size_t i = 0; i < sizeof(table) / sizeof((table)[0]); i++)                    \
+			if ((table)[i].type == type)                                               \
+				return true;                                                       \
+		return false;                                                                      \
+	}
 
 /* By returnFormat name; NULL when there is none. */
 const struct exporter *export_find(struct str name);

@@ -312,17 +312,27 @@ static void sensor_close(void *state)
 	free(st->v);
 }
 
+#define SENSOR_DROPS                                                                               \
+	"everything but the value and, where the format has a place, what it is about; values that "\
+	"the consumer would refuse"
 #define FORMAT(ident, format_name, format_media, format_ext, format_doc)                           \
 	static enum err begin_##ident(struct export_run *r)                                        \
 	{                                                                                          \
 		return sensor_open(r, &sensor_##ident);                                            \
+	}                                                                                          \
+	static bool carry_##ident(uint16_t type)                                                   \
+	{                                                                                          \
+		return (ind_kinds_of(type) & sensor_##ident.kinds) != 0;                           \
 	}                                                                                          \
 	const struct exporter export_as_##ident = {                                                \
 		.name = format_name,                                                               \
 		.media = format_media,                                                             \
 		.type_name = format_ext,                                                           \
 		.doc = format_doc,                                                                 \
+		.drops = SENSOR_DROPS,                                                             \
+		.carries = carry_##ident,                                                          \
 		.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,                                       \
+		.sensor = true,                                                                    \
 		.restrictive = true,                                                               \
 		.state_size = sizeof(struct sensor_state),                                         \
 		.begin = begin_##ident,                                                            \

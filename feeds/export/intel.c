@@ -74,11 +74,15 @@ static enum err kunai_end(struct export_run *r)
 	return buf_err(seal_buf(r->out));
 }
 
+EXPORT_CARRIES(kunai_carry, kunai_types)
+
 const struct exporter export_kunai = {
 	.name = "kunai",
 	.media = "application/json",
 	.type_name = "json",
 	.doc = "indicators for Kunai",
+	.drops = "comment, tags, info; the file name of pairs",
+	.carries = kunai_carry,
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.restrictive = true,
 	.begin = kunai_begin,
@@ -280,11 +284,15 @@ static void zeek_free(void *state)
 	buf_free(&st->line);
 }
 
+EXPORT_CARRIES(zeek_carry, zeek_types)
+
 const struct exporter export_zeek = {
 	.name = "bro",
 	.media = "text/plain",
 	.type_name = "intel",
 	.doc = "Zeek intelligence file",
+	.drops = "tags, category, characters that are not ASCII in info and comment; tabs and new lines",
+	.carries = zeek_carry,
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.restrictive = true,
 	.state_size = sizeof(struct zeek_state),

@@ -67,6 +67,7 @@ const struct exporter export_text = {
 	.type_name = "txt",
 	.event_type_name = "text",
 	.doc = "distinct values, one a line",
+	.drops = "everything but the value",
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.restrictive = true,
 	.state_size = sizeof(struct lines_state),
@@ -111,11 +112,15 @@ static enum err hashes_element(struct export_run *r, const struct rel_event *e,
 	return ERR_OK;
 }
 
+EXPORT_CARRIES(hashes_carry, hash_types)
+
 const struct exporter export_hashes = {
 	.name = "hashes",
 	.media = "text/plain",
 	.type_name = "txt",
 	.doc = "file and certificate digests, one a line",
+	.drops = "everything but the digest",
+	.carries = hashes_carry,
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.restrictive = true,
 	.event = event_count,
@@ -149,6 +154,7 @@ const struct exporter export_cache = {
 	.media = "text/plain",
 	.type_name = "txt",
 	.doc = "MD5 of each value, one a line",
+	.drops = "everything but the MD5 of the value and the UUID of the event",
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.event = event_count,
 	.element = cache_element,
@@ -182,6 +188,7 @@ const struct exporter export_count = {
 	.media = "text/plain",
 	.type_name = "txt",
 	.doc = "the number of events or attributes",
+	.drops = "everything but the number",
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.event = count_event,
 	.element = count_element,
@@ -223,11 +230,18 @@ static enum err hosts_element(struct export_run *r, const struct rel_event *e,
 
 static const char *const hosts_types[] = {"domain", NULL};
 
+static bool hosts_carry(uint16_t type)
+{
+	return type == ATTR_DOMAIN;
+}
+
 const struct exporter export_hosts = {
 	.name = "hosts",
 	.media = "text/plain",
 	.type_name = "txt",
 	.doc = "domains as a hosts file",
+	.drops = "everything but the name; names that no hosts file can hold",
+	.carries = hosts_carry,
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.restrictive = true,
 	.types = hosts_types,
@@ -268,11 +282,21 @@ static enum err netfilter_element(struct export_run *r, const struct rel_event *
 static const char *const netfilter_types[] = {"ip-dst",	"ip-src",      "domain|ip",
 					      "ip-dst|port", "ip-src|port", NULL};
 
+static bool netfilter_carry(uint16_t type)
+{
+	for (size_t i = 0; netfilter_types[i]; i++)
+		if (str_is(type_name(type), netfilter_types[i]))
+			return true;
+	return false;
+}
+
 const struct exporter export_netfilter = {
 	.name = "netfilter",
 	.media = "text/plain",
 	.type_name = "txt",
 	.doc = "iptables commands that drop addresses",
+	.drops = "everything but the address; ports",
+	.carries = netfilter_carry,
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.types = netfilter_types,
 	.event = event_count,

@@ -703,6 +703,7 @@ const struct exporter export_misp_json = {
 	.media = "application/json",
 	.type_name = "json",
 	.doc = "MISP JSON, events or attributes",
+	.drops = "nothing",
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES | EXPORT_ONE_EVENT,
 	.related = true,
 	.state_size = sizeof(struct json_state),

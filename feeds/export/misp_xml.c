@@ -195,6 +195,7 @@ const struct exporter export_misp_xml = {
 	.media = "application/xml",
 	.type_name = "xml",
 	.doc = "MISP XML, events or attributes",
+	.drops = "event reports, keys, galaxies of the event and analyst data",
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES | EXPORT_ONE_EVENT,
 	.related = true,
 	.state_size = sizeof(struct xml_state),

@@ -615,11 +615,21 @@ static enum err snort_element(struct export_run *r, const struct rel_event *e,
 	return nids_element(r, e, el, true);
 }
 
+static bool suricata_carry(uint16_t type)
+{
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (types[i].type == type && types[i].suricata)
+			return true;
+	return false;
+}
+
 const struct exporter export_suricata = {
 	.name = "suricata",
 	.media = "text/plain",
 	.type_name = "txt",
 	.doc = "rules for Suricata",
+	.drops = "comment, category, objects but network-connection and ddos; values that no rule can hold",
+	.carries = suricata_carry,
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.restrictive = true,
 	.state_size = sizeof(struct nids_state),
@@ -630,11 +640,21 @@ const struct exporter export_suricata = {
 	.free_state = nids_free,
 };
 
+static bool snort_carry(uint16_t type)
+{
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (types[i].type == type && types[i].snort)
+			return true;
+	return false;
+}
+
 const struct exporter export_snort = {
 	.name = "snort",
 	.media = "text/plain",
 	.type_name = "txt",
 	.doc = "rules for Snort",
+	.drops = "comment, category, objects but network-connection and ddos; values that no rule can hold",
+	.carries = snort_carry,
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.restrictive = true,
 	.state_size = sizeof(struct nids_state),

@@ -94,6 +94,7 @@ const struct exporter export_opendata = {
 	.media = "application/json",
 	.type_name = "json",
 	.doc = "description of the search as a data set, for the API of an open-data portal",
+	.drops = "everything but numbers, dates and addresses",
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.state_size = sizeof(struct opendata),
 	.event = opendata_event,

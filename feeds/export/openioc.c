@@ -151,11 +151,16 @@ static enum err ioc_end(struct export_run *r)
 	return buf_err(seal_buf(r->out));
 }
 
+EXPORT_CARRIES(openioc_carry, terms)
+
 const struct exporter export_openioc = {
 	.name = "openioc",
 	.media = "application/xml",
 	.type_name = "xml",
 	.doc = "OpenIOC 1.0",
+	.drops = "everything but the value; what is not meant for detection, and categories that are no "
+		 "sign of an attack",
+	.carries = openioc_carry,
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.restrictive = true,
 	.begin = ioc_begin,

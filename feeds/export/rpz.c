@@ -224,11 +224,19 @@ static void rpz_free(void *state)
 	buf_free(&st->host_lines);
 }
 
+static bool rpz_carry(uint16_t type)
+{
+	return type == ATTR_IP_SRC || type == ATTR_IP_DST || type == ATTR_DOMAIN_IP ||
+	       type == ATTR_DOMAIN || type == ATTR_HOSTNAME;
+}
+
 const struct exporter export_rpz = {
 	.name = "rpz",
 	.media = "text/plain",
 	.type_name = "txt",
 	.doc = "response policy zone for DNS servers",
+	.drops = "everything but the name or address; names that no zone can hold stand as remarks",
+	.carries = rpz_carry,
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.restrictive = true,
 	.state_size = sizeof(struct rpz_state),

@@ -101,6 +101,7 @@ const struct exporter export_stix2 = {
 	.media = "application/json",
 	.type_name = "json",
 	.doc = "STIX 2.1 (or 2.0: stix-version) bundle",
+	.drops = "correlations, proposals; what STIX has no type for stands in members of MISP's own",
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.state_size = sizeof(struct bundle),
 	.begin = bundle_begin,

@@ -456,12 +456,21 @@ static void yara_free(void *state)
 	buf_free(&st->as_is);
 }
 
+EXPORT_CARRIES(yara_carries_made, yara_types)
+
+static bool yara_carry(uint16_t type)
+{
+	return type == ATTR_YARA || yara_carries_made(type);
+}
+
 const struct exporter export_yara = {
 	.name = "yara",
 	.media = "text/plain",
 	.type_name = "txt",
 	.event_type_name = "yara",
 	.doc = "YARA rules, made from values and those of attributes that compile",
+	.drops = "comment, tags; values of less than 4 or more than 1500 bytes; rules that do not compile, global ones",
+	.carries = yara_carry,
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.state_size = sizeof(struct yara_state),
 	.begin = text_begin,
@@ -477,6 +486,8 @@ const struct exporter export_yara_json = {
 	.media = "application/json",
 	.type_name = "json",
 	.doc = "the same as JSON, with those that do not compile, marked",
+	.drops = "comment, tags; values of less than 4 or more than 1500 bytes; global rules",
+	.carries = yara_carry,
 	.scopes = EXPORT_EVENTS | EXPORT_ATTRIBUTES,
 	.state_size = sizeof(struct yara_state),
 	.begin = json_begin,

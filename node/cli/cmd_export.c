@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/call.h"
 #include "cli/export.h"
+#include "cli/grid.h"
 #include "cli/progress.h"
 #include "cli/term.h"
 
@@ -32,12 +34,17 @@ static void tick(void *user, uint64_t up, uint64_t down)
 		progress_show(&o->progress, o->bytes, 0, "", "");
 }
 
-/* Events of json, attributes of everything else. */
+/* Events of json, and of what is told of events alone; attributes of everything else. */
+static const char *const of_events[] = {"json", "attack", "context", "context-markdown"};
+
 static const char *scope_path(struct cli *c, const char *format)
 {
 	const char *scope = cli_opt(c, "scope");
+	for (size_t i = 0; !scope && i < ARRAY_LEN(of_events); i++)
+		if (strcmp(format, of_events[i]) == 0)
+			scope = "events";
 	if (!scope)
-		scope = strcmp(format, "json") == 0 ? "events" : "attributes";
+		scope = "attributes";
 	if (strcmp(scope, "events") == 0)
 		return "/events/restSearch";
 	return strcmp(scope, "attributes") == 0 ? "/attributes/restSearch" : NULL;
@@ -109,9 +116,92 @@ int export_run(struct cli *c, const struct call *what, const char *file)
 	return transfer(c, what, &o);
 }
 
+/* ---- what formats there are ---- */
+
+static struct str joined(struct cli *c, const json_t *list, const char *between)
+{
+	OWN(buf) struct buf b = BUF(1u << 16);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *word = json_string_value(json_array_get(list, i));
+		if (i)
+			buf_puts(&b, between);
+		buf_puts(&b, word ? word : "");
+	}
+	return arena_str(c->arena, buf_str(&b));
+}
+
+static bool flag(const json_t *row, const char *key)
+{
+	return json_is_true(json_object_get(row, key));
+}
+
+static void show_format(struct cli *c, const json_t *row)
+{
+	term_pair(c, "format", TERM_BOLD, cli_text(c, row, "name"));
+	term_pair(c, "is", TERM_PLAIN, cli_text(c, row, "doc"));
+	term_pair(c, "media type", TERM_PLAIN, cli_text(c, row, "media_type"));
+	term_pair(c, "of", TERM_PLAIN, joined(c, json_object_get(row, "scopes"), ", "));
+	term_pair(c, "takes", TERM_PLAIN,
+		  flag(row, "detection_only") ? STR("published events, attributes with to_ids")
+					      : STR("all"));
+	term_pair(c, "types", TERM_PLAIN,
+		  flag(row, "all_types") ? STR("all")
+					 : joined(c, json_object_get(row, "types"), ", "));
+	term_pair(c, "drops", TERM_PLAIN, cli_text(c, row, "drops"));
+}
+
+static int show_formats(struct cli *c, const json_t *rows)
+{
+	static const struct grid_column columns[] = {{"FORMAT", 0, TERM_BOLD},
+						     {"OF", 0, TERM_PLAIN},
+						     {"TYPES", GRID_RIGHT, TERM_PLAIN},
+						     {"WHAT", GRID_SHRINK, TERM_PLAIN}};
+	OWN(grid) struct grid *t = grid_new(c, columns, ARRAY_LEN(columns));
+	const json_t *row;
+	size_t i;
+	json_array_foreach(rows, i, row) {
+		const json_t *types = json_object_get(row, "types");
+		if (c->quiet) { /* for completion */
+			printf("%.*s\n", STR_ARG(cli_text(c, row, "name")));
+			continue;
+		}
+		grid_add(t, cli_text(c, row, "name"));
+		grid_add(t, joined(c, json_object_get(row, "scopes"), ", "));
+		grid_add(t, flag(row, "all_types") ? STR("all")
+						   : arena_printf(c->arena, "%zu", json_array_size(types)));
+		grid_add(t, cli_text(c, row, "doc"));
+	}
+	return c->quiet ? CLI_OK : grid_print(t, c);
+}
+
+static int list_formats(struct cli *c)
+{
+	OWN(json) json_t *rows = NULL;
+	const json_t *row, *found = NULL;
+	size_t i;
+	if (cli_want_args(c, 0, 1))
+		return CLI_USAGE;
+	int code = call_json(c, "GET", STR("/tocsin/formats"), NULL, &rows);
+	if (code != CLI_OK)
+		return code;
+	json_array_foreach(rows, i, row)
+		if (c->argc == 1 && str_is(cli_text(c, row, "name"), c->argv[0]))
+			found = row;
+	if (c->argc == 1 && !found)
+		return cli_fail(c, CLI_FINDING, "there is no format %s; see tocsin export --list",
+				c->argv[0]);
+	if (c->json)
+		return cli_print_json(found ? found : rows);
+	if (found)
+		show_format(c, found);
+	return found ? CLI_OK : show_formats(c, rows);
+}
+
 int cmd_export(struct cli *c)
 {
 	OWN(json) json_t *query = json_object();
+	if (cli_opt(c, "list"))
+		return list_formats(c);
 	if (cli_want_args(c, 1, SIZE_MAX) || cli_filters(c, 1, query))
 		return CLI_USAGE;
 	const char *path = scope_path(c, c->argv[0]);

@@ -222,7 +222,8 @@ static void cases(struct buf *out)
 static void values(struct buf *out)
 {
 	buf_puts(out, "\tcase $last in\n"
-		      "\texport) values=\"json csv text hashes suricata snort hosts netfilter cache count\" ;;\n"
+		      "\texport) values=\"$(tocsin --quiet export --list 2>/dev/null)\"\n"
+		      "\t\tvalues=${values:-json csv text} ;;\n"
 		      "\t--scope) values=\"events attributes\" ;;\n"
 		      "\t--color) values=\"auto always never\" ;;\n"
 		      "\tesac\n");

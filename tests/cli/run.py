@@ -132,9 +132,16 @@ def search_and_export(n, t):
     d = t.want(0, "export", "text", "type=domain", "eventid=" + UUID % 1)
     is_equal(d.out.split(), ["one.example"], "text export")
     check("alert dns" in t.want(0, "export", "suricata", "to_ids=1").out, "suricata export")
-    formats = t.run("help", "export").out.split("Formats: ")[1].split(".")[0].replace("\n", " ")
-    for name in formats.split(","):
-        t.want(0, "export", name.strip(), "limit=5")
+    formats = t.json(0, "export", "--list")
+    names = [f["name"] for f in formats]
+    check(len(names) > 30 and len(set(names)) == len(names), "formats are listed, each once", names)
+    is_equal(t.want(0, "-q", "export", "--list").out.split(), names, "their names alone, for completion")
+    for f in formats:
+        check(f["doc"] and f["drops"] and f["scopes"], "%s says what it is and drops" % f["name"], f)
+        check(f["all_types"] or f["types"], "%s carries something" % f["name"], f)
+        t.want(0, "export", f["name"], "limit=5")
+    check("domain|ip" in t.want(0, "export", "--list", "rpz").out, "all about one format")
+    t.want(1, "export", "--list", "no-such-format")
     out = os.path.join(os.path.dirname(n.folder), "out.json")
     j = t.json(0, "export", "json", "-o", out)
     with open(out, encoding="utf-8") as f:
