@@ -197,3 +197,22 @@ def clamav_hdb(text, params, folder):
 @by("clamav-hsb")
 def clamav_hsb(text, params, folder):
     clamscan(text, folder, "hsb")
+
+
+@by("yara-rules")
+def yara(text, params, folder):
+    run(program("yara"), put(folder, "list.yar", text), put(folder, "sample", "x"), quiet=("error",))
+
+
+@by("sigma")
+def sigma(text, params, folder):
+    try:
+        from sigma.collection import SigmaCollection
+    except ImportError as e:
+        raise Missing("no pysigma") from e
+    try:
+        rules = SigmaCollection.from_yaml(text)
+    except Exception as e:  # noqa: BLE001
+        raise Rejected("pysigma: %s" % e) from e
+    if rules.errors or len(rules.rules) != text.count("---\n"):
+        raise Rejected("pysigma: %d rules of %d, %s" % (len(rules.rules), text.count("---\n"), rules.errors))

@@ -13,8 +13,10 @@ ROWS = {}
 
 
 class Row:
-    def __init__(self, parse, key, variants=({},), change=None):
-        self.parse, self.key, self.variants, self.change = parse, key, variants, change
+    """compare(got, want), for what cannot be listed, gives what is wrong or None."""
+
+    def __init__(self, parse, key, variants=({},), change=None, compare=None):
+        self.parse, self.key, self.variants, self.change, self.compare = parse, key, variants, change, compare
 
 
 def row(*names, **kw):
@@ -604,3 +606,256 @@ def clam_lines(text, params):
 
 
 row("clamav-hdb", "clamav-hsb", parse=clam_lines, key=values)
+
+
+# ---- rules that attributes are ----
+
+
+def yara_lines(text, params):
+    """Each rule behind its attribute's UUID; the numbers that names were given are taken off again."""
+    out = Counter()
+    lines_of(text)
+    for piece in re.split(r"^// [0-9a-f-]{36}\n", text, flags=re.M)[1:]:
+        out[re.sub(r"\b(\w+)_t\d+\b", r"\1", piece).strip()] += 1
+    return out
+
+
+def yara_key(kind, value, params):
+    try:
+        import yara
+    except ImportError:
+        return "maybe"
+    if re.search(r"\bglobal\s+rule\b", value) or "\0" in value or set(re.findall(r'import\s*"([^"]*)"', value)) - {"pe", "elf", "math", "time", "hash", "dotnet"}:
+        return None
+    if "// comment" in value:  # a bracket in a comment in hexadecimal is more than is read
+        return "maybe"
+    try:
+        yara.compile(source=value, includes=False)
+    except (yara.SyntaxError, yara.Error, UnicodeEncodeError):
+        return None
+    return [value.replace("\r", "").strip()] if "rule" in value else None
+
+
+row("yara-rules", parse=yara_lines, key=yara_key)
+
+
+def sigma_text(value):
+    lines = [l.rstrip("\r") for l in value.split("\n")]
+    lines = [l for l in lines if l.strip() != "---"]
+    if "..." in [l.strip() for l in lines]:
+        lines = lines[:[l.strip() for l in lines].index("...")]
+    return "\n".join(lines).strip()
+
+
+def sigma_lines(text, params):
+    lines_of(text)
+    return Counter(d.strip() for d in text.split("---\n")[1:])
+
+
+def sigma_key(kind, value, params):
+    try:
+        import yaml
+    except ImportError:
+        return "maybe"
+    try:
+        docs = list(yaml.safe_load_all(value))
+        if any(isinstance(t, yaml.AliasToken) for t in yaml.scan(value)):
+            return None
+    except yaml.YAMLError:
+        return None
+    d = docs[0] if len(docs) == 1 else None
+    good = isinstance(d, dict) and d.get("title") and isinstance(d.get("logsource"), dict) and isinstance(d.get("detection"), dict) and "condition" in d["detection"]
+    return [sigma_text(value)] if good else None
+
+
+row("sigma", parse=sigma_lines, key=sigma_key)
+
+# ---- agents ----
+
+
+def kinds_of(key):
+    return lambda k, v, p: key(k, v, p) if p.get("kinds", "all") == "all" or k in p["kinds"].split(",") else []
+
+
+def wazuh_lines(text, params):
+    out = Counter()
+    for l in lines_of(text):
+        m = re.fullmatch(r'"([^"]+)":([a-z0-9-]+)|([^":]+):([a-z0-9-]+)', l)
+        need(m and (not m.group(1) or ":" in m.group(1)) and not l.startswith("#"), l)
+        out[(m.group(1) or m.group(3), m.group(2) or m.group(4))] += 1
+    return out
+
+
+def wazuh_key(kind, value, params):
+    if '"' in value or value.startswith("#"):
+        return None
+    if kind == "ip" and is_net(value):
+        n = net(value)
+        if n.version == 6 or n.prefixlen % 8:
+            return None
+        return [(".".join(str(n.network_address).split(".")[:n.prefixlen // 8]) + ".", kind)]
+    return [(value, kind)]
+
+
+row("wazuh-cdb", parse=wazuh_lines, key=kinds_of(wazuh_key), variants=({}, {"kinds": "ip,md5"}))
+
+
+def osquery_lines(text, params):
+    import sqlite3
+    db = sqlite3.connect(":memory:")
+    db.executescript(text)
+    return Counter(db.execute("SELECT kind, value FROM " + params.get("table", "tocsin")).fetchall())
+
+
+def osquery_change(text, params):
+    gone, come = Counter(), Counter()
+    rows = lines_of(text)
+    need(rows[0] == "BEGIN;" and rows[-1] == "COMMIT;", "one transaction")
+    for l in rows[1:-1]:
+        t = params.get("table", "tocsin")
+        m = re.fullmatch(r"DELETE FROM %s WHERE kind='([a-z0-9-]+)' AND value='((?:[^']|'')*)';|INSERT OR REPLACE INTO %s VALUES\('([a-z0-9-]+)','((?:[^']|'')*)','[0-9a-f-]{36}'\);" % (t, t), l)
+        need(m, l)
+        (gone if m.group(1) else come)[(m.group(1) or m.group(3), (m.group(2) if m.group(1) else m.group(4)).replace("''", "'"))] += 1
+    return gone, come
+
+
+row("osquery", parse=osquery_lines, key=lambda k, v, p: [(k, v)], change=osquery_change, variants=({}, {"table": "iocs"}))
+
+
+def kunai_lines(text, params):
+    import json
+    out = Counter()
+    for l in lines_of(text):
+        d = json.loads(l)
+        need(set(d) == {"type", "uuid", "source", "value", "event_uuid", "severity"} and d["source"], l)
+        out[({"ip-dst": "ip"}.get(d["type"], d["type"]), d["value"])] += 1
+    return out
+
+
+row("kunai-ioc", parse=kunai_lines, key=lambda k, v, p: None if k == "ip" and is_net(v) else [(k, v)])
+
+# ---- logs ----
+
+ECS = {"domain": ("domain-name", "url", "domain"), "hostname": ("domain-name", "url", "domain"), "url": ("url", "url", "full"), "filename": ("file", "file", "name"),
+       "email": ("email-addr", "email", "address"), "email-src": ("email-addr", "email", "address"), "email-dst": ("email-addr", "email", "address"),
+       "cert-md5": ("x509-certificate", "x509", "hash", "md5"), "cert-sha1": ("x509-certificate", "x509", "hash", "sha1"), "cert-sha256": ("x509-certificate", "x509", "hash", "sha256"),
+       "regkey": ("windows-registry-key", "registry", "path"), "user-agent": ("user-agent", "user_agent", "original"), "ja3": ("ja3", "tls", "client", "ja3"), "mutex": ("mutex", "mutex", "name")}
+
+
+def ecs_document(l):
+    import json
+    d = json.loads(l)
+    need(d["event"]["kind"] == "enrichment" and d["event"]["category"] == ["threat"] and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", d["@timestamp"]), l)
+    i = d["threat"]["indicator"]
+    t = i["type"]
+    need(i.get("marking", {}).get("tlp", "clear") in ("clear", "green", "amber", "amber+strict", "red"), l)
+    if t in ("ipv4-addr", "ipv6-addr"):
+        if "network" in i:
+            return ("ip", str(net(i["network"])), None), d["event"]["id"]
+        return ("ip", str(ipaddress.ip_address(i["ip"])), i.get("port")), d["event"]["id"]
+    if t == "autonomous-system":
+        return ("asn", str(i["as"]["number"]), None), d["event"]["id"]
+    keys = [k for k in i if k not in ("type", "name", "provider", "description", "marking", "first_seen", "last_seen", "modified_at", "reference")]
+    need(len(keys) == 1, l)
+    path, v = [t], i
+    while isinstance(v, dict):
+        k = keys[0] if v is i else list(v)[0]
+        path.append(k)
+        v = v[k]
+    return (tuple(path), v, None), d["event"]["id"]
+
+
+def ecs_lines(text, params):
+    import json
+    out, rows = Counter(), lines_of(text)
+    if params.get("index"):
+        for action, doc in zip(rows[::2], rows[1::2]):
+            a = json.loads(action)
+            what, ident = ecs_document(doc)
+            need(a == {"index": {"_index": params["index"], "_id": ident}}, action)
+            out[what] += 1
+        return out
+    seen = set()
+    for l in rows:
+        what, ident = ecs_document(l)
+        need(ident not in seen, "ids are unique")
+        seen.add(ident)
+        out[what] += 1
+    return out
+
+
+def ecs_key(kind, value, params):
+    if kind in ("ip", "ip-port"):
+        if kind == "ip":
+            return [("ip", str(net(value)) if is_net(value) else one_ip(value), None)]
+        addr, _, port = value.rpartition(":")
+        return [("ip", one_ip(addr.strip("[]")), int(port))]
+    if kind == "asn":
+        return [("asn", value, None)]
+    return [(ECS.get(kind) or ("file", "file", "hash", kind), value, None)]
+
+
+def ecs_ids(text, params):
+    """A file as the ids that it has."""
+    import json
+    ids = Counter()
+    for l in lines_of(text):
+        d = json.loads(l)
+        if "event" in d:
+            ids[d["event"]["id"]] += 1
+    return ids
+
+
+def ecs_change(text, params):
+    import json
+    gone, come = Counter(), Counter()
+    for l in lines_of(text):
+        d = json.loads(l)
+        if "delete" in d:
+            need(d["delete"].get("_index") == params.get("index"), l)
+            gone[d["delete"]["_id"]] += 1
+        elif "index" in d:
+            come[d["index"]["_id"]] += 1
+        else:
+            ecs_document(l)
+    return gone, come
+
+
+row("ecs", parse=ecs_lines, key=ecs_key, change=ecs_change, variants=({}, {"index": "iocs-1"}))
+ROWS["ecs"].state = ecs_ids
+
+
+def splunk_lines(text, params):
+    out, rows = Counter(), csv_rows(text)
+    need(rows.pop(0)[:3] == ["value", "kind", "weight"], "head")
+    for r in rows:
+        need(len(r) == 10 and r[2] in "0123" and r[3] in ("", "clear", "green", "amber", "amber+strict", "red") and len(r[6]) == 36, r)
+        out[(r[1], r[0])] += 1
+    return out
+
+
+row("splunk", parse=splunk_lines, key=kinds_of(lambda k, v, p: [(k, v)]), variants=({}, {"kinds": "url"}))
+
+# ---- Bloom filter ----
+
+
+def bloom_reader(data, params):
+    import importlib.util
+    import os
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../contrib/sensors/bloom.py")
+    spec = importlib.util.spec_from_file_location("bloom", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Bloom(data)
+
+
+def bloom_compare(got, want):
+    missing = [w for w in want if w not in got]
+    wrong = sum("md5:%032x" % (i * 7919) in got for i in range(20000))
+    if missing or got.n != len(want) or got.serial != 7:
+        return "missing %s, %d of %d" % (missing[:3], got.n, len(want))
+    rate = (1 - 2.718281828 ** (-got.k * got.n / got.m)) ** got.k
+    return "%d of 20000 are there wrongly" % wrong if wrong > 20000 * rate * 2 + 10 else None
+
+
+row("bloom", parse=bloom_reader, key=kinds_of(lambda k, v, p: ["%s:%s" % (k, v)]), compare=bloom_compare, variants=({}, {"bits": "8"}, {"bits": "24", "kinds": "url,md5"}))

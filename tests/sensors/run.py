@@ -67,6 +67,10 @@ def one_file(name, row, fmt, lists, params):
         else:
             want.update(keys)
     got = row.parse(text, params)
+    if row.compare:
+        wrong = row.compare(got, want)
+        check(not wrong, "%s: %s" % (what, wrong))
+        got = want
     if maybe:
         got = Counter({k: n for k, n in got.items() if k in want or sum(len(str(f)) for f in k) < 2000})
     check(got == want, "%s: read back, missing %s, too many %s" % (what, few(want - got), few(got - want)))
@@ -82,7 +86,7 @@ def changes(name, row, fmt, lists, params):
     diff = tool("change", name, *lists[1:], *given)[0].decode()
     if row.change:
         gone, come = row.change(diff, params)
-        before, after = row.parse(old, params), row.parse(new, params)
+        before, after = (getattr(row, "state", row.parse)(t, params) for t in (old, new))
     else:
         lines = diff.split("\n")[:-1]
         gone, come = (Counter(l[1:] for l in lines if l.startswith(sign)) for sign in "-+")
