@@ -71,6 +71,8 @@ void jp_analyst_lists(struct buf *b, const struct rel_analyst *v, uint32_t n,
 void jp_double(struct buf *b, double v);
 /* ,"key":[scores by decaying models]; nothing when there are none. `full`: with the whole models. */
 void jp_scores(struct buf *b, const char *key, const struct rel_score *v, uint32_t n, bool full);
+/* ,"Feed":[..] and ,"Server":[..] that know the value; each only when there is one. */
+void jp_sources(struct buf *b, const struct rel_source *v, uint32_t n);
 void jp_ref(struct buf *b, const struct misp_ref *r, const struct rel_ref *target,
 	    const struct misp_object *of, const struct rel_event *e);
 

@@ -1,5 +1,6 @@
 /*
- * json_scores.c - what decaying models say, as MISP writes it beside attributes and events.
+ * json_scores.c - what decaying models and the caches of feeds and peers say, as MISP writes it beside
+ * attributes and events.
  */
 #include <math.h>
 #include <stdio.h>
@@ -69,4 +70,48 @@ void jp_scores(struct buf *b, const char *key, const struct rel_score *v, uint32
 		buf_putc(b, '}');
 	}
 	buf_putc(b, ']');
+}
+
+static void source(struct buf *b, const struct rel_source *s)
+{
+	LIT(b, "{\"id\":\"");
+	buf_u64(b, s->id);
+	buf_putc(b, '"');
+	jp_str(b, "name", s->name);
+	jp_str(b, "url", s->url);
+	if (!s->is_server) {
+		jp_str(b, "provider", s->provider);
+		jp_str(b, "source_format", s->source_format);
+		jp_bool(b, "lookup_visible", s->lookup_visible);
+	}
+	if (s->n_events) {
+		LIT(b, ",\"event_uuids\":[");
+		for (uint32_t i = 0; i < s->n_events; i++) {
+			char text[UUID_TEXT_LEN + 1];
+			buf_puts(b, i ? ",\"" : "\"");
+			buf_puts(b, uuid_format(s->events[i], text));
+			buf_putc(b, '"');
+		}
+		buf_putc(b, ']');
+	}
+	buf_putc(b, '}');
+}
+
+void jp_sources(struct buf *b, const struct rel_source *v, uint32_t n)
+{
+	for (int servers = 0; servers < 2; servers++) {
+		bool any = false;
+		for (uint32_t i = 0; i < n; i++) {
+			if (v[i].is_server != (servers == 1))
+				continue;
+			if (any)
+				buf_putc(b, ',');
+			else
+				buf_puts(b, servers ? ",\"Server\":[" : ",\"Feed\":[");
+			any = true;
+			source(b, &v[i]);
+		}
+		if (any)
+			buf_putc(b, ']');
+	}
 }

@@ -374,6 +374,7 @@ void jp_attr_in_event(struct buf *b, const struct rel_event *re, const struct re
 	}
 	sightings(b, el, re->ids, false);
 	jp_scores(b, "decay_score", el->scores, el->n_scores, o->full_models);
+	jp_sources(b, el->sources, el->n_sources);
 	if (el->n_related && re->ids && o->include_granular)
 		related_attrs(b, el);
 	if (el->sharing_group) {
@@ -538,6 +539,7 @@ static enum err json_event_end(struct export_run *r, const struct rel_event *re)
 	jp_galaxies(b, re->clusters, r->opts->push ? 0 : re->n_clusters, true, re->ids);
 	LIT(b, ",\"CryptographicKey\":");
 	jp_cryptokeys(b, &re->e->crypto_keys, re);
+	jp_sources(b, re->sources, re->n_sources);
 	jp_scores(b, "event_scores", re->scores, re->n_scores, r->opts->full_models);
 	jp_analyst_lists(b, re->analyst, re->n_analyst, ANALYST_IN_EVENT);
 	if (re->e->tags.n) {
@@ -685,6 +687,7 @@ static enum err attr_in_list(struct export_run *r, const struct rel_event *re,
 		proposals(b, re, el);
 	warnings(b, el, false);
 	jp_scores(b, "decay_score", el->scores, el->n_scores, r->opts->full_models);
+	jp_sources(b, el->sources, el->n_sources);
 	jp_analyst_lists(b, el->analyst, el->n_analyst, ANALYST_BELOW);
 	buf_putc(b, '}');
 	seal_count(r->out, 0, 1);

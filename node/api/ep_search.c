@@ -295,6 +295,7 @@ enum err search_answer(struct http_req *r, enum search_scope scope, json_t *para
 		.scope = scope, .params = params, .a = r->arena, .base = rest_export_opts(r, 0)};
 	struct fail why = {0};
 	enum err e = rest_search_way(w, &why);
+	w->eq.caches_dir = rest_caches_dir(r);
 	if (e == ERR_INVAL || e == ERR_NOENT) {
 		reply_error(r, e == ERR_INVAL ? 400 : 404, "%s", why.text);
 		return ERR_OK;

@@ -443,6 +443,8 @@ enum err rest_event_sealed(struct view **v, uint64_t id, const struct event_opts
 			  .include_decay_score = o->scores,
 			  .include_scores_on_event = o->event_scores,
 			  .extended = o->extended,
+			  .include_feed_correlations = o->feeds,
+			  .include_server_correlations = o->servers,
 			  .to_ids = o->to_ids,
 			  .to_ids_output = o->to_ids,
 			  .to_ids_given = o->to_ids != 0};
@@ -454,6 +456,7 @@ enum err rest_event_sealed(struct view **v, uint64_t id, const struct event_opts
 				  .deleted_too = o->deleted_too,
 				  .deleted_only = o->deleted_only,
 				  .search_for = o->search_for,
+				  .caches_dir = o->caches_dir,
 				  .public_only = o->public_only};
 	eq.opts.metadata = o->metadata;
 	eq.opts.include_correlations = o->correlations;
@@ -466,6 +469,12 @@ enum err rest_event_sealed(struct view **v, uint64_t id, const struct event_opts
 	eq.opts.related_inbound = o->related_inbound;
 	eq.opts.full_models = o->full_models;
 	return egress_search(v, &eq, NULL, NULL, out, f);
+}
+
+const char *rest_caches_dir(struct http_req *r)
+{
+	const struct conf *c = api_of(r)->conf;
+	return c && may(r, perm_view_feed_correlations) ? c->data_dir : NULL;
 }
 
 enum err rest_event(struct http_req *r, uint64_t id, const struct event_opts *o, struct fail *f)

@@ -147,11 +147,13 @@ struct event_opts {
 		related_inbound, no_galaxies,
 		public_only,
 		sg_reference_only, no_analyst,
-		scores, event_scores, full_models; /* decaying models */
+		scores, event_scores, full_models, /* decaying models */
+		feeds, servers; /* whose caches know a value */
 	bool xml; /* as MISP XML */
 	bool sign; /* with the signature of a protected event */
 	bool extended; /* with what extending events hold */
 	struct str search_for; /* absent: all */
+	const char *caches_dir; /* NULL: the caller may not ask them */
 	uint8_t to_ids; /* query_flag: only these attributes */
 };
 /* One event as the caller may see it, as {"Event":..}; 404 when there is none. */
@@ -161,6 +163,8 @@ MUST_USE enum err rest_event(struct http_req *r, uint64_t id, const struct event
 MUST_USE enum err rest_event_sealed(struct view **v, uint64_t id, const struct event_opts *o,
 				    const struct export_opts *base, struct sealed **out,
 				    struct fail *f);
+/* Where feeds' and peers' caches are, for who may see what they know; NULL for others. */
+const char *rest_caches_dir(struct http_req *r);
 /* What the request asks for of all this. */
 struct event_opts rest_event_opts(struct http_req *r, const json_t *body);
 /* The defaults of export options for this caller; of anybody, for whom SIDs begin there. */

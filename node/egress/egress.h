@@ -204,6 +204,7 @@ struct egress_query {
 	bool deleted_too; /* elements: deleted ones as well (events/view deleted:1) */
 	bool deleted_only;
 	bool allowed_list; /* values on the allowed list are left out, but for peers */
+	const char *caches_dir; /* feeds' and peers' caches may be asked where the query says so; NULL: not */
 	struct str search_for; /* only attributes that hold this text (events/view searchFor); absent: all */
 	bool public_only; /* elements of distribution 3 and 5 (events/view public:1) */
 	/* a protected event is a hit only if this says so of its keys; NULL: all are */

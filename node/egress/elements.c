@@ -294,6 +294,7 @@ enum err run_release(struct run *r, const struct rel_element *in, bool *shown)
 	if (el.attr)
 		TRY(warnings_of(r, el.attr, &el));
 	TRY(run_scores(r, in->attr, &el));
+	TRY(run_sources_of(r, &el));
 	if (el.attr)
 		TRY(run_clusters(r, r->element_arena, &el.attr->tags, &el.clusters, &el.n_clusters));
 	if (r->exporter->element) {

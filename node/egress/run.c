@@ -382,6 +382,7 @@ static enum err hit_step(struct run *r, struct fail *f)
 		return ERR_OK; /* the hit itself comes next */
 	if (r->n_extenders)
 		TRY(run_extensions_load(r));
+	run_sources_begin(r);
 	r->has_hit = false;
 	if (r->opts.scope == EXPORT_OBJECTS)
 		return object_hit(r, h, f);
@@ -412,6 +413,7 @@ static enum err event_end(struct run *r)
 	}
 	arena_reset(r->element_arena);
 	TRY(run_related_load(r));
+	TRY(run_sources_event(r));
 	TRY(analyst_load(r));
 	r->state = RUN_HIT;
 	if (r->exporter->event_end) {
@@ -554,6 +556,7 @@ static void run_free(void *user)
 		r->exporter->free_state(r->out.state);
 	free(r->out.state);
 	run_extensions_free(r);
+	run_sources_close(r);
 	correlate_free(r->correlate);
 	exprs_unref(r->allowed);
 	search_rows_free(r->rows);
@@ -697,6 +700,9 @@ enum err egress_search(struct view **v, const struct egress_query *q,
 		e = view_decay_begin(r->view, q->query, r->arena, f);
 	if (e == ERR_OK)
 		e = run_extenders_find(r);
+	if (e == ERR_OK && q->query)
+		e = run_sources_open(r, q->caches_dir, q->query->include_feed_correlations,
+				     q->query->include_server_correlations);
 	if (e == ERR_OK)
 		e = find_hits(r, q, how, found, f);
 	if (e != ERR_OK) {

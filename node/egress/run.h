@@ -46,6 +46,8 @@ struct extender {
 };
 #define EXTENSION_ARENA (16u << 20)
 
+struct run_sources;
+
 struct run {
 	struct view *view;
 	struct witness *witness; /* the stream's; NULL: local users */
@@ -65,6 +67,7 @@ struct run {
 	struct correlate *correlate; /* made when first asked */
 	struct search_visible vis; /* its eyes */
 	struct str search_for; /* only attributes that hold it; absent: all */
+	struct run_sources *sources; /* whose caches are asked; NULL: none */
 	bool extended; /* with what the extending events hold */
 	struct extender *extenders; /* all of them, by what they extend */
 	size_t n_extenders;
@@ -142,6 +145,12 @@ void run_extensions_free(struct run *r);
    section. */
 void run_extensions_turn(struct run *r, enum run_state before);
 MUST_USE enum err run_extensions_step(struct run *r, size_t want, struct fail *f);
+/* sources.c: open the caches in this folder; which of them know the attribute; which knew one of the event. */
+MUST_USE enum err run_sources_open(struct run *r, const char *dir, bool feeds, bool servers);
+void run_sources_close(struct run *r);
+MUST_USE enum err run_sources_of(struct run *r, struct rel_element *el);
+void run_sources_begin(struct run *r);
+MUST_USE enum err run_sources_event(struct run *r);
 /* gone.c: the next one that is taken back; the attributes of an object that is. ERR_NOENT: no more. */
 MUST_USE enum err run_gone(struct run *r, struct fail *f);
 MUST_USE enum err run_gone_attr(struct run *r, struct fail *f);

@@ -26,6 +26,8 @@ struct rel_event {
 	/* galaxy clusters named by the tags that are left */
 	const struct rel_cluster *clusters;
 	uint32_t n_clusters;
+	const struct rel_source *sources; /* that know a value of it; known only when it ends, when asked */
+	uint32_t n_sources;
 	/* events that extend it, released themselves: their elements stand among its own; when asked */
 	const struct rel_event *const *extensions;
 	uint32_t n_extensions;
@@ -108,8 +110,19 @@ struct rel_element {
 	uint32_t n_event_tags;
 	const struct rel_warning *warnings; /* EL_ATTR: entries of warning lists, when asked */
 	uint32_t n_warnings;
+	const struct rel_source *sources; /* EL_ATTR: that know the value, when asked */
+	uint32_t n_sources;
 	const struct rel_score *scores; /* EL_ATTR: by decaying models, when asked */
 	uint32_t n_scores;
+};
+
+/* A feed or peer whose cache holds a value: no intelligence of this node. */
+struct rel_source {
+	bool is_server, lookup_visible;
+	uint64_t id;
+	struct str name, url, provider, source_format;
+	const struct uuid *events; /* that hold it there, as far as the source names them */
+	uint32_t n_events;
 };
 
 /* What something is worth by a decaying model, made of what the audience sees. */

@@ -7,5 +7,6 @@ need_daemon
 "$py" "$here/garbage.py" || exit $?
 "$py" "$here/extended.py" || exit $?
 "$py" "$here/saved.py" || exit $?
+"$py" "$here/caches.py" || exit $?
 "$py" "$here/decay.py" || exit $?
 exec "$py" "$here/run.py" "$@"
