@@ -12,6 +12,7 @@
 #include "egress/egress.h"
 #include "http/server.h"
 #include "ingest/ingest.h"
+#include "mail/mail.h"
 #include "model/perms.h"
 #include "pgp/pgp.h"
 
@@ -40,6 +41,7 @@ struct api {
 	const char *feeds_dir; /* published feeds, or NULL */
 	const struct conf *conf;
 	struct pgp *pgp; /* signatures of protected events */
+	struct mail *mail; /* messages to people; without a program it says that it sends none */
 	const struct secret_key *peer_key; /* under which the keys of peers are stored */
 	struct long_jobs jobs; /* fetches and pulls */
 	struct index_tags index_tags; /* of events/index */

@@ -3,6 +3,7 @@
  * takes samples, each as a file object. Names come from outside: never paths here, and cleaned in headers.
  */
 #include "api/rest.h"
+#include "api/upload.h"
 #include "base/hash.h"
 #include "base/samplezip.h"
 #include "model/ascii.h"
@@ -232,6 +233,49 @@ static enum err samples_save(struct http_req *r, uint64_t event_id, const json_t
 	return ERR_OK;
 }
 
+static void take_level(const json_t *body, struct http_req *r, const char *key, uint8_t *to)
+{
+	uint64_t v;
+	if (rest_take_u64(r, body, key, &v))
+		*to = (uint8_t)MIN(v, 255u);
+}
+
+/* Without an event the samples get one of their own, of this name and distribution; false: answered. */
+static bool make_event(struct http_req *r, const json_t *body, uint64_t *id)
+{
+	OWN(raw) struct raw_event *raw = raw_new(RAW_EVENT, NULL, api_of(r)->ingest.spool_dir);
+	struct admit_facts facts = rest_facts(r);
+	struct origin o = rest_origin(r);
+	struct ingest_result res;
+	struct fail why = {0};
+	enum err e = ERR_NOMEM;
+	if (raw) {
+		struct misp_event *h = raw_head(raw);
+		h->info = rest_text(r, body, "info");
+		if (!h->info.n)
+			h->info = STR("Samples");
+		ENTITY_SET_HAS(h, EVENT_F_info);
+		take_level(body, r, "distribution", &h->distribution);
+		take_level(body, r, "threat_level_id", &h->threat_level_id);
+		take_level(body, r, "analysis", &h->analysis);
+		static const struct {
+			const char *key;
+			unsigned bit;
+		} given[] = {{"distribution", EVENT_F_distribution},
+			     {"threat_level_id", EVENT_F_threat_level_id},
+			     {"analysis", EVENT_F_analysis}};
+		for (size_t i = 0; i < ARRAY_LEN(given); i++)
+			if (json_object_get(body, given[i].key))
+				ENTITY_SET_HAS(h, given[i].bit);
+		e = ingest_event_add(&api_of(r)->ingest, &raw, &o, &facts, r->arena, &res, &why);
+	}
+	if (e == ERR_OK)
+		*id = res.event_id;
+	else
+		upload_refused(r, "add", "Event", e, &why);
+	return e == ERR_OK;
+}
+
 static enum err events_upload_sample(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
@@ -243,6 +287,17 @@ static enum err events_upload_sample(struct http_req *r, struct fail *f)
 	struct str id = req_arg(r, "id");
 	if (!id.p)
 		id = rest_text(r, body, "event_id");
+	if (json_array_size(json_object_get(body, "files")) > FILES_MAX) {
+		reply_error(r, 413, "At most %u files at once.", FILES_MAX);
+		return ERR_OK;
+	}
+	if (!id.n) {
+		if (!json_array_size(json_object_get(body, "files")))
+			reply_error(r, 403, "No samples received.");
+		else if (make_event(r, body, &e.id))
+			return samples_save(r, e.id, body, f);
+		return ERR_OK;
+	}
 	TRY(rest_view(r, &v, f));
 	enum err err = view_event(v, id, r->arena, &e, &why);
 	view_close(MOVE(v));
@@ -252,10 +307,6 @@ static enum err events_upload_sample(struct http_req *r, struct fail *f)
 	}
 	if (!rest_may_modify(r, &e)) {
 		reply_error(r, 403, "You do not have permission to do that.");
-		return ERR_OK;
-	}
-	if (json_array_size(json_object_get(body, "files")) > FILES_MAX) {
-		reply_error(r, 413, "At most %u files at once.", FILES_MAX);
 		return ERR_OK;
 	}
 	return samples_save(r, e.id, body, f);
@@ -284,5 +335,5 @@ const struct endpoint ep_events_upload_sample = {
 	.body_cap = SAMPLES_MAX,
 	.run = events_upload_sample,
 	.shape = "Saved",
-	.doc = "Add samples to an event, each as a file object",
+	.doc = "Add samples to an event, each as a file object; without one to a new event (info, distribution)",
 };

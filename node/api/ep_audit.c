@@ -554,6 +554,7 @@ const struct endpoint ep_logs_index = {
 	.shape = "Logs",
 	.takes = "LogSearch",
 	.doc = "The log in MISP's form",
+	.missing = "rows are made of the audit log: titles and changes are in its own words",
 };
 const struct endpoint ep_logs_event_index = {
 	.methods = HTTP_GET | HTTP_POST,

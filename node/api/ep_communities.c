@@ -29,6 +29,7 @@ const struct endpoint ep_communities_index = {
 	.run = communities_index,
 	.shape = "Communities",
 	.doc = "Communities to join: this node brings no list of them",
+	.missing = "brings no list of communities",
 };
 const struct endpoint ep_communities_view = {
 	.methods = HTTP_GET | HTTP_POST,
@@ -37,6 +38,7 @@ const struct endpoint ep_communities_view = {
 	.run = no_community,
 	.shape = "Refusal",
 	.doc = "One of them: 404",
+	.missing = "brings no list of communities",
 };
 const struct endpoint ep_communities_request = {
 	.methods = HTTP_POST,
@@ -45,4 +47,5 @@ const struct endpoint ep_communities_request = {
 	.run = no_community,
 	.shape = "Refusal",
 	.doc = "Asking to be let in: 404",
+	.missing = "brings no list of communities",
 };

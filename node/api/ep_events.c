@@ -431,6 +431,7 @@ const struct endpoint ep_events_alert = {
 	.run = events_alert,
 	.shape = "Saved",
 	.doc = "Publish an event (mail is not sent)",
+	.missing = "sends no e-mail",
 };
 const struct endpoint ep_events_unpublish = {
 	.methods = HTTP_POST,

@@ -333,4 +333,5 @@ const struct endpoint ep_galaxies_attach = {
 	.shape = "Saved",
 	.takes = "ClusterAttach",
 	.doc = "Attach a cluster to an event or attribute",
+	.missing = "clusters in tag collections",
 };

@@ -38,6 +38,7 @@ const struct endpoint ep_servers_workers = {
 	.run = workers,
 	.shape = "Workers",
 	.doc = "There are no background jobs: says so",
+	.missing = "there are no background jobs",
 };
 const struct endpoint ep_jobs_index = {
 	.methods = HTTP_GET | HTTP_POST,
@@ -94,4 +95,5 @@ const struct endpoint ep_servers_update = {
 	.run = no_update,
 	.shape = "Error",
 	.doc = "The node is updated as the program it is: 405",
+	.missing = "the node is updated as the program it is",
 };

@@ -406,6 +406,7 @@ const struct endpoint ep_password_reset = {
 	.run = no_mail,
 	.shape = "Refusal",
 	.doc = "Refused: this node sends no e-mail",
+	.missing = "sends no e-mail",
 };
 const struct endpoint ep_quick_email = {
 	.methods = HTTP_POST,
@@ -414,4 +415,5 @@ const struct endpoint ep_quick_email = {
 	.run = no_mail,
 	.shape = "Refusal",
 	.doc = "Refused: this node sends no e-mail",
+	.missing = "sends no e-mail",
 };

@@ -332,6 +332,7 @@ const struct endpoint ep_servers_settings = {
 	.run = server_settings,
 	.shape = "ServerSettings",
 	.doc = "MISP's server settings as far as this node has them, and its state",
+	.missing = "settings that are not this node's; workers, PHP and database tell that there are none",
 };
 const struct endpoint ep_servers_get_setting = {
 	.methods = HTTP_GET | HTTP_POST,
@@ -349,6 +350,7 @@ const struct endpoint ep_servers_settings_edit = {
 	.shape = "Saved",
 	.takes = "NodeSettingIn",
 	.doc = "Change a server setting that is kept in the store; options of tocsin.yaml are changed there",
+	.missing = "options of tocsin.yaml, which are changed there",
 };
 const struct endpoint ep_servers_db_schema = {
 	.methods = HTTP_GET | HTTP_POST,

@@ -352,4 +352,5 @@ const struct endpoint ep_servers_cache = {
 	.run = cache,
 	.shape = "Saved",
 	.doc = "Refused: nothing is kept of what peers merely show",
+	.missing = "keeps no values of what peers merely show",
 };

@@ -420,6 +420,7 @@ const struct endpoint ep_sightings_add = {
 	.shape = "Sighting",
 	.takes = "SightingIn",
 	.doc = "Add sightings by attribute id, UUID or value(s)",
+	.missing = "STIX documents as sightings",
 };
 const struct endpoint ep_sightings_list = {
 	.methods = HTTP_GET | HTTP_POST,

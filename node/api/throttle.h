@@ -23,6 +23,7 @@
 	X(LOGIN_ADDRESS, 20, 1, 900, 60, "log-ins from an address, to whatever account")           \
 	X(KEY_ADDRESS, 100, 1, 60, 2, "unknown API keys from an address")                           \
 	X(KEY_PREFIX, 100, 1, 60, 10, "unknown API keys that begin alike")                         \
+	X(MAIL_USER, 10, 30, 3600, 300, "messages to people by an account")                         \
 	X(REGISTER_ADDRESS, 3, 60, 3600, 1800, "registrations from an address")                    \
 	X(REGISTER_ALL, 100, 10, 600, 60, "registrations from anywhere")
 

@@ -154,6 +154,24 @@ static enum err start_pgp(struct node *n, bool create, struct fail *f)
 	return pgp_start(&o, &n->pgp, f);
 }
 
+#define MAIL_WORDS 16 /* of mail.command, as many as its option takes */
+
+/* Likewise. */
+static enum err start_mail(struct node *n, bool create, struct fail *f)
+{
+	const struct conf *c = n->conf;
+	const char *argv[MAIL_WORDS + 1] = {NULL};
+	char home[4096];
+	TRY(join(home, sizeof(home), c->data_dir, "mail", f));
+	for (size_t i = 0; !create && i < c->mail_command.n && i < MAIL_WORDS; i++)
+		argv[i] = c->mail_command.v[i];
+	struct mail_opts o = {.argv = argv,
+			      .from = c->mail_from,
+			      .home = home,
+			      .sandbox = (unsigned)c->sandbox};
+	return mail_start(&o, &n->mail, f);
+}
+
 /* Before the first thread: Landlock holds for what is started later only. */
 static enum err confine(struct node *n, const char *conf_file, struct fail *f)
 {
@@ -208,6 +226,7 @@ enum err node_open(struct node *n, const struct conf *conf, const char *conf_fil
 	long_jobs_init(&n->api.jobs);
 	index_tags_init(&n->api.index_tags);
 	TRY(make_dir(conf->data_dir, f));
+	TRY(start_mail(n, create, f)); /* knows no key of ours */
 	TRY(secret_key_load(conf_key_file(conf), &n->peer_key, f));
 	if (conf->feeds_dir)
 		TRY(make_dir(conf->feeds_dir, f)); /* cannot be made once we are confined */
@@ -321,6 +340,7 @@ static void fill_api(struct node *n)
 	a->conf = n->conf;
 	a->peer_key = &n->peer_key;
 	a->pgp = n->pgp;
+	a->mail = n->mail;
 	a->audit = n->audit;
 	a->throttle = throttle_new(); /* without: no back-off, and nothing else is amiss */
 	a->rates = rates_new();
@@ -606,6 +626,7 @@ void node_stop(struct node *n)
 		store_close(MOVE(n->store));
 	guarded_clock_free(MOVE(n->clock));
 	pgp_stop(MOVE(n->pgp));
+	mail_stop(MOVE(n->mail));
 	if (n->policy)
 		policy_unref(MOVE(n->policy));
 	pthread_mutex_destroy(&n->policy_lock);

@@ -23,6 +23,7 @@ struct node {
 	char base_url[1024], org_name[300];
 	struct guarded_clock *clock;
 	struct pgp *pgp;
+	struct mail *mail;
 	struct openings *openings;
 	struct publisher *publisher;
 	struct retractor *retractor;

@@ -117,6 +117,19 @@ def test_upload_sample(admin, event):
     assert values["size-in-bytes"] == "6"
 
 
+def test_upload_sample_makes_event(admin):
+    body = {"request": {"files": [{"filename": "keel.bin", "data": base64.b64encode(b"keel").decode()}],
+                        "info": "Samples of the day", "distribution": 0, "analysis": "1"}}
+    answer = admin.direct_call("events/upload_sample", body)
+    assert answer["name"] == "Success", answer
+    made = admin.get_event(answer["id"], pythonify=True)
+    assert (made.info, made.distribution, made.analysis) == ("Samples of the day", 0, 1)
+    assert [o.name for o in made.objects] == ["file"]
+    before = len(admin.search_index(eventinfo="Samples of the day"))
+    assert admin.direct_call("events/upload_sample", {"request": {"info": "x"}})["errors"][0] == 403
+    assert len(admin.search_index(eventinfo="Samples of the day")) == before == 1
+
+
 def test_batch_import(admin, event):
     made = admin._prepare_request("POST", "attributes/add/%s" % event.id, data={
         "type": "ip-src", "value": "203.0.113.61\r\n\n203.0.113.62\nnonsense", "batch_import": 1}).json()

@@ -22,7 +22,9 @@ import syncrun
 import typecases
 
 # Settings of the recorded MISP that differ from our defaults: MISP.enable_advanced_correlations was off.
-AS_RECORDED = ["--set", "correlation.networks=false"]
+# And it had somewhere to send mail to.
+AS_RECORDED = ["--set", "correlation.networks=false", "--set", "mail.command=/bin/true",
+               "--set", "mail.from=misp@example.com"]
 HOST_ORG_UUID = "cccccccc-0000-4000-8000-00000000000c"  # of the recorded instance
 FIELDS = ("exchanges", "status", "body", "headers", "excused")
 

@@ -70,6 +70,39 @@ static void test_examples(json_t *doc)
 	}
 }
 
+static size_t rows_of(const char *path)
+{
+	size_t n = 0, len = strlen(path);
+	for (size_t r = 0; r < api_rows_n; r++)
+		n += !strncasecmp(api_rows[r]->path, path, len) &&
+		     (!api_rows[r]->path[len] || api_rows[r]->path[len] == '/');
+	return n;
+}
+
+/* Each call of MISP's clients is there, complete or partial, or said not to be planned. */
+static void test_calls(void)
+{
+	static const char *const calls[] = {
+#define CALL(path) path,
+#include "tests/unit/api/calls.inc"
+#undef CALL
+	};
+	static const char *const unplanned[] = {
+#define UNPLANNED(path, why) path,
+#include "api/unplanned.inc"
+#undef UNPLANNED
+	};
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		size_t n = rows_of(calls[i]) > 0;
+		for (size_t u = 0; u < ARRAY_LEN(unplanned); u++)
+			n += !strcasecmp(unplanned[u], calls[i]);
+		is_uint(n, 1, "%s is answered, or not planned", calls[i]);
+	}
+	for (size_t r = 0; r < api_rows_n; r++)
+		ok(!api_rows[r]->missing || strlen(api_rows[r]->missing) > 8, "%s says what is missing",
+		   api_rows[r]->path);
+}
+
 /* What is not planned is not there. */
 static void test_unplanned(void)
 {
@@ -78,13 +111,8 @@ static void test_unplanned(void)
 #include "api/unplanned.inc"
 #undef UNPLANNED
 	};
-	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-		size_t n = 0, len = strlen(paths[i]);
-		for (size_t r = 0; r < api_rows_n; r++)
-			n += !strncasecmp(api_rows[r]->path, paths[i], len) &&
-			     (!api_rows[r]->path[len] || api_rows[r]->path[len] == '/');
-		ok(n == 0, "%s has no row", paths[i]);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		is_uint(rows_of(paths[i]), 0, "%s has no row", paths[i]);
 }
 
 static void test_document(void)
@@ -112,6 +140,7 @@ int main(void)
 {
 	test_shapes();
 	test_rows();
+	test_calls();
 	test_unplanned();
 	test_document();
 	return done_testing();
