@@ -46,8 +46,12 @@ struct nft_state {
 static void set_name(struct sensor_run *r, unsigned version)
 {
 	const struct nft_state *st = r->state;
-	buf_printf(r->out, "%.*s %.*s %.*s%u", STR_ARG(st->family), STR_ARG(st->table),
-		   STR_ARG(st->set), version);
+	buf_str_add(r->out, st->family);
+	buf_putc(r->out, ' ');
+	buf_str_add(r->out, st->table);
+	buf_putc(r->out, ' ');
+	buf_str_add(r->out, st->set);
+	buf_putc(r->out, (char)('0' + version));
 }
 
 static enum err nft_read(struct sensor_run *r)
@@ -83,11 +87,16 @@ static enum err element(struct sensor_run *r, const char *verb, const struct ind
 			bool timed)
 {
 	const struct nft_state *st = r->state;
-	buf_printf(r->out, "%s element ", verb);
+	buf_puts(r->out, verb);
+	PUT(r->out, " element ");
 	set_name(r, i->addr_n == 4 ? 4 : 6);
-	buf_printf(r->out, " { %.*s", STR_ARG(i->value));
-	if (timed)
-		buf_printf(r->out, " timeout %.*ss", STR_ARG(st->timeout));
+	PUT(r->out, " { ");
+	buf_str_add(r->out, i->value);
+	if (timed) {
+		PUT(r->out, " timeout ");
+		buf_str_add(r->out, st->timeout);
+		buf_putc(r->out, 's');
+	}
 	PUT(r->out, " }\n");
 	return buf_err(r->out);
 }

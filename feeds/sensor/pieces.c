@@ -183,24 +183,37 @@ void piece_percent(struct buf *b, struct str v)
 	}
 }
 
+/* Plain characters from `i` on that may stay: a run of them is copied at once. */
+static size_t plain_run(struct str v, size_t i, const uint64_t good[2])
+{
+	size_t from = i;
+	while (i < v.n && (unsigned char)v.p[i] < 128 &&
+	       good[(unsigned char)v.p[i] >> 6] >> (v.p[i] & 63) & 1)
+		i++;
+	return i - from;
+}
+
 void piece_text(struct buf *b, struct str v, const char *bad, size_t max)
 {
-	size_t i = 0;
-	while (i < v.n) {
-		size_t n = str_utf8_len(str_sub(v, i, 4));
-		unsigned char c = (unsigned char)v.p[i];
-		if (n > max)
-			break;
-		if (!n || c < ' ' || c == 0x7f || strchr(bad, c)) {
-			n = 1;
-			buf_putc(b, ' ');
-		} else {
+	uint64_t good[2] = {~UINT64_C(0) << ' ', ~(UINT64_C(1) << 63)};
+	for (const char *c = bad; *c; c++)
+		good[(unsigned char)*c >> 6 & 1] &= ~(UINT64_C(1) << (*c & 63));
+	for (size_t i = 0; i < v.n && max;) {
+		size_t n = MIN(plain_run(v, i, good), max);
+		if (n) {
 			buf_add(b, v.p + i, n);
+		} else {
+			n = (unsigned char)v.p[i] < 128 ? 0 : str_utf8_len(str_sub(v, i, 4));
+			if (n > max)
+				break;
+			if (n)
+				buf_add(b, v.p + i, n);
+			else
+				buf_putc(b, ' ');
+			n = MAX(n, 1u);
 		}
 		i += n;
-		max -= MIN(n, max);
-		if (!max)
-			break;
+		max -= n;
 	}
 }
 

@@ -2,8 +2,6 @@
  * siem.c - indicators for systems that compare logs: Elastic (documents of the Common Schema, one a
  * line) and Splunk (a CSV lookup). What the two call fields is told in their tables below.
  */
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/jsonw.h"
@@ -53,16 +51,28 @@ static const struct sensor_param ecs_params[] = {
 	{NULL, NULL, NULL, NULL},
 };
 
+static void two_digits(char *p, int n)
+{
+	p[0] = (char)('0' + n / 10);
+	p[1] = (char)('0' + n % 10);
+}
+
 static void time_kv(struct jsonw *w, const char *key, int64_t t)
 {
-	struct clock_civil c = clock_to_civil(t);
-	char text[48];
-	if (!t)
+	struct clock_civil c;
+	char text[] = "0000-00-00T00:00:00Z";
+	if (t <= 0 || t >= INT64_C(253402300800)) /* to the end of the year 9999 */
 		return;
-	int n = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", c.year, c.month, c.day, c.hour,
-			 c.minute, c.second);
+	c = clock_to_civil(t);
+	two_digits(text, c.year / 100);
+	two_digits(text + 2, c.year % 100);
+	two_digits(text + 5, c.month);
+	two_digits(text + 8, c.day);
+	two_digits(text + 11, c.hour);
+	two_digits(text + 14, c.minute);
+	two_digits(text + 17, c.second);
 	jsonw_key(w, key);
-	jsonw_str(w, (struct str){text, (size_t)n});
+	jsonw_str(w, (struct str){text, sizeof(text) - 1});
 }
 
 static const struct ecs_row *ecs_row_of(const struct indicator *i)
@@ -115,26 +125,26 @@ static void ecs_value(struct jsonw *w, const struct indicator *i)
 }
 
 /* The same document, the same id: kind and value. */
-static void ecs_id(struct buf *b, const struct indicator *i)
+#define ECS_ID 40
+static struct str ecs_id(const struct indicator *i, char hex[ECS_ID + 1])
 {
 	struct sha256 d;
 	OWN(buf) struct buf text = BUF(1u << 20);
-	char hex[65];
 	buf_puts(&text, ind_kind_name(i->kind));
 	buf_putc(&text, ':');
 	buf_str_add(&text, i->value);
 	d = hash_sha256(buf_str(&text));
-	buf_add(b, hash_hex(d.b, 20, hex), 40);
+	return (struct str){hash_hex(d.b, ECS_ID / 2, hex), ECS_ID};
 }
 
-static void ecs_action(struct sensor_run *r, const char *verb, const struct indicator *i)
+static void ecs_action(struct sensor_run *r, const char *verb, struct str id)
 {
 	struct str index = sensor_param_get(r, "index");
 	buf_printf(r->out, "{\"%s\":{", verb);
 	if (index.n)
 		buf_printf(r->out, "\"_index\":\"%.*s\",", STR_ARG(index));
 	PUT(r->out, "\"_id\":\"");
-	ecs_id(r->out, i);
+	buf_str_add(r->out, id);
 	PUT(r->out, "\"}}\n");
 }
 
@@ -155,10 +165,11 @@ static void tags_put(struct jsonw *w, struct str tags)
 static enum err ecs_item(struct sensor_run *r, const struct indicator *i)
 {
 	struct jsonw w = jsonw_on(r->out);
-	OWN(buf) struct buf id = BUF(4096);
-	char uuid[UUID_TEXT_LEN + 1];
+	OWN(buf) struct buf url = BUF(4096);
+	char hex[ECS_ID + 1];
+	struct str id = ecs_id(i, hex);
 	if (sensor_param_get(r, "index").n)
-		ecs_action(r, "index", i);
+		ecs_action(r, "index", id);
 	jsonw_obj(&w);
 	time_kv(&w, "@timestamp", i->changed ? i->changed : 1);
 	jsonw_key(&w, "event");
@@ -172,8 +183,7 @@ static enum err ecs_item(struct sensor_run *r, const struct indicator *i)
 	jsonw_arr(&w);
 	jsonw_c(&w, "indicator");
 	jsonw_arr_end(&w);
-	ecs_id(&id, i);
-	JSONW_KV(&w, jsonw_str, "id", buf_str(&id));
+	JSONW_KV(&w, jsonw_str, "id", id);
 	jsonw_obj_end(&w);
 	jsonw_key(&w, "threat");
 	jsonw_obj(&w);
@@ -195,9 +205,10 @@ static enum err ecs_item(struct sensor_run *r, const struct indicator *i)
 	time_kv(&w, "last_seen", i->last_seen);
 	time_kv(&w, "modified_at", i->changed);
 	if (r->opts->base_url.n) {
-		buf_str_add(&id, r->opts->base_url);
-		buf_printf(&id, "/events/view/%s", uuid_format(i->event, uuid));
-		JSONW_KV(&w, jsonw_str, "reference", str_sub(buf_str(&id), 40, id.n));
+		buf_str_add(&url, r->opts->base_url);
+		PUT(&url, "/events/view/");
+		piece_uuid(&url, i->event);
+		JSONW_KV(&w, jsonw_str, "reference", buf_str(&url));
 	}
 	jsonw_obj_end(&w);
 	if (i->info.n) {
@@ -217,12 +228,13 @@ static enum err ecs_item(struct sensor_run *r, const struct indicator *i)
 /* Lines for _bulk; without a name of an index, for that of an index (POST /INDEX/_bulk). */
 static enum err ecs_change(struct sensor_run *r, enum sensor_op op, const struct indicator *i)
 {
+	char hex[ECS_ID + 1];
 	if (op == SENSOR_GONE) {
-		ecs_action(r, "delete", i);
+		ecs_action(r, "delete", ecs_id(i, hex));
 		return buf_err(r->out);
 	}
 	if (!sensor_param_get(r, "index").n)
-		ecs_action(r, "index", i);
+		ecs_action(r, "index", ecs_id(i, hex));
 	return ecs_item(r, i);
 }
 

@@ -160,14 +160,17 @@ def haproxy_map(text, params, folder):
     run(program("haproxy"), "-c", "-f", put(folder, "haproxy.cfg", conf), quiet=("alert", "warning"))
 
 
+SIZES = "map_hash_bucket_size 512;\n map_hash_max_size 1048576;\n "
+
+
 def nginx(folder, block):
-    conf = "pid %s/pid;\nerror_log stderr;\nevents {}\nhttp {\n access_log off;\n map_hash_bucket_size 512;\n map_hash_max_size 1048576;\n %s\n}\n" % (folder, block)
+    conf = "pid %s/pid;\nerror_log stderr;\nevents {}\nhttp {\n access_log off;\n %s\n}\n" % (folder, block)
     run(program("nginx"), "-t", "-c", put(folder, "nginx.conf", conf), "-p", folder, quiet=("[warn]", "[emerg]"))
 
 
 @by("nginx-map")
 def nginx_map(text, params, folder):
-    nginx(folder, 'map $host $bad { hostnames; default 0; include %s; }' % put(folder, "list.conf", text))
+    nginx(folder, SIZES + 'map $host $bad { hostnames; default 0; include %s; }' % put(folder, "list.conf", text))
 
 
 @by("nginx-geo")

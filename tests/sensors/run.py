@@ -1,7 +1,8 @@
 """
 Files for sensors, each format on hostile values: counted, read back (rows.py), changed, and given to the
 sensor's own parser where there is one (consumers.py). SENSORS_N sets how many ordinary indicators come with the
-hostile ones, SENSORS_SEED which; names of formats as arguments run these alone.
+hostile ones, SENSORS_SEED which; names of formats as arguments
+(or "pages", for the manual's) run these alone.
 """
 import json
 import os
@@ -14,6 +15,7 @@ from collections import Counter
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import consumers  # noqa: E402
 import idsrules  # noqa: E402,F401 (its rows)
+import pages  # noqa: E402
 import rows  # noqa: E402
 import world  # noqa: E402
 
@@ -113,7 +115,7 @@ def main():
             for bad in ("x; y", "a b", "\n", "x\"", "$(id)", "../x"):
                 if subprocess.run([TOOL, "full", name, "/dev/null", "%s=%s" % (p, bad)], capture_output=True, check=False).returncode == 0:
                     check(False, "%s: %s takes %r" % (name, p, bad))
-    wanted = sys.argv[1:] or [f for f in formats if f in rows.ROWS]
+    wanted = [f for f in formats if f in rows.ROWS and (not sys.argv[1:] or f in sys.argv[1:])]
     skipped, slow = set(), []
     with tempfile.TemporaryDirectory(prefix="sensors.") as tmp:
         lists = []
@@ -139,6 +141,8 @@ def main():
                     traceback.print_exc()
                 check(False, "%s: %s: %s" % (name, type(e).__name__, e))
             slow.append((time.monotonic() - start, name))
+        if not sys.argv[1:] or "pages" in sys.argv[1:]:
+            pages.run(check, tool, formats, lists, tmp, skipped)
     for s in sorted(skipped):
         print("# not tried:", s)
     print("# slowest:", ", ".join("%s %.1f s" % (b, a) for a, b in sorted(slow, reverse=True)[:5]))
