@@ -203,8 +203,7 @@ static void field_put(struct buf *b, struct str v, bool free_text)
 		    (v.p[i + 1] == '/' || (v.p[i + 1] | 0x20) >= 'a'))
 			in_tag = true;
 		if (!in_tag)
-			buf_putc(b, c == '\t' || c == '\n' || c == '\r' || c == '\v' ? ' '
-										     : (char)c);
+			buf_putc(b, c < ' ' || c == 0x7f ? ' ' : (char)c);
 		if (c == '>')
 			in_tag = false;
 	}
@@ -226,12 +225,14 @@ static enum err zeek_line(struct export_run *r, const struct rel_event *e,
 	struct zeek_state *st = r->state;
 	struct buf *b = &st->line;
 	char uuid[UUID_TEXT_LEN + 1];
-	if (!(group & st->groups) || !v.n)
+	if (!(group & st->groups) || !v.n || (group == Z_IP && !ip_version(v, true)))
 		return ERR_OK;
 	if (group == Z_URL && str_has_prefix(v, STR("http://")))
 		v = str_sub(v, 7, v.n);
 	else if (group == Z_URL && str_has_prefix(v, STR("https://")))
 		v = str_sub(v, 8, v.n);
+	if (!v.n)
+		return ERR_OK;
 	buf_clear(b);
 	field_put(b, v, false);
 	buf_printf(b, "\tIntel::%s\t", intel_type(group, v));

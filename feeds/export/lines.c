@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "feeds/export/export.h"
 #include "feeds/export/parts.h"
+#include "feeds/sensor/rpz_parts.h"
 #include "model/types.h"
 
 struct lines_state {
@@ -206,13 +207,10 @@ static enum err hosts_begin(struct export_run *r)
 	return buf_err(b);
 }
 
-/* A name with white space would say something else in such a file. */
-static bool is_one_word(struct str v)
+/* What is no name, or long, makes resolvers complain, and white space would say something else. */
+static bool is_host(struct str v)
 {
-	for (size_t i = 0; i < v.n; i++)
-		if ((unsigned char)v.p[i] <= ' ' || v.p[i] == '#')
-			return false;
-	return v.n > 0;
+	return rpz_is_name(v, 0);
 }
 
 static enum err hosts_element(struct export_run *r, const struct rel_event *e,
@@ -221,7 +219,7 @@ static enum err hosts_element(struct export_run *r, const struct rel_event *e,
 	struct lines_state *st = r->state;
 	struct buf *b = seal_buf(r->out);
 	(void)e;
-	if (!is_attr(r, el) || el->attr->type != ATTR_DOMAIN || !is_one_word(el->attr->value) ||
+	if (!is_attr(r, el) || el->attr->type != ATTR_DOMAIN || !is_host(el->attr->value) ||
 	    seen_before(&st->seen, el->attr->value))
 		return ERR_OK;
 	LIT(b, "0.0.0.0 ");
@@ -271,9 +269,10 @@ static enum err netfilter_element(struct export_run *r, const struct rel_event *
 	else
 		return ERR_OK;
 	/* the consumer runs this as a script: nothing but an address may stand there */
-	if (!ip_version(v, true))
-		return ERR_OK;
-	LIT(b, "iptables -A INPUT -s ");
+	int version = ip_version(v, true);
+	if (!version || str_has_suffix(v, STR("/0")))
+		return ERR_OK; /* ... and not all of them */
+	buf_puts(b, version == 6 ? "ip6tables -A INPUT -s " : "iptables -A INPUT -s ");
 	buf_str_add(b, v);
 	LIT(b, " -j DROP\n");
 	return buf_err(b);

@@ -82,10 +82,14 @@ void nids_open(struct nids *n)
 static void tags_put(struct nids *n)
 {
 	bool first = true;
+	size_t room = 4 * MESSAGE_MAX;
 	const struct misp_tagref *lists[] = {n->tags, n->event_tags};
 	uint32_t counts[] = {n->n_tags, n->n_event_tags};
 	for (unsigned l = 0; l < ARRAY_LEN(lists); l++) {
 		for (uint32_t i = 0; i < counts[l]; i++) {
+			if (lists[l][i].name.n > room)
+				continue;
+			room -= lists[l][i].name.n;
 			if (!first)
 				buf_putc(n->b, ',');
 			first = false;
@@ -182,17 +186,34 @@ static void dns_name(struct buf *b, struct str v)
 	LIT(b, "|00|");
 }
 
+/* A name whose labels and length DNS can hold, and with what frames it there one content; empty labels
+   are looked for as they are. */
+static bool fits_dns(struct str v)
+{
+	size_t label = 0;
+	for (size_t i = 0; i < v.n; i++) {
+		label = v.p[i] == '.' ? 0 : label + 1;
+		if (label > 63)
+			return false;
+	}
+	return v.n <= 252;
+}
+
 static void rule_put(struct nids *n, const struct rule *r, struct str v)
 {
+	bool named = strchr(r->content, '~') || strstr(r->content, "^^");
+	struct str part = text_beginning(v, CONTENT_MAX);
+	if (!v.n || (named && !fits_dns(v)))
+		return;
 	nids_open(n);
 	buf_puts(n->b, r->head);
 	nids_msg(n, r->text);
 	if (!r->no_value)
-		nids_escaped(n->b, v);
+		nids_escaped(n->b, text_beginning(v, MESSAGE_MAX));
 	nids_content(n);
 	for (const char *p = r->content; *p; p++) {
 		if (*p == '@')
-			nids_escaped(n->b, v);
+			nids_escaped(n->b, part);
 		else if (*p == '~')
 			regex_quoted(n->b, v);
 		else if (*p == '^' && p[1] == '^')
@@ -422,6 +443,7 @@ static const struct object_rule {
 
 struct nids_state {
 	struct buf waiting;
+	struct seen numbers; /* drawn from UUIDs, which two may share */
 	const struct object_rule *rule; /* NULL: no such object is open */
 	uint64_t object_id;
 	struct uuid object_uuid;
@@ -459,11 +481,16 @@ static const char *part_get(const struct nids_state *st, enum part p)
  * Ten signature ids for each attribute or object. Without local numbers they are drawn from the
  * UUID, so that they stay the same from export to export; below 2^32 as the engines want it.
  */
-static uint64_t sid_of(const struct export_run *r, const struct rel_event *e, uint64_t id,
+#define NUMBERS 400000000u
+static uint64_t sid_of(struct export_run *r, const struct rel_event *e, uint64_t id,
 		       struct uuid uuid)
 {
-	if (!e->ids)
-		id = hash_64(uuid.b, sizeof(uuid.b), 0) % 400000000;
+	struct nids_state *st = r->state;
+	if (!e->ids || id >= NUMBERS) {
+		id = hash_64(uuid.b, sizeof(uuid.b), 0) % NUMBERS;
+		while (seen_before(&st->numbers, (struct str){(const char *)&id, sizeof(id)}))
+			id = (id + 1) % NUMBERS;
+	}
 	return r->opts->nids_sid + id * 10 + 1;
 }
 
@@ -540,6 +567,7 @@ static enum err nids_event(struct export_run *r, const struct rel_event *e)
 static void nids_free(void *state)
 {
 	struct nids_state *st = state;
+	seen_free(&st->numbers);
 	buf_free(&st->waiting);
 }
 

@@ -4,6 +4,12 @@
 #include "feeds/export/export.h"
 #include "feeds/export/parts.h"
 
+/* Engines take contents of 255 bytes, a header's name with them, and rules of 8 KiB: what is longer is
+   found by its beginning. */
+#define CONTENT_MAX 245u
+#define MESSAGE_MAX 600u
+#define RULE_MAX 7000u
+
 #define TAG_SESSION "tag:session,600,seconds;"
 
 /* The rules of one attribute or object; the signature id counts up from rule to rule. */
@@ -38,5 +44,8 @@ void nids_message_guarded(struct buf *b, struct str v);
 
 /* Suricata's rule for a URL. */
 void nids_suricata_url(struct nids *n, struct str url);
-/* A rule that somebody wrote, with our numbers and message put in. */
+/* Could an engine take it: action, protocol, ends, options in pairs of key and value, quotes and
+   hexadecimal parts that end? Keywords are not known here. */
+bool nids_is_rule(struct str rule);
+/* A rule that somebody wrote, with our numbers and message put in; a remark when it is none. */
 void nids_foreign_rule(struct nids *n, struct str rule);

@@ -61,7 +61,7 @@ static void url_head(struct nids *n, const char *proto, struct str dst, struct s
 	buf_putc(n->b, ' ');
 	buf_str_add(n->b, port);
 	nids_msg(n, "Outgoing URL ");
-	nids_escaped(n->b, url);
+	nids_escaped(n->b, text_beginning(url, MESSAGE_MAX));
 	nids_content(n);
 }
 
@@ -72,10 +72,10 @@ static void http_rule(struct nids *n, const struct url *u, struct str url)
 	url_head(n, "http", ip_version(u->host, false) ? u->host : OUTSIDE,
 		 u->port.p ? u->port : STR("$HTTP_PORTS"), url);
 	LIT(n->b, "flow:to_server,established; http.header; content:\"");
-	nids_guarded(n->b, u->host);
+	nids_guarded(n->b, text_beginning(u->host, CONTENT_MAX));
 	if (u->path.n) {
 		LIT(n->b, "\"; fast_pattern; nocase; http.uri; content:\"");
-		nids_guarded(n->b, u->path);
+		nids_guarded(n->b, text_beginning(u->path, CONTENT_MAX));
 	}
 	LIT(n->b, "\"; nocase;");
 	nids_close(n, TAG_SESSION);
@@ -85,7 +85,7 @@ static void https_rule(struct nids *n, const struct url *u, struct str url)
 {
 	url_head(n, "tls", OUTSIDE, u->port.p ? u->port : STR("443"), url);
 	LIT(n->b, "tls.sni; content:\"");
-	nids_guarded(n->b, u->host);
+	nids_guarded(n->b, text_beginning(u->host, CONTENT_MAX));
 	LIT(n->b, "\";");
 	nids_close(n, TAG_SESSION);
 }
@@ -93,6 +93,8 @@ static void https_rule(struct nids *n, const struct url *u, struct str url)
 void nids_suricata_url(struct nids *n, struct str url)
 {
 	struct url u;
+	if (!url.n)
+		return;
 	bool ok = url_split(url, &u), by_address = ok && ip_version(u.host, false);
 	if (ok && str_is(u.scheme, "http")) {
 		http_rule(n, &u, url);
@@ -113,7 +115,7 @@ void nids_suricata_url(struct nids *n, struct str url)
 	} else {
 		url_head(n, "http", OUTSIDE, STR("any"), url);
 		LIT(n->b, "flow:to_server,established; http.uri; content:\"");
-		nids_escaped(n->b, url);
+		nids_escaped(n->b, text_beginning(url, CONTENT_MAX));
 		LIT(n->b, "\"; fast_pattern; nocase;");
 		nids_close(n, TAG_SESSION);
 	}
@@ -208,6 +210,120 @@ static void raw_put(struct buf *b, char c)
 	buf_putc(b, c == '\r' || c == '\n' ? ' ' : c);
 }
 
+/* The next word of the head; brackets hold lists with spaces together. */
+static struct str head_word(struct str s, size_t *at)
+{
+	size_t from = *at = skip_blank(s, *at), depth = 0;
+	for (; *at < s.n; ++*at) {
+		char c = s.p[*at];
+		if (c == '[')
+			depth++;
+		else if (c == ']' && depth)
+			depth--;
+		else if (c == '(' || (!depth && skip_blank(s, *at) != *at))
+			break;
+	}
+	return depth ? STR_NONE : str_sub(s, from, *at - from);
+}
+
+static bool is_action(struct str w)
+{
+	static const char *const actions[] = {"alert", "drop", "pass", "reject", "rejectsrc",
+					      "rejectdst", "rejectboth", "log", "block", "sdrop"};
+	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
+		if (str_is(w, actions[i]))
+			return true;
+	return false;
+}
+
+/* "..", or !"..", with hexadecimal parts that are whole; nothing else may be quoted. */
+static bool is_value(struct str key, struct str v)
+{
+	bool content = str_is(key, "content") || str_is(key, "uricontent");
+	bool hex = false;
+	size_t digits = 0;
+	if (v.n && v.p[0] == '!')
+		v = str_sub(v, skip_blank(v, 1), v.n);
+	if (!v.n)
+		return false;
+	if (v.p[0] != '"')
+		return !content && str_chr(v, '"') < 0;
+	if (v.n < 2 || v.p[v.n - 1] != '"' || (content && v.n == 2))
+		return false;
+	for (size_t i = 1; i + 1 < v.n; i++) {
+		char c = v.p[i];
+		bool digit = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+		if (c == '\\' && !hex) {
+			if (++i + 1 >= v.n)
+				return false;
+		} else if (c == '"') {
+			return false;
+		} else if (content && c == '|') {
+			if (hex && (!digits || digits % 2))
+				return false;
+			hex = !hex;
+			digits = 0;
+		} else if (hex && c != ' ') {
+			digits += digit;
+			if (!digit)
+				return false;
+		}
+	}
+	return !hex;
+}
+
+/* One "key;" or "key:value;" from *at on. */
+static bool is_option(struct str s, size_t *at)
+{
+	size_t from = *at = skip_blank(s, *at), colon = s.n, end;
+	for (end = from; end < s.n && s.p[end] != ';'; end++) {
+		if (s.p[end] == '\\')
+			end++;
+		else if (s.p[end] == ':' && colon == s.n)
+			colon = end;
+	}
+	if (end >= s.n)
+		return false;
+	*at = end + 1;
+	struct str key = str_trim(str_sub(s, from, MIN(colon, end) - from));
+	for (size_t i = 0; i < key.n; i++) {
+		char c = key.p[i];
+		if (!((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+		      strchr("._-", c)))
+			return false;
+	}
+	if (colon >= end)
+		return key.n > 0;
+	return key.n > 0 && is_value(key, str_trim(str_sub(s, colon + 1, end - colon - 1)));
+}
+
+bool nids_is_rule(struct str s)
+{
+	size_t at = 0;
+	struct str w;
+	for (size_t i = 0; i < s.n; i++)
+		if (((unsigned char)s.p[i] < ' ' && skip_blank(s, i) == i) || s.p[i] == 0x7f)
+			return false;
+	s = str_trim(s);
+	if (s.n > RULE_MAX || s.n < 2 || s.p[s.n - 1] != ')' || !is_action(head_word(s, &at)))
+		return false;
+	for (unsigned i = 0; i < 6; i++) {
+		w = head_word(s, &at);
+		if (!w.n || str_chr(w, ';') >= 0 || str_chr(w, '"') >= 0 || str_chr(w, '#') >= 0 ||
+		    (i == 3 && !str_is(w, "->") && !str_is(w, "<>")))
+			return false;
+	}
+	at = skip_blank(s, at);
+	if (at >= s.n || s.p[at] != '(')
+		return false;
+	s = str_sub(s, 0, s.n - 1);
+	unsigned options = 0;
+	for (at++; (at = skip_blank(s, at)) < s.n; options++)
+		if (!is_option(s, &at))
+			return false;
+	return options > 0;
+}
+
 /* Behind a ';' at the end of the options: those keywords that the rule has not. */
 static size_t extras_put(struct nids *n, struct str s, size_t i, unsigned found)
 {
@@ -226,6 +342,11 @@ void nids_foreign_rule(struct nids *n, struct str s)
 	unsigned found = 0;
 	struct str text = STR_NONE;
 	size_t len = 0;
+	if (!nids_is_rule(s)) {
+		LIT(n->b, "\n# not a rule: the attribute of sid ");
+		buf_u64(n->b, n->sid);
+		return;
+	}
 	for (size_t i = 0; i < s.n; i++) {
 		enum keyword k = keyword_find(s, i, &len, &text);
 		if (k != KW_COUNT) {

@@ -113,6 +113,8 @@ static void ip_put(struct export_run *r, struct str v)
 	OWN(buf) struct buf owner = BUF(128);
 	if (!ip_owner(&owner, v))
 		return;
+	if (str_has_prefix(buf_str(&owner), STR("0.")))
+		return; /* everything */
 	bool first = st->ips.n == 0;
 	if (seen_before(&st->ips, buf_str(&owner)))
 		return;
@@ -143,9 +145,16 @@ static void name_put(struct export_run *r, struct buf *b, struct str v, const ch
 	buf_putc(b, '\n');
 }
 
+/* A dot last would take the name out of the zone. */
+static struct str without_dot(struct str v)
+{
+	return v.n > 1 && v.p[v.n - 1] == '.' ? str_sub(v, 0, v.n - 1) : v;
+}
+
 static void domain_put(struct export_run *r, struct str v)
 {
 	struct rpz_state *st = r->state;
+	v = without_dot(v);
 	if (seen_before(&st->domains, v))
 		return;
 	name_put(r, &st->domain_lines, v, "");
@@ -175,6 +184,7 @@ static enum err rpz_element(struct export_run *r, const struct rel_event *e,
 		domain_put(r, v);
 		break;
 	case ATTR_HOSTNAME:
+		v = without_dot(v);
 		if (!seen_before(&st->hosts, v))
 			name_put(r, &st->host_lines, v, "");
 		break;

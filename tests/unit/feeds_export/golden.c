@@ -211,7 +211,7 @@ static void event_of(struct golden *g, const json_t *o, struct gold_event *ev)
 struct golden *golden_parse(const char *json, size_t n)
 {
 	struct golden *g = calloc(1, sizeof(*g));
-	g->root = json_loadb(json, n, 0, NULL);
+	g->root = json_loadb(json, n, JSON_ALLOW_NUL, NULL);
 	g->a = arena_new(256u << 20);
 	const json_t *list = json_object_get(g->root, "response"), *x;
 	size_t i;

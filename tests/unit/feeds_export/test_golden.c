@@ -48,6 +48,31 @@ static void rpz_edit(struct buf *b, bool ours)
 	replace(b, "(1795322679 ", "(1795322656 ");
 }
 
+/* Shared rules that are only words go out in MISP, and the engine stops at them; here they are remarks. */
+static void rules_edit(struct buf *b, bool ours)
+{
+	struct buf out = BUF(b->max);
+	struct str rest = buf_str(b), line;
+	(void)ours;
+	while (rest.p) {
+		rest = str_split(rest, '\n', &line);
+		bool rule = str_has_prefix(line, STR("alert ")), remark = str_has_prefix(line, STR("#"));
+		if (rule || (remark && !str_has_prefix(line, STR("# not a rule")))) {
+			buf_str_add(&out, line);
+			buf_putc(&out, '\n');
+		}
+	}
+	buf_free(b);
+	*b = out;
+}
+
+/* iptables takes no IPv6. */
+static void netfilter_edit(struct buf *b, bool ours)
+{
+	if (!ours)
+		replace(b, "iptables -A INPUT -s 2001:", "ip6tables -A INPUT -s 2001:");
+}
+
 /* Identifiers and times of the document, which stand in its first 13 lines. */
 static void ids_out(struct buf *b, bool ours)
 {
@@ -93,17 +118,18 @@ static const struct kase invented[] = {
 	{.file = "009-events-hashes-invented", "hashes", E},
 	{.file = "010-attributes-hashes-invented", "hashes", A},
 	{.file = "012-attributes-cache-invented", "cache", A},
-	{.file = "013-events-suricata-invented", "suricata", E},
-	{.file = "014-attributes-suricata-invented", "suricata", A},
-	{.file = "015-events-snort-invented", "snort", E},
-	{.file = "016-attributes-snort-invented", "snort", A},
+	{.file = "013-events-suricata-invented", "suricata", E, .edit = rules_edit},
+	{.file = "014-attributes-suricata-invented", "suricata", A, .edit = rules_edit},
+	{.file = "015-events-snort-invented", "snort", E, .edit = rules_edit},
+	{.file = "016-attributes-snort-invented", "snort", A, .edit = rules_edit},
 	{.file = "017-events-rpz-invented", "rpz", E, .edit = rpz_edit},
 	{.file = "018-attributes-rpz-invented", "rpz", A, .edit = rpz_edit},
 	{.file = "019-events-openioc-invented", "openioc", E, .edit = ids_out},
 	{.file = "020-attributes-openioc-invented", "openioc", A, .edit = ids_out},
 	{.file = "022-attributes-hosts-invented", "hosts", A, .edit = ids_out},
 	{.file = "026-attributes-kunai-invented", "kunai", A, .any_order = true},
-	{.file = "024-attributes-netfilter-invented", "netfilter", A, .any_order = true},
+	{.file = "024-attributes-netfilter-invented", "netfilter", A, .any_order = true,
+	 .edit = netfilter_edit},
 	{.file = "027-events-count-invented", "count", E},
 	{.file = "028-attributes-count-invented", "count", A},
 	{.file = "041-events-attack-sightings-invented", "attack-sightings", E},
@@ -113,10 +139,10 @@ static const struct kase invented[] = {
 	{.file = "054-attributes-csv-one-event", "csv", A, ONE},
 	{.file = "055-events-text-one-event", "text", E, ONE},
 	{.file = "057-events-hashes-one-event", "hashes", E, ONE},
-	{.file = "059-events-suricata-one-event", "suricata", E, ONE},
-	{.file = "060-attributes-suricata-one-event", "suricata", A, ONE},
-	{.file = "061-events-snort-one-event", "snort", E, ONE},
-	{.file = "062-attributes-snort-one-event", "snort", A, ONE},
+	{.file = "059-events-suricata-one-event", "suricata", E, ONE, .edit = rules_edit},
+	{.file = "060-attributes-suricata-one-event", "suricata", A, ONE, .edit = rules_edit},
+	{.file = "061-events-snort-one-event", "snort", E, ONE, .edit = rules_edit},
+	{.file = "062-attributes-snort-one-event", "snort", A, ONE, .edit = rules_edit},
 	{.file = "063-events-rpz-one-event", "rpz", E, ONE, .edit = rpz_edit},
 	{.file = "065-events-openioc-one-event", "openioc", E, ONE, .edit = ids_out},
 	{.file = "072-attributes-kunai-one-event", "kunai", A, ONE, .any_order = true},
@@ -127,7 +153,7 @@ static const struct kase invented[] = {
 	{.file = "109-events-text-no-hits", "text", E, NO_HITS},
 	{.file = "110-events-text-to-ids-lifted", "text", E, ALL},
 	{.file = "112-events-hashes-no-hits", "hashes", E, NO_HITS},
-	{.file = "114-events-suricata-no-hits", "suricata", E, NO_HITS},
+	{.file = "114-events-suricata-no-hits", "suricata", E, NO_HITS, .edit = rules_edit},
 	{.file = "117-events-rpz-drop", "rpz", E, .policy = "DROP", .edit = rpz_edit},
 	{.file = "118-events-rpz-local-data", "rpz", E, .policy = "Local-Data", .edit = rpz_edit},
 	{.file = "121-events-rpz-no-hits", "rpz", E, NO_HITS, .edit = rpz_edit},
@@ -157,10 +183,10 @@ static const struct kase corpus[] = {
 	{.file = "078-attributes-csv-whole-corpus", "csv", A},
 	{.file = "079-events-text-whole-corpus", "text", E},
 	{.file = "080-attributes-text-whole-corpus", "text", A},
-	{.file = "081-events-suricata-whole-corpus", "suricata", E},
-	{.file = "082-attributes-suricata-whole-corpus", "suricata", A},
-	{.file = "083-events-snort-whole-corpus", "snort", E},
-	{.file = "084-attributes-snort-whole-corpus", "snort", A},
+	{.file = "081-events-suricata-whole-corpus", "suricata", E, .edit = rules_edit},
+	{.file = "082-attributes-suricata-whole-corpus", "suricata", A, .edit = rules_edit},
+	{.file = "083-events-snort-whole-corpus", "snort", E, .edit = rules_edit},
+	{.file = "084-attributes-snort-whole-corpus", "snort", A, .edit = rules_edit},
 	{.file = "085-events-rpz-whole-corpus", "rpz", E, .edit = rpz_edit},
 	{.file = "094-attributes-kunai-whole-corpus", "kunai", A, .any_order = true},
 	{.file = "097-events-openioc-whole-corpus", "openioc", E, .edit = ids_out},
@@ -175,7 +201,8 @@ static const struct kase corpus[] = {
 	{.file = "191-attributes-bro-foam", "bro", A, .policy = "foam", .any_order = true},
 	{.file = "087-events-hashes-whole-corpus", "hashes", E},
 	{.file = "088-attributes-hashes-whole-corpus", "hashes", A},
-	{.file = "092-attributes-netfilter-whole-corpus", "netfilter", A, .any_order = true},
+	{.file = "092-attributes-netfilter-whole-corpus", "netfilter", A, .any_order = true,
+	 .edit = netfilter_edit},
 	{.file = "095-events-count-whole-corpus", "count", E},
 };
 
