@@ -55,7 +55,11 @@ static struct str addr_text(struct arena *a, const struct indicator *i)
 				: arena_printf(a, "%s/%u", six, i->prefix);
 }
 
-/* An address or a network; ::ffff:a.b.c.d is the IPv4 address. All addresses are no indicator. */
+/* Wider networks are no indicators: one of them in a list for blocking would be an outage. */
+#define WIDEST_4 8
+#define WIDEST_6 16
+
+/* An address or a network; ::ffff:a.b.c.d is the IPv4 address. */
 static bool addr_read(struct str v, struct indicator *i)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -78,7 +82,7 @@ static bool addr_read(struct str v, struct indicator *i)
 		i->addr_n = 4;
 		prefix -= 96;
 	}
-	if (!prefix)
+	if (prefix < (i->addr_n == 4 ? WIDEST_4 : WIDEST_6))
 		return false;
 	i->prefix = (uint8_t)prefix;
 	ind_host_bits_clear(i->addr, i->addr_n, i->prefix);

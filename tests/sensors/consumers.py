@@ -71,16 +71,62 @@ def named_checkzone(text, params, folder):
 @by("rpz")
 def knot(text, params, folder):
     zone = params.get("zone", "tocsin.rpz")
-    run(program("kzonecheck"), "-o", zone, put(folder, "zone", text))
+    conf = 'server:\n    rundir: "%s"\ndatabase:\n    storage: "%s"\nzone:\n  - domain: %s\n    file: "%s"\n    semantic-checks: on\n' % (
+        folder, folder, zone, put(folder, "zone", text))
+    run(program("knotc"), "-c", put(folder, "knot.conf", conf), "zone-check", zone, quiet=("error", "warning", "failed"))
+
+
+def ask(port, name):
+    """The code of the answer to a question for an address; None while there is none."""
+    import socket
+    question = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + b"".join(bytes([len(l)]) + l.encode() for l in name.split(".")) + b"\x00\x00\x01\x00\x01"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(0.5)
+        try:
+            s.connect(("127.0.0.1", port))
+            s.send(question)
+            return s.recv(4096)[3] & 15
+        except OSError:
+            return None
+
+
+def free_port():
+    import socket
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 @by("rpz")
 def unbound_rpz(text, params, folder):
-    """Unbound reads the zone only when it runs: checkconf at least takes the configuration."""
-    zone = params.get("zone", "tocsin.rpz")
-    conf = 'server:\n chroot: ""\n directory: "%s"\n username: ""\n pidfile: ""\n module-config: "respip validator iterator"\nrpz:\n name: %s\n zonefile: "%s"\n' % (
-        folder, zone, put(folder, "zone", text))
-    run(program("unbound-checkconf"), put(folder, "unbound.conf", conf), quiet=("warning:", "error:"))
+    """Unbound reads a policy zone only when it runs: started, asked for names of the zone and for others."""
+    import re
+    import time
+    if params:
+        return
+    program("unbound-checkconf")
+    port = free_port()
+    conf = ('server:\n chroot: ""\n directory: "%s"\n username: ""\n pidfile: ""\n use-syslog: no\n logfile: ""\n interface: 127.0.0.1@%d\n port: %d\n do-tcp: no\n'
+            ' module-config: "respip iterator"\n local-zone: "not-listed.test." refuse\nremote-control:\n control-enable: no\nrpz:\n name: tocsin.rpz\n zonefile: "%s"\n') % (
+                folder, port, port, put(folder, "zone", text))
+    names = re.findall(r"^([a-z0-9_.-]+) CNAME \.$", text, re.M)
+    names = [n for n in names if "rpz-" not in n]
+    log = open(os.path.join(folder, "unbound.log"), "w+b")
+    daemon = subprocess.Popen([program("unbound"), "-d", "-c", put(folder, "unbound.conf", conf)], stdout=log, stderr=subprocess.STDOUT)
+    try:
+        until = time.monotonic() + 60
+        while ask(port, names[0]) is None and daemon.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        wrong = [n for n in names[:: max(1, len(names) // 40)] + names[-1:] if ask(port, n) != 3]
+        other = ask(port, "not-listed.test")
+    finally:
+        daemon.terminate()
+        daemon.wait(30)
+        log.seek(0)
+        said = log.read().decode(errors="replace")
+        log.close()
+    if wrong or other != 5 or "error" in said or "warning" in said:
+        raise Rejected("unbound: not blocked %s, another name %s: %s" % (wrong[:5], other, said[-800:]))
 
 
 @by("unbound")
