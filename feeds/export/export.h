@@ -38,6 +38,7 @@ struct part_filter {
 	uint32_t n_orgs, n_not_orgs;
 	bool orgs_set;
 	struct str source; /* of sightings; absent: any */
+	struct str text; /* reports: in name, content or UUID; absent: all */
 	const struct uuid *known; /* sightings that the receiver has, ascending */
 	size_t n_known;
 	uint64_t skip, limit; /* 0: all */

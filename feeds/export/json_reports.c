@@ -53,10 +53,18 @@ static void group_stub(struct buf *b, const struct misp_sg *g)
 	buf_putc(b, '}');
 }
 
+static bool holds(const struct misp_report *p, struct str text)
+{
+	char uuid[UUID_TEXT_LEN + 1];
+	return !text.n || str_find_nocase(p->name, text) >= 0 ||
+	       str_find_nocase(p->content, text) >= 0 ||
+	       str_find_nocase(str_c(uuid_format(p->uuid, uuid)), text) >= 0;
+}
+
 static bool wanted(const struct export_run *r, const struct misp_report *p)
 {
 	const struct part_filter *f = r->opts->parts;
-	return f ? (p->deleted ? f->deleted : f->live) : !p->deleted;
+	return f ? (p->deleted ? f->deleted : f->live) && holds(p, f->text) : !p->deleted;
 }
 
 static enum err begin(struct export_run *r)

@@ -240,7 +240,7 @@ static enum err reports_restore(struct http_req *r, struct fail *f)
 
 /* ---- lists ---- */
 
-/* event_id and deleted (0, 1, 2: both), by path, query or body. */
+/* event_id, deleted (0, 1, 2: both) or context (default, deleted, all), value; by path, query or body. */
 static enum err reports_index(struct http_req *r, struct fail *f)
 {
 	OWN(arena) struct arena *a = arena_new(LIST_ARENA);
@@ -253,8 +253,11 @@ static enum err reports_index(struct http_req *r, struct fail *f)
 	if (rest_json(r, NULL, &body, f) != ERR_OK)
 		return ERR_OK;
 	struct str event = rest_param(r, body, "event_id"), s = rest_param(r, body, "deleted");
-	filter->deleted = str_is(s, "1") || str_is(s, "2");
-	filter->live = !str_is(s, "1");
+	struct str context = rest_param(r, body, "context");
+	bool gone = str_is(s, "1") || str_is(context, "deleted");
+	filter->deleted = gone || str_is(s, "2") || str_is(context, "all");
+	filter->live = !gone;
+	filter->text = rest_param(r, body, "value");
 	if (event.n) {
 		OWN(view) struct view *v = NULL;
 		struct misp_event e;
@@ -318,5 +321,5 @@ const struct endpoint ep_reports_index = {
 	.path = "/event_reports/index",
 	.run = reports_index,
 	.shape = "EventReports",
-	.doc = "All visible reports, or those of one event (event_id)",
+	.doc = "Visible reports: of one event (event_id), with a text (value), deleted ones (context)",
 };

@@ -98,6 +98,24 @@ def test_reports(admin, other):
     assert "errors" in admin.get_event_report(made)
 
 
+def test_report_texts(admin):
+    ev = open_event(admin)
+    made = {}
+    for name, content in (("Low tide", "the Reef shows"), ("High tide", "nothing to see")):
+        report = admin.direct_call("eventReports/add/%s" % ev.id, {"name": name, "content": content})
+        made[name] = report["EventReport"]
+
+    def find(**more):
+        rows = admin.direct_call("eventReports/index", {"event_id": ev.id, **more})
+        return sorted(x["EventReport"]["name"] for x in rows)
+    assert find(value="TIDE") == ["High tide", "Low tide"]
+    assert find(value="reef") == ["Low tide"] and find(value=made["High tide"]["uuid"]) == ["High tide"]
+    assert find(value="no such") == []
+    admin.direct_call("eventReports/delete/%s" % made["Low tide"]["id"], {})
+    assert find(value="tide") == ["High tide"] and find(value="tide", context="deleted") == ["Low tide"]
+    assert find(context="all") == ["High tide", "Low tide"]
+
+
 def test_report_spellings(admin):
     for path in ("event_reports", "eventReports", "EventReports"):
         said = admin._check_json_response(admin._prepare_request("GET", path + "/add"))
