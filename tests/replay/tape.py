@@ -244,7 +244,7 @@ class Bindings:
     def request(self, rec):
         """(method, path, headers, body or None) ready to send."""
         path, template, body = self.orgs_of(rec)
-        path = _NO_CLUSTER.sub(r"\g<1>999999999", self.fill(path))
+        path = self.fill(path if rec.get("path_template") else _NO_CLUSTER.sub(r"\g<1>999999999", path))
         if template:
             body = json.dumps(self.fill_json(template))
         elif body is not None:
