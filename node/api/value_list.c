@@ -249,6 +249,21 @@ static size_t token(struct value_list *l)
 	}
 }
 
+/*
+ * Length of the text that begins here if it says what it means: at hand to its quote, no escapes, nothing
+ * that JSON forbids. 0: it has to be looked at by a parser. Long lists are made of such.
+ */
+static size_t plain_token(struct str s)
+{
+	size_t i = 1;
+
+	if (s.p[0] != '"')
+		return 0;
+	while (i < s.n && s.p[i] != '"' && s.p[i] != '\\' && (unsigned char)s.p[i] >= 0x20)
+		i++;
+	return i < s.n && s.p[i] == '"' && i <= VALUE_LIST_VALUE_MAX && str_utf8_ok(str_sub(s, 1, i - 1)) ? i + 1 : 0;
+}
+
 static bool list_ends(struct value_list *l, const char *why, struct lookup_value *out)
 {
 	l->form = FORM_END;
@@ -271,6 +286,12 @@ static bool from_list(struct value_list *l, struct arena *a, struct lookup_value
 	l->first = false;
 	if (!c || c == '[' || c == '{' || c == ',')
 		return list_ends(l, c ? not_text : "The list breaks off here.", out);
+	n = plain_token(ahead(l));
+	if (n) {
+		give(a, str_sub(ahead(l), 1, n - 2), out);
+		l->used += n;
+		return true;
+	}
 	n = token(l);
 	if (!n)
 		return list_ends(l, ahead(l).n > TOKEN_MAX ? too_long : "The list breaks off here.",
