@@ -76,28 +76,12 @@ char *buf_reserve(struct buf *b, size_t n)
 	return grow(b, n) ? b->p + b->n : NULL;
 }
 
-void buf_add(struct buf *b, const void *p, size_t n)
+void buf_add_growing(struct buf *b, const void *p, size_t n)
 {
-	if (!n || !grow(b, n))
+	if (!grow(b, n))
 		return;
 	memcpy(b->p + b->n, p, n);
 	b->n += n;
-}
-
-void buf_str_add(struct buf *b, struct str s)
-{
-	buf_add(b, s.p, s.n);
-}
-
-void buf_puts(struct buf *b, const char *c)
-{
-	buf_add(b, c, strlen(c));
-}
-
-void buf_putc(struct buf *b, char c)
-{
-	if (grow(b, 1))
-		b->p[b->n++] = c;
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

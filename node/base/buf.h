@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/own.h"
@@ -42,10 +43,39 @@ static inline void buf_commit(struct buf *b, size_t n)
 {
 	b->n += n;
 }
-void buf_add(struct buf *b, const void *p, size_t n);
-void buf_str_add(struct buf *b, struct str s);
-void buf_puts(struct buf *b, const char *c);
-void buf_putc(struct buf *b, char c);
+/* Where there is no room at hand. */
+void buf_add_growing(struct buf *b, const void *p, size_t n);
+/* Writers of documents do little else: what fits is copied on the spot. */
+static inline bool buf_fits(const struct buf *b, size_t n)
+{
+	return b->cap - b->n > n && b->err == ERR_OK;
+}
+static inline void buf_add(struct buf *b, const void *p, size_t n)
+{
+	if (!n)
+		return;
+	if (!buf_fits(b, n)) {
+		buf_add_growing(b, p, n);
+		return;
+	}
+	memcpy(b->p + b->n, p, n);
+	b->n += n;
+}
+static inline void buf_str_add(struct buf *b, struct str s)
+{
+	buf_add(b, s.p, s.n);
+}
+static inline void buf_puts(struct buf *b, const char *c)
+{
+	buf_add(b, c, strlen(c));
+}
+static inline void buf_putc(struct buf *b, char c)
+{
+	if (buf_fits(b, 1))
+		b->p[b->n++] = c;
+	else
+		buf_add_growing(b, &c, 1);
+}
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Decimal forms, faster than printf. */
 void buf_u64(struct buf *b, uint64_t v);

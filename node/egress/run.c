@@ -321,9 +321,10 @@ static enum err attr_hit(struct run *r, const struct search_hit *h, struct fail 
 			return e == ERR_NOENT ? ERR_OK : e;
 		TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
 	}
-	enum err e = store_el_get(r->view->txn, EL_ATTR,
-				  (struct el_key){body, h->object_id, h->attr_id},
-				  r->element_arena, &attr);
+	struct el_key key = {body, h->object_id, h->attr_id};
+	if (!r->hit_iter)
+		TRY(store_el_iter_new(r->view->txn, EL_ATTR, key, false, &r->hit_iter));
+	enum err e = store_el_iter_get(r->hit_iter, key, r->element_arena, &attr);
 	if (e != ERR_OK)
 		return e == ERR_NOENT ? ERR_OK : e;
 	return run_attr(r, &attr, &shown, f);
@@ -541,6 +542,7 @@ static enum err produce(void *user, struct seal_writer *w, size_t want, bool *en
 			e = buf_err(out);
 	}
 	*end = r->state == RUN_DONE;
+	store_el_iter_free(MOVE(r->hit_iter));
 	view_pause(r->view);
 	if (e == ERR_OK && run_counts(r))
 		metric_add(M_GATE_BYTES, r->exporter_number, 0, (int64_t)(out->n - before));

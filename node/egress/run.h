@@ -77,6 +77,7 @@ struct run {
 	struct arena *arena; /* of the run: hits, options */
 	struct arena *event_arena; /* of the current event */
 	struct arena *element_arena; /* of the current element */
+	struct store_el_iter *hit_iter; /* over attributes, of a slice: hits mostly ascend */
 	struct search_hit *hits;
 	uint64_t n_hits, at;
 	struct search_rows *rows; /* instead of hits; NULL: none */

@@ -155,6 +155,12 @@ static enum err keep_few(struct gather *g)
 	return ERR_OK;
 }
 
+/* So many at a time are cut down to `few`: sorting many costs more than sorting often. */
+static uint64_t spill(uint64_t few)
+{
+	return few < 4096 ? 4 * few : few + few / 4;
+}
+
 static enum err keep(struct gather *g, uint32_t row)
 {
 	if (g->mark) {
@@ -168,7 +174,7 @@ static enum err keep(struct gather *g, uint32_t row)
 	if ((g->out->n & 0xffff) == 0xffff)
 		TRY(plan_room(g->p, 2 * sizeof(*g->out->v) * g->out->n));
 	if (rows_add(g->out, row) != ERR_OK ||
-	    (g->p->few && g->out->n == 4 * g->p->few && keep_few(g) != ERR_OK))
+	    (g->p->few && g->out->n == spill(g->p->few) && keep_few(g) != ERR_OK))
 		return fail(g->p->f, ERR_NOMEM, "no memory for a search");
 	return ERR_OK;
 }

@@ -126,6 +126,23 @@ enum err store_el_iter_next(struct store_el_iter *it, struct arena *a, struct el
 	return row ? el_unpack(it->kind, v, a, row) : ERR_OK;
 }
 
+enum err store_el_iter_get(struct store_el_iter *it, struct el_key key, struct arena *a, void *row)
+{
+	uint8_t bytes[EL_KEY_BYTES];
+	MDB_val k, v;
+
+	if (!it->t)
+		return ERR_NOENT;
+	if (it->t->writing)
+		return store_el_get(it->t, it->kind, key, a, row);
+	el_key_put(bytes, key);
+	k = VAL(bytes, EL_KEY_BYTES);
+	TRY(db_err(mdb_cursor_get(it->c, &k, &v, MDB_SET)));
+	it->at = key;
+	it->begun = true;
+	return el_unpack(it->kind, v, a, row);
+}
+
 void store_el_iter_free(struct store_el_iter *it)
 {
 	if (!it)

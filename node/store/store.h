@@ -173,6 +173,8 @@ MUST_USE enum err store_el_iter_new(const struct store_rtxn *t, enum element_kin
 /* ERR_NOENT at the end. Strings borrowed until the transaction ends. */
 MUST_USE enum err store_el_iter_next(struct store_el_iter *it, struct arena *a, struct el_key *key,
 				     void *row);
+/* The element with just this key; ERR_NOENT. Cheaper than store_el_get() where keys ascend. */
+MUST_USE enum err store_el_iter_get(struct store_el_iter *it, struct el_key key, struct arena *a, void *row);
 void store_el_iter_free(struct store_el_iter *it);
 OWN_DEFINE(store_el_iter, struct store_el_iter *, store_el_iter_free(*p))
 

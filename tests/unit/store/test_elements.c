@@ -53,7 +53,18 @@ static void order(struct store *s)
 	is_ok(store_el_get(t, EL_ATTR, (struct el_key){body, 9, 2}, NULL, &a), "by key");
 	is_err(store_el_get(t, EL_ATTR, (struct el_key){body, 9, 3}, NULL, &a), ERR_NOENT, "none");
 	is_ok(store_el_iter_new(t, EL_ATTR, (struct el_key){.body = body}, false, &it), "again");
+	for (unsigned i = 0; i < 3 * ARRAY_LEN(want); i++) {
+		/* forwards, backwards, and what is not there in between */
+		const uint64_t *w = want[i < 7 ? i : i < 14 ? 13 - i : i * 3 % 7];
+
+		is_ok(store_el_iter_get(it, (struct el_key){body, w[0], w[1]}, NULL, &a), "just this one");
+		is_uint(a.id, w[1], "and no other");
+		is_err(store_el_iter_get(it, (struct el_key){body, w[0], w[1] + 1000}, NULL, &a), ERR_NOENT,
+		       "one that is not there");
+	}
+	is_err(store_el_iter_get(it, (struct el_key){body + 1, 0, 1}, NULL, &a), ERR_NOENT, "another body");
 	store_read_end(t);
+	is_err(store_el_iter_get(it, (struct el_key){body, 0, 1}, NULL, &a), ERR_NOENT, "after its transaction");
 	is_err(store_el_iter_next(it, NULL, &k, NULL), ERR_NOENT,
 	       "an iterator that outlived its transaction");
 	store_el_iter_free(it);
