@@ -5,6 +5,7 @@
 #include "feeds/out/job.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -89,12 +90,14 @@ enum err batch_lines(struct job *j, struct batch *b, struct fail *f)
 struct file_sink {
 	struct outfile *to;
 	uint64_t bytes;
+	struct hash_ctx *hash;
 };
 
 static enum err sink_file(struct job *j, void *user, struct str bytes, struct fail *f)
 {
 	struct file_sink *s = user;
 	s->bytes += bytes.n;
+	hash_add(s->hash, bytes.p, bytes.n);
 	TRY(outfile_write(s->to, bytes.p, bytes.n, f));
 	return job_rest(j, true, f);
 }
@@ -111,6 +114,30 @@ static enum err group_add(struct job *j, struct outfile *file, struct receipt *r
 	return g->n == GROUP ? group_place(j, f) : ERR_OK;
 }
 
+static void asc_name(char *name, struct uuid u)
+{
+	char uuid[UUID_TEXT_LEN + 1];
+	snprintf(name, FILE_NAME_MAX, "%s.asc", uuid_format(u, uuid));
+}
+
+/* The signature of a protected event's file, unless it has one and is the same; one that it should not
+   have any more goes. */
+static enum err event_sign(struct job *j, const struct changed *ev, const struct outfile *file,
+			   bool same, struct outfile **out, struct fail *f)
+{
+	char name[FILE_NAME_MAX];
+	asc_name(name, ev->uuid);
+	bool has = faccessat(j->dirfd, name, F_OK, 0) == 0;
+	bool wanted = j->o->is_signed && j->o->is_signed(j->o->user, ev->id);
+	if (wanted && same && has)
+		return ERR_OK;
+	if (wanted)
+		TRY(sign_file(j, file, name, out, f));
+	if (!*out && has)
+		outfile_remove(j->dirfd, name);
+	return ERR_OK;
+}
+
 /* Write the event's file under its temporary name; an event that has left meanwhile has none. */
 static enum err event_file(struct job *j, struct batch *b, size_t i, struct fail *f)
 {
@@ -120,14 +147,16 @@ static enum err event_file(struct job *j, struct batch *b, size_t i, struct fail
 	enum err e = ERR_AGAIN;
 	snprintf(name, sizeof(name), "%s.json", uuid_format(b->ev[i].uuid, uuid));
 	for (int k = 0; k < TRIES && e == ERR_AGAIN; k++) {
-		struct file_sink s = {0};
+		struct file_sink s = {.hash = hash_begin()};
 		outfile_free(MOVE(file));
 		receipt_end(MOVE(receipt), SENT_NOTHING);
 		/* first the name: from now on changes of this event are urgent ones */
-		TRY(outfile_new(j->dirfd, name, j->packer, &file, f));
+		e = s.hash ? outfile_new(j->dirfd, name, j->packer, &file, f) : ERR_NOMEM;
 		s.to = file;
-		e = sealed_run(j, &export_misp_json, EXPORT_ONE_EVENT, &b->ev[i], 1, sink_file, &s,
-			       &receipt, f);
+		if (e == ERR_OK)
+			e = sealed_run(j, &export_misp_json, EXPORT_ONE_EVENT, &b->ev[i], 1,
+				       sink_file, &s, &receipt, f);
+		b->digest[i] = hash_end(s.hash);
 		if (e == ERR_OK && !s.bytes) {
 			b->line[i] = STR_NONE;
 			return ERR_OK;
@@ -135,11 +164,14 @@ static enum err event_file(struct job *j, struct batch *b, size_t i, struct fail
 	}
 	TRY(e);
 	TRY(outfile_end(file, f));
-	if (outfile_is_same(file, j->packer)) {
+	OWN(outfile) struct outfile *asc = NULL;
+	bool same = outfile_is_same(file, j->packer);
+	TRY(event_sign(j, &b->ev[i], file, same, &asc, f));
+	if (same)
 		j->res->unchanged++;
-		return ERR_OK;
-	}
-	return group_add(j, MOVE(file), MOVE(receipt), b->ev[i].id, f);
+	else
+		TRY(group_add(j, MOVE(file), MOVE(receipt), b->ev[i].id, f));
+	return asc ? group_add(j, MOVE(asc), NULL, b->ev[i].id, f) : ERR_OK;
 }
 
 /* Lines of digests, each with its event behind the comma. */
@@ -220,6 +252,23 @@ void batch_remove(struct job *j, struct uuid u)
 	char name[FILE_NAME_MAX], uuid[UUID_TEXT_LEN + 1];
 	snprintf(name, sizeof(name), "%s.json", uuid_format(u, uuid));
 	j->res->removed += outfile_remove(j->dirfd, name);
+	asc_name(name, u);
+	outfile_remove(j->dirfd, name);
+}
+
+/* The line with the digest of the event's file in it. */
+static enum err line_add(struct job *j, const struct batch *b, size_t i, struct fail *f)
+{
+	OWN(buf) struct buf line = BUF(64u << 20);
+	char hex[65];
+	struct str s = b->line[i];
+	if (s.n) {
+		buf_str_add(&line, str_sub(s, 0, s.n - 1));
+		buf_printf(&line, ",\"integrity:sha256\":\"%s\"}", hash_hex(b->digest[i].b, 32, hex));
+		TRY(buf_err(&line));
+		s = buf_str(&line);
+	}
+	return lists_add(&j->lists, b->ev[i].uuid, s, NULL, f);
 }
 
 enum err batch_run(struct job *j, struct batch *b, struct fail *f)
@@ -239,7 +288,7 @@ enum err batch_run(struct job *j, struct batch *b, struct fail *f)
 	}
 	b->first = j->lists.n;
 	for (size_t i = 0; i < b->n; i++) {
-		TRY(lists_add(&j->lists, b->ev[i].uuid, b->line[i], NULL, f));
+		TRY(line_add(j, b, i, f));
 		j->listed |= b->line[i].p != NULL;
 		if (!b->line[i].p)
 			batch_remove(j, b->ev[i].uuid); /* it left while its file was written */

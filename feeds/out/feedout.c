@@ -128,6 +128,7 @@ static enum err urgent_run(struct job *j, struct fail *f)
 	if (j->todo.n) {
 		bool full = j->res->full;
 		TRY(lists_open(&j->lists, j->dirfd, f));
+		sign_lists(j, &j->lists);
 		if (j->todo.n > BATCH)
 			TRY(batches_each(j, leavers_remove, f));
 		TRY(batches_run(j, f));
@@ -242,6 +243,7 @@ static enum err leavers_first(struct job *j, struct fail *f)
 	lists_sort(&j->lists);
 	if (e == ERR_OK)
 		e = lists_open(&gone, j->dirfd, f);
+	sign_lists(j, &gone);
 	if (e == ERR_OK)
 		e = folder_sweep(j, &j->lists, true, &gone, f);
 	if (e == ERR_OK && gone.n) {
@@ -261,6 +263,7 @@ static enum err update_run(struct job *j, struct fail *f)
 	if (j->res->full && faccessat(j->dirfd, "manifest.json", F_OK, 0) == 0)
 		TRY(leavers_first(j, f));
 	TRY(lists_open(&j->lists, j->dirfd, f));
+	sign_lists(j, &j->lists);
 	TRY(batches_run(j, f));
 	TRY(lists_follow(j, f));
 	if (j->res->full)

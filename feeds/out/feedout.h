@@ -36,6 +36,12 @@ struct feedout_opts {
 	 */
 	enum feedout_rest (*rest)(void *user, bool inside);
 	void (*progress)(void *user, const struct feedout_progress *p); /* NULL: not told */
+	/*
+	 * Detached signature, armored, of what an open file holds; and is this event to be signed, being
+	 * protected under a key of ours? NULL, ERR_UNSUPPORTED or ERR_NOENT: nobody signs.
+	 */
+	enum err (*sign)(void *user, int fd, uint64_t bytes, struct buf *armored, struct fail *f);
+	bool (*is_signed)(void *user, uint64_t event_id);
 	void *user;
 };
 
@@ -50,9 +56,10 @@ struct feedout_result {
 /*
  * Bring the folder up to date: what has changed since the last time (a cursor for each audience
  * and folder is kept in the store), or everything. Event files are renamed into place one by one,
- * then hashes.csv, and manifest.json last, each after fsync; events that the audience may not see
- * any more lose their file at once. Unchanged files are not touched. Call from a worker; it may
- * take long. ERR_BUSY: another one works in this folder. ERR_CANCELLED.
+ * then hashes.csv, and manifest.json last, each after fsync, with their signatures (.asc) behind
+ * them; events that the audience may not see any more lose their file at once. Unchanged files are
+ * not touched. Call from a worker; it may take long. ERR_BUSY: another one works in this folder.
+ * ERR_CANCELLED.
  *
  * An urgent run follows only the changes since *watched that cannot wait: those of events that the
  * folder has, which may be withdrawals, and openings of embargoes. It leaves the cursor where it

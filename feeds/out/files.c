@@ -186,6 +186,17 @@ bool outfile_is_same(const struct outfile *o, struct packer *p)
 	return true;
 }
 
+int outfile_read(const struct outfile *o, uint64_t *bytes)
+{
+	struct stat st;
+	int fd = openat(o->dirfd, o->tmp, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && fstat(fd, &st) == 0)
+		*bytes = (uint64_t)st.st_size;
+	else if (fd >= 0)
+		fd = (close(fd), -1);
+	return fd;
+}
+
 enum err outfile_sync(struct outfile *o, struct fail *f)
 {
 	if (fsync(o->fd) < 0 || (o->gz_fd >= 0 && fsync(o->gz_fd) < 0))

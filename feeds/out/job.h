@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/uuid.h"
 #include "feeds/out/feedout.h"
 #include "feeds/out/files.h"
@@ -57,6 +58,7 @@ struct batch {
 	size_t n;
 	struct buf text; /* manifest lines; a cut line of hashes */
 	struct str line[BATCH]; /* of the manifest, absent: not in the feed */
+	struct sha256 digest[BATCH]; /* of its file */
 	size_t first; /* its first entry in the lists */
 };
 
@@ -87,6 +89,15 @@ MUST_USE enum err batch_run(struct job *j, struct batch *b, struct fail *f);
 MUST_USE enum err group_place(struct job *j, struct fail *f);
 void group_free(struct group *g);
 void batch_remove(struct job *j, struct uuid u);
+
+/* ---- sign.c ---- */
+
+/* The signature of a file that has ended, as one of name `name` that has ended too. *out NULL: nobody
+   signs. It may not be fsynced yet. */
+MUST_USE enum err sign_file(struct job *j, const struct outfile *of, const char *name,
+			    struct outfile **out, struct fail *f);
+/* Have the manifests that are written from here on signed. */
+void sign_lists(struct job *j, struct lists *l);
 
 /* ---- feedout.c ---- */
 

@@ -298,15 +298,23 @@ enum err lists_mentioned(struct lists *l, bool *yes, struct fail *f)
 
 enum err lists_write(struct lists *l, bool fresh, struct packer *packer, struct fail *f)
 {
-	OWN(outfile) struct outfile *hashes = NULL, *manifest = NULL;
+	OWN(outfile) struct outfile *hashes = NULL, *manifest = NULL, *asc = NULL;
 	if (!l->sorted)
 		lists_sort(l);
 	TRY(list_make(l, false, fresh, packer, &hashes, f));
 	TRY(list_make(l, true, fresh, packer, &manifest, f));
 	if (!outfile_is_same(hashes, packer))
 		TRY(outfile_place(hashes, f));
-	if (!outfile_is_same(manifest, packer))
+	bool same = outfile_is_same(manifest, packer);
+	bool is_signed = faccessat(l->dirfd, "manifest.json.asc", F_OK, 0) == 0;
+	if (l->sign && (!same || !is_signed))
+		TRY(l->sign(l->sign_user, manifest, &asc, f));
+	if (!same)
 		TRY(outfile_place(manifest, f));
+	if (asc)
+		TRY(outfile_place(asc, f));
+	else if (!same && is_signed)
+		outfile_remove(l->dirfd, "manifest.json.asc");
 	return fsync(l->dirfd) == 0 ? ERR_OK
 				    : fail_errno(f, ERR_IO, errno, "cannot write the feed folder");
 }

@@ -26,6 +26,10 @@ struct lists {
 	size_t n, cap;
 	bool sorted;
 	uint64_t written; /* lines in the merged manifest */
+	/* the manifest's signature as a file that has ended, NULL: nobody signs. May be NULL. */
+	enum err (*sign)(void *user, const struct outfile *manifest, struct outfile **out,
+			 struct fail *f);
+	void *sign_user;
 };
 
 MUST_USE enum err lists_open(struct lists *l, int dirfd, struct fail *f);

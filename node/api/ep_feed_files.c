@@ -15,6 +15,7 @@ static const struct {
 } media[] = {
 	{".json", "application/json"},
 	{".csv", "text/csv"},
+	{".asc", "application/pgp-signature"},
 };
 
 static bool is_public(const struct audience *a)

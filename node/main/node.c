@@ -555,7 +555,7 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(make_server(n, f));
 	TRY(openings_start(&n->api.egress, &n->openings, f));
 	n->api.egress.openings = n->openings;
-	TRY(publisher_start(&n->api.egress, conf_feeds_dir(n->conf), &n->publisher, f));
+	TRY(publisher_start(&n->api.egress, conf_feeds_dir(n->conf), n->pgp, &n->publisher, f));
 	TRY(start_retractor(n, f));
 	TRY(client_hold(f)); /* connections to peers outlast single runs */
 	n->holds_client = true;

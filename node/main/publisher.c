@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "feeds/out/feedout.h"
 #include "metrics/metrics.h"
+#include "pgp/pgp.h"
 
 /* An embargo opens within a second, a fifth of which is the opening itself. */
 #define TICK_MS 400
@@ -44,6 +45,7 @@ struct folder {
 
 struct publisher {
 	const struct egress_env *env;
+	struct pgp *pgp;
 	char dir[4096];
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -179,6 +181,39 @@ static enum feedout_rest between(void *user, bool inside)
 	return FEEDOUT_GO;
 }
 
+/* ---- signatures ---- */
+
+#define SIGNATURE_MAX (1u << 16)
+
+/* In ASCII armor, whose checksum may be left out (RFC 9580, 6.1). */
+static enum err sign(void *user, int fd, uint64_t bytes, struct buf *armored, struct fail *f)
+{
+	struct publisher *p = user;
+	OWN(buf) struct buf base64 = BUF(SIGNATURE_MAX);
+	TRY(pgp_sign(p->pgp, fd, bytes, &base64, f));
+	struct str rest = buf_str(&base64);
+	buf_puts(armored, "-----BEGIN PGP SIGNATURE-----\n\n");
+	for (; rest.n; rest = str_sub(rest, 64, rest.n)) {
+		buf_str_add(armored, str_sub(rest, 0, 64));
+		buf_putc(armored, '\n');
+	}
+	buf_puts(armored, "-----END PGP SIGNATURE-----\n");
+	return buf_err(armored);
+}
+
+/* Protected, and under a key of ours. */
+static bool is_signed(void *user, uint64_t event_id)
+{
+	struct publisher *p = user;
+	OWN(arena) struct arena *a = arena_new(4u << 20);
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct fail f = {0};
+	struct misp_event e;
+	return a && store_read(p->env->store, &t, &f) == ERR_OK &&
+	       store_get(t, T_EVENT, event_id, a, &e) == ERR_OK && e.is_protected &&
+	       pgp_is_ours(p->pgp, &e.crypto_keys);
+}
+
 static enum err folder_run(struct publisher *p, const struct audience *aud, struct folder *fo,
 			   bool urgent, struct feedout_result *res)
 {
@@ -195,6 +230,8 @@ static enum err folder_run(struct publisher *p, const struct audience *aud, stru
 				 .watched = &fo->watched,
 				 .cancelled = &p->cut,
 				 .rest = urgent ? NULL : between,
+				 .sign = sign,
+				 .is_signed = is_signed,
 				 .user = p};
 	enum err e = feedout_update(&o, res, &f);
 	if (e == ERR_CANCELLED)
@@ -320,7 +357,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-enum err publisher_start(const struct egress_env *env, const char *feeds_dir,
+enum err publisher_start(const struct egress_env *env, const char *feeds_dir, struct pgp *pgp,
 			 struct publisher **out, struct fail *f)
 {
 	struct publisher *p = calloc(1, sizeof(*p));
@@ -328,6 +365,7 @@ enum err publisher_start(const struct egress_env *env, const char *feeds_dir,
 	if (!p)
 		return fail(f, ERR_NOMEM, "no memory");
 	p->env = env;
+	p->pgp = pgp;
 	snprintf(p->dir, sizeof(p->dir), "%s", feeds_dir);
 	if (mkdir(p->dir, 0755) < 0 && errno != EEXIST) {
 		free(p);

@@ -7,8 +7,9 @@
 #include "egress/egress.h"
 
 struct publisher;
+struct pgp;
 
-MUST_USE enum err publisher_start(const struct egress_env *env, const char *feeds_dir,
+MUST_USE enum err publisher_start(const struct egress_env *env, const char *feeds_dir, struct pgp *pgp,
 				  struct publisher **out, struct fail *f);
 /* The policy has changed: look at every event again. */
 void publisher_rescan(struct publisher *p);

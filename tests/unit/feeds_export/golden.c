@@ -332,9 +332,9 @@ enum err golden_run(struct golden *g, const struct exporter *x, const struct exp
 	enum err e = ERR_OK;
 	r.run.opts = opts;
 	r.run.state = calloc(1, x->state_size + 1);
-	OWN(sealed) struct sealed *s = sealed_new(&aud, x->media, &src, NULL, 64u << 20);
+	OWN(sealed) struct sealed *s = sealed_new(&aud, x->media, &src, NULL, 512u << 20);
 	while (e == ERR_OK && !end)
-		e = sealed_pull(s, out, 32u << 20, &end, &fl);
+		e = sealed_pull(s, out, 256u << 20, &end, &fl);
 	if (x->free_state)
 		x->free_state(r.run.state);
 	free(r.run.state);

@@ -124,6 +124,108 @@ static void test_first(void)
 	   "compressed files hold the same");
 }
 
+/* The manifest names the digest of each event's file as it is. */
+static void test_integrity(void)
+{
+	json_t *m = manifest(), *e;
+	const char *uuid;
+	unsigned n = 0;
+	json_object_foreach(m, uuid, e) {
+		char name[64], hex[65];
+		size_t len = 0;
+		snprintf(name, sizeof(name), "%s.json", uuid);
+		char *p = world_file(dir, name, &len);
+		struct sha256 d = hash_sha256((struct str){p, len});
+		is_str(json_string_value(json_object_get(e, "integrity:sha256")),
+		       hash_hex(d.b, sizeof(d.b), hex), "integrity:sha256 of %s", name);
+		free(p);
+		n++;
+	}
+	ok(n > 0, "there are some");
+	json_decref(m);
+}
+
+/* ---- signatures ---- */
+
+static bool can_sign;
+static uint64_t signed_id;
+static unsigned signatures;
+
+static enum err sign(void *user, int fd, uint64_t bytes, struct buf *armored, struct fail *f)
+{
+	char first[2] = "";
+	(void)user;
+	if (!can_sign)
+		return fail(f, ERR_NOENT, "no key");
+	is_int(read(fd, first, 1), 1, "what is to be signed can be read");
+	buf_printf(armored, "signed %c %llu", first[0], (unsigned long long)bytes);
+	signatures++;
+	return ERR_OK;
+}
+
+static bool is_signed(void *user, uint64_t id)
+{
+	(void)user;
+	return id == signed_id;
+}
+
+static bool update_signed(struct feedout_result *res)
+{
+	struct audience aud = world_audience("public-feed");
+	struct feedout_opts o = {.env = &w.out,
+				 .audience = &aud,
+				 .dir = dir,
+				 .policy_version = policy_version(w.policy),
+				 .full = true,
+				 .sign = sign,
+				 .is_signed = is_signed};
+	struct fail f = {0};
+	return feedout_update(&o, res, &f) == ERR_OK;
+}
+
+static bool there(const char *name)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return access(path, F_OK) == 0;
+}
+
+static void test_signatures(void)
+{
+	struct feedout_result res;
+	char want[64], before[65], after[65];
+	size_t n = 0;
+	folder_digest(before);
+	signed_id = 1;
+	ok(update_signed(&res) && !there("manifest.json.asc"), "without a key nothing is signed");
+	can_sign = true;
+	ok(update_signed(&res), "then there is one");
+	is_uint(signatures, 2, "the manifest and the protected event are signed");
+	free(world_file(dir, "manifest.json", &n));
+	snprintf(want, sizeof(want), "signed { %zu", n);
+	char *got = world_file(dir, "manifest.json.asc", NULL);
+	is_str(got, want, "over the manifest as it is");
+	free(got);
+	free(world_file(dir, UUID_A ".json", &n));
+	snprintf(want, sizeof(want), "signed { %zu", n);
+	got = world_file(dir, UUID_A ".asc", NULL);
+	is_str(got, want, "over the event as it is");
+	free(got);
+	ok(!there(UUID_B ".asc"), "and no other event");
+	ok(update_signed(&res), "once more");
+	is_uint(signatures, 2, "what has not changed is not signed again");
+	signed_id = 0;
+	ok(update_signed(&res) && !there(UUID_A ".asc"), "protected no more: no signature");
+	char path[256];
+	snprintf(path, sizeof(path), "%s/manifest.json.asc", dir);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/manifest.json.asc.gz", dir);
+	unlink(path);
+	folder_digest(after);
+	is_str(after, before, "the other files are as they were");
+	can_sign = false;
+}
+
 static void test_contents(void)
 {
 	json_t *m = manifest(), *e = json_object_get(m, UUID_A);
@@ -464,6 +566,8 @@ int main(void)
 	snprintf(dir, sizeof(dir), "%s/feed", w.dir);
 	test_first();
 	test_contents();
+	test_integrity();
+	test_signatures();
 	test_edit();
 	test_withdrawn();
 	test_cut_short();
