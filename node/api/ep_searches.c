@@ -136,6 +136,8 @@ static struct str saved_fault(struct http_req *r, const json_t *body, void *row)
 		return rest_field_error(r, "name", "You have a search of this name.");
 	if (!s->id && n >= SEARCHES_MAX)
 		return rest_field_error(r, "name", "You have as many searches as one may have.");
+	if (is_own(r, s)) /* he may have moved since */
+		s->org_id = me(r)->user.org_id;
 	s->changed = clock_now();
 	return filter_fault(r, s);
 }
