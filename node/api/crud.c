@@ -158,13 +158,13 @@ static struct pages pages_of(struct http_req *r)
 			      limit};
 }
 
-enum err crud_index(struct http_req *r, struct fail *f)
+enum err crud_list(struct http_req *r, const struct crud_rows *c, struct fail *f)
 {
-	const struct crud *c = r->ep->arg;
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct pages p = pages_of(r);
-	void *row = row_new(r, c);
+	void *row = arena_alloc(r->arena, c->desc->size);
 	uint64_t id = 0;
+	enum err e = ERR_OK;
 	if (!row)
 		return fail(f, ERR_LIMIT, "no memory left for this request");
 	TRY(store_read(api_of(r)->store, &t, f));
@@ -177,28 +177,40 @@ enum err crud_index(struct http_req *r, struct fail *f)
 	jsonw_arr(&w);
 	while (p.left) {
 		struct arena_mark m = arena_mark(r->arena);
-		enum err e = store_next(t, c->table, &id, r->arena, row);
-		if (e == ERR_NOENT)
+		e = store_next(t, c->table, &id, r->arena, row);
+		if (e != ERR_OK)
 			break;
-		if (e != ERR_OK) {
-			buf_free(&b);
-			return fail(f, e, "a table of administrators");
-		}
 		if (!c->visible || c->visible(r, row)) {
 			if (p.skip) {
 				p.skip--;
 			} else {
-				crud_item(r, &w, c, row, CRUD_INDEX);
+				c->item(r, &w, t, row);
 				p.left--;
 			}
 		}
 		arena_rewind(r->arena, m);
+	}
+	if (e != ERR_OK && e != ERR_NOENT) {
+		buf_free(&b);
+		return fail(f, e, "a table of administrators");
 	}
 	jsonw_arr_end(&w);
 	if (c->list)
 		jsonw_obj_end(&w);
 	rest_answer(r, 200, &b);
 	return ERR_OK;
+}
+
+static void index_item(struct http_req *r, struct jsonw *w, const struct store_rtxn *t, const void *row)
+{
+	(void)t;
+	crud_item(r, w, r->ep->arg, row, CRUD_INDEX);
+}
+
+enum err crud_index(struct http_req *r, struct fail *f)
+{
+	const struct crud *c = r->ep->arg;
+	return crud_list(r, &(struct crud_rows){c->table, c->desc, c->list, c->visible, index_item}, f);
 }
 
 enum err crud_view(struct http_req *r, struct fail *f)

@@ -64,6 +64,16 @@ MUST_USE enum err crud_delete(struct http_req *r, struct fail *f);
 
 /* ---- the pieces, for handlers that do more ---- */
 
+/* All rows of a table that are visible (NULL: all), by `page` and `limit`, each written by `item`. */
+struct crud_rows {
+	enum store_table table;
+	const struct entity_desc *desc;
+	const char *list; /* as in struct crud */
+	bool (*visible)(struct http_req *r, const void *row);
+	void (*item)(struct http_req *r, struct jsonw *w, const struct store_rtxn *t, const void *row);
+};
+MUST_USE enum err crud_list(struct http_req *r, const struct crud_rows *rows, struct fail *f);
+
 /* The row that the path names as ":id", copied into the request's arena; false: answered with a 404
    of this text (NULL: the kind's own). */
 bool crud_of_path(struct http_req *r, const struct crud *c, const char *absent, void *row,

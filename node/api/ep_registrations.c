@@ -7,7 +7,7 @@
 #include "api/accounts.h"
 #include "api/audit.h"
 #include "api/client.h"
-#include "api/rest.h"
+#include "api/crud.h"
 #include "api/shapes.h"
 #include "api/throttle.h"
 #include "base/clock.h"
@@ -150,48 +150,23 @@ static bool is_ours(const struct misp_inbox *row)
 	return str_is(row->type, TYPE) && !row->deleted;
 }
 
-static void put_row(struct jsonw *w, const struct misp_inbox *x)
+static bool is_shown(struct http_req *r, const void *row)
 {
-	jsonw_obj(w);
-	jsonw_key(w, "Inbox");
-	jsonw_obj(w);
-	JSONW_KV(w, jsonw_uint_str, "id", x->id);
-	JSONW_KV(w, jsonw_uuid, "uuid", x->uuid);
-	JSONW_KV(w, jsonw_str, "title", x->title);
-	JSONW_KV(w, jsonw_str, "type", x->type);
-	JSONW_KV(w, jsonw_str, "ip", x->ip);
-	JSONW_KV(w, jsonw_str, "user_agent", x->user_agent.p ? x->user_agent : STR(""));
-	JSONW_KV(w, jsonw_str, "user_agent_sha256", x->user_agent_sha256);
-	JSONW_KV(w, jsonw_str, "comment", x->comment.p ? x->comment : STR(""));
-	JSONW_KV(w, jsonw_bool, "deleted", x->deleted);
-	JSONW_KV(w, jsonw_int_str, "timestamp", x->timestamp);
-	jsonw_key(w, "data");
-	jsonw_raw(w, x->data);
-	jsonw_obj_end(w);
-	jsonw_obj_end(w);
+	(void)r;
+	return is_ours(row);
 }
 
-static enum err list(struct http_req *r, struct fail *f)
-{
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	struct misp_inbox row;
-	uint64_t id = 0;
-	enum err e;
-	TRY(store_read(api_of(r)->store, &t, f));
-	struct buf b = BUF(ANSWER_MAX);
-	struct jsonw w = jsonw_on(&b);
-	jsonw_arr(&w);
-	while ((e = store_next(t, T_INBOX, &id, NULL, &row)) == ERR_OK)
-		if (is_ours(&row))
-			put_row(&w, &row);
-	jsonw_arr_end(&w);
-	if (e != ERR_NOENT) {
-		buf_free(&b);
-		return e;
-	}
-	rest_answer(r, 200, &b);
-	return ERR_OK;
-}
+static const struct crud_member inbox_members[] = {
+	{"data", CRUD_JSON},
+	{NULL, 0},
+};
+
+static const struct crud inbox_kind = {
+	.table = T_INBOX,
+	.desc = &desc_misp_inbox,
+	.members = inbox_members,
+	.visible = is_shown,
+};
 
 /* ---- deciding ---- */
 
@@ -378,7 +353,8 @@ const struct endpoint ep_registrations = {
 	.methods = HTTP_GET | HTTP_POST,
 	.path = "/users/registrations/:index",
 	.auth = perm_site_admin,
-	.run = list,
+	.run = crud_index,
+	.arg = &inbox_kind,
 	.shape = "Registrations",
 	.doc = "Who has asked for an account",
 };

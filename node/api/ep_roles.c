@@ -1,7 +1,7 @@
 /*
  * ep_roles.c - /roles and /admin/roles. Texts as recorded (wire/client, roles).
  */
-#include "api/rest.h"
+#include "api/crud.h"
 #include "api/shapes.h"
 #include "model/pack.h"
 
@@ -17,26 +17,11 @@ static const struct {
 };
 #define LEVEL_BITS (perm_add | perm_modify | perm_modify_org | perm_publish)
 
-static enum err load_role(struct http_req *r, const struct store_rtxn *t, struct str s,
-			  struct misp_role *role)
-{
-	struct misp_role row;
-	uint64_t id;
-	if (!str_u64(s, &id))
-		return ERR_NOENT;
-	TRY(store_get(t, T_ROLE, id, r->arena, &row));
-	return entity_copy(r->arena, &desc_misp_role, &row, role);
-}
+static const struct crud role_kind = {.table = T_ROLE, .desc = &desc_misp_role};
 
-static bool role_of_path(struct http_req *r, const char *text, struct misp_role *role,
-			 struct fail *f)
+static bool role_of_path(struct http_req *r, const char *text, struct misp_role *role, struct fail *f)
 {
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	if (store_read(api_of(r)->store, &t, f) == ERR_OK &&
-	    load_role(r, t, req_arg(r, "id"), role) == ERR_OK)
-		return true;
-	reply_error(r, 404, "%s", text);
-	return false;
+	return crud_of_path(r, &role_kind, text, role, f);
 }
 
 static void answer_role(struct http_req *r, const struct misp_role *role)
@@ -50,25 +35,18 @@ static void answer_role(struct http_req *r, const struct misp_role *role)
 	rest_answer(r, 200, &b);
 }
 
+static void put_row(struct http_req *r, struct jsonw *w, const struct store_rtxn *t, const void *row)
+{
+	(void)r, (void)t;
+	jsonw_obj(w);
+	jsonw_key(w, "Role");
+	shape_role_default(w, row);
+	jsonw_obj_end(w);
+}
+
 static enum err roles_index(struct http_req *r, struct fail *f)
 {
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	struct misp_role role;
-	uint64_t id = 0;
-	enum err e;
-	TRY(store_read(api_of(r)->store, &t, f));
-	struct buf b = BUF(ANSWER_MAX);
-	struct jsonw w = jsonw_on(&b);
-	jsonw_arr(&w);
-	while ((e = store_next(t, T_ROLE, &id, NULL, &role)) == ERR_OK) {
-		jsonw_obj(&w);
-		jsonw_key(&w, "Role");
-		shape_role_default(&w, &role);
-		jsonw_obj_end(&w);
-	}
-	jsonw_arr_end(&w);
-	rest_answer(r, 200, &b);
-	return ERR_OK;
+	return crud_list(r, &(struct crud_rows){T_ROLE, &desc_misp_role, .item = put_row}, f);
 }
 
 static enum err roles_view(struct http_req *r, struct fail *f)

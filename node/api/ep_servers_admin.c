@@ -2,6 +2,7 @@
  * ep_servers_admin.c - /servers: the peers of this node, as rows. Texts as recorded (wire/client,
  * servers).
  */
+#include "api/crud.h"
 #include "api/peer_rows.h"
 
 #define NO_PULL_RULES                                                                              \
@@ -68,33 +69,26 @@ static void shape_state(struct jsonw *w, const struct store_rtxn *t, const struc
 	jsonw_obj_end(w);
 }
 
+static void put_row(struct http_req *r, struct jsonw *w, const struct store_rtxn *t, const void *row)
+{
+	const struct misp_peer *p = row;
+	jsonw_obj(w);
+	jsonw_key(w, "Server");
+	jsonw_obj(w);
+	peer_row_members(w, p, STR_NONE);
+	JSONW_KV(w, jsonw_bool, "cache_timestamp", false);
+	if (req_query(r, "tocsin").n)
+		shape_state(w, t, p);
+	jsonw_obj_end(w);
+	shape_peer_org(w, "Organisation", t, p->org_id);
+	shape_peer_org(w, "RemoteOrg", t, p->remote_org_id);
+	shape_users(w, t, p->id);
+	jsonw_obj_end(w);
+}
+
 static enum err servers_index(struct http_req *r, struct fail *f)
 {
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	struct misp_peer p;
-	uint64_t id = 0;
-	enum err e;
-	TRY(store_read(api_of(r)->store, &t, f));
-	struct buf b = BUF(ANSWER_MAX);
-	struct jsonw w = jsonw_on(&b);
-	jsonw_arr(&w);
-	while ((e = store_next(t, T_PEER, &id, r->arena, &p)) == ERR_OK) {
-		jsonw_obj(&w);
-		jsonw_key(&w, "Server");
-		jsonw_obj(&w);
-		peer_row_members(&w, &p, STR_NONE);
-		JSONW_KV(&w, jsonw_bool, "cache_timestamp", false);
-		if (req_query(r, "tocsin").n)
-			shape_state(&w, t, &p);
-		jsonw_obj_end(&w);
-		shape_peer_org(&w, "Organisation", t, p.org_id);
-		shape_peer_org(&w, "RemoteOrg", t, p.remote_org_id);
-		shape_users(&w, t, p.id);
-		jsonw_obj_end(&w);
-	}
-	jsonw_arr_end(&w);
-	rest_answer(r, 200, &b);
-	return ERR_OK;
+	return crud_list(r, &(struct crud_rows){T_PEER, &desc_misp_peer, .item = put_row}, f);
 }
 
 /* ---- adding and changing ---- */

@@ -45,7 +45,7 @@ static enum err from_xml(struct http_req *r, struct str body, struct buf *b, str
 	struct xml_node *root;
 	if (!a)
 		return fail(f, ERR_NOMEM, "no memory");
-	enum err e = xml_parse(a, body, NULL, &root, f);
+	enum err e = xml_parse(a, body, &(struct xml_limits){.nodes = 50000}, &root, f);
 	if (e == ERR_OK)
 		e = xml_body_json(root, b);
 	if (e != ERR_OK)

@@ -3,11 +3,17 @@
  */
 #include "api/upload.h"
 
+#include <stdatomic.h>
+
 #include "api/xml_body.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "ingest/quarantine.h"
 #include "pgp/spool.h"
+
+/* Bodies in XML are trees in memory, unlike those in JSON: so few at once. */
+#define XML_AT_ONCE 6u
+static atomic_uint xml_under_way;
 
 struct upload {
 	struct json_read *reader;
@@ -21,6 +27,7 @@ struct upload {
 	struct hash_ctx *digest; /* of the body as it came, for the origin */
 	struct xml_read *xml; /* a body in XML, which becomes JSON when it is whole */
 	struct arena *tree;
+	bool is_refused; /* too many of these */
 	bool foreign; /* a list or {"response":..} for an event: read, but not taken */
 };
 
@@ -28,6 +35,8 @@ static void upload_free(void *ctx)
 {
 	struct upload *u = ctx;
 	json_read_free(u->reader);
+	if (u->tree)
+		atomic_fetch_sub(&xml_under_way, 1);
 	xml_read_free(u->xml);
 	arena_free(u->tree);
 	raw_free(u->raw);
@@ -63,7 +72,15 @@ enum err upload_begin(struct http_req *r, enum raw_root root, struct fail *f)
 	u->reader = json_read_new(&o, upload_done, u);
 	u->digest = hash_begin();
 	if (rest_is_xml(r)) {
+		if (atomic_fetch_add(&xml_under_way, 1) >= XML_AT_ONCE) {
+			atomic_fetch_sub(&xml_under_way, 1);
+			u->is_refused = true;
+			u->err = fail(&u->why, ERR_AGAIN, "Too many bodies in XML at once: try again.");
+			return ERR_OK;
+		}
 		u->tree = arena_new(XML_BODY_MEMORY);
+		if (!u->tree)
+			atomic_fetch_sub(&xml_under_way, 1);
 		u->xml = u->tree ? xml_read_new(u->tree, NULL) : NULL;
 		if (!u->xml)
 			return fail(f, ERR_NOMEM, "no memory");
@@ -136,7 +153,7 @@ struct raw_event *upload_take(struct http_req *r)
 	enum err read = u->err;
 	if (u->xml && u->any && read == ERR_OK)
 		read = u->err = read_xml(u, &u->why);
-	if (u->xml && read != ERR_OK) {
+	if ((u->xml || u->is_refused) && read != ERR_OK) {
 		rest_bad_xml(r, read, &u->why);
 		return NULL;
 	}

@@ -2,6 +2,8 @@
 import base64
 import hashlib
 import io
+import socket
+import time
 import xml.etree.ElementTree as ElementTree
 import zipfile
 
@@ -210,3 +212,36 @@ def test_xml_refused(admin, text, status, says):
     for path in ("events/add", "tags/search", "events/restSearch"):
         answer = post_xml(admin, path, text)
         assert answer.status_code == status and says in answer.json()["message"], answer.text
+
+
+def test_xml_few_at_once(admin, node):
+    """Trees in memory are few; who comes when there are too many is told, and the others are served."""
+    body = b"<Event><info>one of many</info></Event>"
+    head = ("POST /events/add HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\nAccept: application/json\r\n"
+            "Content-Type: application/xml\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+            % (admin.key, len(body))).encode()
+    conns = []
+    for _ in range(9):
+        s = socket.create_connection(("127.0.0.1", node.port), 60)
+        s.sendall(head + body[:10])
+        conns.append(s)
+
+    def rest(s):
+        s.sendall(body[10:])
+        answer = b""
+        while True:
+            piece = s.recv(65536)
+            if not piece:
+                return int(answer.split()[1])
+            answer += piece
+
+    deadline = time.monotonic() + 60
+    while True:  # all heads have been read when one more is refused
+        s = socket.create_connection(("127.0.0.1", node.port), 60)
+        s.sendall(head + body[:10])
+        if rest(s) == 503:
+            break
+        assert time.monotonic() < deadline
+    statuses = [rest(s) for s in conns]
+    assert 1 <= statuses.count(200) <= 6 and set(statuses) == {200, 503}, statuses
+    assert post_xml(admin, "events/add", body).status_code == 200
