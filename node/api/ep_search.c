@@ -324,6 +324,33 @@ enum err rest_search_answer(struct http_req *r, enum search_scope scope, json_t 
 	return search_answer(r, scope, params, search_headers, f);
 }
 
+/* What the caller always wants, where the request says nothing: by controller, as MISP keeps it, in the
+   setting default_restsearch_parameters. */
+enum err rest_search_defaults(struct http_req *r, enum search_scope scope, json_t *params,
+			      struct fail *f)
+{
+	const char *controller = scope == SCOPE_EVENTS	  ? "EventsController"
+				 : scope == SCOPE_OBJECTS ? "ObjectsController"
+							  : "AttributesController";
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_setting row;
+	uint64_t id;
+	struct str name = arena_printf(r->arena, "user/%llu/default_restsearch_parameters",
+				       (unsigned long long)me(r)->user.id);
+	if (!me(r)->user.id)
+		return ERR_OK;
+	TRY(store_read(api_of(r)->store, &t, f));
+	if (store_find(t, IX_SETTING_NAME, name, &id) != ERR_OK ||
+	    store_get(t, T_SETTING, id, NULL, &row) != ERR_OK)
+		return ERR_OK;
+	json_t *usual = json_loadb(row.value.p ? row.value.p : "", row.value.n, 0, NULL);
+	json_t *inner = json_object_get(params, "request");
+	json_object_update_missing(json_is_object(inner) ? inner : params,
+				   json_object_get(usual, controller));
+	json_decref(usual);
+	return ERR_OK;
+}
+
 static enum err restsearch(struct http_req *r, enum search_scope scope, struct fail *f)
 {
 	json_t *params;
@@ -335,6 +362,7 @@ static enum err restsearch(struct http_req *r, enum search_scope scope, struct f
 			    "passed parameters via a JSON body, make sure you use POST requests.");
 		return ERR_OK;
 	}
+	TRY(rest_search_defaults(r, scope, params, f));
 	return search_answer(r, scope, params, search_headers, f);
 }
 

@@ -260,6 +260,7 @@ static enum err saved_run(struct http_req *r, struct fail *f)
 		return fail(f, ERR_STORE, "saved search %llu", (unsigned long long)s.id);
 	}
 	json_decref(stored);
+	TRY(rest_search_defaults(r, scope, params, f));
 	return rest_search_answer(r, scope, params, f);
 }
 

@@ -1,6 +1,7 @@
 /*
- * ep_user_settings.c - /userSettings: what clients keep for an account. This node stores them and
- * gives them back. Texts as recorded (wire/client, users).
+ * ep_user_settings.c - /userSettings: what clients keep for an account. Two count here, in searches
+ * (ep_search.c) and in scores (search/decay.c); the others this node stores and gives back. Texts as
+ * recorded (wire/client, users).
  */
 #include "api/rest.h"
 #include "base/clock.h"

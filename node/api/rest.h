@@ -182,6 +182,9 @@ struct search_way {
 };
 /* ERR_INVAL: a parameter is wrong, in f's text; ERR_NOENT: there is no such format. */
 MUST_USE enum err rest_search_way(struct search_way *w, struct fail *f);
+/* Add what the caller's setting default_restsearch_parameters says and the parameters do not. */
+MUST_USE enum err rest_search_defaults(struct http_req *r, enum search_scope scope, json_t *params,
+				       struct fail *f);
 /* Search and answer as restSearch of the scope does. The parameters live as long as the answer. ep_search.c */
 MUST_USE enum err rest_search_answer(struct http_req *r, enum search_scope scope, json_t *params,
 				     struct fail *f);

@@ -28,7 +28,7 @@ enum err view_decay_begin(struct view *v, const struct query *q, struct arena *a
 				 .drops = q->exclude_decayed,
 				 .shows = q->include_decay_score || q->exclude_decayed,
 				 .on_events = q->include_scores_on_event};
-	TRY(decay_models_read(v->txn, q, v->audience.org_id,
+	TRY(decay_models_read(v->txn, q, v->audience.user_id, v->audience.org_id,
 			      v->audience.kind == AUD_OPERATOR || v->audience.site_admin, a,
 			      &d->models, f));
 	d->event_sums = ARENA_ARRAY(a, struct decay_sums, d->models.n + 1);
@@ -82,7 +82,7 @@ static enum err sum_event(struct view *v, const struct misp_event *e)
 		return ERR_OK;
 	TRY(seen_tags(v, e, &tags));
 	for (uint32_t i = 0; i < d->models.n; i++)
-		decay_sum(&d->models.v[i], tags.v, tags.n, &d->event_sums[i]);
+		decay_sum(&d->models, &d->models.v[i], tags.v, tags.n, &d->event_sums[i]);
 	d->event_id = e->id;
 	return ERR_OK;
 }
@@ -92,7 +92,7 @@ static struct decay_score score_of(struct view_decay *d, uint32_t i, const struc
 {
 	const struct decay_model *m = &d->models.v[i];
 	struct decay_sums sums;
-	decay_sum(m, a->tags.v, a->tags.n, &sums);
+	decay_sum(&d->models, m, a->tags.v, a->tags.n, &sums);
 	return decay_after(m, decay_base(m, &d->event_sums[i], &sums),
 			   d->now - decay_since(a, seen));
 }

@@ -135,8 +135,42 @@ static enum err add(struct decay_models *out, const struct misp_decay *d, const 
 	return e;
 }
 
-enum err decay_models_read(const struct store_rtxn *t, const struct query *q, uint64_t org_id,
-			   bool all, struct arena *a, struct decay_models *out, struct fail *f)
+/* {"tag":number,..} of the user; what is no number is left out. */
+static enum err read_worths(const struct store_rtxn *t, uint64_t user_id, struct arena *a,
+			    struct decay_models *out)
+{
+	char name[64];
+	struct misp_setting row;
+	uint64_t id;
+	const json_t *v;
+	const char *key;
+	enum err e = ERR_OK;
+
+	snprintf(name, sizeof(name), "user/%llu/tag_numerical_value_override",
+		 (unsigned long long)user_id);
+	if (!user_id || store_find(t, IX_SETTING_NAME, str_c(name), &id) != ERR_OK ||
+	    store_get(t, T_SETTING, id, NULL, &row) != ERR_OK)
+		return ERR_OK;
+	json_t *all = json_loadb(row.value.p ? row.value.p : "", row.value.n, 0, NULL);
+	size_t n = MIN(json_object_size(all), (size_t)DECAY_WORTHS);
+	out->worth = n ? ARENA_ARRAY(a, struct decay_worth, n) : NULL;
+	json_object_foreach(all, key, v) {
+		struct decay_worth *w = &out->worth[out->n_worth];
+
+		if (!out->worth || out->n_worth == n)
+			break;
+		*w = (struct decay_worth){arena_str(a, str_c(key)), member(all, key, NAN)};
+		if (!w->tag.p)
+			e = ERR_LIMIT;
+		out->n_worth += isfinite(w->value);
+	}
+	json_decref(all);
+	return n && !out->worth ? ERR_LIMIT : e;
+}
+
+enum err decay_models_read(const struct store_rtxn *t, const struct query *q, uint64_t user_id,
+			   uint64_t org_id, bool all, struct arena *a, struct decay_models *out,
+			   struct fail *f)
 {
 	const struct query_terms *asked = &q->decaying_model;
 	bool *found = ARENA_ARRAY(a, bool, asked->n + 1);
@@ -149,6 +183,7 @@ enum err decay_models_read(const struct store_rtxn *t, const struct query *q, ui
 	if (!out->v || !found)
 		return fail(f, ERR_LIMIT, "no memory for decaying models");
 	memset(found, 0, asked->n + 1);
+	TRY(read_worths(t, user_id, a, out));
 	while (e == ERR_OK && out->n < DECAY_MODELS &&
 	       (e = store_next(t, T_DECAY, &id, NULL, &d)) == ERR_OK) {
 		if (!all && !d.all_orgs && (!org_id || d.org_id != org_id))
@@ -204,8 +239,19 @@ struct str decay_tag_base(struct str name)
 		       name;
 }
 
-void decay_sum(const struct decay_model *m, const struct misp_tagref *tags, uint32_t n,
-	       struct decay_sums *out)
+/* What a tag is worth to the user; false: nothing that counts. */
+static bool worth_of(const struct decay_models *all, const struct misp_tagref *t, double *value)
+{
+	for (uint32_t i = 0; i < all->n_worth; i++)
+		if (str_eq(all->worth[i].tag, t->name)) {
+			*value = all->worth[i].value;
+			return true;
+		}
+	return number_of(t->numerical_value, value);
+}
+
+void decay_sum(const struct decay_models *all, const struct decay_model *m,
+	       const struct misp_tagref *tags, uint32_t n, struct decay_sums *out)
 {
 	memset(out, 0, sizeof(*out));
 	for (uint32_t i = 0; i < n && m->n_ratios; i++) {
@@ -215,7 +261,7 @@ void decay_sum(const struct decay_model *m, const struct misp_tagref *tags, uint
 		for (uint32_t k = 0; k < m->n_ratios; k++) {
 			if (!str_eq(base, m->ratios[k].base))
 				continue;
-			out->ratio[k].last_numeric = number_of(tags[i].numerical_value, &value);
+			out->ratio[k].last_numeric = worth_of(all, &tags[i], &value);
 			out->ratio[k].last = out->ratio[k].last_numeric ? value : 0;
 			out->ratio[k].sum += out->ratio[k].last;
 			out->ratio[k].numeric += out->ratio[k].last_numeric;

@@ -13,6 +13,7 @@
 
 #define DECAY_MODELS 64 /* that are asked at once */
 #define DECAY_RATIOS 64 /* taxonomies that one weighs */
+#define DECAY_WORTHS 256 /* tags that a user values otherwise */
 
 /* A taxonomy, or a predicate of one, and its weight. */
 struct decay_ratio {
@@ -30,6 +31,12 @@ struct decay_models {
 	struct decay_model *v; /* by id */
 	uint32_t n;
 	bool named; /* asked for by name: they count for all types, enabled or not */
+	/* numerical values that the user gives tags instead of their own, by name */
+	struct decay_worth {
+		struct str tag;
+		double value;
+	} *worth;
+	uint32_t n_worth;
 };
 /* What tags of one event, or of one attribute, say of each ratio of a model. */
 struct decay_sums {
@@ -47,10 +54,11 @@ struct decay_score {
 
 /*
  * The models that a search asks for and its user may see, with what it overrides; copied into `a`.
- * `org_id` 0 or `all`: those of every organisation. ERR_NOENT: it names one that is not there.
+ * `org_id` 0 or `all`: those of every organisation. ERR_NOENT: it names one that is not there. The user's
+ * setting tag_numerical_value_override comes with them (`user_id` 0: nobody's).
  */
 MUST_USE enum err decay_models_read(const struct store_rtxn *t, const struct query *q,
-				    uint64_t org_id, bool all, struct arena *a,
+				    uint64_t user_id, uint64_t org_id, bool all, struct arena *a,
 				    struct decay_models *out, struct fail *f);
 /* Does it say anything of attributes of this type? */
 bool decay_concerns(const struct decay_models *all, const struct decay_model *m, uint16_t type);
@@ -58,8 +66,8 @@ bool decay_concerns(const struct decay_models *all, const struct decay_model *m,
    where there is none, else all of it. */
 struct str decay_tag_base(struct str name);
 /* Sum up resolved tags. */
-void decay_sum(const struct decay_model *m, const struct misp_tagref *tags, uint32_t n,
-	       struct decay_sums *out);
+void decay_sum(const struct decay_models *all, const struct decay_model *m,
+	       const struct misp_tagref *tags, uint32_t n, struct decay_sums *out);
 /* The base score: tags of the attribute stand in for those of the event with the same base. */
 double decay_base(const struct decay_model *m, const struct decay_sums *event,
 		  const struct decay_sums *attr);

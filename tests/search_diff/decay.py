@@ -293,6 +293,12 @@ def main():
             check_csv(w, who, models, value)
             check_paging(w, who)
             check_events(w, who, models, value)
+        # what a tag is worth to one user
+        mine = {**value, NAMES[0]: 7, NAMES[3]: 93}
+        worlds.must(w.clients["member"].post("/userSettings/setSetting", {
+            "setting": "tag_numerical_value_override", "value": {NAMES[0]: "7", NAMES[3]: 93, "plain": "x"}}), "setting")
+        compare(w, "member", models, mine, {})
+        compare(w, "outsider", models, value, {})
         full = worlds.must(w.admin.post(PATH, {"includeDecayScore": 1, "includeFullModel": 1, "limit": 50}),
                            "full")["response"]["Attribute"]
         whole = [s["DecayingModel"] for a in full for s in a.get("decay_score", [])]

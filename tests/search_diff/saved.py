@@ -102,6 +102,27 @@ def rights(w):
        "places" not in names(mate), "deleted")
 
 
+def usual(w):
+    """What a user always wants, where a search says nothing (default_restsearch_parameters)."""
+    c = w.clients["member"]
+    worlds.must(save(c, "usual", {"type": ["ip-dst", "domain"]}), "save")
+    worlds.must(c.post("/userSettings/setSetting", {"setting": "default_restsearch_parameters", "value": {
+        "AttributesController": {"limit": "2", "type": "url"}, "EventsController": {"metadata": 1}}}), "setting")
+    rows = c.post("/attributes/restSearch", {}).json()["response"]["Attribute"]
+    ok(len(rows) == 2 and all(a["type"] == "url" for a in rows), "a user's usual parameters count")
+    rows = c.post("/attributes/restSearch", {"type": "domain", "limit": 1}).json()["response"]["Attribute"]
+    ok(len(rows) == 1 and rows[0]["type"] == "domain", "what the search says wins")
+    rows = c.post(BASE + "run/usual").json()["response"]["Attribute"]
+    ok(len(rows) == 2 and all(a["type"] != "url" for a in rows), "and so does what is saved")
+    rows = c.post("/events/restSearch", {"request": {"limit": 2}}).json()["response"]
+    ok(len(rows) == 2 and not any("Attribute" in e["Event"] for e in rows), "by controller")
+    ok(c.get("/attributes/restSearch").status == 400, "a GET that asks nothing is still refused")
+    rows = w.clients["boss"].post("/attributes/restSearch", {}).json()["response"]["Attribute"]
+    ok(len(rows) > 2, "of nobody else")
+    worlds.must(c.post("/userSettings/delete", {"setting": "default_restsearch_parameters"}), "delete")
+    ok(len(c.post("/attributes/restSearch", {}).json()["response"]["Attribute"]) > 2, "until it is deleted")
+
+
 def gone_users(w):
     """What a user kept for himself goes with him, what he shared stays."""
     c = w.clients["mate"]
@@ -148,6 +169,7 @@ def main():
         people(w)
         faults(w.clients["member"])
         rights(w)
+        usual(w)
         gone_users(w)
         tool(w)
         return bool(failed)

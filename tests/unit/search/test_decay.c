@@ -65,13 +65,15 @@ static bool near(double a, double b)
 #define LIKELY(n) {.name = STR("estimative-language:likelihood=\"x\""), .numerical_value = STR(n)}
 #define RETAIN(n) {.name = STR("retention:x"), .numerical_value = STR(n)}
 
+static struct decay_models plain;
+
 static double base_of(const struct decay_model *m, const struct misp_tagref *e, uint32_t n_e,
 		      const struct misp_tagref *a, uint32_t n_a)
 {
 	static struct decay_sums event, attr;
 
-	decay_sum(m, e, n_e, &event);
-	decay_sum(m, a, n_a, &attr);
+	decay_sum(&plain, m, e, n_e, &event);
+	decay_sum(&plain, m, a, n_a, &attr);
 	return decay_base(m, &event, &attr);
 }
 
@@ -89,6 +91,10 @@ static void test_base(const struct decay_model *m)
 	ok(near(base_of(m, event, 3, attr, 2), 30), "tags of the attribute come first");
 	ok(near(base_of(m, NULL, 0, attr, 2), 70), "and count each where the event has none");
 	ok(near(base_of(m, event, 2, blank, 1), 80), "also when it has no number");
+	struct decay_worth mine = {STR("retention:x"), 90};
+	plain = (struct decay_models){.worth = &mine, .n_worth = 1};
+	ok(near(base_of(m, event, 3, NULL, 0), 50), "what a tag is worth to the user");
+	plain = (struct decay_models){0};
 }
 
 static void test_time(const struct decay_model *m, const struct decay_model *fast)
@@ -120,7 +126,7 @@ static void test_models(const struct store_rtxn *t)
 	struct decay_models m;
 	struct fail f = {0};
 
-	is_ok(decay_models_read(t, &q, 0, true, a, &m, &f), "read");
+	is_ok(decay_models_read(t, &q, 1, 0, true, a, &m, &f), "read");
 	is_uint(m.n, 1, "those that are enabled and can be computed");
 	ok(decay_concerns(&m, &m.v[0], ATTR_IP_SRC), "of this type");
 	ok(!decay_concerns(&m, &m.v[0], ATTR_IP_DST), "and not of that");
@@ -128,16 +134,16 @@ static void test_models(const struct store_rtxn *t)
 	test_base(&m.v[0]);
 	struct decay_model slow = m.v[0];
 	q.decaying_model = (struct query_terms){one, 1};
-	is_err(decay_models_read(t, &q, 3, false, a, &m, &f), ERR_NOENT, "of another organisation");
-	is_ok(decay_models_read(t, &q, 2, false, a, &m, &f), "of one's own");
+	is_err(decay_models_read(t, &q, 1, 3, false, a, &m, &f), ERR_NOENT, "of another organisation");
+	is_ok(decay_models_read(t, &q, 1, 2, false, a, &m, &f), "of one's own");
 	is_uint(m.n, 1, "by id, enabled or not");
 	ok(decay_concerns(&m, &m.v[0], ATTR_IP_DST), "for all types");
 	test_time(&slow, &m.v[0]);
 	q.overrides = (struct query_overrides){.has_threshold = true, .threshold = 5};
-	is_ok(decay_models_read(t, &q, 0, true, a, &m, &f), "with a threshold");
+	is_ok(decay_models_read(t, &q, 1, 0, true, a, &m, &f), "with a threshold");
 	ok(near(m.v[0].threshold, 5), "of the search");
 	q.decaying_model = (struct query_terms){other, 2};
-	is_err(decay_models_read(t, &q, 0, true, a, &m, &f), ERR_NOENT, "one that is not there");
+	is_err(decay_models_read(t, &q, 1, 0, true, a, &m, &f), ERR_NOENT, "one that is not there");
 }
 
 int main(void)
