@@ -117,7 +117,7 @@ static enum err row_ok(struct plan *p, uint32_t row, bool *yes, bool *listed)
 /* The rows on their way to a page: which are to be skipped, which were found. */
 struct paging {
 	uint64_t limit, skip, found, last_id;
-	uint64_t before; /* the last id that was skipped */
+	uint32_t before; /* the last row that was skipped; IX_NONE: none */
 	struct hits *hits; /* NULL: they are only counted */
 };
 
@@ -145,7 +145,7 @@ static enum err page_row(struct plan *p, struct paging *g, uint32_t row, struct 
 		return ERR_OK;
 	if (g->skip) {
 		g->skip--;
-		g->before = p->v.row[row].id;
+		g->before = row;
 		return ERR_OK;
 	}
 	if (g->limit && g->found == g->limit) {
@@ -362,7 +362,7 @@ static enum err some_rows(struct plan *p, const struct bits *events, uint64_t ev
 	for (bool again = true; again && e == ERR_OK; spare *= 16) {
 		struct paging g = {
 			.limit = p->q->limit, .skip = skip - covered, .hits = hits,
-			.before = p->id_after};
+			.before = IX_NONE};
 
 		p->few = few_of(p, spare, covered);
 		if (bits && !p->few) {
@@ -376,7 +376,8 @@ static enum err some_rows(struct plan *p, const struct bits *events, uint64_t ev
 		}
 		again = p->few && p->left_out && !out->more;
 		if (e == ERR_OK && !again && pages && g.found && g.found == g.limit)
-			search_pages_put(pages, p->how->page_key, seq, skip, g.before,
+			search_pages_put(pages, p->how->page_key, seq, skip,
+					 g.before == IX_NONE ? p->id_after : p->v.row[g.before].id,
 					 skip + g.found, g.last_id);
 	}
 	return e;

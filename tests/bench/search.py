@@ -173,7 +173,7 @@ QUESTIONS = [
     ("page-first", "pages of 1,000 at the start", q_page(0), 1.0, 1, "rows", None),
     ("page-middle", "pages of 1,000 in the middle, jumping", q_page(0.5), 1.0, 1, "rows", None),
     ("page-last", "pages of 1,000 at the end, jumping", q_page(1), 1.0, 1, "rows", None),
-    ("page-walk", "pages of 1,000 from the middle on, in turn", q_walk, 1.0, 1, "rows", None),
+    ("page-walk", "pages of 1,000 from the middle on, in turn", q_walk, 1.0, 25, "rows", None),
     ("index-minimal", "index of 100,000 events, minimal", q_index_minimal, 2.0, 5, "rows", 150),
     ("index-full", "index of 1,000 events, full", q_index_full, 1.0, 1, None, None),
     ("million", "look-up of 1,000,000 values in one request", q_million, 3.0, 3, None, 150),
