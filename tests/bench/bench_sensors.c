@@ -1,7 +1,8 @@
 /*
- * bench_sensors.c - lines (or records, if they are more) and megabytes a second of each format of feeds/sensor, from records as sets keep
- * them (unpacked each time). Processor time of one thread. Ends with 1 when a format of lists, one that
- * writes the value and little else, is below the target of 2 million lines a second.
+ * bench_sensors.c - lines (or records, if they are more) and megabytes a second of each format of
+ * feeds/sensor, from records as sets keep them (unpacked each time). Processor time of one thread.
+ * Ends with 1 when a format of lists, one that writes the value and little else, is below the target
+ * of 2 million lines a second.
  *
  * Build without sanitizers (CFLAGS=-O2). Not part of the checks. Names of formats as arguments run these alone.
  */

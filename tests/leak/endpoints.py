@@ -328,7 +328,7 @@ def everything(world, table):
 
 def plain(answer, ident):
     headers = {k: v for k, v in answer.headers.items() if k not in ("date", "etag")}
-    return answer.status, headers, answer.text().replace(ident, "X")
+    return answer.status, headers, re.sub(r"(?<!\w)%s(?!\w)" % re.escape(ident), "X", answer.text())
 
 
 CONTROLLER = {"cluster": "galaxy_cluster", "proposal": "shadow_attribute", "report": "event_report"}
