@@ -156,8 +156,21 @@ static enum err bulk_save(struct http_req *r, struct fail *f)
 
 /* ---- those that we have ---- */
 
+/* A sighting of an attribute that the caller does not see is as one that is not here. */
+static bool is_shown(struct http_req *r, struct view *v, uint64_t attr_id)
+{
+	struct arena_mark m = arena_mark(r->arena);
+	struct misp_event e;
+	struct misp_attr attr;
+	struct fail why = {0};
+	bool yes = view_attr(v, rest_id(r, attr_id), r->arena, &e, &attr, &why) == ERR_OK;
+	arena_rewind(r->arena, m);
+	return yes;
+}
+
 static enum err filter_uuids(struct http_req *r, struct fail *f)
 {
+	OWN(view) struct view *v = NULL;
 	struct misp_event e;
 	struct index_uuid at;
 	struct uuid u;
@@ -169,6 +182,7 @@ static enum err filter_uuids(struct http_req *r, struct fail *f)
 		reply_error(r, 404, "Event not found");
 		return ERR_OK;
 	}
+	TRY(rest_view(r, &v, f));
 	struct buf b = BUF(ANSWER_MAX);
 	struct jsonw w = jsonw_on(&b);
 	jsonw_arr(&w);
@@ -176,7 +190,7 @@ static enum err filter_uuids(struct http_req *r, struct fail *f)
 		const char *s = json_string_value(item);
 		if (s && uuid_parse(str_c(s), &u) &&
 		    index_uuid_find(api_of(r)->index, u, &at) == ERR_OK &&
-		    at.kind == CHANGE_EL(EL_SIGHTING) && at.event_id == e.id)
+		    at.kind == CHANGE_EL(EL_SIGHTING) && at.event_id == e.id && is_shown(r, v, at.parent))
 			jsonw_uuid(&w, u);
 	}
 	jsonw_arr_end(&w);
