@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "search/rows.h"
 
+#define MANY 400 /* results of a page that are kept as rows where that may be */
 #define FEW_SPARE 8 /* invisible ones that cost no second try */
 
 enum err hits_add(struct plan *p, struct hits *h, struct search_hit hit)
@@ -174,13 +175,19 @@ static void page_count(const struct plan *p, const struct paging *g, struct sear
 					      (!g->found && p->q->page > 1)));
 }
 
-static enum err page(struct plan *p, const struct rowset *r, struct paging *g,
-		     struct search_result *out)
+/* Without hits, what was found stays in `r`. */
+static enum err page(struct plan *p, struct rowset *r, struct paging *g, struct search_result *out)
 {
 	bool taken, full = false;
+	size_t kept = 0;
 
-	for (size_t i = 0; i < r->n && !full; i++)
+	for (size_t i = 0; i < r->n && !full; i++) {
 		TRY(page_row(p, g, r->v[i], out, &taken, &full));
+		if (taken && !g->hits)
+			r->v[kept++] = r->v[i];
+	}
+	if (!g->hits)
+		r->n = kept;
 	page_count(p, g, out);
 	return ERR_OK;
 }
@@ -234,8 +241,9 @@ static enum err page_set(struct plan *p, struct bits *set, struct rowset *moved,
 	const uint64_t words = (set->n + 63) / 64;
 	size_t at = 0, kept = 0;
 	bool taken, full = false;
+	uint64_t w;
 
-	for (uint64_t w = 0; w <= words && !full; w++) {
+	for (w = 0; w <= words && !full; w++) {
 		uint64_t m = w < words ? set->w[w] : 0;
 
 		do {
@@ -260,6 +268,9 @@ static enum err page_set(struct plan *p, struct bits *set, struct rowset *moved,
 				bit_clear(set, row);
 		} while (m);
 	}
+	/* what comes behind the page */
+	if (w < words)
+		memset(set->w + w, 0, (words - w) * sizeof(*set->w));
 	moved->n = kept;
 	page_count(p, g, out);
 	return ERR_OK;
@@ -336,14 +347,20 @@ static enum err one_try(struct plan *p, const struct bits *events, uint64_t even
 
 	p->id_max = UINT64_MAX;
 	p->left_out = false;
-	g->hits->n = 0;
-	out->more = false;
-	out->skipped = 0;
 	e = candidates(p, p->filters, events, event_rows, &rows, NULL);
 	if (e == ERR_OK)
 		e = put_in_order(p, &rows);
 	if (e == ERR_OK)
 		e = page(p, &rows, g, out);
+	if (e == ERR_OK && !g->hits) {
+		struct search_rows_from from = {.moved = rows.v, .n_moved = rows.n};
+
+		out->rows = search_rows_new(p->ix, &from);
+		out->n = g->found - out->skipped;
+		if (out->rows)
+			return ERR_OK;
+		e = fail(p->f, ERR_NOMEM, "no memory for a search");
+	}
 	rows_free(&rows);
 	return e;
 }
@@ -365,15 +382,13 @@ static enum err some_rows(struct plan *p, const struct bits *events, uint64_t ev
 			.before = IX_NONE};
 
 		p->few = few_of(p, spare, covered);
-		if (bits && !p->few) {
-			hits->n = 0;
-			*out = (struct search_result){0};
-			if (!p->q->limit && p->how->rows)
-				g.hits = NULL;
-			e = by_bits(p, events, event_rows, &g, out);
-		} else {
-			e = one_try(p, events, event_rows, &g, out);
-		}
+		hits->n = 0;
+		search_rows_free(out->rows);
+		*out = (struct search_result){0};
+		/* a row is an eighth of a hit */
+		if (p->how->rows && (!p->q->limit || p->q->limit > MANY))
+			g.hits = NULL;
+		e = (bits && !p->few ? by_bits : one_try)(p, events, event_rows, &g, out);
 		again = p->few && p->left_out && !out->more;
 		if (e == ERR_OK && !again && pages && g.found && g.found == g.limit)
 			search_pages_put(pages, p->how->page_key, seq, skip,

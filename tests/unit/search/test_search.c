@@ -519,13 +519,20 @@ static void walks(struct seed *sd, struct index *ix)
 }
 
 /* One page of each size at several places; `some` of them must not be empty. */
+static unsigned as_rows;
+
 static uint64_t pages_differ(struct index *ix, const struct store_rtxn *t, const char *filter, uint64_t *hits)
 {
-	static const uint64_t sizes[] = {1, 10, 90, 1000, 9000};
+	static const uint64_t sizes[] = {1, 10, 90, 450, 1000, 9000};
 	OWN(arena) struct arena *a = arena_new((size_t)1 << 26);
 	char json[300];
 	uint64_t wrong = 0;
 	struct search_result all, r;
+
+	struct search_how how = {.rows = true};
+	struct search_hit h;
+	struct query q;
+	struct fail f = {0};
 
 	snprintf(json, sizeof(json), "{%s}", filter);
 	all = run(ix, t, SCOPE_ATTRIBUTES, json, a);
@@ -539,6 +546,19 @@ static uint64_t pages_differ(struct index *ix, const struct store_rtxn *t, const
 			r = run(ix, t, SCOPE_ATTRIBUTES, json, a);
 			wrong += r.n != (from < all.n ? MIN(sizes[s], all.n - from) : 0) ||
 				 (r.n && memcmp(r.hits, all.hits + from, r.n * sizeof(*r.hits)) != 0);
+			json_t *j = json_loads(json, 0, NULL);
+			struct search_result as = {0};
+
+			if (query_parse(&q, SCOPE_ATTRIBUTES, j, a, NOW, &f) != ERR_OK ||
+			    search_run(ix, t, &q, NULL, &how, a, &as, &f) != ERR_OK)
+				bail_out("%s: %s", json, f.text);
+			wrong += as.n != r.n || as.total != r.total || as.more != r.more;
+			for (uint64_t i = 0; as.rows && i < as.n; i++)
+				wrong += !search_rows_next(as.rows, &h) || memcmp(&h, &r.hits[i], sizeof(h)) != 0;
+			wrong += as.rows && search_rows_next(as.rows, &h);
+			as_rows += as.rows != NULL;
+			search_rows_free(as.rows);
+			json_decref(j);
 		}
 	return wrong;
 }
@@ -600,6 +620,7 @@ static void blocks(struct seed *sd, struct index *ix)
 			filters[i]);
 		diag("{%s}: %llu", filters[i], (unsigned long long)hits);
 	}
+	ok(as_rows > 0, "%u pages came as rows", as_rows);
 }
 
 /* ---- searches beside the writer -------------------------------------------------------------- */
