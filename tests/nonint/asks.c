@@ -137,7 +137,9 @@ static void put_one(const struct asking *x, const char **p, struct buf out[2])
 	} things[] = {{'E', EVENT}, {'A', ATTR}, {'O', OBJECT}, {'F', REFERENCE}, {'R', REPORT},
 		      {'N', NOTE}, {'S', SIGHTING}, {'P', PROPOSAL}, {'C', CLUSTER}, {'G', GROUP}};
 	static const char *const formats[] = {"json", "csv", "text", "suricata", "snort", "rpz", "openioc", "hashes",
-					      "cache", "count", "hosts", "zeek", "kunai", "netfilter", "xml", "nosuch"};
+					      "cache", "count", "hosts", "zeek", "kunai", "netfilter", "xml", "nosuch",
+					    "bro", "yara", "yara-json", "attack", "attack-navigator",
+					    "attack-sightings", "context", "context-markdown", "opendata"};
 	bool hidden = **p == '~';
 	*p += hidden;
 	char c = *(*p)++;
