@@ -36,6 +36,35 @@ static bool place(const char *given, json_t *feed)
 	return true;
 }
 
+static void put_text(json_t *o, const char *key, const char *value)
+{
+	if (value)
+		json_object_set_new(o, key, json_string(value));
+}
+
+/* What the feed is, and how its values are read. */
+static void format(struct cli *c, json_t *feed)
+{
+	const char *name = cli_opt(c, "format") ? cli_opt(c, "format") : "misp";
+	json_t *csv = json_object(), *common = json_object();
+	put_text(feed, "source_format", name);
+	if (strcmp(name, "misp") != 0) {
+		put_text(csv, "value", cli_opt(c, "columns"));
+		put_text(csv, "delimiter", cli_opt(c, "delimiter"));
+		put_text(common, "excluderegex", cli_opt(c, "exclude"));
+		json_object_set_new(feed, "settings", json_pack("{s:O,s:O}", "csv", csv, "common", common));
+		json_object_set_new(feed, "fixed_event", json_true());
+		json_object_set_new(feed, "delta_merge", json_boolean(cli_opt(c, "delta") != NULL));
+	}
+	json_decref(csv);
+	json_decref(common);
+}
+
+static bool is_format(const char *s)
+{
+	return !s || strcmp(s, "misp") == 0 || strcmp(s, "csv") == 0 || strcmp(s, "freetext") == 0;
+}
+
 int cmd_feed_add(struct cli *c)
 {
 	OWN(json) json_t *j = NULL;
@@ -44,6 +73,8 @@ int cmd_feed_add(struct cli *c)
 		return CLI_USAGE;
 	if (cli_opt(c, "every") && !cli_duration(cli_opt(c, "every"), &every))
 		return cli_usage(c, "--every wants a time such as 30m, 6h or 1d");
+	if (!is_format(cli_opt(c, "format")))
+		return cli_usage(c, "--format is misp, csv or freetext");
 	const char *name = c->argc == 2 ? c->argv[1] : c->argv[0];
 	const char *provider = cli_opt(c, "provider"), *distribution = cli_opt(c, "distribution");
 	json_t *feed = json_object();
@@ -53,7 +84,7 @@ int cmd_feed_add(struct cli *c)
 	}
 	json_object_set_new(feed, "name", json_string(name));
 	json_object_set_new(feed, "provider", json_string(provider ? provider : name));
-	json_object_set_new(feed, "source_format", json_string("misp"));
+	format(c, feed);
 	json_object_set_new(feed, "enabled", json_boolean(!cli_opt(c, "disabled")));
 	json_object_set_new(feed, "distribution", json_string(distribution ? distribution : "5"));
 	json_object_set_new(feed, "interval_s", json_integer(every));
@@ -113,6 +144,19 @@ static void say_fetched(struct cli *c, struct str name, const json_t *r)
 {
 	if (json_is_true(json_object_get(r, "not_modified"))) {
 		cli_say(c, "%.*s: nothing new", STR_ARG(name));
+		return;
+	}
+	const json_t *v = json_object_get(r, "values");
+	if (v) {
+		cli_say(c,
+			"%.*s: %.*s values, %.*s new, %.*s removed, %.*s restored, %.*s excluded, "
+			"%.*s invalid; event %.*s",
+			STR_ARG(name), STR_ARG(term_number(c, rows_count(v, "found"))),
+			STR_ARG(term_number(c, rows_count(v, "new"))),
+			STR_ARG(term_number(c, rows_count(v, "removed"))),
+			STR_ARG(term_number(c, rows_count(v, "restored"))),
+			STR_ARG(term_number(c, rows_count(v, "excluded"))),
+			STR_ARG(term_number(c, rows_count(v, "invalid"))), STR_ARG(cli_text(c, r, "event_id")));
 		return;
 	}
 	cli_say(c,

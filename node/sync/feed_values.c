@@ -75,7 +75,7 @@ static enum err text_get(struct text *t, struct fail *f)
 	enum err e = feed_run_get(r, r->client, &file, f);
 	struct sha256 d = hash_end(MOVE(t->digest));
 	if (e == ERR_NOENT)
-		return fail(f, ERR_PEER, "the feed is not there: %s", f->text);
+		return fail(f, ERR_PEER, "the feed is not there");
 	TRY(e);
 	hash_hex(d.b, sizeof(d.b), r->now.digest);
 	if (!r->o->again && strcmp(r->now.digest, r->was.digest) == 0)
