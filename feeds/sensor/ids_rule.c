@@ -214,7 +214,11 @@ static bool head_copy(struct ids *s, struct str *v)
 	return v->n && v->p[0] == '(';
 }
 
-/* Up to the semicolon that ends a keyword: quotes are whole, a backslash keeps what follows it. */
+/*
+ * Up to the semicolon that ends a keyword. Sensors differ: Suricata takes no notice of quotes and looks at
+ * the one byte before a semicolon, others take quotes whole and pairs of backslashes for one. What they
+ * would cut at different places is no rule; so quotes hold no bare semicolon, and stand once, first.
+ */
 static bool keyword_end(struct str v, size_t *end)
 {
 	bool quoted = false;
@@ -223,12 +227,28 @@ static bool keyword_end(struct str v, size_t *end)
 			i++;
 		} else if (v.p[i] == '"') {
 			quoted = !quoted;
-		} else if (v.p[i] == ';' && !quoted) {
+		} else if (v.p[i] == ';') {
 			*end = i;
-			return true;
+			return !quoted && (!i || v.p[i - 1] != '\\');
 		}
 	}
 	return false;
+}
+
+/* !"..." and what may follow behind a comma, or no quotes at all. */
+static bool is_value(struct str v)
+{
+	size_t i = v.n && v.p[0] == '!' ? 1 : 0;
+	while (i < v.n && v.p[i] == ' ')
+		i++;
+	if (i == v.n || v.p[i] != '"')
+		return str_chr(v, '"') < 0;
+	for (i++; i < v.n && v.p[i] != '"'; i++)
+		i += v.p[i] == '\\';
+	if (i >= v.n)
+		return false;
+	struct str rest = str_trim(str_sub(v, i + 1, v.n));
+	return !rest.n || (rest.p[0] == ',' && str_chr(rest, '"') < 0);
 }
 
 static bool keywords_copy(struct ids *s, struct str v)
@@ -248,7 +268,8 @@ static bool keywords_copy(struct ids *s, struct str v)
 		v = str_sub(v, end + 1, v.n);
 		value = str_trim(str_split(word, ':', &name));
 		name = str_trim(name);
-		if (!is_word(name, true) || one_of(name, refused, ARRAY_LEN(refused)))
+		if (!is_word(name, true) || !is_value(value) ||
+		    one_of(name, refused, ARRAY_LEN(refused)))
 			return false;
 		if (one_of(name, numbers, ARRAY_LEN(numbers)))
 			continue;

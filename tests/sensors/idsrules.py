@@ -105,12 +105,20 @@ def foreign(text, snort):
         head = parts[0].split()
         if not head or head[0].lower() not in ACTIONS or not all(re.fullmatch(r"[A-Za-z0-9$!_.:/,\[\]<>-]+", w) for w in head):
             return None
+        if any(("<" in w or ">" in w) and (i != 4 or len(head) != 7) for i, w in enumerate(head)) or not re.fullmatch(r"[A-Za-z0-9_-]+", head[1:2] and head[1] or ""):
+            return None
         if len(head) != 7 and not (snort and len(head) == 2):
             return None
         if len(head) == 7 and head[4] not in ("->", "<>"):
             return None
-        words = [(n, v) for n, v in parts[1] if n not in ("sid", "gid", "rev")]
-        if not words or any(n in REFUSED or not re.fullmatch(r"[\w.-]+", n) for n, _ in words):
+        # Suricata's own way to find the ends of keywords must give the same ones
+        own = [k.strip() for k in re.split(r"(?<!\\);", line[line.index("(") + 1:])[:-1]]
+        if [k.partition(":")[0].strip() for k in own] != [n for n, _ in parts[1]]:
+            return None
+        if any('"' in v and not re.fullmatch(r'! *"(?:[^"\\]|\\.)*" *(?:,[^"]*)?|"(?:[^"\\]|\\.)*" *(?:,[^"]*)?', v) for _, v in parts[1]):
+            return None
+        words = [(n, v) for n, v in parts[1] if n.lower() not in ("sid", "gid", "rev")]
+        if not words or any(n.lower() in REFUSED or not re.fullmatch(r"[\w.-]+", n) for n, _ in words):
             return None
         out.append(("foreign", " ".join(head[1:]), tuple(words)))
     return out if out and len(out) <= 8 else None

@@ -19,6 +19,10 @@ class Row:
         self.parse, self.key, self.variants, self.change, self.compare = parse, key, variants, change, compare
 
 
+class Maybe(list):
+    """Keys of an indicator that may be left out or not: our readers are stricter than the consumer there."""
+
+
 def row(*names, **kw):
     for name in names:
         ROWS[name] = Row(**kw)
@@ -627,13 +631,13 @@ def yara_key(kind, value, params):
         return "maybe"
     if re.search(r"\bglobal\s+rule\b", value) or "\0" in value or set(re.findall(r'import\s*"([^"]*)"', value)) - {"pe", "elf", "math", "time", "hash", "dotnet"}:
         return None
-    if "// comment" in value:  # a bracket in a comment in hexadecimal is more than is read
-        return "maybe"
     try:
         yara.compile(source=value, includes=False)
     except (yara.SyntaxError, yara.Error, UnicodeEncodeError):
         return None
-    return [value.replace("\r", "").strip()] if "rule" in value else None
+    keys = [value.replace("\r", "").strip()] if "rule" in value else None
+    # a bracket in a comment in hexadecimal is more than is read, so are long expressions
+    return Maybe(keys) if keys and ("//" in value or len(value) > 2000) else keys
 
 
 row("yara-rules", parse=yara_lines, key=yara_key)
@@ -653,19 +657,36 @@ def sigma_lines(text, params):
 
 
 def sigma_key(kind, value, params):
+    """What pysigma takes, and a little less: one map without aliases and double keys, nothing that is empty."""
     try:
         import yaml
+        from sigma.collection import SigmaCollection
+        from sigma.exceptions import SigmaError
     except ImportError:
         return "maybe"
     try:
-        docs = list(yaml.safe_load_all(value))
+        docs = list(yaml.compose_all(value))
         if any(isinstance(t, yaml.AliasToken) for t in yaml.scan(value)):
             return None
     except yaml.YAMLError:
         return None
-    d = docs[0] if len(docs) == 1 else None
-    good = isinstance(d, dict) and d.get("title") and isinstance(d.get("logsource"), dict) and isinstance(d.get("detection"), dict) and "condition" in d["detection"]
-    return [sigma_text(value)] if good else None
+    if len(docs) != 1 or not isinstance(docs[0], yaml.MappingNode):
+        return None
+    keys = [k.value for k, _ in docs[0].value]
+    if len({str(k) for k in keys}) != len(keys) or "condition" not in [k.value for n, m in docs[0].value if n.value == "detection" and isinstance(m.value, list) for k, _ in m.value]:
+        return None
+    try:
+        rule = SigmaCollection.from_yaml(value).rules[0]
+    except (SigmaError, yaml.YAMLError, AttributeError, TypeError, ValueError, IndexError, KeyError):
+        return None
+    if not rule.title or rule.errors:
+        return None
+
+    def empty(node):
+        if isinstance(node, yaml.ScalarNode):
+            return node.value == ""
+        return any(empty(n) for pair in node.value for n in (pair if isinstance(pair, tuple) else (pair,)))
+    return Maybe([sigma_text(value)]) if empty(docs[0]) else [sigma_text(value)]
 
 
 row("sigma", parse=sigma_lines, key=sigma_key)

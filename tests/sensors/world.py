@@ -127,6 +127,26 @@ def ordinary(rnd, n, kinds):
     return out
 
 
+def mutated(rnd, n, values):
+    """Hostile values with pieces cut out, doubled, or of each other in them."""
+    out = []
+    while len(out) < n:
+        kind, v = rnd.choice(values)
+        for _ in range(rnd.randrange(1, 4)):
+            a, b = sorted((rnd.randrange(len(v) + 1), rnd.randrange(len(v) + 1)))
+            way = rnd.randrange(4)
+            if way == 0:
+                v = v[:a] + v[min(b, a + 4):]
+            elif way == 1:
+                v = v[:a] + rnd.choice(SHELL[:60] + list("()[]{};:,\"'\\|/<>!$#@*-. \t\n")) + v[a:]
+            elif way == 2:
+                v = v[:b] + v[a:b] + v[b:]
+            else:
+                v = v[:a] + v[a:a + 1].swapcase() + v[a + 1:]
+        out.append((kind, v[:9000]))
+    return out
+
+
 ALL = ["domain", "hostname", "ip", "url", "ip-port", "domain", "md5", "sha1", "sha256", "ip"] + sorted(set(KINDS_HEX) - {"md5", "sha1", "sha256"}) + KINDS_LINE + KINDS_MAIL + ["asn", "suricata", "snort", "yara", "sigma", "zeek"]
 
 
@@ -147,7 +167,8 @@ class World:
     def lists(self, n):
         """Two lists that share most: the hostile ones are split over both."""
         bad = hostile()
-        rest = ordinary(self.rnd, n, ALL)
+        rules = [v for v in bad if v[0] in RULES and len(v[1]) > 12]
+        rest = ordinary(self.rnd, n, ALL) + mutated(self.rnd, n // 10, bad) + mutated(self.rnd, n // 10, rules)
         both = bad + rest
         old = [v for v in both if self.rnd.random() < 0.8]
         new = [v for v in both if self.rnd.random() < 0.8]
