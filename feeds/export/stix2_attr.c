@@ -189,6 +189,23 @@ static void said(struct stix2 *w, struct buf *b, const struct rel_element *el)
 	stix2_labels(w, b, buf_str(&first), &a->tags, el->clusters, el->n_clusters);
 }
 
+/* What STIX has no property for. */
+static void rest(struct stix2 *w, struct buf *b, const struct misp_attr *a)
+{
+	bool first = a->first_seen != MICRO_NONE && a->first_seen >= 0,
+	     last = a->last_seen != MICRO_NONE && a->last_seen >= 0;
+	if (!a->disable_correlation && !first && !last)
+		return;
+	stix2_property_open(w, b);
+	if (a->disable_correlation)
+		LIT(b, ",\"x_misp_disable_correlation\":true");
+	if (first)
+		stix2_time(b, "x_misp_first_seen", a->first_seen, true);
+	if (last)
+		stix2_time(b, "x_misp_last_seen", a->last_seen, true);
+	stix2_property_close(w, b);
+}
+
 /* The category as a phase, in the form that STIX asks for. */
 static void phase(struct buf *b, const struct misp_attr *a)
 {
@@ -215,6 +232,7 @@ static void indicator(struct stix2 *w, struct buf *b, const struct rel_element *
 	int64_t at = stix2_us(a->timestamp), from = or_else(a->first_seen, at),
 		until = or_else(a->last_seen, 0);
 	struct uuid u = stix2_uuid(w, a->uuid);
+	w->attr_kind = SX_INDICATOR;
 	stix2_list(w, SX_INDICATOR, u, NULL);
 	if (!stix2_open(w, b, SX_INDICATOR, u, at, at, true))
 		return;
@@ -240,6 +258,7 @@ static void indicator(struct stix2 *w, struct buf *b, const struct rel_element *
 		stix2_time(b, "valid_until", until, true);
 	phase(b, a);
 	said(w, b, el);
+	rest(w, b, a);
 	buf_putc(b, '}');
 	if (buf_err(&text) != ERR_OK)
 		b->err = buf_err(&text);
@@ -283,6 +302,7 @@ static void observed(struct stix2 *w, struct buf *b, const struct rel_element *e
 									  "\"%s--%s\"", type[i],
 									  uuid_format(id[i], uuid))};
 	}
+	w->attr_kind = SX_OBSERVED;
 	stix2_list(w, SX_OBSERVED, u, NULL);
 	if (stix2_open(w, b, SX_OBSERVED, u, at, at, true)) {
 		stix2_time(b, "first_observed", from, true);
@@ -306,6 +326,7 @@ static void observed(struct stix2 *w, struct buf *b, const struct rel_element *e
 			buf_putc(b, '}');
 		}
 		said(w, b, el);
+		rest(w, b, a);
 		buf_putc(b, '}');
 	}
 	if (w->version != STIX2_1)
@@ -323,6 +344,7 @@ static void thing(struct stix2 *w, struct buf *b, const struct rel_element *el,
 	int64_t at = stix2_us(a->timestamp);
 	struct uuid u = stix2_uuid(w, a->uuid);
 	(void)row;
+	w->attr_kind = k;
 	stix2_list(w, k, u, NULL);
 	if (!stix2_open(w, b, k, u, at, at, true))
 		return;
@@ -335,6 +357,7 @@ static void thing(struct stix2 *w, struct buf *b, const struct rel_element *el,
 		LIT(b, "}]");
 	}
 	said(w, b, el);
+	rest(w, b, a);
 	buf_putc(b, '}');
 }
 
@@ -343,6 +366,7 @@ static void plain(struct stix2 *w, struct buf *b, const struct rel_element *el)
 	const struct misp_attr *a = el->attr;
 	int64_t at = stix2_us(a->timestamp);
 	struct uuid u = stix2_uuid(w, a->uuid);
+	w->attr_kind = SX_X_ATTRIBUTE;
 	stix2_list(w, SX_X_ATTRIBUTE, u, NULL);
 	if (!stix2_open(w, b, SX_X_ATTRIBUTE, u, at, at, true))
 		return;
@@ -358,6 +382,8 @@ static void plain(struct stix2 *w, struct buf *b, const struct rel_element *el)
 		stix2_time(b, "x_misp_first_seen", or_else(a->first_seen, 0), true);
 	if (a->last_seen != MICRO_NONE)
 		stix2_time(b, "x_misp_last_seen", or_else(a->last_seen, 0), true);
+	if (a->disable_correlation)
+		LIT(b, ",\"x_misp_disable_correlation\":true");
 	stix2_extension(w, b);
 	buf_putc(b, '}');
 }

@@ -19,8 +19,6 @@ const char *const stix2_kind_names[SX_COUNT] = {
 
 /* Properties that STIX does not know stand in an extension of this id (2.1). */
 #define EXTENSION "extension-definition--f5c07586-2829-4bb4-bca1-6689a48b24b0"
-/* When organisations were "made": they have no time of their own, and it must not change. */
-#define LONG_AGO ((int64_t)1483228800 * 1000000) /* 2017-01-01 */
 
 /* ---- markings ---- */
 
@@ -165,6 +163,51 @@ void stix2_extension(struct stix2 *w, struct buf *b)
 {
 	if (w->version == STIX2_1)
 		LIT(b, ",\"extensions\":{\"" EXTENSION "\":{\"extension_type\":\"new-sdo\"}}");
+	w->extended = true;
+}
+
+void stix2_toplevel(struct stix2 *w, struct buf *b)
+{
+	LIT(b, ",\"extensions\":{\"" EXTENSION
+	       "\":{\"extension_type\":\"toplevel-property-extension\"}}");
+	w->extended = true;
+}
+
+void stix2_property_open(struct stix2 *w, struct buf *b)
+{
+	if (w->version == STIX2_1)
+		LIT(b, ",\"extensions\":{\"" EXTENSION
+		       "\":{\"extension_type\":\"property-extension\"");
+	w->extended = true;
+}
+
+void stix2_property_close(struct stix2 *w, struct buf *b)
+{
+	if (w->version == STIX2_1)
+		LIT(b, "}}");
+}
+
+/* What our extension is, once. */
+static void extension_write(struct stix2 *w, struct buf *b)
+{
+	struct misp_org tocsin = {.name = STR("tocsin")};
+	struct uuid u;
+	if (!w->extended || w->version != STIX2_1)
+		return;
+	(void)uuid_parse(STR("f5c07586-2829-4bb4-bca1-6689a48b24b0"), &u);
+	if (!stix2_first_time(w, "extension", u))
+		return;
+	(void)uuid_parse(STR("6bad4929-2b5c-4450-9a15-46652835386e"), &tocsin.uuid);
+	struct uuid author = stix2_identity(w, b, &tocsin);
+	if (!stix2_open(w, b, SX_EXTENSION, u, STIX2_LONG_AGO, STIX2_LONG_AGO, false))
+		return;
+	jp_key(b, "created_by_ref");
+	stix2_id(b, "identity", author);
+	LIT(b, ",\"name\":\"MISP elements\",\"description\":\"Members of MISP's core format that STIX has "
+	       "no property for, under their own names behind x_misp_.\",\"schema\":\"MISP core format\","
+	       "\"version\":\"1.0.0\",\"extension_types\":[\"new-sdo\",\"property-extension\","
+	       "\"toplevel-property-extension\"],\"extension_properties\":[\"x_misp_opinion\","
+	       "\"x_misp_author_ref\"]}");
 }
 
 static const char *const sco_types[] = {
@@ -200,7 +243,7 @@ static const char *ref_type(const struct stix2_ref *r)
 
 /* ---- authors ---- */
 
-static bool first_time(struct stix2 *w, const char *what, struct uuid u)
+bool stix2_first_time(struct stix2 *w, const char *what, struct uuid u)
 {
 	char key[64], text[UUID_TEXT_LEN + 1];
 	int n = snprintf(key, sizeof(key), "%s%s", what, uuid_format(u, text));
@@ -213,8 +256,8 @@ struct uuid stix2_identity(struct stix2 *w, struct buf *b, const struct misp_org
 					  0x4f, 0x84, 0x95, 0x0d, 0x21, 0x0f}};
 	bool known = org && !uuid_is_nil(org->uuid);
 	struct uuid u = known ? stix2_uuid(w, org->uuid) : misp;
-	if (first_time(w, "identity", u) &&
-	    stix2_open(w, b, SX_IDENTITY, u, LONG_AGO, LONG_AGO, false)) {
+	if (stix2_first_time(w, "identity", u) &&
+	    stix2_open(w, b, SX_IDENTITY, u, STIX2_LONG_AGO, STIX2_LONG_AGO, false)) {
 		jp_str(b, "name", known ? org->name : STR("MISP"));
 		LIT(b, ",\"identity_class\":\"organization\"}");
 	}
@@ -283,42 +326,62 @@ static void event_clear(struct stix2 *w)
 	free(w->slots);
 	w->slots = NULL;
 	w->n_slots = 0;
+	w->object.open = false;
+	seen_free(&w->named);
 }
 
 enum err stix2_event(struct stix2 *w, struct buf *b, const struct rel_event *e)
 {
 	event_clear(w);
 	author_set(w, stix2_identity(w, b, e->orgc));
+	w->event_kind = e->e->published || w->version == STIX2_0 ? SX_REPORT : SX_GROUPING;
+	w->event_uuid = stix2_uuid(w, e->e->uuid);
+	stix2_clusters(w, b, e->clusters, e->n_clusters);
 	return buf_err(b);
 }
 
 enum err stix2_element(struct stix2 *w, struct buf *b, const struct rel_event *e,
 		       const struct rel_element *el)
 {
-	if (el->kind != EL_ATTR)
+	if (w->attr_scope && el->kind != EL_ATTR)
 		return buf_err(b);
-	/* lists of attributes have no events */
-	if (w->attr_scope)
+	if (w->attr_scope) /* lists of attributes have no events */
 		author_set(w, stix2_identity(w, b, e->orgc));
-	TRY(stix2_attr(w, b, e, el));
-	if (w->attr_scope)
+	else if (el->kind != EL_ATTR || !el->in_object)
+		stix2_object_close(w, b);
+	if (el->kind == EL_OBJECT) {
+		stix2_object_open(w, el->object);
+		stix2_object_said(w, b, el);
+	} else if (el->kind == EL_REPORT) {
+		stix2_report(w, b, el, w->event_kind, w->event_uuid);
+	} else if (el->kind == EL_ATTR && w->object.open && el->in_object) {
+		stix2_object_attr(w, b, el);
+		stix2_about(w, b, el, SX_COUNT, w->object.uuid);
+	} else if (el->kind == EL_ATTR) {
+		TRY(stix2_attr(w, b, e, el));
+		stix2_about(w, b, el, w->attr_kind, stix2_uuid(w, el->attr->uuid));
+	}
+	if (w->attr_scope) {
 		marks_write(w, b);
+		extension_write(w, b);
+	}
 	return buf_err(b);
 }
 
 enum err stix2_event_end(struct stix2 *w, struct buf *b, const struct rel_event *e)
 {
 	const struct misp_event *ev = e->e;
-	bool report = ev->published;
 	struct buf *h = &w->head;
 	int64_t at = stix2_us(ev->timestamp);
 	if (w->attr_scope)
 		return ERR_OK;
-	w->report = (struct stix2_object){report ? "report" : "grouping", stix2_uuid(w, ev->uuid), at};
+	stix2_object_close(w, b);
+	stix2_analyst(w, b, e->analyst, e->n_analyst, w->event_kind, w->event_uuid);
+	w->report = (struct stix2_object){stix2_kind_names[w->event_kind], w->event_uuid, at};
 	stix2_time(h, "created", at, false);
 	stix2_time(h, "modified", at, false);
 	jp_str(h, "name", ev->info);
-	if (report || w->version == STIX2_0)
+	if (w->event_kind == SX_REPORT)
 		stix2_time(h, "published",
 			   stix2_us(ev->publish_timestamp > 0 ? ev->publish_timestamp : ev->timestamp),
 			   true);
@@ -326,9 +389,16 @@ enum err stix2_event_end(struct stix2 *w, struct buf *b, const struct rel_event 
 		LIT(h, ",\"context\":\"suspicious-activity\"");
 	stix2_labels(w, h, STR("\"Threat-Report\",\"misp:tool=\\\"MISP-STIX-Converter\\\"\""), &ev->tags,
 		     e->clusters, e->n_clusters);
+	stix2_property_open(w, h);
+	jp_num(h, "x_misp_threat_level_id", ev->threat_level_id);
+	jp_num(h, "x_misp_analysis", ev->analysis);
+	jp_key(h, "x_misp_date");
+	jp_date(h, ev->date);
+	if (!uuid_is_nil(ev->extends_uuid))
+		jp_uuid(h, "x_misp_extends_uuid", ev->extends_uuid);
+	stix2_property_close(w, h);
 	marks_write(w, b);
-	if (w->version == STIX2_0)
-		w->report.type = "report";
+	extension_write(w, b);
 	return buf_err(b) != ERR_OK ? buf_err(b) : buf_err(h);
 }
 
@@ -349,6 +419,20 @@ static void refs_slice(struct stix2 *w, struct buf *b)
 	w->stage = STAGE_DONE;
 }
 
+static void later_slice(struct stix2 *w, struct buf *b)
+{
+	size_t from = b->n;
+	struct stix2_item i;
+	while (b->n - from < SLICE && buf_err(b) == ERR_OK) {
+		if (!stix2_later_next(w, &i)) {
+			w->stage = STAGE_HEAD;
+			return;
+		}
+		if (stix2_later_resolve(w, &i))
+			stix2_item_write(w, b, &i);
+	}
+}
+
 enum err stix2_event_more(struct stix2 *w, struct buf *b, bool *more)
 {
 	*more = !w->attr_scope;
@@ -356,7 +440,7 @@ enum err stix2_event_more(struct stix2 *w, struct buf *b, bool *more)
 		return ERR_OK;
 	switch (w->stage) {
 	case STAGE_LATER:
-		w->stage = STAGE_HEAD;
+		later_slice(w, b);
 		break;
 	case STAGE_HEAD:
 		w->at = 0;
@@ -398,7 +482,8 @@ struct stix2 *stix2_new(const struct export_opts *o, enum stix2_version v, stix2
 		return NULL;
 	*w = (struct stix2){.opts = o, .version = v, .want = want, .user = user,
 			    .attr_scope = o->scope == EXPORT_ATTRIBUTES};
-	buf_init(&w->later, 64u << 20);
+	stix2_object_init(&w->object);
+	buf_init(&w->later, 80u << 20);
 	buf_init(&w->head, HEAD_MAX);
 	return w;
 }
@@ -409,6 +494,7 @@ void stix2_free(struct stix2 *w)
 		return;
 	event_clear(w);
 	seen_free(&w->once);
+	stix2_object_free(&w->object);
 	buf_free(&w->later);
 	buf_free(&w->head);
 	free(w->refs);

@@ -32,6 +32,7 @@
 	X(X_NOTE, "x-misp-event-note")                                                              \
 	X(X_REPORT, "x-misp-event-report")                                                          \
 	X(REPORT, "report")                                                                         \
+	X(EXTENSION, "extension-definition")                                                        \
 	X(GROUPING, "grouping")                                                                     \
 	X(SCO, "") /* an observable: its type stands beside it */
 
@@ -46,10 +47,32 @@ extern const char *const stix2_kind_names[SX_COUNT];
 /* A report may list so many objects; what comes behind them is written, and not listed. */
 #define STIX2_REFS_MAX 2000000u
 
+/* When clusters, organisations and the like were "made": they have no time, and it must not change. */
+#define STIX2_LONG_AGO ((int64_t)1483228800 * 1000000) /* 2017-01-01 */
+
 struct stix2_ref {
 	struct uuid uuid;
 	uint8_t kind;
 	uint8_t sco; /* index into sco types */
+};
+
+/* What is said about something; references by UUID where a kind is SX_COUNT. */
+enum stix2_say { SAY_RELATION, SAY_SIGHTING, SAY_FALSE, SAY_OPINION, SAY_NOTE, SAY_REPORT };
+struct stix2_item {
+	uint8_t what, from_kind, to_kind; /* enum stix2_say, enum stix2_kind */
+	struct uuid id, from, to, org;
+	int64_t created, modified; /* microseconds */
+	uint64_t number;
+	struct str type, text, authors, org_name;
+};
+
+/* An object whose attributes are still coming. */
+struct stix2_held {
+	bool open, streaming, wanted, any, to_ids, has_pattern, deleted;
+	struct uuid uuid;
+	int64_t timestamp, first_seen, last_seen;
+	struct buf name, meta, comment, description, template_uuid, template_version;
+	struct buf members, pattern;
 };
 
 struct stix2 {
@@ -58,6 +81,10 @@ struct stix2 {
 	stix2_want_fn want;
 	void *user;
 	struct seen once; /* identities, clusters */
+	struct seen named; /* clusters of this event */
+	struct stix2_held object;
+	enum stix2_kind attr_kind; /* as what the last attribute was written */
+	bool extended; /* our extension was used */
 	unsigned marks_written, marks_used; /* bits of stix2_marks */
 
 	/* the event under way */
@@ -73,6 +100,8 @@ struct stix2 {
 	uint32_t *slots; /* refs by UUID, while relationships are written */
 	uint32_t n_slots;
 	bool attr_scope;
+	enum stix2_kind event_kind;
+	struct uuid event_uuid;
 };
 
 /* ---- objects ---- */
@@ -103,6 +132,13 @@ void stix2_labels(struct stix2 *w, struct buf *b, struct str first, const struct
 void stix2_literal(struct buf *b, struct str v);
 /* ,"extensions":{..}: what marks an object type of ours (2.1). */
 void stix2_extension(struct stix2 *w, struct buf *b);
+/* The same of an object of STIX with such members of ours beside its own. */
+void stix2_toplevel(struct stix2 *w, struct buf *b);
+/* Between them members with leading commas: of our extension in 2.1, plain ones in 2.0. */
+void stix2_property_open(struct stix2 *w, struct buf *b);
+void stix2_property_close(struct stix2 *w, struct buf *b);
+/* Is it the first of its kind with this UUID in the writer's life? */
+bool stix2_first_time(struct stix2 *w, const char *what, struct uuid u);
 /* Seconds to microseconds, clamped to the years 1970 to 9999. */
 int64_t stix2_us(int64_t seconds);
 
@@ -110,3 +146,24 @@ int64_t stix2_us(int64_t seconds);
 
 enum err stix2_attr(struct stix2 *w, struct buf *b, const struct rel_event *e,
 		    const struct rel_element *el);
+
+void stix2_object_init(struct stix2_held *o);
+void stix2_object_free(struct stix2_held *o);
+void stix2_object_open(struct stix2 *w, const struct misp_object *m);
+void stix2_object_attr(struct stix2 *w, struct buf *b, const struct rel_element *el);
+void stix2_object_close(struct stix2 *w, struct buf *b);
+
+/* Clusters, sightings and analyst data of an attribute; `from`, of kind `k`, is what they are about. */
+void stix2_about(struct stix2 *w, struct buf *b, const struct rel_element *el, enum stix2_kind k,
+		 struct uuid from);
+/* References and analyst data of an object. */
+void stix2_object_said(struct stix2 *w, struct buf *b, const struct rel_element *el);
+void stix2_report(struct stix2 *w, struct buf *b, const struct rel_element *el, enum stix2_kind k,
+		  struct uuid event);
+void stix2_analyst(struct stix2 *w, struct buf *b, const struct rel_analyst *v, uint32_t n,
+		   enum stix2_kind k, struct uuid from);
+void stix2_clusters(struct stix2 *w, struct buf *b, const struct rel_cluster *c, uint32_t n);
+/* What waited: the next one, from w->at on; are its ends known now? */
+bool stix2_later_next(struct stix2 *w, struct stix2_item *i);
+bool stix2_later_resolve(struct stix2 *w, struct stix2_item *i);
+void stix2_item_write(struct stix2 *w, struct buf *b, const struct stix2_item *i);
