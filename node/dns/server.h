@@ -22,6 +22,7 @@ struct dns_transfer {
 	const char *address;	/* of the resolver */
 	uint32_t from, serial;	/* IXFR: from which serial */
 	uint64_t records, bytes, messages;
+	uint64_t left_out; /* rows of the source that no zone can hold */
 	int64_t millis;
 	enum err result;
 };

@@ -165,6 +165,26 @@ static void finish(struct xfr *x)
 	x->ended = true;
 }
 
+/*
+ * Would every resolver take it? One record that is none, or that stands outside of the zone or at its top,
+ * and the whole zone is refused.
+ */
+static bool is_sound(const struct dns_zone *z, const struct dns_record *r)
+{
+	struct str zone = dns_name_str(&z->name);
+	size_t at = 0;
+	if (r->owner.n <= zone.n || !dns_name_ok(r->owner))
+		return false;
+	while (at < r->owner.n - zone.n)
+		at += 1u + (uint8_t)r->owner.p[at];
+	if (at != r->owner.n - zone.n || !str_eq(str_sub(r->owner, at, SIZE_MAX), zone))
+		return false;
+	return r->type == DNS_CNAME  ? dns_name_ok(r->rdata)
+	       : r->type == DNS_A    ? r->rdata.n == 4
+	       : r->type == DNS_AAAA ? r->rdata.n == 16
+				     : r->type == DNS_TXT && r->rdata.n;
+}
+
 /* Have something to write; false: all is written. */
 static enum err fetch(struct xfr *x, bool *more, struct fail *f)
 {
@@ -176,12 +196,16 @@ static enum err fetch(struct xfr *x, bool *more, struct fail *f)
 		*more = false;
 		return ERR_OK;
 	}
-	enum err e = ops(x)->next(x->rows, &x->row, f);
-	if (e == ERR_NOENT) {
-		finish(x);
-		return ERR_OK;
+	for (;; x->t.left_out++) {
+		enum err e = ops(x)->next(x->rows, &x->row, f);
+		if (e == ERR_NOENT) {
+			finish(x);
+			return ERR_OK;
+		}
+		TRY(e);
+		if (is_sound(x->zone, &x->row))
+			break;
 	}
-	TRY(e);
 	x->has_row = true;
 	return x->incremental ? step_to(x, f) : ERR_OK;
 }
@@ -255,10 +279,11 @@ void xfr_close(struct xfr *x, enum err result)
 	metric_add(M_DNS_RECORDS, (unsigned)x->t.kind, 0, (int64_t)x->t.records);
 	log_line(result == ERR_OK ? LOG_INFO : LOG_WARN, "dns",
 		 "event=transfer zone=%s kind=%s from=%u serial=%u address=%s key=%s records=%llu "
-		 "messages=%llu bytes=%llu ms=%lld result=%s",
+		 "left_out=%llu messages=%llu bytes=%llu ms=%lld result=%s",
 		 log_val(str_c(x->zone->text)), x->incremental ? "ixfr" : "axfr", x->t.from, x->t.serial,
 		 x->address, log_val(str_c(x->key)), (unsigned long long)x->t.records,
-		 (unsigned long long)x->t.messages, (unsigned long long)x->t.bytes,
+		 (unsigned long long)x->t.left_out, (unsigned long long)x->t.messages,
+		 (unsigned long long)x->t.bytes,
 		 (long long)x->t.millis, err_name(result));
 	drop(x);
 }

@@ -191,6 +191,18 @@ def whole_transfers(folder):
         ok({t['kind'] for t in s.transfer_lines()} == {'axfr', 'ixfr'}, 'by both kinds')
 
 
+def unsound():
+    """Rows that would make a resolver refuse the zone are left out, in both forms."""
+    with Server(['rpz.test from=gen:2 open=127.0.0.1']) as s:
+        zone = as_zone(xfr(s))
+        for owner in ('outside.example.', 'xrpz.test.', '@', 'fine.example'):
+            s.command(f'add rpz.test {owner} .')
+        s.command('commit rpz.test')
+        new = as_zone(xfr(s))
+        ok({r[0] for r in new - zone} == {'fine.example.rpz.test.'}, 'AXFR: outside of the zone, or its top')
+        ok(apply(zone, xfr(s, 'IXFR', serial=1)) == new, 'IXFR likewise')
+
+
 def while_it_changes():
     with Server(['rpz.test from=gen:20000 open=127.0.0.1'], limits=['message=4000']) as s:
         old = as_zone(xfr(s))
@@ -435,6 +447,7 @@ def main():
     with Folder() as folder:
         transfers(folder)
         whole_transfers(folder)
+        unsound()
         while_it_changes()
         signatures(folder)
         refusals()
