@@ -6,6 +6,7 @@
 #include "api/rest.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/uuid.h"
 #include "search/query.h"
 
 /* Parameters of a GET: named (/value:x), query (?value=x) and, first of all, positional ones. */
@@ -87,6 +88,17 @@ static void content_type(const struct exporter *x, char *out, size_t n)
 	snprintf(out, n, "%s%s", x->media, text ? "; charset=UTF-8" : "");
 }
 
+/* An id as a part of a file's name: what cannot be one (and might be as long as a body) is not put into a head. */
+static bool names_a_file(struct str id)
+{
+	for (size_t i = 0; i < id.n; i++) {
+		char c = id.p[i];
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-'))
+			return false;
+	}
+	return id.n <= UUID_TEXT_LEN;
+}
+
 void search_headers(struct http_req *r, const struct exporter *x, const struct query *q,
 		    const struct search_result *found)
 {
@@ -102,7 +114,7 @@ void search_headers(struct http_req *r, const struct exporter *x, const struct q
 	reply_header_u64(r, "X-Skipped-Elements-Count", found->skipped);
 	if (q->scope == SCOPE_EVENTS) {
 		struct str id = STR("list");
-		if (q->eventid.any.n == 1)
+		if (q->eventid.any.n == 1 && names_a_file(q->eventid.any.v[0]))
 			id = q->eventid.any.v[0];
 		else if (!q->eventid.any.n && q->eventid.none.n == 1)
 			id = STR(""); /* all but one has no name, as recorded */

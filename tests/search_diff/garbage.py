@@ -60,8 +60,9 @@ def main():
         w = worlds.World(node, seed, n_events=8)
         names = parameters()
         end = time.monotonic() + seconds
-        # each parameter in each scope at least once, then any of them together
-        todo = [(p, {k: value(r)}) for k in names for p in PATHS.values()]
+        # each parameter in each scope at least once and once with more than a head can carry,
+        # then any of them together
+        todo = [(p, {k: v}) for k in names for p in PATHS.values() for v in (value(r), "x" * 70000)]
         r.shuffle(todo)
         while time.monotonic() < end and bad < 5:
             path, q = todo.pop() if todo else (
