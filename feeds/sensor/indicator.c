@@ -322,13 +322,15 @@ static void key_name(struct ind_key *k, struct str v)
 	}
 }
 
-/* What is too long to stand there whole ends in a digest of all of it. */
+/* What is too long to stand there whole ends in a digest of all of it; else in a byte that no text has, so
+   that no key begins another. */
 static void key_text(struct ind_key *k, struct str v)
 {
 	size_t room = IND_KEY_MAX - k->n;
-	if (v.n <= room) {
+	if (v.n < room) {
 		memcpy(k->b + k->n, v.p, v.n);
 		k->n = (uint16_t)(k->n + v.n);
+		k->b[k->n++] = 0;
 		return;
 	}
 	struct sha256 d = hash_sha256(v);
@@ -388,6 +390,16 @@ bool ind_key_covers(const struct ind_key *a, const struct ind_key *b)
 	/* a domain's key without its last byte stands before each name within it, itself too */
 	return a->b[0] == GROUP_NAME && a->b[a->n - 1] == 2 && b->n >= a->n &&
 	       memcmp(a->b, b->b, a->n - 1u) == 0 && ind_key_cmp(a, b) != 0;
+}
+
+bool ind_key_is_net(const struct ind_key *k)
+{
+	return k->n && k->b[0] == GROUP_IP;
+}
+
+bool ind_key_is_name(const struct ind_key *k)
+{
+	return k->n && k->b[0] == GROUP_NAME;
 }
 
 /* ---- TLP ---- */

@@ -79,6 +79,10 @@ void ind_key(const struct indicator *i, struct ind_key *out);
 int ind_key_cmp(const struct ind_key *a, const struct ind_key *b);
 /* Is what has key `b` within what has key `a` (a network, or a name with all below it), not itself? */
 bool ind_key_covers(const struct ind_key *a, const struct ind_key *b);
+/* Only networks cover networks, and names names: {family, address, prefix length} behind the first byte,
+   or labels from last to first, each with a byte 1 behind it, and 2 for a domain or 3 for a host. */
+bool ind_key_is_net(const struct ind_key *k);
+bool ind_key_is_name(const struct ind_key *k);
 
 /* What a tag says, 0 when it is none of TLP; and "clear" to "red", "" for 0. */
 uint8_t ind_tlp_of(struct str tag);
