@@ -628,7 +628,7 @@ def yara_key(kind, value, params):
     try:
         import yara
     except ImportError:
-        return "maybe"
+        return Maybe([value.replace("\r", "").strip()])
     if re.search(r"\bglobal\s+rule\b", value) or "\0" in value or set(re.findall(r'import\s*"([^"]*)"', value)) - {"pe", "elf", "math", "time", "hash", "dotnet"}:
         return None
     try:
@@ -663,7 +663,7 @@ def sigma_key(kind, value, params):
         from sigma.collection import SigmaCollection
         from sigma.exceptions import SigmaError
     except ImportError:
-        return "maybe"
+        return Maybe([sigma_text(value)])
     try:
         docs = list(yaml.compose_all(value))
         if any(isinstance(t, yaml.AliasToken) for t in yaml.scan(value)):
