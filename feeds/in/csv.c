@@ -12,6 +12,7 @@
 
 struct csv {
 	csv_row_fn fn;
+	csv_long_fn long_fn;
 	void *user;
 	char delimiter[CSV_DELIMITER_MAX];
 	size_t n_delimiter;
@@ -48,6 +49,7 @@ enum err csv_new(const struct csv_opts *o, csv_row_fn fn, void *user, struct csv
 	if (!c)
 		return fail(f, ERR_NOMEM, "no memory");
 	c->fn = fn;
+	c->long_fn = o->too_long;
 	c->user = user;
 	buf_init(&c->record, KEPT_MAX);
 	if (!delimiter_of(c, o->delimiter))
@@ -228,6 +230,8 @@ static enum err line_done(struct csv *c, struct fail *f)
 	if (c->too_long) {
 		c->n_too_long++;
 		c->too_long = false;
+		if (c->long_fn)
+			c->long_fn(c->user, c->lines);
 	} else if (c->record.n && is_open(c)) {
 		if (!c->first_end)
 			c->first_end = c->record.n;

@@ -23,10 +23,13 @@ struct csv_row {
 };
 /* Called for each line that is neither empty nor a comment. An error ends the reading. */
 typedef enum err (*csv_row_fn)(void *user, const struct csv_row *row, struct fail *f);
+/* Told of each line that is passed over as too long; may be NULL. */
+typedef void (*csv_long_fn)(void *user, uint64_t line);
 
 struct csv_opts {
 	struct str delimiter; /* 1 to 32 bytes; "\t" (two characters) is a tab; empty: a comma */
 	bool plain; /* quotes mean nothing */
+	csv_long_fn too_long;
 };
 
 struct csv;

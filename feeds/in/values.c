@@ -26,6 +26,7 @@ struct values {
 	enum shape shape;
 	struct regex *exclude;
 	uint32_t columns[COLUMNS_MAX];
+	enum attr_type types[COLUMNS_MAX]; /* of their values; 0: as for all */
 	unsigned n_columns;
 	char *room; /* for one value */
 	struct values_counts n;
@@ -54,9 +55,16 @@ static enum err columns_of(struct values *v, struct str list, struct fail *f)
 		one = str_trim(one);
 		if (!one.n)
 			continue;
+		struct str type = STR_NONE;
+		if (str_chr(one, ':') >= 0)
+			type = str_trim(str_split(one, ':', &one));
+		one = str_trim(one);
+		if (type.p && v->n_columns < COLUMNS_MAX &&
+		    !(v->types[v->n_columns] = type_find(type)))
+			return fail(f, ERR_INVAL, "a column is given a type that does not exist");
 		if (!str_u64(one, &n) || !n || n > CSV_FIELDS_MAX || v->n_columns == COLUMNS_MAX)
 			return fail(f, ERR_INVAL, "columns are at most %u numbers from 1 to %u, such "
-						  "as \"1,3\"",
+						  "as \"1,3\" or \"1:domain,3\"",
 				    COLUMNS_MAX, CSV_FIELDS_MAX);
 		v->columns[v->n_columns++] = (uint32_t)n;
 	}
@@ -120,8 +128,26 @@ static enum err tell(struct values *v, struct values_hit *h, struct fail *f)
 	return v->fn(v->user, h, f);
 }
 
+static void fault(const struct values *v, enum values_fault why, uint64_t line, struct str text)
+{
+	if (v->o.fault)
+		v->o.fault(v->user, why, line, text);
+}
+
+static void too_long(void *user, uint64_t line)
+{
+	fault(user, VALUES_LINE_TOO_LONG, line, STR_NONE);
+}
+
+static void no_indicator(struct values *v, uint64_t line, struct str text)
+{
+	v->n.nothing++;
+	fault(v, VALUES_NO_INDICATOR, line, text);
+}
+
 /* Is it one? Then it is told. */
-static enum err look(struct values *v, struct str s, uint64_t line, bool *is, struct fail *f)
+static enum err look(struct values *v, struct str s, enum attr_type type, uint64_t line, bool *is,
+		     struct fail *f)
 {
 	struct freetext_hit hit;
 	*is = false;
@@ -129,11 +155,12 @@ static enum err look(struct values *v, struct str s, uint64_t line, bool *is, st
 		return ERR_OK;
 	if (!str_utf8_ok(s)) {
 		v->n.unreadable++;
+		fault(v, VALUES_NO_UTF8, line, s);
 		*is = true;
 		return ERR_OK;
 	}
-	struct values_hit h = {.value = s, .original = s, .type = v->o.type, .line = line};
-	*is = v->o.type != 0;
+	struct values_hit h = {.value = s, .original = s, .type = type, .line = line};
+	*is = type != 0;
 	if (!*is && freetext_word(s, v->room, &hit)) {
 		*is = true;
 		h.value = hit.value;
@@ -146,13 +173,15 @@ static enum err look(struct values *v, struct str s, uint64_t line, bool *is, st
 
 /* ---- tables ---- */
 
-static enum err field(struct values *v, const struct csv_row *row, uint32_t at, struct fail *f)
+static enum err field(struct values *v, const struct csv_row *row, uint32_t at, enum attr_type type,
+		      struct fail *f)
 {
 	bool is;
 	if (at >= row->n || !row->fields[at].n)
 		return ERR_OK;
-	TRY(look(v, row->fields[at], row->line, &is, f));
-	v->n.nothing += !is;
+	TRY(look(v, row->fields[at], type ? type : v->o.type, row->line, &is, f));
+	if (!is)
+		no_indicator(v, row->line, row->fields[at]);
 	return ERR_OK;
 }
 
@@ -160,9 +189,9 @@ static enum err on_row(void *user, const struct csv_row *row, struct fail *f)
 {
 	struct values *v = user;
 	for (unsigned i = 0; i < v->n_columns; i++)
-		TRY(field(v, row, v->columns[i] - 1, f));
+		TRY(field(v, row, v->columns[i] - 1, v->types[i], f));
 	for (uint32_t i = 0; !v->n_columns && i < row->n; i++)
-		TRY(field(v, row, i, f));
+		TRY(field(v, row, i, 0, f));
 	return ERR_OK;
 }
 
@@ -203,10 +232,11 @@ static enum err on_line(void *user, const struct csv_row *row, struct fail *f)
 	}
 	if (rest.n && is_nowhere(word) && !v->o.type)
 		word = s = first_word(rest, &rest);
-	TRY(look(v, s, row->line, &is, f));
+	TRY(look(v, s, v->o.type, row->line, &is, f));
 	if (!is && word.n < s.n)
-		TRY(look(v, word, row->line, &is, f));
-	v->n.nothing += !is;
+		TRY(look(v, word, v->o.type, row->line, &is, f));
+	if (!is)
+		no_indicator(v, row->line, row->fields[0]);
 	return ERR_OK;
 }
 
@@ -254,7 +284,8 @@ static enum err text_feed(struct values *v, struct str s, struct fail *f)
 
 static enum err reader_new(struct values *v, struct fail *f)
 {
-	struct csv_opts list = {.delimiter = STR("\x1e"), .plain = true}, table = {.delimiter = v->o.delimiter};
+	struct csv_opts list = {.delimiter = STR("\x1e"), .plain = true, .too_long = too_long};
+	struct csv_opts table = {.delimiter = v->o.delimiter, .too_long = too_long};
 	if (v->o.format == VALUES_CSV)
 		return csv_new(&table, on_row, v, &v->csv, f);
 	if (v->o.format == VALUES_LIST)

@@ -14,13 +14,22 @@
 
 enum values_format { VALUES_CSV, VALUES_FREETEXT, VALUES_LIST };
 
+enum values_fault {
+	VALUES_NO_INDICATOR,
+	VALUES_NO_UTF8,
+	VALUES_LINE_TOO_LONG, /* its text is not told */
+};
+/* Told of each field or line of a table or list that gives no value; `text` may be of any bytes. */
+typedef void (*values_fault_fn)(void *user, enum values_fault why, uint64_t line, struct str text);
+
 struct values_opts {
 	enum values_format format;
-	struct str columns; /* CSV: "1,3", from 1; empty: all */
+	struct str columns; /* CSV: "1,3", from 1, each also with a type: "1:domain,3"; empty: all */
 	struct str delimiter; /* CSV: see csv.h */
 	struct str exclude; /* values that match are left out: /expression/flags; empty: none */
 	enum attr_type type; /* values are of this type, whatever they look like; 0: as they look */
 	bool no_json; /* free text that begins like JSON is none */
+	values_fault_fn fault; /* with the user of values_new(); NULL: faults are only counted */
 };
 
 struct values_hit {

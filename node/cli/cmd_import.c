@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "cli/call.h"
+#include "cli/import_as.h"
 #include "cli/progress.h"
 #include "cli/term.h"
 
@@ -252,6 +253,8 @@ int cmd_import(struct cli *c)
 	struct import im = {.c = c};
 	struct cli eye = *c;
 	struct files fs = {0};
+	if (cli_opt(c, "list") || (cli_opt(c, "as") && strcmp(cli_opt(c, "as"), "misp") != 0))
+		return import_as(c);
 	if (cli_want_args(c, 1, SIZE_MAX))
 		return CLI_USAGE;
 	im.problems = json_array();

@@ -118,23 +118,27 @@ int follow_each(struct cli *c, struct str path, const char *what, follow_each_fn
 int follow_each_body(struct cli *c, struct str path, struct str body, const char *what,
 		     follow_each_fn each, void *user, json_t **result)
 {
+	struct call k = {.method = "POST", .path = path, .body = body};
+	return follow_call(c, &k, what, each, user, result);
+}
+
+int follow_call(struct cli *c, struct call *k, const char *what, follow_each_fn each, void *user,
+		json_t **result)
+{
 	struct trail t = {.c = c,
 			  .rest = BUF(LINE_MAX_BYTES),
 			  .problems = json_array(),
 			  .each = each,
 			  .user = user};
-	struct call k = {.method = "POST",
-			 .path = path,
-			 .body = body,
-			 .sink = sink,
-			 .user = &t};
+	k->sink = sink;
+	k->user = &t;
 	*result = NULL;
 	progress_begin(&t.progress, c, what);
-	int code = call_perform(c, &k);
+	int code = call_perform(c, k);
 	if (code == CLI_OK && t.rest.n)
 		line(&t, buf_str(&t.rest)); /* an answer without line break: not a stream */
 	progress_end(&t.progress);
-	buf_free(&k.answer);
+	buf_free(&k->answer);
 	if (code == CLI_OK && !t.result)
 		code = failed(&t, what);
 	if (code == CLI_OK) {

@@ -26,19 +26,6 @@ struct text {
 	struct hash_ctx *digest;
 };
 
-static int spool_open(const char *dir)
-{
-	char path[4200];
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		return fd;
-	snprintf(path, sizeof(path), "%s/values-XXXXXX", dir);
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(path);
-	return fd;
-}
-
 static enum err keep(void *user, const void *p, size_t n, struct fail *f)
 {
 	struct text *t = user;
@@ -68,7 +55,7 @@ static enum err text_get(struct text *t, struct fail *f)
 					 feed_rules_values(r->rules).html,
 				 .data = keep,
 				 .user = t};
-	t->fd = spool_open(r->o->in->spool_dir);
+	t->fd = value_event_spool(r->o->in->spool_dir);
 	t->digest = hash_begin();
 	if (t->fd < 0 || !t->digest)
 		return fail(f, ERR_IO, "no file for the text of the feed");

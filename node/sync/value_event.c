@@ -4,6 +4,9 @@
  */
 #include "sync/value_event.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -202,6 +205,17 @@ static enum err known(struct work *w, uint64_t *at, struct str value)
 	return ERR_OK;
 }
 
+static void on_fault(void *user, enum values_fault why, uint64_t line, struct str text)
+{
+	static const char *const texts[] = {
+		[VALUES_NO_INDICATOR] = "no indicator",
+		[VALUES_NO_UTF8] = "not UTF-8",
+		[VALUES_LINE_TOO_LONG] = "the line is too long",
+	};
+	const struct work *w = user;
+	w->o->fault(w->o->user, line, text, str_c(texts[why]));
+}
+
 static enum err on_value(void *user, const struct values_hit *hit, struct fail *f)
 {
 	struct work *w = user;
@@ -211,6 +225,8 @@ static enum err on_value(void *user, const struct values_hit *hit, struct fail *
 	if (attr_normalise_validate(w->a, hit->type, hit->value, false, &value, &one, &two, &problem) !=
 	    ERR_OK) {
 		w->out->unfit++;
+		if (w->o->fault)
+			w->o->fault(w->o->user, hit->line, hit->original, problem.text);
 		return ERR_OK;
 	}
 	uint64_t *at = value_set_at(&w->set, value);
@@ -259,6 +275,7 @@ static enum err read_once(struct work *w, const struct values_opts *vo, struct f
 static enum err read_text(struct work *w, struct fail *f)
 {
 	struct values_opts vo = w->o->read;
+	vo.fault = w->o->fault ? on_fault : NULL;
 	enum err e = read_once(w, &vo, f);
 	vo.no_json = true;
 	if (e == ERR_AGAIN) /* what was told is known by now */
@@ -387,6 +404,19 @@ static enum err take(struct work *w, struct fail *f)
 	if (w->o->delta && w->o->before)
 		TRY(each_row(w, judge_row, f));
 	return w->o->dry || !is_needed(w) ? ERR_OK : document_save(w, f);
+}
+
+int value_event_spool(const char *dir)
+{
+	char path[4200];
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "%s/values-XXXXXX", dir);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
 }
 
 enum err value_event_take(const struct value_event_opts *o, struct value_event_result *out,

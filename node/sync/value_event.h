@@ -19,6 +19,9 @@ struct value_new {
 };
 typedef enum err (*value_new_fn)(void *user, const struct value_new *v, struct fail *f);
 
+/* A line of a table or list (0: of free text) whose text is no value; `text` may be of any bytes. */
+typedef void (*value_fault_fn)(void *user, uint64_t line, struct str text, struct str why);
+
 struct value_event_opts {
 	const struct ingest_env *in;
 	int fd; /* the text; read from its beginning, several times at need */
@@ -44,6 +47,7 @@ struct value_event_opts {
 	const struct warnlists *warnings; /* values on a list are marked not to_ids; NULL: none */
 	bool dry; /* only look */
 	value_new_fn found; /* told of each new value; may be NULL */
+	value_fault_fn fault; /* told of what gives no value, and why; may be NULL */
 	/* Told now and then, with the bytes read; may be NULL. An error ends it. */
 	enum err (*progress)(void *user, uint64_t bytes, struct fail *f);
 	void *user;
@@ -61,6 +65,9 @@ struct value_event_result {
 	struct uuid event_uuid;
 	bool made, changed;
 };
+
+/* A file without a name below `dir`, for a text; -1: it cannot be made. */
+int value_event_spool(const char *dir);
 
 /*
  * Blocking. ERR_INVAL: the text holds no values (nothing is done then), or an option; ERR_NOENT: the event is

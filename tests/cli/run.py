@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every command of the tool against a node: exit codes, --json, tables, colour, damage."""
 import glob
+import gzip
 import json
 import os
 import subprocess
@@ -393,6 +394,47 @@ def preview(t):
     t.want(2, "preview")
 
 
+def lists(n, t):
+    """import --as: lists, tables and texts."""
+    names = [f["format"] for f in t.json(0, "import", "--list")]
+    check({"list", "csv", "freetext"} <= set(names), "formats to import", names)
+    t.want(2, "import", "--as", "no-such-format", "-", stdin=b"")
+    text = b"# mine\nlist-one.example.org\n198.51.100.77:8080\nno value here\n0.0.0.0 list-two.example.org\n"
+    d = t.want(1, "import", "--as", "list", "--dry-run", "-", stdin=text)
+    is_equal([x.split("\t")[1] for x in d.out.splitlines() if "\t" in x],
+             ["list-one.example.org", "198.51.100.77|8080", "list-two.example.org"], "a dry run shows what would come")
+    check("standard input:4: no indicator: no value here" in d.err, "the line that holds none", d.err)
+    is_equal(t.json(0, "search", "list-one.example.org")["response"]["Attribute"], [], "and nothing came")
+    j = t.json(1, "import", "--as", "list", "--info", "My list", "--tags", "tlp:green", "-", stdin=text)[0]
+    is_equal((j["made"], j["values"]["new"], j["problems"][0]["line"]), (True, 3, 4), "a new event")
+    e = t.json(0, "event", "show", j["event_uuid"])["Event"]
+    is_equal((e["info"], e["published"], [x["name"] for x in e["Tag"]]), ("My list", False, ["tlp:green"]), "its head")
+    is_equal(sorted((a["type"], a["to_ids"], a["comment"]) for a in e["Attribute"]),
+             [("hostname", True, ""), ("hostname", True, ""), ("ip-dst|port", True, "On port 8080")], "its values")
+    table = os.path.join(os.path.dirname(n.folder), "table.csv.gz")
+    with gzip.open(table, "wb") as f:
+        f.write(b'"host";"sum"\nlist-one.example.org;d41d8cd98f00b204e9800998ecf8427e\n"no host";xyz\n')
+    j = t.json(1, "import", "--as", "csv", "--columns", "1:hostname,2", "--delimiter", ";", "--no-ids", table,
+               "--event", e["uuid"])[0]
+    is_equal((j["made"], j["event_id"], j["values"]["new"], j["values"]["current"]), (False, int(e["id"]), 1, 1),
+             "a table into an event that is there")
+    is_equal([(p["line"], p["value"]) for p in j["problems"]], [(3, "no host"), (3, "xyz")],
+             "its fields without a value, not its heading")
+    e = t.json(0, "event", "show", e["uuid"])["Event"]
+    is_equal([a["to_ids"] for a in e["Attribute"] if a["type"] == "md5"], [False], "not for detection")
+    j = t.json(0, "import", "--as", "freetext", table, "-", stdin=b"see hxxp://list-three[.]example[.]org/a, list-one.example.org")
+    is_equal([x["values"]["new"] for x in j], [2, 2], "free text of two files, an event each")
+    j = t.json(0, "import", "--as", "csv", "--type", "comment", "--exclude", "/^a/", "-", stdin=b"abc,def\n")[0]
+    is_equal((j["values"]["new"], j["values"]["excluded"]), (1, 1), "a type that is given, and an exclusion")
+    for wrong in (["--event", "99999"], ["--type", "gull"], ["--columns", "0"], ["--exclude", "/(/"], ["--distribution", "4"],
+                  ["--warninglists", "gull"]):
+        t.want(1, "import", "--as", "csv", table, *wrong)
+    t.want(1, "import", "--as", "list", os.devnull)
+    t.want(1, "import", "--as", "list", os.path.join(n.folder, "missing"))
+    for as_ in names:
+        t.want(1, "import", "--as", as_, "-", stdin=b"\0\xff" * 3000)
+
+
 def all_used():
     """Was every command of the help called with success or finding?"""
     names = {" ".join(n) for n in commands()}
@@ -416,6 +458,7 @@ def main():
             audit(t)
             ledger(t)
             quarantine(t)
+            lists(n, t)
             peers.feeds(n, t)
     explain()
     peers.two_nodes()

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "feeds/in/csv.h"
 #include "tests/tap/tap.h"
 
 static enum err keep(void *user, const struct values_hit *h, struct fail *f)
@@ -75,6 +76,11 @@ static const struct {
 	 "1,203.0.113.41,evil.example.com,word\n",
 	 "ip-dst=203.0.113.41\nhostname=evil.example.com\n",
 	 {.lines = 1, .found = 2, .nothing = 2}},
+	{"columns with types of their own",
+	 {.format = VALUES_CSV, .columns = {"2:filename, 1", 13}, .delimiter = {";", 1}},
+	 "1.2.3.4;evil.example.com\n",
+	 "filename=evil.example.com\nip-dst=1.2.3.4\n",
+	 {.lines = 1, .found = 2}},
 	{"two columns",
 	 {.format = VALUES_CSV, .columns = {" 1, 3", 5}},
 	 "\"1.2.3.4\",5.6.7.8,\"9.9.9.9\"\nx\n",
@@ -161,10 +167,35 @@ static void test_exclude(void)
 	is_err(values_new(&bad, keep, NULL, &v, &f), ERR_INVAL, "no column 0: %s", f.text);
 }
 
+static void on_fault(void *user, enum values_fault why, uint64_t line, struct str s)
+{
+	static const char *const names[] = {"none", "no text", "long"};
+	buf_printf(user, "%s %llu %.*s\n", names[why], (unsigned long long)line, STR_ARG(s));
+}
+
+/* Each field or line without a value is told with its line. */
+static void test_faults(void)
+{
+	static char long_line[CSV_LINE_MAX + 10];
+	OWN(buf) struct buf out = BUF(65536), in = BUF(2u << 20);
+	struct values_opts o = {.format = VALUES_LIST, .fault = on_fault};
+	memset(long_line, 'a', sizeof(long_line) - 1);
+	buf_printf(&in, "1.2.3.4\n# x\nnothing at all\n\n%s\n\xff\xfe\n5.6.7.8", long_line);
+	struct values_counts n = read_it(&o, buf_str(&in), 1000, &out);
+	is_view(buf_str(&out), "ip-dst=1.2.3.4\nnone 3 nothing at all\nlong 5 \nno text 6 \xff\xfe\nip-dst=5.6.7.8\n",
+	       "faults of a list");
+	is_uint(n.unreadable + n.nothing, 3, "and counted");
+	buf_clear(&out);
+	o = (struct values_opts){.format = VALUES_CSV, .columns = STR("2"), .fault = on_fault};
+	read_it(&o, STR("a,b\n1,1.2.3.4\n2,\n3,\"two\nlines\"\n5,x\n"), 3, &out);
+	is_view(buf_str(&out), "none 1 b\nip-dst=1.2.3.4\nnone 4 two\nlines\nnone 6 x\n", "faults of a table");
+}
+
 int main(void)
 {
 	enum values_format f;
 	test_cases();
+	test_faults();
 	test_exclude();
 	ok(values_format_of(STR("csv"), &f) && f == VALUES_CSV, "names of formats");
 	ok(!values_format_of(STR("gull"), &f), "and what is none");
