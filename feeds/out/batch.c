@@ -102,15 +102,30 @@ static enum err sink_file(struct job *j, void *user, struct str bytes, struct fa
 	return job_rest(j, true, f);
 }
 
+/* What was written of it may be old, or be replaced already: also under another number, when it was
+   deleted and came again. */
+static bool is_stale(const struct job *j, const struct changed *ev)
+{
+	return changed_has_id(&j->urgent, ev->id) || changed_has_name(&j->redone, ev->uuid);
+}
+
+static bool group_has(const struct group *g, struct uuid uuid)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (uuid_eq(g->of[i].uuid, uuid))
+			return true;
+	return false;
+}
+
 static enum err group_add(struct job *j, struct outfile *file, struct receipt *receipt,
-			  uint64_t id, struct fail *f)
+			  const struct changed *ev, struct fail *f)
 {
 	struct group *g = j->group;
 	if (g->n >= SYNC_EACH)
 		outfile_leave(file); /* not too many descriptors */
 	g->file[g->n] = file;
 	g->receipt[g->n] = receipt;
-	g->id[g->n++] = id;
+	g->of[g->n++] = *ev;
 	return g->n == GROUP ? group_place(j, f) : ERR_OK;
 }
 
@@ -146,6 +161,9 @@ static enum err event_file(struct job *j, struct batch *b, size_t i, struct fail
 	char name[FILE_NAME_MAX], uuid[UUID_TEXT_LEN + 1];
 	enum err e = ERR_AGAIN;
 	snprintf(name, sizeof(name), "%s.json", uuid_format(b->ev[i].uuid, uuid));
+	/* one temporary name cannot stand for two files */
+	if (group_has(j->group, b->ev[i].uuid))
+		TRY(group_place(j, f));
 	for (int k = 0; k < TRIES && e == ERR_AGAIN; k++) {
 		struct file_sink s = {.hash = hash_begin()};
 		outfile_free(MOVE(file));
@@ -170,8 +188,8 @@ static enum err event_file(struct job *j, struct batch *b, size_t i, struct fail
 	if (same)
 		j->res->unchanged++;
 	else
-		TRY(group_add(j, MOVE(file), MOVE(receipt), b->ev[i].id, f));
-	return asc ? group_add(j, MOVE(asc), NULL, b->ev[i].id, f) : ERR_OK;
+		TRY(group_add(j, MOVE(file), MOVE(receipt), &b->ev[i], f));
+	return asc ? group_add(j, MOVE(asc), NULL, &b->ev[i], f) : ERR_OK;
 }
 
 /* Lines of digests, each with its event behind the comma. */
@@ -222,13 +240,13 @@ enum err group_place(struct job *j, struct fail *f)
 		return fail_errno(f, ERR_IO, errno, "cannot write the feed to disk");
 	/* what is not going to be placed need not be named */
 	for (size_t i = 0; i < g->n; i++)
-		if (changed_has(&j->urgent, g->id[i]))
+		if (is_stale(j, &g->of[i]))
 			receipt_end(MOVE(g->receipt[i]), SENT_NOTHING);
 	TRY(receipts_intend(g->receipt, g->n, f));
 	for (size_t i = 0; i < g->n; i++) {
 		if (g->n <= SYNC_EACH)
 			TRY(outfile_sync(g->file[i], f));
-		if (changed_has(&j->urgent, g->id[i]))
+		if (is_stale(j, &g->of[i]))
 			continue;
 		TRY(outfile_place(g->file[i], f));
 		receipt_end(MOVE(g->receipt[i]), SENT_WHOLE);

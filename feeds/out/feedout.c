@@ -43,6 +43,8 @@ static void job_free(struct job *j)
 	lists_close(&j->lists);
 	free(j->todo.v);
 	free(j->urgent.v);
+	free(j->looked.v);
+	free(j->redone.v);
 	buf_free(&j->chunk);
 }
 
@@ -67,6 +69,8 @@ static enum err batches_each(struct job *j, batch_fn fn, struct fail *f)
 	for (;;) {
 		struct batch b = {.text = BUF(64u << 20)};
 		enum err e = plan_next(j, b.ev, &b.n, f);
+		for (size_t i = 0; e == ERR_OK && j->o->urgent_only && i < b.n; i++)
+			e = changed_add(&j->looked, b.ev[i], f);
 		if (e == ERR_OK && b.n)
 			e = fn(j, &b, f);
 		buf_free(&b.text);
@@ -89,6 +93,7 @@ static enum err batches_run(struct job *j, struct fail *f)
 		free(j->todo.v);
 		j->todo = j->urgent;
 		j->urgent = (struct changed_list){0};
+		j->redone.n = 0;
 		TRY(batches_each(j, batch_run, f));
 		TRY(group_place(j, f));
 	}
@@ -162,6 +167,8 @@ static enum err urgent_within(struct job *j, struct fail *f)
 	j->res->removed += res.removed;
 	for (size_t i = 0; i < in.todo.n && e == ERR_OK; i++)
 		e = changed_add(&j->urgent, in.todo.v[i], f);
+	for (size_t i = 0; i < in.looked.n && e == ERR_OK; i++)
+		e = changed_add(&j->redone, in.looked.v[i], f);
 	job_free(&in);
 	return e;
 }

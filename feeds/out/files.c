@@ -175,7 +175,7 @@ bool outfile_is_same(const struct outfile *o, struct packer *p)
 	if (fd < 0 || fstat(fd, &theirs) < 0 || fstat(o->fd, &mine) < 0 ||
 	    mine.st_size != theirs.st_size || !S_ISREG(theirs.st_mode))
 		return false;
-	if (o->gz_fd >= 0 && faccessat(o->dirfd, o->gz, R_OK, 0) < 0)
+	if (faccessat(o->dirfd, o->gz, R_OK, 0) < 0)
 		return false;
 	while (at < mine.st_size) {
 		ssize_t n = pread(o->fd, a, BLOCK, at), k = pread(fd, b, BLOCK, at);
@@ -189,24 +189,22 @@ bool outfile_is_same(const struct outfile *o, struct packer *p)
 int outfile_read(const struct outfile *o, uint64_t *bytes)
 {
 	struct stat st;
-	int fd = openat(o->dirfd, o->tmp, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0 && fstat(fd, &st) == 0)
-		*bytes = (uint64_t)st.st_size;
-	else if (fd >= 0)
-		fd = (close(fd), -1);
-	return fd;
+	if (fstat(o->fd, &st) < 0 || lseek(o->fd, 0, SEEK_SET) < 0)
+		return -1;
+	*bytes = (uint64_t)st.st_size;
+	return fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
 }
 
 enum err outfile_sync(struct outfile *o, struct fail *f)
 {
-	if (fsync(o->fd) < 0 || (o->gz_fd >= 0 && fsync(o->gz_fd) < 0))
+	if (fsync(o->fd) < 0 || fsync(o->gz_fd) < 0)
 		return fail_errno(f, ERR_IO, errno, "cannot write %s to disk", o->name);
 	return ERR_OK;
 }
 
 enum err outfile_place(struct outfile *o, struct fail *f)
 {
-	if ((o->gz_fd >= 0 && renameat(o->dirfd, o->gz_tmp, o->dirfd, o->gz) < 0) ||
+	if (renameat(o->dirfd, o->gz_tmp, o->dirfd, o->gz) < 0 ||
 	    renameat(o->dirfd, o->tmp, o->dirfd, o->name) < 0)
 		return fail_errno(f, ERR_IO, errno, "cannot rename to %s", o->name);
 	o->placed = true;

@@ -28,7 +28,8 @@ MUST_USE enum err outfile_end(struct outfile *o, struct fail *f);
 bool outfile_is_same(const struct outfile *o, struct packer *p);
 /* Close what has ended, unplaced: it can be placed later, but no longer compared or synced alone. */
 void outfile_leave(struct outfile *o);
-/* Open what has been written, from its beginning; -1 when that fails. *bytes: its length. */
+/* What has been written, from its beginning, for one reader; -1 when that fails. *bytes: its length. Asked
+   after the end. */
 int outfile_read(const struct outfile *o, uint64_t *bytes);
 MUST_USE enum err outfile_sync(struct outfile *o, struct fail *f);
 /* Rename into place; the .gz first, so that it is never older than what it stands for. */

@@ -28,7 +28,7 @@ struct changed_list {
 struct group {
 	struct outfile *file[GROUP];
 	struct receipt *receipt[GROUP]; /* intended before they are in place */
-	uint64_t id[GROUP];
+	struct changed of[GROUP];
 	size_t n;
 };
 
@@ -50,6 +50,8 @@ struct job {
 	struct group *group;
 	struct packer *packer;
 	struct changed_list urgent; /* changed while this run went on: what it read may be old */
+	struct changed_list looked; /* what has been looked at, under its name; of urgent runs only */
+	struct changed_list redone; /* looked at by urgent runs within this one */
 };
 
 /* A batch: its events and what goes into the lists. */
@@ -64,7 +66,8 @@ struct batch {
 
 bool job_cancelled(const struct job *j);
 MUST_USE enum err changed_add(struct changed_list *l, struct changed c, struct fail *f);
-bool changed_has(const struct changed_list *l, uint64_t id);
+bool changed_has_id(const struct changed_list *l, uint64_t id);
+bool changed_has_name(const struct changed_list *l, struct uuid uuid);
 
 /* ---- plan.c ---- */
 

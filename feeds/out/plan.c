@@ -83,10 +83,18 @@ enum err changed_add(struct changed_list *l, struct changed c, struct fail *f)
 	return ERR_OK;
 }
 
-bool changed_has(const struct changed_list *l, uint64_t id)
+bool changed_has_id(const struct changed_list *l, uint64_t id)
 {
 	for (size_t i = 0; i < l->n; i++)
 		if (l->v[i].id == id)
+			return true;
+	return false;
+}
+
+bool changed_has_name(const struct changed_list *l, struct uuid uuid)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (uuid_eq(l->v[i].uuid, uuid))
 			return true;
 	return false;
 }
