@@ -94,7 +94,8 @@ static int entry_cmp(const void *a, const void *b)
 static void list_settle(struct list *l, const struct sensor_format *f)
 {
 	size_t kept = 0;
-	qsort(l->v, l->n, sizeof(*l->v), entry_cmp);
+	if (l->n)
+		qsort(l->v, l->n, sizeof(*l->v), entry_cmp);
 	for (size_t i = 0; i < l->n; i++) {
 		if (!(f->kinds & UINT64_C(1) << l->v[i].i.kind))
 			continue;
