@@ -70,10 +70,18 @@ struct export_opts {
 	/* any further parameter by name; absent when not given */
 	struct str (*param)(void *user, const char *name);
 	void *param_user;
+	struct taxii_page *taxii; /* of the exporter ".taxii" (taxii.h); outlives the run */
 	/* what the vocabularies say of a tag: appended what its namespace is about, and the tag itself
 	   in words; false: no vocabulary has it. NULL: there are none */
 	bool (*tag_words)(void *user, struct str tag, struct buf *about, struct buf *words);
 	void *tag_words_user;
+};
+
+/* Where something stands in an event, in the order in which it is told: for who goes on there later. */
+enum export_part { PART_HEAD, PART_ATTRS, PART_OBJECTS, PART_REPORTS, PART_END };
+struct export_place {
+	enum export_part part;
+	uint64_t id; /* of the attribute, object (its attributes stand where it does) or report */
 };
 
 struct export_run {
@@ -81,6 +89,9 @@ struct export_run {
 	const struct export_opts *opts;
 	void *state; /* row.state_size zeroed bytes */
 	uint64_t n; /* events or attributes written so far */
+	struct export_place place; /* of what is told now; not of proposals */
+	bool again; /* event(): the one under way began inside, and is told once more for its end */
+	bool enough; /* set by the exporter: nothing more is told but the end */
 };
 
 struct exporter {

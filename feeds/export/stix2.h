@@ -36,6 +36,8 @@ bool stix2_version_parse(struct str s, enum stix2_version *v);
 enum err stix2_event(struct stix2 *w, struct buf *b, const struct rel_event *e);
 enum err stix2_element(struct stix2 *w, struct buf *b, const struct rel_event *e,
 		       const struct rel_element *el);
+/* An object is written when its last attribute has come: now it has. */
+void stix2_settle(struct stix2 *w, struct buf *b);
 enum err stix2_event_end(struct stix2 *w, struct buf *b, const struct rel_event *e);
 /* Relationships and the report, a slice in each call, until *more is false. */
 enum err stix2_event_more(struct stix2 *w, struct buf *b, bool *more);

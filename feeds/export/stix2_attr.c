@@ -270,7 +270,7 @@ static void observable(struct stix2 *w, struct buf *b, const char *type, const c
 	struct filling f = {.v = v, .json = true, .other = other};
 	if (w->version == STIX2_1) {
 		stix2_list(w, SX_SCO, u, type);
-		if (!stix2_open_plain(w, b, type, u))
+		if (!stix2_open_plain(w, b, type, u, 0))
 			return;
 	} else {
 		buf_printf(b, "{\"type\":\"%s\"", type);

@@ -57,10 +57,10 @@ static struct uuid mark_uuid(int i)
 static void mark_write(struct stix2 *w, struct buf *b, int i)
 {
 	const char *level = marks[i].tag + sizeof("tlp:") - 1;
-	if (!stix2_open_plain(w, b, "marking-definition", mark_uuid(i)))
+	int64_t created = (int64_t)(marks[i].newer ? 1664582400 : 1484870400) * 1000000;
+	if (!stix2_open_plain(w, b, "marking-definition", mark_uuid(i), created))
 		return;
-	buf_printf(b, ",\"created\":\"%s\"",
-		   marks[i].newer ? "2022-10-01T00:00:00.000Z" : "2017-01-20T00:00:00.000Z");
+	stix2_time(b, "created", created, false);
 	if (!marks[i].newer)
 		buf_printf(b, ",\"definition_type\":\"tlp\",\"definition\":{\"tlp\":\"%s\"}", level);
 	if (w->version == STIX2_1)
@@ -154,9 +154,10 @@ bool stix2_open(struct stix2 *w, struct buf *b, enum stix2_kind k, struct uuid u
 	return true;
 }
 
-bool stix2_open_plain(struct stix2 *w, struct buf *b, const char *type, struct uuid u)
+bool stix2_open_plain(struct stix2 *w, struct buf *b, const char *type, struct uuid u,
+		      int64_t created_us)
 {
-	return asks(w, b, type, u, 0);
+	return asks(w, b, type, u, created_us);
 }
 
 void stix2_extension(struct stix2 *w, struct buf *b)
@@ -366,6 +367,11 @@ enum err stix2_element(struct stix2 *w, struct buf *b, const struct rel_event *e
 		extension_write(w, b);
 	}
 	return buf_err(b);
+}
+
+void stix2_settle(struct stix2 *w, struct buf *b)
+{
+	stix2_object_close(w, b);
 }
 
 enum err stix2_event_end(struct stix2 *w, struct buf *b, const struct rel_event *e)

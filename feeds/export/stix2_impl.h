@@ -109,8 +109,9 @@ struct stix2 {
 /* Begins an object with id, author and times; false: it is not wanted. `}` closes it. */
 bool stix2_open(struct stix2 *w, struct buf *b, enum stix2_kind k, struct uuid u, int64_t created_us,
 		int64_t modified_us, bool author);
-/* Likewise without author and versions: observables and markings. */
-bool stix2_open_plain(struct stix2 *w, struct buf *b, const char *type, struct uuid u);
+/* Likewise without author and versions: observables and markings (which were created). */
+bool stix2_open_plain(struct stix2 *w, struct buf *b, const char *type, struct uuid u,
+		      int64_t created_us);
 /* The report shall list it. `type` of observables, NULL for others. */
 void stix2_list(struct stix2 *w, enum stix2_kind k, struct uuid u, const char *type);
 /* "type--uuid" with quotes. */

@@ -39,7 +39,6 @@ struct api {
 	void *user;
 	size_t max_event_bytes; /* largest document taken */
 	const char *feeds_dir; /* published feeds, or NULL */
-	struct subs *subs; /* export subscriptions; NULL: not running */
 	const struct conf *conf;
 	struct pgp *pgp; /* signatures of protected events */
 	struct mail *mail; /* messages to people; without a program it says that it sends none */
@@ -47,6 +46,7 @@ struct api {
 	struct long_jobs jobs; /* fetches and pulls */
 	struct index_tags index_tags; /* of events/index */
 	struct search_pages *pages; /* where pages of searches ended; NULL: not remembered */
+	struct order *order; /* of events, for TAXII */
 	struct vocabs *vocabs; /* under its lock; NULL: not loaded yet */
 	pthread_mutex_t vocabs_lock;
 	struct audit_queue *audit; /* NULL: nothing is recorded */

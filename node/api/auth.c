@@ -14,6 +14,7 @@
 #include "api/rates.h"
 #include "api/rest.h"
 #include "api/session.h"
+#include "api/taxii.h"
 #include "api/throttle.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -76,7 +77,10 @@ static bool address_allowed(const struct misp_authkey *k, const struct http_peer
 
 enum err auth_refuse(struct http_req *r, struct fail *f, const char *text)
 {
-	reply_error(r, 403, "%s", text);
+	if (taxii_is(r)) /* 401: who it is, is not known */
+		taxii_refuse(r, r->user ? 403 : 401, text);
+	else
+		reply_error(r, 403, "%s", text);
 	return fail(f, ERR_AUTH, "%s", text);
 }
 
@@ -232,6 +236,8 @@ static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct ap
 	unsigned n = 0;
 	if (!header.p)
 		header = req_header(r, "Authorization");
+	if (taxii_is(r))
+		header = taxii_key(r, header);
 	if (!str_trim(header).n)
 		return auth_nobody(r, f, text_failed);
 	while (!good && next_key(&header, &n, &key)) {

@@ -201,6 +201,10 @@ struct egress_query {
 	   attribute that it is about; without `id` all of the attribute, or of the event. */
 	const struct search_hit *hits;
 	uint64_t n_hits;
+	/* Or one event after the other, asked for in turn: false is the end. Of one that begins inside (`from`)
+	   only what stands there and behind is looked at, and all of it once more for its end. */
+	bool (*next_hit)(void *user, struct view *v, struct search_hit *out, struct export_place *from);
+	void *next_user; /* lives as long as the stream */
 	bool deleted_too; /* elements: deleted ones as well (events/view deleted:1) */
 	bool deleted_only;
 	bool allowed_list; /* values on the allowed list are left out, but for peers */
@@ -271,6 +275,48 @@ MUST_USE enum err egress_analyst(struct view **v, const struct analyst_query *q,
 MUST_USE enum err egress_search(struct view **v, const struct egress_query *q,
 				const struct search_how *how, struct search_result *found,
 				struct sealed **out, struct fail *f);
+
+/* ---- collections of TAXII (taxii.c) ------------------------------------------------------- */
+
+struct taxii_page;
+struct order;
+
+/* Where a page begins: behind an event's row in the order, or inside that event (taxii_page.from). */
+struct taxii_cursor {
+	uint64_t event_id;
+	int64_t second;
+	uint32_t nth; /* of the events of this second that the asker sees, that one's */
+	bool inside;
+};
+/* Published events in the order in which they came, page by page. Dates are the second of the change
+   log and, in microseconds, a number among the events that the asker sees: it tells nothing of others. */
+struct egress_taxii {
+	struct order *order;
+	struct export_opts opts;
+	struct taxii_page *page; /* outlives the stream, like all of this */
+	struct taxii_cursor from;
+	bool has_from;
+	int64_t after_us; /* only what was added later; INT64_MIN: all */
+	bool tagged; /* only events with one of these tags that the asker sees */
+	const uint64_t *tags;
+	size_t n_tags;
+	uint64_t sharing_group_id; /* only of this one; 0: of all */
+	const uint64_t *events; /* only these; NULL: all */
+	size_t n_events;
+	bool jump; /* the first of them begins at page.from */
+	struct search_how how; /* `gone` and `until_ms` bound the walk */
+
+	/* of the event under way: for the token of the next page */
+	struct taxii_cursor at;
+	uint64_t seq; /* of its row */
+	struct taxii_cursor passed; /* up to here all came on earlier pages */
+	bool broken_off; /* nobody waits, or it took too long: the next page begins behind `at` */
+	uint64_t until; /* no row behind this one */
+	struct search_visible vis; /* its own */
+};
+/* The view is consumed. */
+MUST_USE enum err egress_taxii(struct view **v, struct egress_taxii *q, struct sealed **out,
+			       struct fail *f);
 
 /* ---- many values -------------------------------------------------------------------------- */
 

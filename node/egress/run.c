@@ -190,7 +190,7 @@ static enum err attrs_step(struct run *r, size_t want, enum run_state after, str
 	struct buf *out = seal_buf(r->out.out);
 	bool shown;
 	TRY(store_el_iter_new(r->view->txn, EL_ATTR, r->next, true, &it));
-	while (out->n < want) {
+	while (out->n < want && !r->out.enough) {
 		struct misp_attr attr;
 		struct el_key key;
 		arena_reset(r->element_arena);
@@ -201,6 +201,8 @@ static enum err attrs_step(struct run *r, size_t want, enum run_state after, str
 		}
 		if (e != ERR_OK)
 			return fail(f, e, "reading attributes");
+		if (r->state == RUN_ATTRS)
+			r->out.place = (struct export_place){PART_ATTRS, key.id};
 		TRY(run_attr(r, &attr, &shown, f));
 		r->next.id = key.id + 1;
 	}
@@ -255,6 +257,7 @@ static enum err object_step(struct run *r, struct fail *f)
 		return ERR_OK;
 	/* it must outlive slices, until its attributes are through */
 	TRY(entity_copy(r->event_arena, &desc_misp_object, &row, &r->object));
+	r->out.place = (struct export_place){PART_OBJECTS, key.id};
 	TRY(run_object_keeps(r, &r->object, &keeps));
 	arena_reset(r->element_arena);
 	if (r->flatten) {
@@ -286,6 +289,7 @@ static enum err reports_step(struct run *r, struct fail *f)
 	}
 	TRY(e);
 	r->next.id = key.id + 1;
+	r->out.place = (struct export_place){PART_REPORTS, key.id};
 	return run_report(r, &rep, f);
 }
 
@@ -353,10 +357,41 @@ static enum err object_hit(struct run *r, const struct search_hit *h, struct fai
 /* The next one into r->hit, from the list or from rows; false at the end. */
 static bool next_hit(struct run *r)
 {
+	if (r->next_hit) {
+		r->from = (struct export_place){0};
+		return r->has_hit = r->next_hit(r->next_user, r->view, &r->hit, &r->from);
+	}
 	r->has_hit = r->rows ? search_rows_next(r->rows, &r->hit) : r->at < r->n_hits;
 	if (r->has_hit && !r->rows)
 		r->hit = r->hits[r->at++];
 	return r->has_hit;
+}
+
+/* Where an event begins: at its attributes, but for the first one of a page that goes on, which is begun
+   again for its end. */
+static void go_into(struct run *r)
+{
+	static const enum run_state states[] = {[PART_ATTRS] = RUN_ATTRS,
+						[PART_OBJECTS] = RUN_OBJECTS,
+						[PART_REPORTS] = RUN_REPORTS};
+	enum export_part p = r->from.part;
+	bool inside = p > PART_HEAD && p < PART_END;
+	go(r, r->n_gone ? RUN_GONE : r->opts.metadata ? RUN_EVENT_END : inside ? states[p] : RUN_ATTRS);
+	r->inside = inside;
+	if (inside)
+		r->next.id = r->from.id;
+	r->from = (struct export_place){0};
+}
+
+static enum err begin_event(struct run *r)
+{
+	r->out.place = (struct export_place){0};
+	if (r->exporter->event) {
+		TRY(run_name_event(r));
+		TRY(r->exporter->event(&r->out, &r->rel));
+	}
+	go_into(r);
+	return ERR_OK;
 }
 
 static enum err hit_step(struct run *r, struct fail *f)
@@ -397,12 +432,7 @@ static enum err hit_step(struct run *r, struct fail *f)
 		r->one_attr = h->attr_id != 0;
 		return ERR_OK;
 	}
-	if (r->exporter->event) {
-		TRY(run_name_event(r));
-		TRY(r->exporter->event(&r->out, &r->rel));
-	}
-	go(r, r->n_gone ? RUN_GONE : !r->opts.metadata ? RUN_ATTRS : RUN_EVENT_END);
-	return ERR_OK;
+	return begin_event(r);
 }
 
 static enum err event_end(struct run *r)
@@ -412,11 +442,18 @@ static enum err event_end(struct run *r)
 		go(r, RUN_RELATE);
 		return ERR_OK;
 	}
+	if (r->inside) {
+		r->out.again = true;
+		enum err e = begin_event(r);
+		r->out.again = false;
+		return e;
+	}
 	arena_reset(r->element_arena);
 	TRY(run_related_load(r));
 	TRY(run_sources_event(r));
 	TRY(analyst_load(r));
 	r->state = RUN_HIT;
+	r->out.place = (struct export_place){.part = PART_END};
 	if (r->exporter->event_end) {
 		size_t before = seal_buf(r->out.out)->n;
 		TRY(r->exporter->event_end(&r->out, &r->rel));
@@ -512,6 +549,8 @@ static enum err step(struct run *r, size_t want, struct fail *f)
 		return run_extensions_step(r, want, f);
 	TRY(run_step(r, want, f));
 	run_extensions_turn(r, before);
+	if (r->out.enough && r->state < RUN_END)
+		r->state = RUN_END;
 	return ERR_OK;
 }
 
@@ -665,7 +704,10 @@ static enum err find_hits(struct run *r, const struct egress_query *q,
 			  struct fail *f)
 {
 	struct search_result res = {0};
-	if (q->hits) {
+	if (q->next_hit) {
+		r->next_hit = q->next_hit;
+		r->next_user = q->next_user;
+	} else if (q->hits) {
 		res.hits = ARENA_ARRAY(r->arena, struct search_hit, q->n_hits);
 		res.n = res.total = q->n_hits;
 		if (q->n_hits && !res.hits)

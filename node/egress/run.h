@@ -83,6 +83,11 @@ struct run {
 	struct search_rows *rows; /* instead of hits; NULL: none */
 	struct search_hit hit; /* the one under way */
 	bool has_hit;
+	/* instead of hits; or NULL */
+	bool (*next_hit)(void *user, struct view *v, struct search_hit *out, struct export_place *from);
+	void *next_user;
+	struct export_place from; /* where the next event begins */
+	bool inside; /* the one under way did not begin at its beginning */
 	const struct egress_gone *gone;
 	size_t n_gone, gone_at;
 	enum run_state state;

@@ -285,6 +285,20 @@ def searches():
         yield "/galaxies/export/" + n, {}
 
 
+def taxii(c):
+    """Every page of every collection, small and large, and what leads there."""
+    head = {"Accept": "application/taxii+json;version=2.1"}
+    top = c.call("GET", "/taxii2/api/collections/", headers=head)
+    yield "/taxii2/api/collections/", top
+    for row in top.json().get("collections", []) if top.status == 200 else []:
+        for what in ("objects/?limit=2", "objects/?limit=10000", "manifest/?limit=10000"):
+            base = path = "/taxii2/api/collections/%s/%s" % (row["id"], what)
+            while path:
+                a = c.call("GET", path, headers=head)
+                yield path, a
+                path = base + "&next=" + a.json()["next"] if a.status == 200 and a.json().get("more") else None
+
+
 class Looking:
     def __init__(self, who, letter):
         self.who, self.letter, self.seen, self.leaks = who, letter, set(), []
@@ -320,6 +334,8 @@ def everything(world, table):
                 asked += 1
         for path, body in searches():
             l.look(c.post(path, body), "%s %s" % (path, json.dumps(body)))
+        for path, a in taxii(c):
+            l.look(a, path)
         if who != "nobody":
             ok(c.get("/users/view/me").status == 200, "%s: still has a key" % name)
         l.judge()

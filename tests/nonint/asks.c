@@ -359,7 +359,8 @@ static void put_head(const struct model *m, struct rng *r, const struct ask *a, 
 			buf_putc(out, path->p[i]);
 	buf_printf(out,
 		   " HTTP/1.1\r\nHost: node.example\r\nAuthorization: %s\r\nUser-Agent: %s\r\n%s"
-		   "Accept: application/json\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+		   "Accept: application/json, application/taxii+json\r\n"
+		   "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
 		   user_keys[m->who], agents[rng_chance(r, 100)],
 		   rng_chance(r, 100) ? "If-None-Match: \"\"\r\n" : "", body->n);
 	buf_str_add(out, buf_str(body));

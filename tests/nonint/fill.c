@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "egress/derived.h"
+#include "egress/order.h"
 #include "lists/lists.h"
 #include "model/pack.h"
 #include "model/types.h"
@@ -647,6 +648,7 @@ static void set_api(struct side *s, const struct model *m)
 	a->key_secret = str_c(key_secret);
 	a->ready = is_ready;
 	a->metrics = no_metrics;
+	a->order = s->order;
 	a->max_event_bytes = 1 << 20;
 }
 
@@ -660,6 +662,7 @@ void side_open(struct side *s, const struct model *m, unsigned variant)
 	world_open(&s->w, shipped[m->policy]);
 	struct store *store = s->w.store;
 	s->derived = derived_new();
+	s->order = order_new();
 	s->lists = lists_new(&(struct lists_conf){.store = store});
 	set_policy(s, m);
 	set_api(s, m);
@@ -696,6 +699,7 @@ void side_close(struct side *s)
 	lists_free(s->lists);
 	world_close(&s->w);
 	derived_free(s->derived);
+	order_free(s->order);
 }
 
 /* ---- numbers ---- */

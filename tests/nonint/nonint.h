@@ -116,6 +116,7 @@ struct numbers {
 struct side {
 	struct world w;
 	struct derived *derived;
+	struct order *order;
 	struct lists *lists;
 	struct numbers numbers;
 	struct api *api; /* of the server: its members are set to this store */

@@ -81,8 +81,11 @@ static bool compare(struct bench *b, const struct question *q, struct answer a[2
 		mask_counts(&a[0].body);
 		mask_counts(&a[1].body);
 	}
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < 2; i++) {
 		mask_node(&b->side[i], &a[i].body);
+		if (!strcmp(q->row, "ep_taxii_collection"))
+			mask(&a[i].body, "\"next\":\""); /* sealed: there are ids in it */
+	}
 	b->asked++;
 	b->other_than_404 += a[0].status == 200;
 	bool body = same_bytes(na, nb, buf_str(&a[0].body), buf_str(&a[1].body), openioc, &at);

@@ -1,0 +1,210 @@
+/*
+ * ep_taxii.c - /taxii2/: TAXII 2.1 for who has a key. One API root; its collections are what the key's user
+ * may see (taxii.h). Objects come from the gate as STIX 2.1.
+ */
+#include "api/taxii.h"
+
+#define ROOT "/taxii2/api/"
+#define MAX_CONTENT ((uint64_t)64 << 20)
+
+static enum err discovery(struct http_req *r, struct fail *f)
+{
+	struct buf b = BUF(16 << 10);
+	struct jsonw w = jsonw_on(&b);
+	(void)f;
+	jsonw_obj(&w);
+	JSONW_KV(&w, jsonw_c, "title", "tocsin");
+	JSONW_KV(&w, jsonw_c, "description", "Published events as STIX 2.1, cut for who asks");
+	JSONW_KV(&w, jsonw_c, "default", ROOT);
+	jsonw_key(&w, "api_roots");
+	jsonw_arr(&w);
+	jsonw_c(&w, ROOT);
+	jsonw_arr_end(&w);
+	jsonw_obj_end(&w);
+	taxii_answer(r, 200, &b);
+	return ERR_OK;
+}
+
+static enum err root(struct http_req *r, struct fail *f)
+{
+	struct buf b = BUF(16 << 10);
+	struct jsonw w = jsonw_on(&b);
+	(void)f;
+	jsonw_obj(&w);
+	JSONW_KV(&w, jsonw_c, "title", "Events");
+	jsonw_key(&w, "versions");
+	jsonw_arr(&w);
+	jsonw_c(&w, TAXII_TYPE);
+	jsonw_arr_end(&w);
+	JSONW_KV(&w, jsonw_uint, "max_content_length", MAX_CONTENT);
+	jsonw_obj_end(&w);
+	taxii_answer(r, 200, &b);
+	return ERR_OK;
+}
+
+static void put_collection(struct jsonw *w, const struct taxii_collection *c)
+{
+	char id[UUID_TEXT_LEN + 1];
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_c, "id", uuid_format(c->id, id));
+	JSONW_KV(w, jsonw_str, "title", c->title);
+	JSONW_KV(w, jsonw_str, "description", c->description);
+	jsonw_key(w, "can_read");
+	jsonw_bool(w, true);
+	jsonw_key(w, "can_write");
+	jsonw_bool(w, false);
+	jsonw_key(w, "media_types");
+	jsonw_arr(w);
+	jsonw_c(w, "application/stix+json;version=2.1");
+	jsonw_arr_end(w);
+	jsonw_obj_end(w);
+}
+
+static enum err collections(struct http_req *r, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	struct taxii_collection *all;
+	size_t n;
+	struct buf b = BUF(ANSWER_MAX);
+	struct jsonw w = jsonw_on(&b);
+	TRY(rest_view(r, &v, f));
+	TRY(taxii_collections(r, v, &all, &n, f));
+	jsonw_obj(&w);
+	jsonw_key(&w, "collections");
+	jsonw_arr(&w);
+	for (size_t i = 0; i < n; i++)
+		put_collection(&w, &all[i]);
+	jsonw_arr_end(&w);
+	jsonw_obj_end(&w);
+	taxii_answer(r, 200, &b);
+	return ERR_OK;
+}
+
+/* The path behind /collections/, cut; how many parts. */
+static size_t parts_of(const struct http_req *r, struct str v[4])
+{
+	struct str rest = r->tail, head = STR("collections/");
+	size_t n = 0;
+	if (r->method & (HTTP_POST | HTTP_DELETE))
+		rest = str_has_prefix(rest, head) ? str_sub(rest, head.n, SIZE_MAX) : STR_NONE;
+	while (rest.p && n < 4) {
+		rest = str_split(rest, '/', &v[n]);
+		n += v[n].n != 0;
+	}
+	return rest.p && rest.n ? 5 : n;
+}
+
+static enum err no_such(struct http_req *r)
+{
+	taxii_error(r, 404, "There is no such collection or object, or you may not see it.");
+	return ERR_OK;
+}
+
+static enum err below(struct http_req *r, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	struct taxii_collection c;
+	struct str part[4] = {0};
+	size_t n = parts_of(r, part);
+	TRY(rest_view(r, &v, f));
+	enum err e = n >= 1 && n <= 4 ? taxii_collection(r, v, part[0], &c, f) : ERR_NOENT;
+	if (e == ERR_NOENT)
+		return no_such(r);
+	TRY(e);
+	if (n == 1) {
+		struct buf b = BUF(64 << 10);
+		struct jsonw w = jsonw_on(&b);
+		put_collection(&w, &c);
+		taxii_answer(r, 200, &b);
+		return ERR_OK;
+	}
+	bool objects = str_is(part[1], "objects");
+	if ((n == 2 && (objects || str_is(part[1], "manifest"))) || (n == 3 && objects))
+		return taxii_page_answer(r, &c, &v, part[1], part[2], f);
+	if (n == 4 && objects && str_is(part[3], "versions"))
+		return taxii_page_answer(r, &c, &v, part[3], part[2], f);
+	return no_such(r);
+}
+
+/* Nobody may write: what may not be is said of collections that are there, and no others. */
+static enum err refuse(struct http_req *r, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	struct taxii_collection c;
+	struct str part[4] = {0};
+	TRY(rest_view(r, &v, f));
+	enum err e = parts_of(r, part) >= 2 ? taxii_collection(r, v, part[0], &c, f) : ERR_NOENT;
+	if (e == ERR_NOENT)
+		return no_such(r);
+	TRY(e);
+	taxii_error(r, 403, "This collection can be read, and not be written.");
+	return ERR_OK;
+}
+
+static enum err nothing(struct http_req *r, struct fail *f)
+{
+	(void)f;
+	taxii_error(r, 404, "There is nothing here. TAXII begins at /taxii2/.");
+	return ERR_OK;
+}
+
+#define HANDLER(name)                                                                               \
+	static enum err name##_run(struct http_req *r, struct fail *f)                              \
+	{                                                                                           \
+		return taxii_accepts(r) ? taxii_run(r, name, f) : ERR_OK;                           \
+	}
+HANDLER(discovery)
+HANDLER(root)
+HANDLER(collections)
+HANDLER(below)
+HANDLER(refuse)
+
+const struct endpoint ep_taxii_discovery = {
+	.methods = HTTP_GET,
+	.path = "/taxii2/",
+	.flags = EP_EXACT,
+	.run = discovery_run,
+	.shape = "TaxiiDiscovery",
+	.doc = "TAXII 2.1: where the API root is",
+};
+const struct endpoint ep_taxii_root = {
+	.methods = HTTP_GET,
+	.path = "/taxii2/api/",
+	.flags = EP_EXACT,
+	.run = root_run,
+	.shape = "TaxiiRoot",
+	.doc = "TAXII 2.1: the API root",
+};
+const struct endpoint ep_taxii_collections = {
+	.methods = HTTP_GET,
+	.path = "/taxii2/api/collections/",
+	.flags = EP_EXACT,
+	.run = collections_run,
+	.shape = "TaxiiCollections",
+	.doc = "TAXII 2.1: what the caller may read",
+};
+const struct endpoint ep_taxii_collection = {
+	.methods = HTTP_GET,
+	.path = "/taxii2/api/collections/*",
+	.flags = EP_EXACT,
+	.rate = 1,
+	.run = below_run,
+	.shape = "TaxiiAnswer",
+	.doc = "TAXII 2.1: a collection; its objects/, manifest/, objects/ID/, objects/ID/versions/",
+};
+const struct endpoint ep_taxii_write = {
+	.methods = HTTP_POST | HTTP_DELETE,
+	.path = "/taxii2/api/*",
+	.flags = EP_EXACT,
+	.run = refuse_run,
+	.shape = "TaxiiAnswer",
+	.doc = "TAXII 2.1: collections are not written to",
+};
+const struct endpoint ep_taxii_none = {
+	.methods = HTTP_ANY,
+	.path = "/taxii2/*",
+	.flags = EP_EXACT | EP_NO_AUTH | EP_INLINE,
+	.run = nothing,
+	.shape = "TaxiiAnswer",
+	.doc = "TAXII 2.1: errors of paths that there are not",
+};
