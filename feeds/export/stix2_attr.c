@@ -189,20 +189,34 @@ static void said(struct stix2 *w, struct buf *b, const struct rel_element *el)
 	stix2_labels(w, b, buf_str(&first), &a->tags, el->clusters, el->n_clusters);
 }
 
-/* What STIX has no property for. */
-static void rest(struct stix2 *w, struct buf *b, const struct misp_attr *a)
+static void file_data(struct buf *b, struct str data)
 {
+	if (!data.p)
+		return;
+	LIT(b, ",\"x_misp_data\":\"");
+	base64_encode(b, data);
+	buf_putc(b, '"');
+}
+
+/* What STIX has no property for; the comment where the type has no description. */
+static void rest(struct stix2 *w, struct buf *b, const struct rel_element *el, bool comment)
+{
+	const struct misp_attr *a = el->attr;
 	bool first = a->first_seen != MICRO_NONE && a->first_seen >= 0,
 	     last = a->last_seen != MICRO_NONE && a->last_seen >= 0;
-	if (!a->disable_correlation && !first && !last)
+	comment &= a->comment.n != 0;
+	if (!a->disable_correlation && !first && !last && !comment && !el->data.p)
 		return;
 	stix2_property_open(w, b);
+	if (comment)
+		jp_str(b, "x_misp_comment", a->comment);
 	if (a->disable_correlation)
 		LIT(b, ",\"x_misp_disable_correlation\":true");
 	if (first)
 		stix2_time(b, "x_misp_first_seen", a->first_seen, true);
 	if (last)
 		stix2_time(b, "x_misp_last_seen", a->last_seen, true);
+	file_data(b, el->data);
 	stix2_property_close(w, b);
 }
 
@@ -258,7 +272,7 @@ static void indicator(struct stix2 *w, struct buf *b, const struct rel_element *
 		stix2_time(b, "valid_until", until, true);
 	phase(b, a);
 	said(w, b, el);
-	rest(w, b, a);
+	rest(w, b, el, false);
 	buf_putc(b, '}');
 	if (buf_err(&text) != ERR_OK)
 		b->err = buf_err(&text);
@@ -326,7 +340,7 @@ static void observed(struct stix2 *w, struct buf *b, const struct rel_element *e
 			buf_putc(b, '}');
 		}
 		said(w, b, el);
-		rest(w, b, a);
+		rest(w, b, el, true);
 		buf_putc(b, '}');
 	}
 	if (w->version != STIX2_1)
@@ -357,7 +371,7 @@ static void thing(struct stix2 *w, struct buf *b, const struct rel_element *el,
 		LIT(b, "}]");
 	}
 	said(w, b, el);
-	rest(w, b, a);
+	rest(w, b, el, false);
 	buf_putc(b, '}');
 }
 
@@ -384,6 +398,7 @@ static void plain(struct stix2 *w, struct buf *b, const struct rel_element *el)
 		stix2_time(b, "x_misp_last_seen", or_else(a->last_seen, 0), true);
 	if (a->disable_correlation)
 		LIT(b, ",\"x_misp_disable_correlation\":true");
+	file_data(b, el->data);
 	stix2_extension(w, b);
 	buf_putc(b, '}');
 }

@@ -192,8 +192,11 @@ static enum err members_loose(struct stix_in *s, struct fail *f)
 
 static void number(struct jsonw *w, const char *key, const json_t *v)
 {
+	uint64_t n;
 	if (json_is_integer(v))
 		JSONW_KV(w, jsonw_int_str, key, json_integer_value(v));
+	else if (json_is_string(v) && str_u64(str_c(json_string_value(v)), &n))
+		JSONW_KV(w, jsonw_uint_str, key, n);
 }
 
 static void creator(struct stix_in *s, const json_t *j)

@@ -281,6 +281,19 @@ static void object_copy(struct stix_in *s, struct source *src, const json_t *mem
 	object_close(s, src, u);
 }
 
+/* network-traffic:protocols lists them from the outside in. */
+static struct str protocol_relation(struct str v)
+{
+	static const char *const layers[][2] = {
+		{"ipv4", "layer3-protocol"}, {"ipv6", "layer3-protocol"}, {"icmp", "layer3-protocol"},
+		{"arp", "layer3-protocol"},  {"tcp", "layer4-protocol"},  {"udp", "layer4-protocol"},
+		{"sctp", "layer4-protocol"}};
+	for (size_t i = 0; i < ARRAY_LEN(layers); i++)
+		if (str_is(v, layers[i][0]))
+			return str_c(layers[i][1]);
+	return STR("layer7-protocol");
+}
+
 /* An object of comparisons. `relation` of those that none is known for is their path. */
 static void object_made(struct stix_in *s, struct source *src, const struct stix_comps *c, struct str name,
 			bool labelled)
@@ -296,6 +309,8 @@ static void object_made(struct stix_in *s, struct source *src, const struct stix
 			continue;
 		if (!relation.n && row)
 			relation = str_c(row->relation);
+		if (row && strcmp(row->relation, "layer4-protocol") == 0)
+			relation = protocol_relation(v->value);
 		if (!relation.n)
 			relation = str_sub(v->path, (size_t)MAX(str_chr(v->path, ':'), -1) + 1, v->path.n);
 		struct str type = labelled ? stix_type_inside(name, relation)
@@ -432,6 +447,7 @@ static bool labelled_attr(struct stix_in *s, struct source *src, struct str valu
 	struct stix_attr a = attr_of(src, uuid_next(s, src, value), type, value);
 	a.category = stix_label(src->j, "category");
 	a.to_ids = str_eq_nocase(stix_label(src->j, "to_ids"), STR("True"));
+	a.data = stix_x_str(src->j, "x_misp_data");
 	attr_write(s, src, &a);
 	return true;
 }

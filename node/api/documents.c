@@ -1,0 +1,217 @@
+/*
+ * documents.c - see documents.h. The reader writes MISP JSON, which goes the way of events/add and events/edit:
+ * what a document may do is what its sender may.
+ */
+#include "api/documents.h"
+
+#include <stdatomic.h>
+
+#include "api/upload.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "feeds/in/stix.h"
+#include "ingest/quarantine.h"
+
+/* Objects of a document are trees of up to 100 MB, one at a time. */
+#define AT_ONCE 6u
+static atomic_uint under_way;
+
+static const char *const names[DOCUMENT_FORMATS] = {[DOCUMENT_STIX2] = "stix2"};
+
+struct documents {
+	struct stix_in *stix;
+	struct hash_ctx *digest;
+	struct json_read *reader;
+	struct http_req *r;
+	struct document_result *out;
+	struct origin origin;
+	struct fail why;
+	enum err err;
+	bool counted; /* in under_way */
+};
+
+bool document_format_of(struct str name, enum document_format *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (str_is(name, names[i])) {
+			*out = (enum document_format)i;
+			return true;
+		}
+	return false;
+}
+
+static void documents_free(void *ctx)
+{
+	struct documents *d = ctx;
+	stix_in_free(d->stix);
+	hash_abort(d->digest);
+	json_read_free(d->reader);
+	if (d->counted)
+		atomic_fetch_sub(&under_way, 1);
+	free(d);
+}
+
+static bool flag(struct http_req *r, const char *name)
+{
+	struct str s = req_param(r, name);
+	return s.n && !str_is(s, "0") && !str_is(s, "false");
+}
+
+static struct stix_in_opts options(struct http_req *r)
+{
+	struct stix_in_opts o = {.spool_dir = api_of(r)->ingest.spool_dir,
+				 .info = req_param(r, "info"),
+				 .publish = flag(r, "publish")};
+	uint64_t n;
+	if (str_u64(req_param(r, "distribution"), &n) && n <= DIST_GROUP) {
+		o.has_distribution = true;
+		o.distribution = (uint8_t)n;
+	}
+	if (str_u64(req_param(r, "sharing_group_id"), &n))
+		o.sharing_group_id = n;
+	return o;
+}
+
+enum err document_begin(struct http_req *r, struct fail *f)
+{
+	struct documents *d = calloc(1, sizeof(*d));
+	if (!d)
+		return fail(f, ERR_NOMEM, "no memory");
+	struct stix_in_opts o = options(r);
+	d->r = r;
+	r->ctx = d;
+	r->ctx_free = documents_free;
+	d->digest = hash_begin();
+	d->counted = true;
+	if (atomic_fetch_add(&under_way, 1) >= AT_ONCE)
+		d->err = fail(&d->why, ERR_AGAIN, "Too many documents at once: try again.");
+	d->stix = stix_in_new(&o);
+	return d->stix && d->digest ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+}
+
+enum err document_body(struct http_req *r, struct str bytes, struct fail *f)
+{
+	struct documents *d = r->ctx;
+	(void)f;
+	hash_add(d->digest, bytes.p, bytes.n);
+	if (d->err == ERR_OK)
+		d->err = stix_in_feed(d->stix, bytes.p, bytes.n, &d->why);
+	return ERR_OK;
+}
+
+/* ---- its events ---- */
+
+/* The event with this UUID, if the caller sees it. */
+static enum err known(struct http_req *r, struct uuid u, struct misp_event *e, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	char text[UUID_TEXT_LEN + 1];
+	TRY(rest_view(r, &v, f));
+	return view_event(v, str_c(uuid_format(u, text)), r->arena, e, f);
+}
+
+/* `there`: number of the event, if it is here. */
+static enum err save(struct documents *d, struct raw_event **raw, struct ingest_result *res, uint64_t *there,
+		     struct fail *f)
+{
+	struct http_req *r = d->r;
+	struct admit_facts facts = rest_facts(r);
+	struct misp_event e;
+	enum err err = known(r, raw_head(*raw)->uuid, &e, f);
+	if (err == ERR_NOENT) {
+		*f = (struct fail){0};
+		return ingest_event_add(&api_of(r)->ingest, raw, &d->origin, &facts, r->arena, res, f);
+	}
+	TRY(err);
+	*there = e.id;
+	if (!rest_is_editor(r, &e))
+		return fail(f, ERR_PERM, "The event is there, and you may not change it.");
+	if (e.is_protected)
+		return fail(f, ERR_PERM, "The event is protected: what changes it has to be signed.");
+	facts.existing_local = !e.locked;
+	return ingest_event_edit(&api_of(r)->ingest, e.id, raw, &d->origin, &facts, r->arena, res, f);
+}
+
+static enum err on_event(void *user, struct raw_event *given, struct fail *f)
+{
+	OWN(raw) struct raw_event *raw = given;
+	struct documents *d = user;
+	struct document_result *out = d->out;
+	struct ingest_result res = {0};
+	struct fail why = {0};
+	struct document_event *e = ARENA_NEW(d->r->arena, struct document_event);
+	if (!e)
+		return fail(f, ERR_LIMIT, "too many events");
+	e->uuid = raw_head(raw)->uuid;
+	enum err err = save(d, &raw, &res, &e->id, &why);
+	e->outcome = err == ERR_STALE ? INGEST_UNCHANGED : err == ERR_OK ? res.outcome : INGEST_REFUSED;
+	if (err == ERR_OK)
+		e->id = res.event_id;
+	else if (err != ERR_STALE)
+		e->id = 0;
+	if (out->last)
+		out->last->next = e;
+	else
+		out->first = e;
+	out->last = e;
+	out->added += e->outcome == INGEST_ADDED;
+	out->updated += e->outcome == INGEST_UPDATED;
+	out->unchanged += e->outcome == INGEST_UNCHANGED;
+	out->failed += e->outcome == INGEST_REFUSED;
+	out->elements += res.added + res.updated;
+	out->attributes_refused += res.refused;
+	if (e->outcome == INGEST_REFUSED && out->why_not == ERR_OK) {
+		out->why_not = err;
+		out->why = why;
+	}
+	return ERR_OK;
+}
+
+static enum err on_bytes(void *user, const void *p, size_t n, struct fail *f)
+{
+	struct documents *d = user;
+	return json_read_feed(d->reader, p, n, f);
+}
+
+enum err document_take(struct http_req *r, enum document_format format, struct document_result *out,
+		       struct fail *f)
+{
+	struct documents *d = r->ctx;
+	struct json_read_opts o = {.root = RAW_EVENT,
+				   .spool_dir = api_of(r)->ingest.spool_dir,
+				   .keep_source = ingest_keeps_source(&api_of(r)->ingest),
+				   .many = true};
+	*out = (struct document_result){0};
+	(void)format;
+	if (d->err != ERR_OK)
+		return fail(f, d->err, "%s", d->why.text);
+	d->out = out;
+	d->origin = rest_origin(r);
+	struct sha256 digest = hash_end(MOVE(d->digest));
+	memcpy(d->origin.digest, digest.b, sizeof(d->origin.digest));
+	d->reader = json_read_new(&o, on_event, d);
+	if (!d->reader)
+		return fail(f, ERR_NOMEM, "no memory");
+	TRY(stix_in_end(d->stix, on_bytes, d, f));
+	return json_read_end(d->reader, f);
+}
+
+void document_counts(struct http_req *r, struct jsonw *w)
+{
+	const struct documents *d = r->ctx;
+	struct stix_in_counts c = stix_in_counts(d->stix);
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_uint, "objects", c.objects);
+	JSONW_KV(w, jsonw_uint, "older_versions", c.older);
+	JSONW_KV(w, jsonw_uint, "events", c.events);
+	JSONW_KV(w, jsonw_uint, "attributes", c.attributes);
+	JSONW_KV(w, jsonw_uint, "misp_objects", c.misp_objects);
+	JSONW_KV(w, jsonw_uint, "reports", c.reports);
+	JSONW_KV(w, jsonw_uint, "tags", c.tags);
+	JSONW_KV(w, jsonw_uint, "said", c.said);
+	JSONW_KV(w, jsonw_uint, "kept_as_patterns", c.as_patterns);
+	JSONW_KV(w, jsonw_uint, "kept_as_text", c.as_text);
+	JSONW_KV(w, jsonw_uint, "left_out", c.left_out);
+	JSONW_KV(w, jsonw_str, "left_out_types", c.left_out_types.p ? c.left_out_types : STR(""));
+	jsonw_obj_end(w);
+}

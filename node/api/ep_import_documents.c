@@ -1,0 +1,165 @@
+/*
+ * ep_import_documents.c - POST /events/upload_stix/2 as MISP has it, and /tocsin/importDocument, which tells
+ * what was read and what was not. No recording shows upload_stix; PyMISP takes the event out of its answer.
+ */
+#include "api/documents.h"
+#include "api/rest.h"
+#include "api/upload.h"
+#include "base/log.h"
+
+#define DOCUMENT_MAX (UINT64_C(1) << 30)
+#define EVENTS_TOLD 1000u
+
+/* False: answered. */
+static bool take(struct http_req *r, enum document_format format, struct document_result *res)
+{
+	struct fail why = {0};
+	enum err e = document_take(r, format, res, &why);
+	if (e == ERR_OK)
+		return true;
+	if (e == ERR_PARSE && why.line)
+		reply_error(r, 400, "%s (line %u, column %u)", why.text, why.line, why.column);
+	else
+		reply_error(r, err_http(e), "%s", why.text[0] ? why.text : err_text(e));
+	return false;
+}
+
+/* What was read goes with the answer, whose body is MISP's. */
+static void tell(struct http_req *r)
+{
+	OWN(buf) struct buf b = BUF(1 << 16);
+	struct jsonw w = jsonw_on(&b);
+	document_counts(r, &w);
+	if (buf_err(&b) == ERR_OK)
+		reply_header(r, "X-Import-Result", arena_str(r->arena, buf_str(&b)));
+}
+
+static enum err answer_events(struct http_req *r, const struct document_result *res, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	OWN(sealed) struct sealed *s = NULL;
+	uint64_t n = 0;
+	for (const struct document_event *e = res->first; e; e = e->next)
+		n += e->id != 0;
+	if (n == 1)
+		for (const struct document_event *e = res->first; e; e = e->next)
+			if (e->id)
+				return rest_event(r, e->id, &(struct event_opts){.correlations = true}, f);
+	struct search_hit *hits = ARENA_ARRAY(r->arena, struct search_hit, n + 1);
+	if (!hits)
+		return fail(f, ERR_LIMIT, "too many events");
+	n = 0;
+	for (const struct document_event *e = res->first; e; e = e->next)
+		if (e->id)
+			hits[n++] = (struct search_hit){.event_id = e->id};
+	struct query q = {.scope = SCOPE_EVENTS};
+	struct egress_query eq = {.query = &q,
+				  .exporter = export_find(STR("json")),
+				  .opts = rest_export_opts(r, EXPORT_EVENTS),
+				  .hits = hits,
+				  .n_hits = n};
+	TRY(rest_view(r, &v, f));
+	TRY(egress_search(&v, &eq, NULL, NULL, &s, f));
+	rest_sealed(r, &s, "application/json; charset=UTF-8");
+	return ERR_OK;
+}
+
+static enum err upload_stix(struct http_req *r, struct fail *f)
+{
+	struct document_result res;
+	struct str version = req_arg(r, "version");
+	if (version.n && !str_is(version, "2") && !str_is(version, "2.0") && !str_is(version, "2.1")) {
+		reply_error(r, 405, "Only STIX 2.0 and 2.1 are read here: /events/upload_stix/2.");
+		return ERR_OK;
+	}
+	if (!take(r, DOCUMENT_STIX2, &res))
+		return ERR_OK;
+	tell(r);
+	if (!res.first) {
+		reply_error(r, 405, "No valid event data received.");
+		return ERR_OK;
+	}
+	if (res.failed && res.failed == res.added + res.updated + res.unchanged + res.failed) {
+		upload_refused(r, "upload_stix", "Event", res.why_not == ERR_EXISTS ? ERR_PERM : res.why_not,
+			       &res.why);
+		return ERR_OK;
+	}
+	return answer_events(r, &res, f);
+}
+
+static void outcome(struct jsonw *w, const struct document_event *e)
+{
+	static const char *const words[] = {[INGEST_ADDED] = "added",
+					    [INGEST_UPDATED] = "updated",
+					    [INGEST_UNCHANGED] = "unchanged",
+					    [INGEST_REFUSED] = "refused"};
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_uint, "id", e->id);
+	JSONW_KV(w, jsonw_uuid, "uuid", e->uuid);
+	JSONW_KV(w, jsonw_c, "outcome", words[e->outcome]);
+	jsonw_obj_end(w);
+}
+
+static enum err import_document(struct http_req *r, struct fail *f)
+{
+	struct document_result res;
+	enum document_format format;
+	struct buf b = BUF(4u << 20);
+	struct jsonw w = jsonw_on(&b);
+	uint32_t told = 0;
+	(void)f;
+	if (!document_format_of(req_query(r, "as"), &format)) {
+		reply_error(r, 400, "as is stix2.");
+		return ERR_OK;
+	}
+	if (!take(r, format, &res))
+		return ERR_OK;
+	jsonw_obj(&w);
+	JSONW_KV(&w, jsonw_uint, "added", res.added);
+	JSONW_KV(&w, jsonw_uint, "updated", res.updated);
+	JSONW_KV(&w, jsonw_uint, "unchanged", res.unchanged);
+	JSONW_KV(&w, jsonw_uint, "failed", res.failed);
+	JSONW_KV(&w, jsonw_uint, "elements", res.elements);
+	JSONW_KV(&w, jsonw_uint, "refused", res.attributes_refused);
+	if (res.why_not != ERR_OK)
+		JSONW_KV(&w, jsonw_c, "first_error", res.why.text[0] ? res.why.text : err_text(res.why_not));
+	jsonw_key(&w, "read");
+	document_counts(r, &w);
+	jsonw_key(&w, "events");
+	jsonw_arr(&w);
+	for (const struct document_event *e = res.first; e && told++ < EVENTS_TOLD; e = e->next)
+		outcome(&w, e);
+	jsonw_arr_end(&w);
+	jsonw_obj_end(&w);
+	rest_answer(r, 200, &b);
+	return ERR_OK;
+}
+
+const struct endpoint ep_events_upload_stix = {
+	.methods = HTTP_POST,
+	.path = "/events/upload_stix/:version",
+	.flags = EP_STREAM_BODY,
+	.auth = perm_add,
+	.body_cap = DOCUMENT_MAX,
+	.begin = document_begin,
+	.body = document_body,
+	.run = upload_stix,
+	.shape = "Event",
+	.takes = "StixBundle",
+	.doc = "Take in a STIX 2.0 or 2.1 bundle (version 2): each report or grouping is an event; X-Import-Result "
+	       "counts what was read, kept as text or left out",
+};
+const struct endpoint ep_tocsin_import_document = {
+	.methods = HTTP_POST,
+	.path = "/tocsin/importDocument",
+	.flags = EP_STREAM_BODY,
+	.auth = perm_add,
+	.body_cap = DOCUMENT_MAX,
+	.begin = document_begin,
+	.body = document_body,
+	.run = import_document,
+	.shape = "ImportDocument",
+	.takes = "StixBundle",
+	.doc = "Events of a document named by ?as (stix2): how many came in, and what was read, kept as text or left "
+	       "out (publish, distribution, sharing_group_id, info)",
+};
