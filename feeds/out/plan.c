@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "egress/follow.h"
 
 /* ---- the cursor ---- */
 
@@ -118,30 +119,9 @@ static void changed_unique(struct changed_list *l)
 
 /* ---- what has changed ---- */
 
-/* Rows that are shown with, or decide about, events they are not part of. New ones change nothing
-   that is there, but for block lists. */
-static bool touches_all(const struct change *c)
-{
-	switch (c->kind) {
-	case CHANGE_TABLE(T_BLOCK):
-		return true;
-	case CHANGE_TABLE(T_ORG):
-	case CHANGE_TABLE(T_TAG):
-	case CHANGE_TABLE(T_SG):
-	case CHANGE_TABLE(T_GALAXY):
-	case CHANGE_TABLE(T_CLUSTER):
-		return c->op != CHANGE_ADD;
-	default:
-		return false;
-	}
-}
-
-/* The event that a change is of; false when it is of none. Of a deleted one the UUID is told. */
 static bool event_of(const struct change *c, struct changed *out)
 {
-	bool whole = c->kind == CHANGE_TABLE(T_EVENT);
-	*out = (struct changed){whole ? c->id : c->event_id, whole ? c->uuid : UUID_NIL};
-	return out->id != 0;
+	return follow_event(c, &out->id, &out->uuid);
 }
 
 static enum err changes_read(struct job *j, const struct store_rtxn *t, struct fail *f)
@@ -151,7 +131,7 @@ static enum err changes_read(struct job *j, const struct store_rtxn *t, struct f
 	struct changed ev;
 	enum err e;
 	while ((e = store_change_next(t, &seq, &c)) == ERR_OK) {
-		if (touches_all(&c)) {
+		if (follow_touches_all(&c)) {
 			j->res->full = true;
 			return ERR_OK;
 		}
@@ -194,28 +174,13 @@ enum err plan_update(struct job *j, struct fail *f)
 	return ERR_OK;
 }
 
-/* Deleted, and not added again since. */
-static bool is_gone(const struct store_rtxn *t, struct uuid u)
-{
-	struct str key = {(const char *)u.b, sizeof(u.b)};
-	uint64_t id;
-	return !uuid_is_nil(u) && store_find(t, IX_EVENT_UUID, key, &id) == ERR_NOENT;
-}
-
-/* Give an event the name by which it leaves. ERR_NOENT: it is gone without a trace, or back under
-   another number. */
+/* Give an event the name by which it leaves, or tell that it has none. */
 static enum err name_event(const struct job *j, const struct store_rtxn *t, struct changed *c,
 			   struct arena *a)
 {
-	struct misp_event ev;
+	bool there;
 	arena_reset(a);
-	enum err e = store_get(t, T_EVENT, c->id, a, &ev);
-	if (e == ERR_OK)
-		c->uuid = ev.uuid;
-	else if (e != ERR_NOENT || !is_gone(t, c->uuid))
-		return e;
-	c->uuid = egress_uuid(j->o->env, j->o->audience, c->uuid);
-	return ERR_OK;
+	return follow_name(j->o->env, j->o->audience, t, c->id, c->uuid, a, &there, &c->uuid);
 }
 
 /* Has the folder a file of this name, or one under way? */
@@ -237,7 +202,7 @@ static enum err urgent_read(struct job *j, const struct store_rtxn *t, struct fa
 	if (!a)
 		return fail(f, ERR_NOMEM, "no memory");
 	while ((e = store_change_next(t, &seq, &c)) == ERR_OK) {
-		j->res->full |= touches_all(&c);
+		j->res->full |= follow_touches_all(&c);
 		/* elements of one event stand together, and the snapshot knows one state of it */
 		if (!event_of(&c, &ev) ||
 		    (ev.id == last && uuid_is_nil(ev.uuid) && c.op != CHANGE_OPEN))

@@ -73,13 +73,16 @@ const char *sensor_param_fault(const struct sensor_format *f, struct str name, s
 
 /* ---- runs ---- */
 
+static enum err state_make(struct sensor_run *r)
+{
+	if (r->format->state_size && !r->state)
+		r->state = calloc(1, r->format->state_size);
+	return r->format->state_size && !r->state ? ERR_NOMEM : ERR_OK;
+}
+
 enum err sensor_begin(struct sensor_run *r)
 {
-	if (r->format->state_size && !r->state) {
-		r->state = calloc(1, r->format->state_size);
-		if (!r->state)
-			return ERR_NOMEM;
-	}
+	TRY(state_make(r));
 	if (r->format->begin)
 		TRY(r->format->begin(r));
 	return buf_err(r->out);
@@ -98,6 +101,29 @@ void sensor_free(struct sensor_run *r)
 		r->format->free_state(r->state);
 	free(r->state);
 	r->state = NULL;
+}
+
+enum err sensor_change_begin(struct sensor_run *r)
+{
+	TRY(state_make(r));
+	if (r->format->change_begin)
+		return r->format->change_begin(r);
+	if (!r->format->begin || r->format->change)
+		return ERR_OK;
+	/* for what it reads of the options; the head of a file is no change */
+	OWN(buf) struct buf head = BUF(1u << 20);
+	struct buf *out = r->out;
+	r->out = &head;
+	enum err e = r->format->begin(r);
+	r->out = out;
+	return e;
+}
+
+enum err sensor_change_end(struct sensor_run *r)
+{
+	if (r->format->change_end)
+		TRY(r->format->change_end(r));
+	return buf_err(r->out);
 }
 
 enum err sensor_change(struct sensor_run *r, enum sensor_op op, const struct indicator *i)

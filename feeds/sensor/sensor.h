@@ -90,6 +90,9 @@ bool sensor_number(struct str v);
 MUST_USE enum err sensor_begin(struct sensor_run *r);
 MUST_USE enum err sensor_end(struct sensor_run *r);
 void sensor_free(struct sensor_run *r);
+/* Changes: begin, all that goes, all that comes, end, free. */
+MUST_USE enum err sensor_change_begin(struct sensor_run *r);
+MUST_USE enum err sensor_change_end(struct sensor_run *r);
 /* A change of one indicator: the format's own form, or the lines of item() with '-' or '+' before each. */
 MUST_USE enum err sensor_change(struct sensor_run *r, enum sensor_op op, const struct indicator *i);
 

@@ -340,44 +340,6 @@ static enum err toggle_selected(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
-/* The two that every MISP brings (recorded, feeds 2490); switched off until somebody wants them. */
-static const struct {
-	const char *name, *provider, *url;
-} defaults[] = {
-	{"CIRCL OSINT Feed", "CIRCL", "https://www.circl.lu/doc/misp/feed-osint"},
-	{"The Botvrij.eu Data", "Botvrij.eu", "https://www.botvrij.eu/data/feed-osint"},
-};
-
-static bool have_url(const struct store_rtxn *t, const char *url)
-{
-	struct misp_feed d;
-	uint64_t id = 0;
-	while (store_next(t, T_FEED, &id, NULL, &d) == ERR_OK)
-		if (str_is(d.url, url))
-			return true;
-	return false;
-}
-
-static enum err load_defaults(struct http_req *r, struct fail *f)
-{
-	OWN(store_rtxn) struct store_rtxn *t = NULL;
-	TRY(store_read(api_of(r)->store, &t, f));
-	for (size_t i = 0; i < ARRAY_LEN(defaults); i++) {
-		struct misp_feed d = {.name = str_c(defaults[i].name),
-				      .provider = str_c(defaults[i].provider),
-				      .url = str_c(defaults[i].url),
-				      .source_format = STR("misp"),
-				      .input_source = STR("network"),
-				      .tag_collection_id = STR("0"),
-				      .distribution = DIST_ALL,
-				      .default_ = true};
-		if (!have_url(t, defaults[i].url))
-			TRY(rest_row_put(r, T_FEED, &d.id, &d, UUID_NIL, f));
-	}
-	rest_saved(r, STR_NONE, "Default feed metadata loaded.");
-	return ERR_OK;
-}
-
 const struct endpoint ep_feeds_preview_index = {
 	.methods = HTTP_GET | HTTP_POST,
 	.path = "/feeds/previewIndex/:id",
@@ -417,12 +379,4 @@ const struct endpoint ep_feeds_toggle = {
 	.run = toggle_selected,
 	.shape = "Saved",
 	.doc = "Switch several feeds ([1,2]), or with `cache` their caching, on or off",
-};
-const struct endpoint ep_feeds_defaults = {
-	.methods = HTTP_POST,
-	.path = "/feeds/loadDefaultFeeds",
-	.auth = perm_site_admin,
-	.run = load_defaults,
-	.shape = "Saved",
-	.doc = "Enter the feeds that every MISP brings, switched off, where they are missing",
 };

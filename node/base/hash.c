@@ -117,6 +117,18 @@ void hash_sha1_end(struct hash_ctx *c, uint8_t out[20])
 	hash_abort(c);
 }
 
+struct hash_ctx *hash_md5_begin(void)
+{
+	return begin(&md_md5);
+}
+
+void hash_md5_end(struct hash_ctx *c, uint8_t out[16])
+{
+	if (c && !EVP_DigestFinal_ex(c->evp, out, NULL))
+		abort();
+	hash_abort(c);
+}
+
 void hash_add(struct hash_ctx *c, const void *p, size_t n)
 {
 	if (c && n && !EVP_DigestUpdate(c->evp, p, n))

@@ -27,6 +27,9 @@ void hash_abort(struct hash_ctx *c);
 /* Incremental SHA-1, for ETags as MISP makes them. */
 struct hash_ctx *hash_sha1_begin(void);
 void hash_sha1_end(struct hash_ctx *c, uint8_t out[20]); /* frees c */
+/* Incremental MD5, for files of those who still compare it. */
+struct hash_ctx *hash_md5_begin(void);
+void hash_md5_end(struct hash_ctx *c, uint8_t out[16]); /* frees c */
 /* HMAC-SHA-256. */
 struct sha256 hash_hmac(struct str key, struct str data);
 /* HMAC-SHA-1, for one-time codes. */

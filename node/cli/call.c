@@ -14,7 +14,7 @@ struct call_line {
 	CURL *curl;
 	struct curl_slist *headers;
 	char error[CURL_ERROR_SIZE];
-	char key[KEY_MAX];
+	char key[KEY_MAX], key_header[KEY_MAX + 32];
 	const char *base; /* "http://localhost" over the socket */
 	const char *where; /* for messages */
 };
@@ -78,7 +78,6 @@ static bool add_header(struct call_line *l, const char *text)
 static struct call_line *line_of(struct cli *c)
 {
 	struct call_line *l = c->line;
-	char text[KEY_MAX + 32];
 	if (l)
 		return l;
 	l = c->line = calloc(1, sizeof(*l));
@@ -97,8 +96,8 @@ static struct call_line *line_of(struct cli *c)
 	if (l->base[0] && strcmp(l->base, "http://localhost") == 0)
 		curl_easy_setopt(l->curl, CURLOPT_NOPROXY, "*");
 	if (l->key[0]) {
-		snprintf(text, sizeof(text), "Authorization: %s", l->key);
-		add_header(l, text);
+		snprintf(l->key_header, sizeof(l->key_header), "Authorization: %s", l->key);
+		add_header(l, l->key_header);
 	}
 	add_header(l, "Accept: application/json");
 	add_header(l, "Expect:");
@@ -113,7 +112,18 @@ void call_close(struct call_line *l)
 	if (l->curl)
 		curl_easy_cleanup(l->curl);
 	explicit_bzero(l->key, sizeof(l->key));
+	explicit_bzero(l->key_header, sizeof(l->key_header));
 	free(l);
+}
+
+bool call_own(struct cli *c, struct call_own *out)
+{
+	struct call_line *l = line_of(c);
+	*out = (struct call_own){0};
+	if (!l || !l->base)
+		return false;
+	*out = (struct call_own){curl_easy_duphandle(l->curl), l->key_header, l->base, l->where};
+	return out->curl != NULL;
 }
 
 /* ---- one call ---- */

@@ -39,6 +39,15 @@ bool call_quietly(struct cli *c, struct call *k);
 /* Tell why the node refused what is in k->answer; the exit code. */
 int call_refused(struct cli *c, const struct call *k);
 void call_close(struct call_line *line);
+/*
+ * For a transfer that is driven by its caller (follow_http.c): a fresh libcurl handle that is aimed and
+ * secured as all calls are, the header with the key ("" without one), where it goes. False, and told.
+ */
+struct call_own {
+	void *curl; /* CURL *, the caller's to clean up */
+	const char *key_header, *base, *where;
+};
+bool call_own(struct cli *c, struct call_own *out);
 
 /* JSON to JSON: `body` (may be NULL) is taken over, *out is the caller's. */
 int call_json(struct cli *c, const char *method, struct str path, json_t *body, json_t **out);

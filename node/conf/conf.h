@@ -69,6 +69,7 @@ OWN_DEFINE(conf, const struct conf *, conf_unref(*p))
 const char *conf_socket(const struct conf *c);
 const char *conf_key_file(const struct conf *c);
 const char *conf_feeds_dir(const struct conf *c);
+const char *conf_exports_dir(const struct conf *c);
 const char *conf_pgp_home(const struct conf *c);
 
 /* One entry of `listen`. */

@@ -22,7 +22,7 @@
 struct snapshot {
 	struct conf conf;
 	struct arena *arena;
-	const char *socket, *key_file, *feeds_dir, *pgp_home;
+	const char *socket, *key_file, *feeds_dir, *exports_dir, *pgp_home;
 	atomic_uint refs;
 };
 
@@ -73,6 +73,11 @@ const char *conf_key_file(const struct conf *c)
 const char *conf_feeds_dir(const struct conf *c)
 {
 	return snapshot_of(c)->feeds_dir;
+}
+
+const char *conf_exports_dir(const struct conf *c)
+{
+	return snapshot_of(c)->exports_dir;
 }
 
 const char *conf_pgp_home(const struct conf *c)
@@ -307,8 +312,10 @@ static enum err finish(struct snapshot *s, const char *name, struct fail *f)
 	s->socket = in_data_dir(s, s->conf.socket, "control.sock");
 	s->key_file = in_data_dir(s, s->conf.key_file, "peer.key");
 	s->feeds_dir = in_data_dir(s, s->conf.feeds_dir, "feeds");
+	s->exports_dir = in_data_dir(s, s->conf.exports_dir, "exports");
 	s->pgp_home = in_data_dir(s, s->conf.pgp_home, "pgp");
-	return s->feeds_dir && s->key_file && s->socket && s->pgp_home ? ERR_OK : ERR_NOMEM;
+	return s->feeds_dir && s->exports_dir && s->key_file && s->socket && s->pgp_home ? ERR_OK
+										  : ERR_NOMEM;
 }
 
 static enum err parse_text(struct snapshot *s, struct str text, const char *name, struct fail *f)

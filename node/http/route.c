@@ -51,7 +51,7 @@ static bool key_add(char *key, size_t *n, struct str s)
 static bool is_folder(struct str first, struct str second)
 {
 	static const char *const ours[] = {"peers",      "audit",     "ledger",
-					   "quarantine", "approvals", "retractions", "searches"};
+					   "quarantine", "approvals", "retractions", "searches", "subscriptions"};
 
 	for (size_t i = 0; str_is(first, "tocsin") && i < ARRAY_LEN(ours); i++)
 		if (str_is(second, ours[i]))

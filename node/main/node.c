@@ -29,6 +29,7 @@
 #include "sandbox/sandbox.h"
 #include "search/correlate.h"
 #include "search/rows.h"
+#include "subs/subs.h"
 #include "sync/feed_schedule.h"
 #include "sync/peer_schedule.h"
 
@@ -192,6 +193,8 @@ static enum err confine(struct node *n, const char *conf_file, struct fail *f)
 		}
 	if (c->feeds_dir)
 		paths[k++] = (struct sandbox_path){c->feeds_dir, SANDBOX_WRITE, true};
+	if (c->exports_dir)
+		paths[k++] = (struct sandbox_path){c->exports_dir, SANDBOX_WRITE, true};
 	const struct conf_list *const read[] = {&c->taxonomies,	 &c->warninglists,
 						&c->noticelists, &c->object_templates,
 						&c->decaying_models, &c->readable};
@@ -231,6 +234,8 @@ enum err node_open(struct node *n, const struct conf *conf, const char *conf_fil
 	TRY(secret_key_load(conf_key_file(conf), &n->peer_key, f));
 	if (conf->feeds_dir)
 		TRY(make_dir(conf->feeds_dir, f)); /* cannot be made once we are confined */
+	if (conf->exports_dir)
+		TRY(make_dir(conf->exports_dir, f));
 	TRY(start_pgp(n, create, f));
 	TRY(confine(n, conf_file, f));
 	TRY(join(n->store_dir, sizeof(n->store_dir), conf->data_dir, "store", f));
@@ -504,6 +509,15 @@ static uint64_t published(void *user)
 	return publisher_seq(((struct node *)user)->publisher);
 }
 
+static enum err start_subs(struct node *n, struct fail *f)
+{
+	char dir[4200];
+	TRY(join(dir, sizeof(dir), n->conf->data_dir, "subs", f));
+	const struct subs_opts o = {
+		.env = &n->api.egress, .dir = dir, .files_dir = conf_exports_dir(n->conf)};
+	return subs_start(&o, &n->api.subs, f);
+}
+
 static enum err start_retractor(struct node *n, struct fail *f)
 {
 	const struct retract_env env = {
@@ -558,6 +572,7 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(openings_start(&n->api.egress, &n->openings, f));
 	n->api.egress.openings = n->openings;
 	TRY(publisher_start(&n->api.egress, conf_feeds_dir(n->conf), n->pgp, &n->publisher, f));
+	TRY(start_subs(n, f));
 	TRY(start_retractor(n, f));
 	TRY(client_hold(f)); /* connections to peers outlast single runs */
 	n->holds_client = true;
@@ -577,6 +592,7 @@ enum err node_reload(struct node *n, struct fail *f)
 	if (e == ERR_OK) {
 		openings_rescan(n->openings);
 		publisher_rescan(n->publisher);
+		subs_look(n->api.subs);
 		retractor_rescan(n->retractor);
 	}
 	if (e == ERR_OK && n->conf->tls_cert)
@@ -593,6 +609,7 @@ void node_stop(struct node *n)
 {
 	atomic_store(&n->stopping, true);
 	long_jobs_stop(&n->api.jobs);
+	subs_quit(n->api.subs);
 	if (n->http)
 		http_server_stop(n->http, STOP_GRACE_MS);
 	if (n->workers)
@@ -606,6 +623,7 @@ void node_stop(struct node *n)
 		client_drop();
 	retractor_stop(MOVE(n->retractor));
 	publisher_stop(MOVE(n->publisher));
+	subs_free(MOVE(n->api.subs));
 	n->api.egress.openings = NULL;
 	openings_stop(MOVE(n->openings));
 	derived_free(MOVE(n->derived));

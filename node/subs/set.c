@@ -34,17 +34,17 @@ enum err set_err(int rc, struct fail *f)
 		    "set of a subscription: %s", mdb_strerror(rc));
 }
 
-enum err db_get(struct set_write *w, enum set_db d, MDB_val k, MDB_val *v, struct fail *f)
+enum err sdb_get(struct set_write *w, enum set_db d, MDB_val k, MDB_val *v, struct fail *f)
 {
 	return set_err(mdb_get(w->txn, w->set->db[d], &k, v), f);
 }
 
-enum err db_put(struct set_write *w, enum set_db d, MDB_val k, MDB_val v, struct fail *f)
+enum err sdb_put(struct set_write *w, enum set_db d, MDB_val k, MDB_val v, struct fail *f)
 {
 	return set_err(mdb_put(w->txn, w->set->db[d], &k, &v, 0), f);
 }
 
-enum err db_del(struct set_write *w, enum set_db d, MDB_val k, struct fail *f)
+enum err sdb_del(struct set_write *w, enum set_db d, MDB_val k, struct fail *f)
 {
 	int rc = mdb_del(w->txn, w->set->db[d], &k, NULL);
 	return rc == MDB_NOTFOUND ? ERR_OK : set_err(rc, f);
@@ -234,7 +234,7 @@ void set_abort(struct set_write *w)
 enum err set_note(struct set_write *w, const char *name, struct str value, struct fail *f)
 {
 	MDB_val k = {strlen(name), (void *)(uintptr_t)name};
-	return db_put(w, DB_note, k, (MDB_val){value.n, (void *)(uintptr_t)value.p}, f);
+	return sdb_put(w, DB_note, k, (MDB_val){value.n, (void *)(uintptr_t)value.p}, f);
 }
 
 /* Settle what has been touched; new ones cannot come meanwhile. */
@@ -278,7 +278,7 @@ enum err set_commit(struct set_write **pw, bool show, int64_t now, struct fail *
 	if (show)
 		h->pending = 0;
 	TRY(log_trim(w, f));
-	TRY(db_put(w, DB_note, head_key(), (MDB_val){sizeof(*h), h}, f));
+	TRY(sdb_put(w, DB_note, head_key(), (MDB_val){sizeof(*h), h}, f));
 	struct ind_set *s = w->set;
 	struct set_info info = set_info_of(h);
 	int rc = mdb_txn_commit(w->txn);
@@ -312,7 +312,8 @@ static MDB_val who_val(struct who_key *out, const void *key, size_t n, struct uu
 
 static enum err touch(struct set_write *w, const void *key, size_t n, struct fail *f)
 {
-	return db_put(w, DB_touched, (MDB_val){n, (void *)(uintptr_t)key}, (MDB_val){0, NULL}, f);
+	w->touched++;
+	return sdb_put(w, DB_touched, (MDB_val){n, (void *)(uintptr_t)key}, (MDB_val){0, NULL}, f);
 }
 
 void set_batch(struct set_write *w)
@@ -324,13 +325,13 @@ enum err set_event_begin(struct set_write *w, struct uuid event, struct fail *f)
 {
 	uint8_t run[8];
 	MDB_val v;
-	enum err e = db_get(w, DB_run, uuid_val(&event), &v, f);
+	enum err e = sdb_get(w, DB_run, uuid_val(&event), &v, f);
 	if (e == ERR_NOENT)
 		w->head.events++;
 	else
 		TRY(e);
 	be_put(run, w->head.run, 8);
-	return db_put(w, DB_run, uuid_val(&event), (MDB_val){8, run}, f);
+	return sdb_put(w, DB_run, uuid_val(&event), (MDB_val){8, run}, f);
 }
 
 static enum err age_put(struct set_write *w, int64_t at, struct uuid event, const void *key, size_t n,
@@ -341,12 +342,14 @@ static enum err age_put(struct set_write *w, int64_t at, struct uuid event, cons
 	memcpy(b + 8, event.b, 16);
 	if (n)
 		memcpy(b + 24, key, n);
-	return db_put(w, DB_age, (MDB_val){24 + n, b}, (MDB_val){0, NULL}, f);
+	return sdb_put(w, DB_age, (MDB_val){24 + n, b}, (MDB_val){0, NULL}, f);
 }
 
-enum err set_again(struct set_write *w, struct uuid event, int64_t at, struct fail *f)
+enum err set_again(struct set_write *w, uint64_t id, int64_t at, struct fail *f)
 {
-	return age_put(w, MAX(at, 0), event, NULL, 0, f);
+	struct uuid u = UUID_NIL;
+	be_put(u.b + 8, id, 8);
+	return age_put(w, MAX(at, 0), u, NULL, 0, f);
 }
 
 /* Two attributes of one event. */
@@ -376,7 +379,7 @@ enum err set_put(struct set_write *w, struct str record, int64_t now, struct fai
 		return ERR_OK;
 	ind_key(&i, &key);
 	MDB_val k = who_val(&wk, key.b, key.n, i.event);
-	enum err e = db_get(w, DB_who, k, &v, f);
+	enum err e = sdb_get(w, DB_who, k, &v, f);
 	if (e != ERR_NOENT)
 		TRY(e);
 	bool had = e == ERR_OK && v.mv_size > 8;
@@ -392,7 +395,7 @@ enum err set_put(struct set_write *w, struct str record, int64_t now, struct fai
 	buf_add(&w->item, run, 8);
 	buf_str_add(&w->item, record);
 	TRY(buf_err(&w->item));
-	TRY(db_put(w, DB_who, k, (MDB_val){w->item.n, w->item.p}, f));
+	TRY(sdb_put(w, DB_who, k, (MDB_val){w->item.n, w->item.p}, f));
 	if (!had) {
 		int rc = mdb_put(w->txn, w->set->db[DB_event], &(MDB_val){16, i.event.b},
 				 &(MDB_val){key.n, key.b}, MDB_NODUPDATA);
@@ -417,13 +420,13 @@ static enum err event_prune(struct set_write *w, struct uuid event, uint64_t run
 	int rc = mdb_cursor_get(c, &k, &v, MDB_SET);
 	for (; rc == 0 && e == ERR_OK; rc = mdb_cursor_get(c, &k, &v, MDB_NEXT_DUP)) {
 		MDB_val wv = who_val(&wk, v.mv_data, v.mv_size, event);
-		e = db_get(w, DB_who, wv, &rec, f);
+		e = sdb_get(w, DB_who, wv, &rec, f);
 		if (e == ERR_OK && run && be_get(rec.mv_data, 8) == run) {
 			++*left;
 			continue;
 		}
 		if (e == ERR_OK)
-			e = db_del(w, DB_who, wv, f);
+			e = sdb_del(w, DB_who, wv, f);
 		if (e == ERR_OK)
 			e = touch(w, wk.b, wk.n - 16u, f);
 		if (e == ERR_OK || e == ERR_NOENT)
@@ -436,7 +439,7 @@ static enum err event_prune(struct set_write *w, struct uuid event, uint64_t run
 static enum err event_forget(struct set_write *w, struct uuid event, struct fail *f)
 {
 	w->head.events--;
-	return db_del(w, DB_run, uuid_val(&event), f);
+	return sdb_del(w, DB_run, uuid_val(&event), f);
 }
 
 enum err set_event_end(struct set_write *w, struct uuid event, struct fail *f)
@@ -446,7 +449,24 @@ enum err set_event_end(struct set_write *w, struct uuid event, struct fail *f)
 	return left ? ERR_OK : event_forget(w, event, f);
 }
 
+uint64_t set_touched(const struct set_write *w)
+{
+	return w->touched;
+}
+
 /* ---- everything anew ---- */
+
+enum err set_clear(struct set_write *w, struct fail *f)
+{
+	struct set_head *h = &w->head;
+	for (unsigned i = 0; i < DB_COUNT; i++)
+		if (i != DB_note)
+			TRY(set_err(mdb_drop(w->txn, w->set->db[i], 0), f));
+	*h = (struct set_head){
+		.magic = h->magic, .version = h->version, .serial = h->serial, .run = h->run};
+	h->oldest = h->serial;
+	return ERR_OK;
+}
 
 enum err set_refill(struct set_write *w, bool hide, struct fail *f)
 {
@@ -492,14 +512,14 @@ static enum err who_expire(struct set_write *w, const uint8_t *b, size_t n, int6
 	MDB_val v;
 	memcpy(u.b, b + 8, 16);
 	MDB_val k = who_val(&wk, b + 24, n - 24, u);
-	enum err e = db_get(w, DB_who, k, &v, f);
+	enum err e = sdb_get(w, DB_who, k, &v, f);
 	if (e != ERR_OK)
 		return e == ERR_NOENT ? ERR_OK : e;
 	/* it may have been seen again since */
 	if (!ind_unpack(str_sub(val_str(v), 8, v.mv_size), &i) ||
 	    indicator_age_end(&w->set->rules, &i) > now)
 		return ERR_OK;
-	TRY(db_del(w, DB_who, k, f));
+	TRY(sdb_del(w, DB_who, k, f));
 	int rc = mdb_del(w->txn, w->set->db[DB_event], &(MDB_val){16, u.b},
 			 &(MDB_val){wk.n - 16u, wk.b});
 	if (rc != MDB_NOTFOUND)
@@ -553,12 +573,12 @@ enum err set_expire(struct set_write *w, int64_t now, uint64_t max, bool *more, 
 	return e == ERR_NOENT ? ERR_OK : e;
 }
 
-enum err set_due(struct set_write *w, int64_t now, struct uuid *event, struct fail *f)
+enum err set_due(struct set_write *w, int64_t now, uint64_t *id, struct fail *f)
 {
 	uint8_t b[24 + IND_KEY_MAX];
 	size_t n;
 	TRY(age_take(w, now, b, &n, true, f));
-	memcpy(event->b, b + 8, 16);
+	*id = be_get(b + 16, 8);
 	return ERR_OK;
 }
 

@@ -72,10 +72,14 @@ MUST_USE enum err set_expire(struct set_write *w, int64_t now, uint64_t max, boo
 			     struct fail *f);
 /* When the next one will be too old; INT64_MAX: none. */
 int64_t set_next_expiry(struct ind_set *s);
-/* Have an event looked at again at this time: it comes out of set_due() then. */
-MUST_USE enum err set_again(struct set_write *w, struct uuid event, int64_t at, struct fail *f);
-/* An event whose time has come; ERR_NOENT: none. It is taken off the list. */
-MUST_USE enum err set_due(struct set_write *w, int64_t now, struct uuid *event, struct fail *f);
+/* A number (of an event in the store) that comes out of set_due() at this time, and is taken off the list
+   then; ERR_NOENT: none is due. */
+MUST_USE enum err set_again(struct set_write *w, uint64_t id, int64_t at, struct fail *f);
+MUST_USE enum err set_due(struct set_write *w, int64_t now, uint64_t *id, struct fail *f);
+/* Everything goes, under other rules: nobody's serial leads here, and the set is not ready. */
+MUST_USE enum err set_clear(struct set_write *w, struct fail *f);
+/* How many indicators have been touched by what was put; grows. */
+uint64_t set_touched(const struct set_write *w);
 /* Words that the caller keeps beside: a cursor, what it was filled by. */
 MUST_USE enum err set_note(struct set_write *w, const char *name, struct str value, struct fail *f);
 /* `show`: what is written is the next serial, if anything a consumer sees has changed. */

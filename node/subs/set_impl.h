@@ -80,6 +80,7 @@ struct set_write {
 	struct ind_set *set;
 	MDB_txn *txn;
 	struct set_head head;
+	uint64_t touched;
 	struct buf rec, item, other; /* a merged record, what is written of it, any other */
 	struct sensor_run format;
 };
@@ -119,9 +120,9 @@ enum err set_err(int rc, struct fail *f);
 struct set_info set_info_of(const struct set_head *h);
 
 /* get: ERR_NOENT without a word. del: none is fine. */
-MUST_USE enum err db_get(struct set_write *w, enum set_db d, MDB_val k, MDB_val *v, struct fail *f);
-MUST_USE enum err db_put(struct set_write *w, enum set_db d, MDB_val k, MDB_val v, struct fail *f);
-MUST_USE enum err db_del(struct set_write *w, enum set_db d, MDB_val k, struct fail *f);
+MUST_USE enum err sdb_get(struct set_write *w, enum set_db d, MDB_val k, MDB_val *v, struct fail *f);
+MUST_USE enum err sdb_put(struct set_write *w, enum set_db d, MDB_val k, MDB_val v, struct fail *f);
+MUST_USE enum err sdb_del(struct set_write *w, enum set_db d, MDB_val k, struct fail *f);
 
 /* set_merge.c: an indicator from its contributions; ERR_NOENT: there are none. Its texts live until the next
    write. */

@@ -14,7 +14,7 @@ static enum err entry_get(struct set_write *w, const struct ind_key *k, struct e
 			  struct fail *f)
 {
 	MDB_val v;
-	TRY(db_get(w, DB_entry, key_val(k), &v, f));
+	TRY(sdb_get(w, DB_entry, key_val(k), &v, f));
 	if (v.mv_size != sizeof(*out))
 		return fail(f, ERR_CORRUPT, "set of a subscription: an entry is damaged");
 	memcpy(out, v.mv_data, sizeof(*out));
@@ -24,7 +24,7 @@ static enum err entry_get(struct set_write *w, const struct ind_key *k, struct e
 static enum err entry_put(struct set_write *w, const struct ind_key *k, struct entry *e,
 			  struct fail *f)
 {
-	return db_put(w, DB_entry, key_val(k), (MDB_val){sizeof(*e), e}, f);
+	return sdb_put(w, DB_entry, key_val(k), (MDB_val){sizeof(*e), e}, f);
 }
 
 static bool key_read(MDB_val v, size_t from, struct ind_key *out)
@@ -56,7 +56,7 @@ static enum err show(struct set_write *w, const struct ind_key *k, struct entry 
 	if (made == ERR_NOENT) /* its contributions are gone, and it is to be settled yet */
 		return entry_put(w, k, e, f);
 	TRY(made);
-	TRY(db_put(w, DB_shown, key_val(k), (MDB_val){w->rec.n, w->rec.p}, f));
+	TRY(sdb_put(w, DB_shown, key_val(k), (MDB_val){w->rec.n, w->rec.p}, f));
 	TRY(log_add(w, SENSOR_COME, k, buf_str(&w->rec), f));
 	e->flags |= ENTRY_SHOWN;
 	w->head.shown++;
@@ -66,13 +66,13 @@ static enum err show(struct set_write *w, const struct ind_key *k, struct entry 
 static enum err hide(struct set_write *w, const struct ind_key *k, struct entry *e, struct fail *f)
 {
 	MDB_val v;
-	TRY(db_get(w, DB_shown, key_val(k), &v, f));
+	TRY(sdb_get(w, DB_shown, key_val(k), &v, f));
 	/* the log moves pages that the record may stand on */
 	buf_clear(&w->other);
 	buf_add(&w->other, v.mv_data, v.mv_size);
 	TRY(buf_err(&w->other));
 	TRY(log_add(w, SENSOR_GONE, k, buf_str(&w->other), f));
-	TRY(db_del(w, DB_shown, key_val(k), f));
+	TRY(sdb_del(w, DB_shown, key_val(k), f));
 	e->flags &= (uint8_t)~ENTRY_SHOWN;
 	w->head.shown--;
 	return entry_put(w, k, e, f);
@@ -83,7 +83,7 @@ static enum err shown_update(struct set_write *w, const struct ind_key *k, const
 			     struct fail *f)
 {
 	TRY(record_make(w, k, e, f));
-	return db_put(w, DB_shown, key_val(k), (MDB_val){w->rec.n, w->rec.p}, f);
+	return sdb_put(w, DB_shown, key_val(k), (MDB_val){w->rec.n, w->rec.p}, f);
 }
 
 /* ---- twins: of entries that are written alike only the first is written ---- */
@@ -121,7 +121,7 @@ static enum err twin_come(struct set_write *w, const struct ind_key *k, struct e
 	enum err found = twin_first(w, e->text, &first, f);
 	if (found != ERR_NOENT)
 		TRY(found);
-	TRY(db_put(w, DB_twin, twin_key(b, k, e), (MDB_val){0, NULL}, f));
+	TRY(sdb_put(w, DB_twin, twin_key(b, k, e), (MDB_val){0, NULL}, f));
 	if (found == ERR_OK && ind_key_cmp(&first, k) < 0)
 		return entry_put(w, k, e, f);
 	if (found == ERR_OK) {
@@ -143,7 +143,7 @@ static enum err twin_go(struct set_write *w, const struct ind_key *k, struct ent
 		if (found != ERR_NOENT)
 			TRY(found);
 		leads = found == ERR_OK && ind_key_cmp(&first, k) == 0;
-		TRY(db_del(w, DB_twin, twin_key(b, k, e), f));
+		TRY(sdb_del(w, DB_twin, twin_key(b, k, e), f));
 	}
 	if (e->flags & ENTRY_SHOWN)
 		TRY(hide(w, k, e, f));
@@ -317,14 +317,14 @@ static enum err rank_put(struct set_write *w, enum side s, uint64_t score, const
 			 struct fail *f)
 {
 	uint8_t b[9 + IND_KEY_MAX];
-	return db_put(w, DB_rank, rank_key(b, s, score, k), (MDB_val){0, NULL}, f);
+	return sdb_put(w, DB_rank, rank_key(b, s, score, k), (MDB_val){0, NULL}, f);
 }
 
 static enum err rank_del(struct set_write *w, enum side s, uint64_t score, const struct ind_key *k,
 			 struct fail *f)
 {
 	uint8_t b[9 + IND_KEY_MAX];
-	return db_del(w, DB_rank, rank_key(b, s, score, k), f);
+	return sdb_del(w, DB_rank, rank_key(b, s, score, k), f);
 }
 
 /* The worst that is in, or the best that is out; ERR_NOENT: none. */
@@ -424,13 +424,13 @@ static enum err number_take(struct set_write *w, const struct ind_key *k, uint32
 		uint8_t b[4];
 		MDB_val v, nk = {4, b};
 		be_put(b, n, 4);
-		enum err e = db_get(w, DB_number, nk, &v, f);
+		enum err e = sdb_get(w, DB_number, nk, &v, f);
 		if (e == ERR_OK)
 			continue;
 		if (e != ERR_NOENT)
 			return e;
 		*out = n;
-		return db_put(w, DB_number, nk, key_val(k), f);
+		return sdb_put(w, DB_number, nk, key_val(k), f);
 	}
 	return fail(f, ERR_FULL, "no numbers are left");
 }
@@ -439,7 +439,7 @@ static enum err number_give(struct set_write *w, const struct entry *e, struct f
 {
 	uint8_t b[4];
 	be_put(b, e->number, 4);
-	return w->set->numbered ? db_del(w, DB_number, (MDB_val){4, b}, f) : ERR_OK;
+	return w->set->numbered ? sdb_del(w, DB_number, (MDB_val){4, b}, f) : ERR_OK;
 }
 
 /* A digest of what the format writes; of formats that are written whole one of all that is known. */
@@ -489,7 +489,7 @@ static enum err entry_go(struct set_write *w, const struct ind_key *k, struct en
 	TRY(budget_go(w, k, e, f));
 	TRY(number_give(w, e, f));
 	w->head.eligible--;
-	return db_del(w, DB_entry, key_val(k), f);
+	return sdb_del(w, DB_entry, key_val(k), f);
 }
 
 static enum err entry_change(struct set_write *w, const struct ind_key *k, struct entry *e,

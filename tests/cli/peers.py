@@ -97,6 +97,34 @@ def feeds(n, t):
     t.want(3, "feed", "fetch", "gone")
     check("gone" in t.want(0, "feed", "list").out, "the error is kept")
     t.want(0, "feed", "remove", "gone")
+    catalogue(t)
+
+
+def catalogue(t):
+    """The public feeds that the node ships: entered when asked, switched off, never twice."""
+    all_ = [f["Feed"] for f in t.json(0, "feed", "defaults")]
+    check(len(all_) > 70 and not any(f["id"] for f in all_), "a catalogue, and none of it entered", len(all_))
+    t.json(0, "feed", "add", "http://VXvault.net/URL_List.php/", "by hand", "--format", "freetext")
+    t.want(0, "feed", "defaults", "--load", "spamhaus drop", "CIRCL OSINT Feed")
+    is_equal([f["Feed"]["name"] for f in t.json(0, "feed", "list")], ["by hand", "CIRCL OSINT Feed", "Spamhaus DROP"],
+             "named ones are entered")
+    t.want(1, "feed", "defaults", "--load", "no such feed")
+    loads = [threading.Thread(target=t.run, args=("feed", "defaults", "--load")) for _ in range(3)]
+    for x in loads:
+        x.start()
+    for x in loads:
+        x.join()
+    rows = [f["Feed"] for f in t.json(0, "feed", "list")]
+    is_equal(len(rows), len(all_), "all of them, none twice, not what was entered by hand")
+    is_equal([f["name"] for f in rows if f["enabled"] or f["caching_enabled"]], ["by hand"], "none is switched on")
+    d = t.want(0, "feed", "defaults", "VXvault - URL List")
+    check(d.out.startswith(next(f["id"] for f in rows if f["name"] == "by hand") + "\t"), "by its place", d.out)
+    t.want(0, "feed", "enable", "Spamhaus DROP", "VNC RFB")
+    is_equal({f["Feed"]["name"] for f in t.json(0, "feed", "list") if f["Feed"]["enabled"]},
+             {"by hand", "Spamhaus DROP", "VNC RFB"}, "feed enable")
+    t.want(0, "feed", "disable", "Spamhaus DROP", "VNC RFB", "by hand")
+    t.want(1, "feed", "enable", "no such feed")
+    is_equal([f for f in t.json(0, "feed", "list") if f["Feed"]["enabled"]], [], "feed disable")
 
 
 def event(n, distribution, **more):

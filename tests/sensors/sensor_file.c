@@ -94,7 +94,8 @@ static int entry_cmp(const void *a, const void *b)
 static void list_settle(struct list *l, const struct sensor_format *f)
 {
 	size_t kept = 0;
-	qsort(l->v, l->n, sizeof(*l->v), entry_cmp);
+	if (l->n)
+		qsort(l->v, l->n, sizeof(*l->v), entry_cmp);
 	for (size_t i = 0; i < l->n; i++) {
 		if (!(f->kinds & UINT64_C(1) << l->v[i].i.kind))
 			continue;
@@ -228,13 +229,7 @@ static void change(const struct sensor_format *f, struct list old, struct list n
 	OWN(buf) struct buf b = BUF((size_t)1 << 32);
 	struct sensor_opts opts = opts_of(given);
 	struct sensor_run r = {.format = f, .opts = &opts, .out = &b};
-	r.state = calloc(1, f->state_size ? f->state_size : 1);
-	if (f->change_begin)
-		ok_or_die(f->change_begin(&r), "change_begin");
-	else if (f->begin && !f->change)
-		ok_or_die(f->begin(&r), "begin");
-	if (!f->change_begin)
-		buf_clear(&b);
+	ok_or_die(sensor_change_begin(&r), "change_begin");
 	for (int pass = 0; pass < 2; pass++) {
 		const struct list *of = pass ? &new : &old, *not = pass ? &old : &new;
 		size_t j = 0;
@@ -248,8 +243,7 @@ static void change(const struct sensor_format *f, struct list old, struct list n
 			flush(&b, false);
 		}
 	}
-	if (f->change_end)
-		ok_or_die(f->change_end(&r), "change_end");
+	ok_or_die(sensor_change_end(&r), "change_end");
 	flush(&b, true);
 	sensor_free(&r);
 }

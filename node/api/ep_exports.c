@@ -1,0 +1,396 @@
+/*
+ * ep_exports.c - export subscriptions: the rows behind /tocsin/subscriptions, and what consumers are given
+ * under /exports/NAME: the whole set, its digests, and what has changed since a serial, at once or
+ * when something does.
+ *
+ * An export whose audience is the public (TLP clear, class public) is open to everybody. Any other is for site
+ * administrators, users of the host organisation, and those of the organisation that the policy names for the
+ * audience; to others it looks like one that is not there.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/crud.h"
+#include "base/clock.h"
+#include "conf/conf.h"
+#include "subs/subs.h"
+#include "taxonomies/taxo.h"
+
+#define DELTA_MAX (64u << 20)
+#define WAIT_MAX 60 /* seconds */
+
+/* ---- rows ---- */
+
+static bool subscr_visible(struct http_req *r, const void *row)
+{
+	(void)row;
+	return may(r, perm_site_admin);
+}
+
+static void subscr_fresh(struct http_req *r, void *row)
+{
+	(void)r;
+	*(struct misp_subscr *)row =
+		(struct misp_subscr){.uuid = uuid_random(), .enabled = true, .created = clock_now()};
+}
+
+/* Is there such an export in the policy? It may be named later, but hardly anybody means that. */
+static struct str audience_fault(struct http_req *r, struct str name)
+{
+	struct policy *p = api_of(r)->egress.policy(api_of(r)->egress.user);
+	OWN(buf) struct buf b = BUF(4096);
+	struct audience aud;
+	bool is = policy_audience_named(p, name, &aud) == ERR_OK && aud.kind == AUD_EXPORT;
+	buf_puts(&b, "The policy names no such export");
+	for (unsigned n = 0; !is && policy_audience_nth(p, AUD_EXPORT, n, &aud) == ERR_OK; n++)
+		buf_printf(&b, "%s %s", n ? "," : "; it names", aud.name);
+	buf_putc(&b, '.');
+	policy_unref(p);
+	return is ? STR_NONE : rest_field_error(r, "audience", arena_cstr(r->arena, buf_str(&b)));
+}
+
+static struct str subscr_fault(struct http_req *r, const json_t *body, void *row)
+{
+	struct misp_subscr *s = row;
+	OWN(sub_conf) struct sub_conf *c = NULL;
+	struct fail f = {0};
+	const char *member = "name";
+	(void)body;
+	s->name = str_trim(s->name);
+	if (sub_conf_read(s, api_of(r)->base_url, api_of(r)->egress.host_org_name, &c, &member, &f) !=
+	    ERR_OK)
+		return rest_field_error(r, member, arena_cstr(r->arena, str_c(f.text)));
+	if (s->push.n)
+		return rest_field_error(r, "push", "Nothing is pushed from here: see tocsin follow.");
+	return audience_fault(r, s->audience);
+}
+
+static enum err subscr_changed(struct http_req *r, const void *row, struct fail *f)
+{
+	(void)row;
+	(void)f;
+	subs_look(api_of(r)->subs);
+	return ERR_OK;
+}
+
+/* How it stands. */
+static void subscr_more(struct http_req *r, struct jsonw *w, const void *row, enum crud_act act)
+{
+	const struct misp_subscr *s = row;
+	OWN(sub) struct sub *sub = s->enabled ? subs_get(api_of(r)->subs, s->name) : NULL;
+	struct sub_status st;
+	(void)act;
+	if (!sub) {
+		JSONW_KV(w, jsonw_c, "state", s->enabled ? "filling" : "disabled");
+		return;
+	}
+	sub_status(sub, &st);
+	JSONW_KV(w, jsonw_c, "state", sub_state_name(st.state));
+	if (st.error[0])
+		JSONW_KV(w, jsonw_c, "error", st.error);
+	JSONW_KV(w, jsonw_uint, "serial", st.set.serial);
+	JSONW_KV(w, jsonw_int, "changed", st.set.changed);
+	JSONW_KV(w, jsonw_uint, "entries", st.set.shown);
+	JSONW_KV(w, jsonw_uint, "eligible", st.set.eligible);
+	JSONW_KV(w, jsonw_uint, "events", st.set.events);
+	JSONW_KV(w, jsonw_uint, "changes_since", st.set.oldest);
+	if (st.state == SUB_FILLING || st.set.refilling) {
+		JSONW_KV(w, jsonw_uint, "done", st.done);
+		JSONW_KV(w, jsonw_uint, "total", st.total);
+	}
+}
+
+static const struct crud_member subscr_members[] = {
+	{"options", CRUD_JSON}, {"filter", CRUD_JSON}, {"push", CRUD_HIDE}, {NULL, 0}};
+
+static const struct crud subscr_kind = {
+	.table = T_SUBSCR,
+	.desc = &desc_misp_subscr,
+	.members = subscr_members,
+	.what = "subscription",
+	.absent = "There is no such subscription.",
+	.deleted = "Subscription deleted.",
+	.unique = "name",
+	.taken = "There is a subscription of this name.",
+	.visible = subscr_visible,
+	.fresh = subscr_fresh,
+	.fault = subscr_fault,
+	.changed = subscr_changed,
+	.more = subscr_more,
+};
+
+/* Rows are named by number or name. */
+static void name_to_number(struct http_req *r)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct fail f = {0};
+	struct str given = req_arg(r, "id");
+	uint64_t n;
+	if (str_u64(given, &n) || store_read(api_of(r)->store, &t, &f) != ERR_OK ||
+	    store_find(t, IX_SUBSCR_NAME, given, &n) != ERR_OK)
+		return;
+	for (size_t i = 0; i < r->args_n; i++)
+		if (r->args[i].p == given.p)
+			r->args[i] = arena_printf(r->arena, "%llu", (unsigned long long)n);
+}
+
+static enum err subscr_view(struct http_req *r, struct fail *f)
+{
+	name_to_number(r);
+	return crud_view(r, f);
+}
+
+static enum err subscr_edit(struct http_req *r, struct fail *f)
+{
+	name_to_number(r);
+	return crud_edit(r, f);
+}
+
+static enum err subscr_delete(struct http_req *r, struct fail *f)
+{
+	name_to_number(r);
+	return crud_delete(r, f);
+}
+
+const struct endpoint ep_subscriptions_index = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/tocsin/subscriptions/index",
+	.auth = perm_site_admin,
+	.run = crud_index,
+	.arg = &subscr_kind,
+	.shape = "Subscriptions",
+	.doc = "Export subscriptions, each with how it stands",
+};
+const struct endpoint ep_subscriptions_view = {
+	.methods = HTTP_GET | HTTP_POST,
+	.path = "/tocsin/subscriptions/view/:id",
+	.auth = perm_site_admin,
+	.run = subscr_view,
+	.arg = &subscr_kind,
+	.shape = "Subscription",
+	.doc = "One export subscription, by number or name",
+};
+const struct endpoint ep_subscriptions_add = {
+	.methods = HTTP_POST,
+	.path = "/tocsin/subscriptions/add",
+	.auth = perm_site_admin,
+	.run = crud_add,
+	.arg = &subscr_kind,
+	.shape = "Subscription",
+	.takes = "SubscriptionIn",
+	.doc = "Keep a set of indicators current for an audience, in one format",
+};
+const struct endpoint ep_subscriptions_edit = {
+	.methods = HTTP_POST | HTTP_PUT,
+	.path = "/tocsin/subscriptions/edit/:id",
+	.auth = perm_site_admin,
+	.run = subscr_edit,
+	.arg = &subscr_kind,
+	.shape = "Subscription",
+	.takes = "SubscriptionIn",
+	.doc = "Change an export subscription; the set is filled anew where that is needed",
+};
+const struct endpoint ep_subscriptions_delete = {
+	.methods = HTTP_POST | HTTP_DELETE,
+	.path = "/tocsin/subscriptions/delete/:id",
+	.auth = perm_site_admin,
+	.run = subscr_delete,
+	.arg = &subscr_kind,
+	.shape = "Saved",
+	.doc = "Delete an export subscription, with its set",
+};
+
+/* ---- consumers ---- */
+
+static bool is_public(const struct audience *a)
+{
+	return a->tlp == TLP_UPTO_CLEAR && a->release_class == CLASS_PUBLIC;
+}
+
+static bool may_have(struct http_req *r, const struct audience *a)
+{
+	const struct misp_user *u = &me(r)->user;
+	return may(r, perm_site_admin) || u->org_id == api_of(r)->egress.host_org_id ||
+	       (a->org_id && u->org_id == a->org_id);
+}
+
+/* The subscription that may be had; NULL: answered. The caller's reference. */
+static struct sub *sub_of(struct http_req *r, struct str name, struct fail *f)
+{
+	OWN(sub) struct sub *s = subs_get(api_of(r)->subs, name);
+	OWN(sub_conf) struct sub_conf *c = s ? sub_conf(s) : NULL;
+	struct audience aud = {0};
+	bool known = false;
+	if (c) {
+		struct policy *p = api_of(r)->egress.policy(api_of(r)->egress.user);
+		known = policy_audience_named(p, str_c(c->audience), &aud) == ERR_OK &&
+			aud.kind == AUD_EXPORT;
+		policy_unref(p);
+	}
+	if (known && is_public(&aud))
+		return MOVE(s);
+	if (api_auth(r, f) != ERR_OK)
+		return NULL;
+	if (known && may_have(r, &aud))
+		return MOVE(s);
+	reply_error(r, 404, "There is no such export.");
+	return NULL;
+}
+
+static void not_ready(struct http_req *r)
+{
+	reply_header_u64(r, "Retry-After", 2);
+	reply_error(r, 503, "The export is being filled; ask again in a moment.");
+}
+
+static const char *media_of(const struct sub_conf *c)
+{
+	return c->format->media;
+}
+
+/* The whole file. `change`: it stands in for a change that cannot be told. */
+static enum err whole_answer(struct http_req *r, struct sub *s, bool change, struct fail *f)
+{
+	OWN(sub_conf) struct sub_conf *c = sub_conf(s);
+	struct sub_file file;
+	char tag[64];
+	enum err e = sub_file(s, &file, f);
+	if (e == ERR_AGAIN) {
+		not_ready(r);
+		return ERR_OK;
+	}
+	TRY(e);
+	bool gz = req_accepts_gzip(r);
+	snprintf(tag, sizeof(tag), "\"%llu-%.16s%s\"", (unsigned long long)file.serial, file.sha256,
+		 gz ? "-gz" : "");
+	reply_header_u64(r, "X-Tocsin-Serial", file.serial);
+	reply_header_u64(r, "X-Tocsin-Entries", file.entries);
+	if (change)
+		reply_header(r, "X-Tocsin-Change", STR("whole"));
+	reply_header(r, "Cache-Control", STR("no-cache"));
+	struct reply_file out = {.fd = gz ? file.gz : file.fd,
+				 .length = gz ? file.gz_bytes : file.bytes,
+				 .type = media_of(c),
+				 .encoding = gz ? "gzip" : NULL,
+				 .etag = arena_str(r->arena, str_c(tag)),
+				 .mtime = file.changed};
+	close(gz ? file.fd : file.gz);
+	reply_file(r, 200, &out);
+	return ERR_OK;
+}
+
+static enum err digest_answer(struct http_req *r, struct sub *s, struct str name, bool md5,
+			      struct fail *f)
+{
+	struct sub_file file;
+	OWN(buf) struct buf b = BUF(512);
+	enum err e = sub_file(s, &file, f);
+	if (e == ERR_AGAIN) {
+		not_ready(r);
+		return ERR_OK;
+	}
+	TRY(e);
+	close(file.fd);
+	close(file.gz);
+	reply_header_u64(r, "X-Tocsin-Serial", file.serial);
+	buf_printf(&b, "%s  %.*s\n", md5 ? file.md5 : file.sha256, STR_ARG(name));
+	reply_body(r, 200, "text/plain", &b);
+	return ERR_OK;
+}
+
+static enum err delta_answer(struct http_req *r, struct sub *s, uint64_t since, struct fail *f)
+{
+	OWN(sub_conf) struct sub_conf *c = sub_conf(s);
+	OWN(buf) struct buf b = BUF(DELTA_MAX);
+	struct sub_delta d;
+	enum err e = sub_delta(s, since, &b, &d, f);
+	if (e == ERR_AGAIN) {
+		not_ready(r);
+		return ERR_OK;
+	}
+	TRY(e);
+	if (d.kind == SUB_WHOLE)
+		return whole_answer(r, s, true, f);
+	reply_header_u64(r, "X-Tocsin-Serial", d.serial);
+	reply_header(r, "Cache-Control", STR("no-store"));
+	if (d.kind == SUB_NOTHING) {
+		reply_empty(r, 204);
+		return ERR_OK;
+	}
+	reply_header(r, "X-Tocsin-Change", d.kind == SUB_OWN ? STR("own") : STR("lines"));
+	reply_body(r, 200, media_of(c), &b);
+	return ERR_OK;
+}
+
+/* ---- waiting for a change ---- */
+
+struct waiting {
+	struct sub_waiter w;
+	struct http_req *r;
+};
+
+static void wait_over(struct sub_waiter *w)
+{
+	struct waiting *x = (struct waiting *)w;
+	struct fail f = {0};
+	if (!req_cancelled(x->r)) {
+		enum err e = delta_answer(x->r, w->sub, w->since, &f);
+		if (e != ERR_OK)
+			reply_err(x->r, e);
+	}
+	sub_unref(w->sub);
+	req_release(x->r);
+}
+
+/* False: there is nothing to wait for. The reference goes to the waiter. */
+static bool wait_for_change(struct http_req *r, struct sub **s, uint64_t since, uint64_t seconds)
+{
+	struct waiting *x = ARENA_NEW(r->arena, struct waiting);
+	struct sub_status st;
+	sub_status(*s, &st);
+	if (!x || st.state != SUB_READY || st.set.serial != since || !seconds)
+		return false;
+	*x = (struct waiting){{.sub = *s,
+			       .since = since,
+			       .until_ms = clock_boot_ms() + (int64_t)MIN(seconds, WAIT_MAX) * 1000,
+			       .fn = wait_over},
+			      r};
+	req_hold(r);
+	if (subs_wait(api_of(r)->subs, &x->w) != ERR_OK) {
+		req_release(r);
+		return false;
+	}
+	(void)MOVE(*s); /* the waiter's by now */
+	return true;
+}
+
+static enum err export_get(struct http_req *r, struct fail *f)
+{
+	struct str name = r->tail, since = req_param(r, "since"), wait = req_param(r, "wait");
+	uint64_t from, seconds = 0;
+	bool md5 = str_has_suffix(name, STR(".md5")), sha256 = str_has_suffix(name, STR(".sha256"));
+	struct str bare = md5 ? str_sub(name, 0, name.n - 4) : sha256 ? str_sub(name, 0, name.n - 7) : name;
+	OWN(sub) struct sub *s = sub_of(r, bare, f);
+	if (!s)
+		return ERR_OK;
+	if (md5 || sha256)
+		return digest_answer(r, s, bare, md5, f);
+	if (!since.p)
+		return whole_answer(r, s, false, f);
+	if (!str_u64(since, &from) || (wait.p && !str_u64(wait, &seconds))) {
+		reply_error(r, 400, "since is the serial that you have, wait is seconds.");
+		return ERR_OK;
+	}
+	return wait_for_change(r, &s, from, seconds) ? ERR_OK : delta_answer(r, s, from, f);
+}
+
+const struct endpoint ep_exports = {
+	.methods = HTTP_GET,
+	.path = "/exports/*",
+	.flags = EP_NO_AUTH | EP_EXACT,
+	.run = export_get,
+	.shape = "File",
+	.doc = "What a subscription keeps: /exports/NAME, NAME.sha256 and NAME.md5; `since` asks for what has changed "
+	       "since a serial, `wait` for how many seconds to wait for a change",
+};
