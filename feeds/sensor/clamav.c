@@ -15,6 +15,10 @@ static enum err hash_item(struct sensor_run *r, const struct indicator *i)
 }
 
 const struct sensor_format sensor_clamav_hdb = {
-	.name = "clamav-hdb", .kinds = IND_BIT(MD5), .item = hash_item};
+	.name = "clamav-hdb", .kinds = IND_BIT(MD5), .flags = SENSOR_SOURCE, .item = hash_item};
 const struct sensor_format sensor_clamav_hsb = {
-	.name = "clamav-hsb", .kinds = IND_BIT(SHA1) | IND_BIT(SHA256), .item = hash_item};
+	.name = "clamav-hsb",
+	.kinds = IND_BIT(SHA1) | IND_BIT(SHA256),
+	.flags = SENSOR_SOURCE,
+	.item = hash_item,
+};

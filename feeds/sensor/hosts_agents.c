@@ -169,6 +169,7 @@ const struct sensor_format sensor_osquery = {
 	.params = osquery_params,
 	.state_size = sizeof(struct osquery_state),
 	.begin = osquery_begin,
+	.flags = SENSOR_SOURCE,
 	.item = osquery_item,
 	.end = osquery_end,
 	.change_begin = osquery_change_begin,
@@ -219,5 +220,6 @@ static enum err kunai_item(struct sensor_run *r, const struct indicator *i)
 const struct sensor_format sensor_kunai = {
 	.name = "kunai-ioc",
 	.kinds = IND_BIT(MD5) | IND_BIT(SHA1) | IND_BIT(SHA256) | IND_BIT(SHA512) | IND_NAMES | IND_BIT(IP),
+	.flags = SENSOR_SOURCE,
 	.item = kunai_item,
 };

@@ -426,58 +426,118 @@ const char *ind_tlp_name(uint8_t tlp)
 
 /* ---- records ---- */
 
-#define REC_HEAD (4 + 2 + 1 + 3 * 8 + 2 * 16 + 4)
 
-static void put_le(struct buf *b, uint64_t v, unsigned n)
+/*
+ * kind (1), what there is (2), tlp and threat (1), type (2), category (1), then as far as there is: times, the
+ * attribute's and the event's UUID, number, value, texts. Lengths and times are variable: seven bits a byte.
+ */
+enum rec_bit {
+	REC_DIRECTION = 3, /* two bits */
+	REC_FIRST = 4,
+	REC_LAST = 8,
+	REC_CHANGED = 16,
+	REC_ATTR = 32,
+	REC_EVENT = 64,
+	REC_NUMBER = 128,
+	REC_TEXTS = 256,
+};
+#define REC_HEAD 7u
+#define VAR_MAX 10
+
+static void put_var(struct buf *b, uint64_t v)
 {
-	for (; n; n--, v >>= 8)
-		buf_putc(b, (char)(uint8_t)v);
+	char p[VAR_MAX];
+	size_t n = 0;
+	for (; v >= 128; v >>= 7)
+		p[n++] = (char)(uint8_t)(v | 128);
+	p[n++] = (char)(uint8_t)v;
+	buf_add(b, p, n);
 }
 
-static uint64_t get_le(const char *p, unsigned n)
+static bool get_var(struct str *rec, uint64_t *out)
 {
 	uint64_t v = 0;
-	while (n--)
-		v = v << 8 | (uint8_t)p[n];
-	return v;
+	for (size_t n = 0; n < rec->n && n < VAR_MAX; n++) {
+		uint8_t c = (uint8_t)rec->p[n];
+		v |= (uint64_t)(c & 127) << 7 * n;
+		if (c < 128) {
+			*out = v;
+			*rec = (struct str){rec->p + n + 1, rec->n - n - 1};
+			return true;
+		}
+	}
+	return false;
 }
 
 static void put_text(struct buf *b, struct str v)
 {
-	put_le(b, v.p ? v.n : 0, 4);
+	put_var(b, v.p ? v.n : 0);
 	buf_str_add(b, v.p ? v : STR(""));
 }
 
 void ind_pack(struct buf *out, const struct indicator *i, bool context)
 {
-	put_le(out, i->kind, 1);
-	put_le(out, i->direction, 1);
-	put_le(out, i->threat_level, 1);
-	put_le(out, i->tlp, 1);
-	put_le(out, i->type, 2);
-	put_le(out, i->category, 1);
-	put_le(out, (uint64_t)i->first_seen, 8);
-	put_le(out, (uint64_t)i->last_seen, 8);
-	put_le(out, (uint64_t)i->changed, 8);
-	buf_add(out, i->attr.b, 16);
-	buf_add(out, i->event.b, 16);
-	put_le(out, i->number, 4);
+	bool texts = context && (i->comment.n || i->info.n || i->org.n || i->tags.n);
+	unsigned has = (i->direction & REC_DIRECTION) | (i->first_seen ? REC_FIRST : 0) |
+		       (i->last_seen ? REC_LAST : 0) | (i->changed ? REC_CHANGED : 0) |
+		       (uuid_is_nil(i->attr) ? 0 : REC_ATTR) | (uuid_is_nil(i->event) ? 0 : REC_EVENT) |
+		       (i->number ? REC_NUMBER : 0) | (texts ? REC_TEXTS : 0);
+	char head[REC_HEAD] = {(char)i->kind,
+			       (char)(uint8_t)has,
+			       (char)(has >> 8),
+			       (char)(i->tlp << 4 | (i->threat_level & 15)),
+			       (char)(uint8_t)i->type,
+			       (char)(i->type >> 8),
+			       (char)i->category};
+	buf_add(out, head, sizeof(head));
+	if (i->first_seen)
+		put_var(out, (uint64_t)i->first_seen);
+	if (i->last_seen)
+		put_var(out, (uint64_t)i->last_seen);
+	if (i->changed)
+		put_var(out, (uint64_t)i->changed);
+	if (has & REC_ATTR)
+		buf_add(out, i->attr.b, 16);
+	if (has & REC_EVENT)
+		buf_add(out, i->event.b, 16);
+	if (i->number)
+		put_var(out, i->number);
 	put_text(out, i->value);
-	put_text(out, context ? i->comment : STR_NONE);
-	put_text(out, context ? i->info : STR_NONE);
-	put_text(out, context ? i->org : STR_NONE);
-	put_text(out, context ? i->tags : STR_NONE);
+	if (!texts)
+		return;
+	put_text(out, i->comment);
+	put_text(out, i->info);
+	put_text(out, i->org);
+	put_text(out, i->tags);
 }
 
 static bool get_text(struct str *rec, struct str *out)
 {
-	if (rec->n < 4)
+	uint64_t n;
+	if (!get_var(rec, &n) || n > rec->n)
 		return false;
-	size_t n = (size_t)get_le(rec->p, 4);
-	if (n > rec->n - 4)
+	*out = (struct str){rec->p, (size_t)n};
+	*rec = (struct str){rec->p + n, rec->n - (size_t)n};
+	return true;
+}
+
+static bool get_time(struct str *rec, unsigned has, int64_t *out)
+{
+	uint64_t v = 0;
+	if (has && !get_var(rec, &v))
 		return false;
-	*out = (struct str){rec->p + 4, n};
-	*rec = (struct str){rec->p + 4 + n, rec->n - 4 - n};
+	*out = (int64_t)v;
+	return true;
+}
+
+static bool get_uuid(struct str *rec, unsigned has, struct uuid *out)
+{
+	if (!has)
+		return true;
+	if (rec->n < 16)
+		return false;
+	memcpy(out->b, rec->p, 16);
+	*rec = (struct str){rec->p + 16, rec->n - 16};
 	return true;
 }
 
@@ -502,24 +562,31 @@ static bool derive(struct indicator *i)
 
 bool ind_unpack(struct str rec, struct indicator *out)
 {
-	const char *p = rec.p;
+	const uint8_t *p = (const uint8_t *)rec.p;
+	uint64_t number = 0;
 	*out = (struct indicator){0};
-	if (rec.n < REC_HEAD || (uint8_t)p[0] >= IND_KINDS)
+	if (rec.n < REC_HEAD || p[0] >= IND_KINDS)
 		return false;
-	out->kind = (enum ind_kind)(uint8_t)p[0];
-	out->direction = (uint8_t)p[1];
-	out->threat_level = (uint8_t)p[2];
-	out->tlp = (uint8_t)p[3];
-	out->type = (attr_type_id)get_le(p + 4, 2);
+	unsigned has = p[1] | (unsigned)p[2] << 8;
+	out->kind = (enum ind_kind)p[0];
+	out->direction = has & REC_DIRECTION;
+	out->tlp = p[3] >> 4;
+	out->threat_level = p[3] & 15;
+	out->type = (attr_type_id)(p[4] | p[5] << 8);
 	out->category = (attr_category_id)p[6];
-	out->first_seen = (int64_t)get_le(p + 7, 8);
-	out->last_seen = (int64_t)get_le(p + 15, 8);
-	out->changed = (int64_t)get_le(p + 23, 8);
-	memcpy(out->attr.b, p + 31, 16);
-	memcpy(out->event.b, p + 47, 16);
-	out->number = (uint32_t)get_le(p + 63, 4);
 	struct str rest = str_sub(rec, REC_HEAD, rec.n);
-	return get_text(&rest, &out->value) && get_text(&rest, &out->comment) &&
-	       get_text(&rest, &out->info) && get_text(&rest, &out->org) &&
-	       get_text(&rest, &out->tags) && !rest.n && derive(out);
+	if (!get_time(&rest, has & REC_FIRST, &out->first_seen) ||
+	    !get_time(&rest, has & REC_LAST, &out->last_seen) ||
+	    !get_time(&rest, has & REC_CHANGED, &out->changed) ||
+	    !get_uuid(&rest, has & REC_ATTR, &out->attr) ||
+	    !get_uuid(&rest, has & REC_EVENT, &out->event) ||
+	    (has & REC_NUMBER && !get_var(&rest, &number)) || number >= IND_NUMBERS ||
+	    !get_text(&rest, &out->value))
+		return false;
+	out->number = (uint32_t)number;
+	out->comment = out->info = out->org = out->tags = STR("");
+	if (has & REC_TEXTS && (!get_text(&rest, &out->comment) || !get_text(&rest, &out->info) ||
+				!get_text(&rest, &out->org) || !get_text(&rest, &out->tags)))
+		return false;
+	return !rest.n && derive(out);
 }

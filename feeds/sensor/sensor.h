@@ -18,6 +18,7 @@ enum sensor_flag {
 	SENSOR_DISJOINT = 4, /* the consumer refuses what another entry covers: covered ones are left out */
 	SENSOR_WHOLE = 8,    /* end or begin depend on the items: changes are always a whole file */
 	SENSOR_BINARY = 16,  /* not text */
+	SENSOR_SOURCE = 32,  /* writes the UUID of the attribute or event; CONTEXT may, too */
 };
 
 /* What a subscription or a request may set; texts are checked by `check` (NULL: sensor_word). */

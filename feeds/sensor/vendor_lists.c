@@ -213,5 +213,6 @@ const struct sensor_format sensor_checkpoint = {
 	.kinds = IND_BIT(IP) | IND_NAMES | IND_BIT(URL) | IND_BIT(MD5) | IND_BIT(SHA1) | IND_BIT(SHA256) |
 		 IND_BIT(SUBJECT) | IND_BIT(EMAIL_SRC) | IND_BIT(EMAIL_DST),
 	.begin = cp_begin,
+	.flags = SENSOR_SOURCE,
 	.item = cp_item,
 };

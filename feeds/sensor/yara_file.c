@@ -97,7 +97,7 @@ static void yara_free(void *state)
 const struct sensor_format sensor_yara = {
 	.name = "yara-rules",
 	.kinds = IND_BIT(YARA),
-	.flags = SENSOR_NUMBERED | SENSOR_WHOLE,
+	.flags = SENSOR_NUMBERED | SENSOR_WHOLE | SENSOR_SOURCE,
 	.params = yara_params,
 	.state_size = sizeof(struct yara_state),
 	.begin = yara_begin,

@@ -90,6 +90,7 @@ void set_rule(struct ind_set *s, const struct set_rules *r)
 	s->budget = r->max_entries != 0;
 	s->disjoint = flags & SENSOR_DISJOINT;
 	s->numbered = flags & SENSOR_NUMBERED;
+	s->sourced = flags & (SENSOR_SOURCE | SENSOR_CONTEXT);
 	/* two kinds may be written alike, such as a name and all names below it */
 	s->twins = !s->numbered && !(flags & SENSOR_WHOLE) && (kinds & (kinds - 1));
 }
@@ -352,8 +353,8 @@ enum err set_again(struct set_write *w, uint64_t id, int64_t at, struct fail *f)
 	return age_put(w, MAX(at, 0), u, NULL, 0, f);
 }
 
-/* Two attributes of one event. */
-static enum err within_event(struct set_write *w, struct str was, struct indicator *i, struct fail *f)
+/* Two attributes of one event: what both say, in *i. */
+static enum err within_event(struct str was, struct indicator *i, struct fail *f)
 {
 	struct indicator o, kept;
 	if (!ind_unpack(was, &o))
@@ -361,9 +362,8 @@ static enum err within_event(struct set_write *w, struct str was, struct indicat
 	kept = indicator_is_newer(&o, i) ? o : *i;
 	indicator_join(&kept, &o);
 	indicator_join(&kept, i);
-	buf_clear(&w->other);
-	ind_pack(&w->other, &kept, true);
-	return buf_err(&w->other);
+	*i = kept;
+	return ERR_OK;
 }
 
 enum err set_put(struct set_write *w, struct str record, int64_t now, struct fail *f)
@@ -384,26 +384,27 @@ enum err set_put(struct set_write *w, struct str record, int64_t now, struct fai
 		TRY(e);
 	bool had = e == ERR_OK && v.mv_size > 8;
 	struct str was = had ? str_sub(val_str(v), 8, v.mv_size) : STR_NONE;
-	if (had && be_get(v.mv_data, 8) == w->head.run) {
-		TRY(within_event(w, was, &i, f));
-		record = buf_str(&w->other);
-	}
-	bool same = had && str_eq(was, record);
-	buf_clear(&w->item);
+	if (had && be_get(v.mv_data, 8) == w->head.run)
+		TRY(within_event(was, &i, f));
+	/* the key says which event */
+	struct uuid event = i.event;
 	uint8_t run[8];
+	i.event = UUID_NIL;
 	be_put(run, w->head.run, 8);
+	buf_clear(&w->item);
 	buf_add(&w->item, run, 8);
-	buf_str_add(&w->item, record);
+	ind_pack(&w->item, &i, true);
 	TRY(buf_err(&w->item));
+	bool same = had && str_eq(was, str_sub(buf_str(&w->item), 8, w->item.n));
 	TRY(sdb_put(w, DB_who, k, (MDB_val){w->item.n, w->item.p}, f));
 	if (!had) {
-		int rc = mdb_put(w->txn, w->set->db[DB_event], &(MDB_val){16, i.event.b},
+		int rc = mdb_put(w->txn, w->set->db[DB_event], &(MDB_val){16, event.b},
 				 &(MDB_val){key.n, key.b}, MDB_NODUPDATA);
 		if (rc != MDB_KEYEXIST)
 			TRY(set_err(rc, f));
 	}
 	if (end != INT64_MAX)
-		TRY(age_put(w, end, i.event, key.b, key.n, f));
+		TRY(age_put(w, end, event, key.b, key.n, f));
 	return same ? ERR_OK : touch(w, key.b, key.n, f);
 }
 

@@ -62,7 +62,7 @@ struct ind_set {
 	MDB_env *env;
 	MDB_dbi db[DB_COUNT];
 	struct set_rules rules;
-	bool budget, disjoint, twins, numbered;
+	bool budget, disjoint, twins, numbered, sourced;
 	pthread_mutex_t lock; /* of `info` */
 	struct set_info info;
 };

@@ -60,6 +60,7 @@ enum err entry_merge(struct set_write *w, const struct ind_key *k, struct indica
 		if (!best.p || indicator_is_newer(&i, &kept)) {
 			best = rec;
 			kept = i;
+			memcpy(kept.event.b, (const char *)wk.mv_data + k->n, 16);
 		}
 	}
 	mdb_cursor_close(c);

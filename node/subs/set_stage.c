@@ -38,13 +38,21 @@ static bool key_read(MDB_val v, size_t from, struct ind_key *out)
 
 /* ---- shown ---- */
 
+/* What a format does not write does not make a change. */
+static void as_written(const struct set_write *w, const struct entry *e, struct indicator *i)
+{
+	i->number = e->number;
+	if (!w->set->sourced)
+		i->attr = i->event = UUID_NIL;
+}
+
 /* The record as it is shown, in w->rec. */
 static enum err record_make(struct set_write *w, const struct ind_key *k, const struct entry *e,
 			    struct fail *f)
 {
 	struct indicator i;
 	TRY(entry_merge(w, k, &i, f));
-	i.number = e->number;
+	as_written(w, e, &i);
 	buf_clear(&w->rec);
 	ind_pack(&w->rec, &i, true);
 	return buf_err(&w->rec);
@@ -477,7 +485,7 @@ static enum err entry_come(struct set_write *w, const struct ind_key *k, struct 
 	if (w->set->numbered)
 		TRY(number_take(w, k, &e.number, f));
 	TRY(entry_merge(w, k, &i, f));
-	i.number = e.number;
+	as_written(w, &e, &i);
 	e.score = score_of(&w->set->rules, &i);
 	TRY(text_of(w, &i, e.text));
 	w->head.eligible++;
@@ -496,7 +504,7 @@ static enum err entry_change(struct set_write *w, const struct ind_key *k, struc
 			     struct indicator *i, struct fail *f)
 {
 	uint8_t text[TEXT_N];
-	i->number = e->number;
+	as_written(w, e, i);
 	uint64_t score = score_of(&w->set->rules, i);
 	TRY(text_of(w, i, text));
 	if (score != e->score || memcmp(text, e->text, TEXT_N) != 0) {

@@ -240,6 +240,44 @@ static void test_formats(void)
 	ok(sensor_param_fault(&sensor_nftables, STR("set"), STR("x")) == NULL, "a good one is fine");
 }
 
+/* Formats that do not say that they write UUIDs, or context, do not. */
+static void flags_are_true(void)
+{
+	static const char *const values[] = {"evil.example", "198.51.100.7", "http://evil.example/a",
+					     "d41d8cd98f00b204e9800998ecf8427e", "a@evil.example", "AS64500",
+					     "da39a3ee5e6b4b0d3255bfef95601890afd80709"};
+	for (const struct sensor_row *row = sensor_rows; row->name; row++) {
+		struct sensor_opts opts = {.name = STR("t"), .base_url = STR("http://x")};
+		unsigned tried = 0, lies = 0;
+		for (unsigned k = 0; k < IND_KINDS; k++)
+			for (size_t v = 0; v < sizeof(values) / sizeof(*values); v++) {
+				OWN(buf) struct buf a = BUF(1 << 20), b = BUF(1 << 20), head = BUF(1 << 20);
+				struct indicator i, bare;
+				struct sensor_run r = {.format = row->format, .opts = &opts, .out = &head};
+				if (!(row->format->kinds & UINT64_C(1) << k) ||
+				    !ind_make(arena, (enum ind_kind)k, str_c(values[v]), &i))
+					continue;
+				bare = i;
+				memset(i.attr.b, 7, 16);
+				memset(i.event.b, 8, 16);
+				i.comment = i.info = i.org = i.tags = STR("words");
+				if (sensor_begin(&r) != ERR_OK)
+					continue;
+				r.out = &a;
+				if (row->format->item(&r, &i) != ERR_OK)
+					lies++;
+				r.out = &b;
+				if (row->format->item(&r, &bare) != ERR_OK)
+					lies++;
+				tried++;
+				lies += !(row->format->flags & (SENSOR_SOURCE | SENSOR_CONTEXT)) &&
+					!str_eq(buf_str(&a), buf_str(&b));
+				sensor_free(&r);
+			}
+		ok(!lies, "%s writes what its flags say (%u tried)", row->name, tried);
+	}
+}
+
 int main(void)
 {
 	arena = arena_new(16u << 20);
@@ -247,6 +285,7 @@ int main(void)
 	test_keys();
 	test_records();
 	test_formats();
+	flags_are_true();
 	arena_free(arena);
 	return done_testing();
 }
