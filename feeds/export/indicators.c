@@ -25,9 +25,10 @@ static void tags_put(struct buf *b, const struct misp_tagref *t, uint32_t n, uin
 	}
 }
 
+/* 0: not known. */
 static int64_t seconds(int64_t micro)
 {
-	return micro / 1000000;
+	return micro == MICRO_NONE || micro == MICRO_BAD ? 0 : micro / 1000000;
 }
 
 /* What stands beside the value; tags live in `tags`. */

@@ -50,6 +50,21 @@ static struct str audience_fault(struct http_req *r, struct str name)
 	return is ? STR_NONE : rest_field_error(r, "audience", arena_cstr(r->arena, buf_str(&b)));
 }
 
+/* Two that write the same file would take it from each other. */
+static struct str path_fault(struct http_req *r, const struct misp_subscr *row)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_subscr other;
+	struct fail f = {0};
+	uint64_t id = 0;
+	if (!row->path.n || store_read(api_of(r)->store, &t, &f) != ERR_OK)
+		return STR_NONE;
+	while (store_next(t, T_SUBSCR, &id, r->arena, &other) == ERR_OK)
+		if (other.id != row->id && str_eq(other.path, row->path))
+			return rest_field_error(r, "path", "Another subscription has this file.");
+	return STR_NONE;
+}
+
 static struct str subscr_fault(struct http_req *r, const json_t *body, void *row)
 {
 	struct misp_subscr *s = row;
@@ -63,7 +78,8 @@ static struct str subscr_fault(struct http_req *r, const json_t *body, void *row
 		return rest_field_error(r, member, arena_cstr(r->arena, str_c(f.text)));
 	if (s->push.n)
 		return rest_field_error(r, "push", "Nothing is pushed from here: see tocsin follow.");
-	return audience_fault(r, s->audience);
+	struct str fault = path_fault(r, s);
+	return fault.p ? fault : audience_fault(r, s->audience);
 }
 
 static enum err subscr_changed(struct http_req *r, const void *row, struct fail *f)
@@ -74,6 +90,17 @@ static enum err subscr_changed(struct http_req *r, const void *row, struct fail 
 	return ERR_OK;
 }
 
+/* Does the subscription know the row as it is? It is told of changes, and takes them up when its turn comes. */
+static bool is_taken_up(struct http_req *r, const struct misp_subscr *row, struct sub *sub)
+{
+	OWN(sub_conf) struct sub_conf *now = sub_conf(sub);
+	OWN(sub_conf) struct sub_conf *c = NULL;
+	struct fail f = {0};
+	return sub_conf_read(row, api_of(r)->base_url, api_of(r)->egress.host_org_name, &c, NULL, &f) ==
+		       ERR_OK &&
+	       c->id == now->id && strcmp(c->digest, now->digest) == 0;
+}
+
 /* How it stands. */
 static void subscr_more(struct http_req *r, struct jsonw *w, const void *row, enum crud_act act)
 {
@@ -81,7 +108,7 @@ static void subscr_more(struct http_req *r, struct jsonw *w, const void *row, en
 	OWN(sub) struct sub *sub = s->enabled ? subs_get(api_of(r)->subs, s->name) : NULL;
 	struct sub_status st;
 	(void)act;
-	if (!sub) {
+	if (!sub || !is_taken_up(r, s, sub)) {
 		JSONW_KV(w, jsonw_c, "state", s->enabled ? "filling" : "disabled");
 		return;
 	}
@@ -215,33 +242,54 @@ static bool may_have(struct http_req *r, const struct audience *a)
 	       (a->org_id && u->org_id == a->org_id);
 }
 
-/* The subscription that may be had; NULL: answered. The caller's reference. */
-static struct sub *sub_of(struct http_req *r, struct str name, struct fail *f)
-{
-	OWN(sub) struct sub *s = subs_get(api_of(r)->subs, name);
-	OWN(sub_conf) struct sub_conf *c = s ? sub_conf(s) : NULL;
-	struct audience aud = {0};
-	bool known = false;
-	if (c) {
-		struct policy *p = api_of(r)->egress.policy(api_of(r)->egress.user);
-		known = policy_audience_named(p, str_c(c->audience), &aud) == ERR_OK &&
-			aud.kind == AUD_EXPORT;
-		policy_unref(p);
-	}
-	if (known && is_public(&aud))
-		return MOVE(s);
-	if (api_auth(r, f) != ERR_OK)
-		return NULL;
-	if (known && may_have(r, &aud))
-		return MOVE(s);
-	reply_error(r, 404, "There is no such export.");
-	return NULL;
-}
-
 static void not_ready(struct http_req *r)
 {
 	reply_header_u64(r, "Retry-After", 2);
 	reply_error(r, 503, "The export is being filled; ask again in a moment.");
+}
+
+/* The row of this name as it is now; false: there is none that is enabled. */
+static bool row_named(struct http_req *r, struct str name, struct misp_subscr *row)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct fail f = {0};
+	uint64_t id;
+	return store_read(api_of(r)->store, &t, &f) == ERR_OK &&
+	       store_find(t, IX_SUBSCR_NAME, name, &id) == ERR_OK &&
+	       store_get(t, T_SUBSCR, id, r->arena, row) == ERR_OK && row->enabled;
+}
+
+/* May it be had by who asks? False: answered. */
+static bool is_allowed(struct http_req *r, struct str audience, struct fail *f)
+{
+	struct audience aud = {0};
+	struct policy *p = api_of(r)->egress.policy(api_of(r)->egress.user);
+	bool known = policy_audience_named(p, audience, &aud) == ERR_OK && aud.kind == AUD_EXPORT;
+	policy_unref(p);
+	if (known && is_public(&aud))
+		return true;
+	if (api_auth(r, f) != ERR_OK)
+		return false;
+	if (known && may_have(r, &aud))
+		return true;
+	reply_error(r, 404, "There is no such export.");
+	return false;
+}
+
+/* The subscription that may be had, by the row as it stands in the table; NULL: answered. The caller's
+   reference. */
+static struct sub *sub_of(struct http_req *r, struct str name, struct fail *f)
+{
+	OWN(sub) struct sub *s = NULL;
+	struct misp_subscr row = {0};
+	bool there = row_named(r, name, &row);
+	if (!is_allowed(r, there ? row.audience : STR(""), f))
+		return NULL;
+	s = subs_get(api_of(r)->subs, name);
+	if (s && is_taken_up(r, &row, s))
+		return MOVE(s);
+	not_ready(r);
+	return NULL;
 }
 
 static const char *media_of(const struct sub_conf *c)

@@ -204,6 +204,21 @@ static struct curl_slist *set_request(struct call_line *l, struct call *k)
 	return h;
 }
 
+/* {"name":["what is wrong with it"]} as "name: what is wrong with it"; absent when it has another form. */
+static struct str fields_text(struct cli *c, json_t *errors)
+{
+	OWN(buf) struct buf b = BUF(1u << 16);
+	const char *key;
+	json_t *v;
+	json_object_foreach (errors, key, v) {
+		const char *text = json_string_value(json_array_get(v, 0));
+		if (!text || json_array_size(v) != 1)
+			return STR_NONE;
+		buf_printf(&b, "%s%s: %s", b.n ? "; " : "", key, text);
+	}
+	return b.n ? arena_str(c->arena, buf_str(&b)) : STR_NONE;
+}
+
 /* {"errors":..} or {"message":..} of MISP's error documents, as one line. */
 static struct str error_text(struct cli *c, struct str answer)
 {
@@ -213,9 +228,10 @@ static struct str error_text(struct cli *c, struct str answer)
 	if (json_is_string(errors)) {
 		text = cli_text(c, j, "errors");
 	} else if (json_is_object(errors) || json_is_array(errors)) {
-		char *s = json_dumps(errors, JSON_COMPACT);
-		text = arena_printf(c->arena, "%.*s %s", STR_ARG(text), s ? s : "");
-		free(s);
+		OWN(chars) char *s = json_dumps(errors, JSON_COMPACT);
+		struct str fields = fields_text(c, errors);
+		text = arena_printf(c->arena, "%.*s%s%.*s", STR_ARG(text), fields.p ? ": " : " ",
+				    STR_ARG(fields.p ? fields : str_c(s ? s : "")));
 	}
 	return text.n ? text : str_sub(str_trim(answer), 0, 400);
 }
@@ -278,9 +294,17 @@ int call_perform(struct cli *c, struct call *k)
 	/* a refusal may come before everything was sent */
 	if (e != CURLE_OK && k->status < 400)
 		return broken(c, l, e, &fl);
-	if (k->lenient && k->status == 400)
+	if (k->accepts && k->status == k->accepts)
 		return CLI_OK;
 	return k->status >= 200 && k->status < 300 ? CLI_OK : call_refused(c, k);
+}
+
+struct str call_header(struct cli *c, const char *name)
+{
+	struct curl_header *h;
+	return c->line && curl_easy_header(c->line->curl, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK
+		       ? arena_str(c->arena, str_c(h->value))
+		       : STR_NONE;
 }
 
 bool call_quietly(struct cli *c, struct call *k)

@@ -22,7 +22,7 @@ struct call {
 	bool gzip; /* what is sent is compressed */
 	call_sink_fn sink; /* NULL: into `answer` */
 	call_tick_fn tick;
-	bool lenient; /* a status of 400 is an answer as well */
+	long accepts; /* a status such as 400 that is an answer as well; 0: none */
 	void *user;
 	/* results */
 	long status;
@@ -36,6 +36,8 @@ struct call {
 int call_perform(struct cli *c, struct call *k);
 /* The same without a word when it does not work. */
 bool call_quietly(struct cli *c, struct call *k);
+/* A header of the last answer, in c->arena; absent: it had none. */
+struct str call_header(struct cli *c, const char *name);
 /* Tell why the node refused what is in k->answer; the exit code. */
 int call_refused(struct cli *c, const struct call *k);
 void call_close(struct call_line *line);

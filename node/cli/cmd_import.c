@@ -203,7 +203,7 @@ static int one_file(struct import *im, const char *name)
 			 .gzip = str_has_suffix(str_c(name), STR(".gz")),
 			 .tick = tick,
 			 .user = im,
-			 .lenient = true};
+			 .accepts = 400};
 	int code = call_perform(c, &k);
 	OWN(json) json_t *j = NULL;
 	if (code == CLI_OK) {

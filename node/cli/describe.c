@@ -194,6 +194,15 @@ static void option_words(struct buf *out, const struct cli_row *cmd)
 		buf_printf(out, "--%s ", r->name);
 }
 
+/* What the first argument of a command may be, where the node can say. */
+static const char *names_of(const struct cli_row *cmd)
+{
+	bool subscription = strncmp(cmd->name, "subscription ", 13) == 0 || strcmp(cmd->name, "follow") == 0;
+	return subscription && strncmp(cmd->args, "NAME", 4) == 0 && strcmp(cmd->args, "NAME FORMAT") != 0
+		       ? "; values=\"$(tocsin --quiet subscription list 2>/dev/null)\""
+		       : "";
+}
+
 /* The lines of a shell's `case` that give second words and options, the same in both shells. */
 static void cases(struct buf *out)
 {
@@ -215,7 +224,7 @@ static void cases(struct buf *out)
 	for (const struct cli_row *r = NULL; (r = cli_next(r, CLI_COMMAND));) {
 		buf_printf(out, "\t\"%s\"*) options=\"", r->name);
 		option_words(out, r);
-		buf_puts(out, "\" ;;\n");
+		buf_printf(out, "\"%s ;;\n", names_of(r));
 	}
 }
 
@@ -224,6 +233,8 @@ static void values(struct buf *out)
 	buf_puts(out, "\tcase $last in\n"
 		      "\texport) values=\"$(tocsin --quiet export --list 2>/dev/null)\"\n"
 		      "\t\tvalues=${values:-json csv text} ;;\n"
+		      "\t--format) values=\"$(tocsin --quiet export --list 2>/dev/null)\" ;;\n"
+		      "\t--priority) values=\"newest severest last_seen\" ;;\n"
 		      "\t--scope) values=\"events attributes\" ;;\n"
 		      "\t--color) values=\"auto always never\" ;;\n"
 		      "\tesac\n");

@@ -128,7 +128,11 @@ static enum err priority_read(struct str v, enum set_priority *out, struct fail 
 
 static const char *path_fault(struct str v)
 {
+	static const struct str beside[] = {{".gz", 3}, {".md5", 4}, {".sha256", 7}};
 	bool ok = v.n <= SUB_NAME_MAX && v.p[0] != '.' && v.p[0] != '-';
+	for (size_t i = 0; i < ARRAY_LEN(beside); i++)
+		if (str_has_suffix(v, beside[i]))
+			return "Names that end in .gz, .md5 or .sha256 are those of what stands beside it.";
 	for (size_t i = 0; i < v.n; i++)
 		ok &= ascii_alnum(v.p[i]) || strchr("._-", v.p[i]) != NULL;
 	return ok ? NULL : "The name of a file in exports_dir: letters, digits, dots, - and _.";

@@ -191,6 +191,7 @@ enum err sub_publish(struct sub *s, const char *dir, struct fail *f)
 	OWN(packer) struct packer *packer = packer_new();
 	OWN(outfile) struct outfile *file = NULL;
 	struct sub_file made;
+	TRY(published_note(s, c->path, f));
 	TRY(sub_file(s, &made, f));
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	enum err e = !packer  ? fail(f, ERR_NOMEM, "no memory")

@@ -31,6 +31,7 @@ struct sub {
 	bool told_ready;
 	int64_t retry_ms; /* after a failure: not before */
 	uint64_t written; /* serial of the file in the folder of exports */
+	char published[SUB_NAME_MAX + 1]; /* that file */
 	int64_t rest_until_ms; /* of that file's writing */
 };
 
@@ -42,3 +43,12 @@ MUST_USE enum err sub_step(struct sub *s, const struct egress_env *env, const at
 MUST_USE enum err sub_make(struct sub *s, struct fail *f);
 /* Bring the file into the folder of exports. */
 MUST_USE enum err sub_publish(struct sub *s, const char *dir, struct fail *f);
+/* Take it out of there. */
+void sub_withdraw(struct sub *s, const char *files_dir);
+
+/* folder.c: the file's name in the folder of a subscription, noted before it is there. */
+void published_read(const char *dir, char name[SUB_NAME_MAX + 1]);
+MUST_USE enum err published_note(struct sub *s, const char *name, struct fail *f);
+void folder_remove(const char *dir);
+/* After a crash: what belongs to rows that are gone, or are off. */
+void folders_tidy(const char *dir, const char *files_dir, const struct store_rtxn *t);

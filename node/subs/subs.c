@@ -4,9 +4,7 @@
  */
 #include "subs/subs.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +32,7 @@ struct subs {
 	size_t n;
 	struct sub_waiter *waiter[WAITERS_MAX];
 	size_t n_waiters;
-	bool look;
+	bool look, tidy;
 	atomic_bool stop;
 };
 
@@ -46,19 +44,6 @@ const char *sub_state_name(enum sub_state s)
 }
 
 /* ---- one subscription ---- */
-
-static void folder_remove(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-	if (!d)
-		return;
-	while ((e = readdir(d)))
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			unlinkat(dirfd(d), e->d_name, 0);
-	closedir(d);
-	rmdir(dir);
-}
 
 struct sub *sub_ref(struct sub *s)
 {
@@ -85,17 +70,6 @@ struct sub_conf *sub_conf(struct sub *s)
 	struct sub_conf *c = sub_conf_ref(s->conf);
 	pthread_mutex_unlock(&s->lock);
 	return c;
-}
-
-void sub_status(struct sub *s, struct sub_status *out)
-{
-	struct set_info i = set_info(s->set);
-	pthread_mutex_lock(&s->lock);
-	*out = s->status;
-	pthread_mutex_unlock(&s->lock);
-	out->set = i;
-	if (out->state != SUB_FAILED)
-		out->state = i.ready ? SUB_READY : SUB_FILLING;
 }
 
 /* Was the set filled by the policy that is in force, and by this row? Else nothing of it is shown. */
@@ -128,6 +102,19 @@ enum err sub_read(struct sub *s, struct set_read **out, struct sub_conf **conf, 
 	return ERR_OK;
 }
 
+void sub_status(struct sub *s, struct sub_status *out)
+{
+	OWN(set_read) struct set_read *r = NULL;
+	OWN(sub_conf) struct sub_conf *c = NULL;
+	struct set_info i = set_info(s->set);
+	pthread_mutex_lock(&s->lock);
+	*out = s->status;
+	pthread_mutex_unlock(&s->lock);
+	out->set = i;
+	if (out->state != SUB_FAILED)
+		out->state = i.ready && sub_read(s, &r, &c, NULL) == ERR_OK ? SUB_READY : SUB_FILLING;
+}
+
 static enum err sub_open(struct subs *p, struct sub_conf *c, struct sub **out, struct fail *f)
 {
 	struct sub *s = calloc(1, sizeof(*s));
@@ -152,6 +139,7 @@ static enum err sub_open(struct subs *p, struct sub_conf *c, struct sub **out, s
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->making, NULL);
 	s->conf = sub_conf_ref(c);
+	published_read(s->dir, s->published);
 	*out = s;
 	return ERR_OK;
 }
@@ -226,6 +214,7 @@ static void rows_drop(struct subs *p, const struct store_rtxn *t, bool *changed)
 			continue;
 		}
 		s->doomed = !row_is_there(p, t, s->id);
+		sub_withdraw(s, p->files_dir);
 		pthread_mutex_lock(&p->lock);
 		p->v[i] = p->v[--p->n];
 		pthread_mutex_unlock(&p->lock);
@@ -245,6 +234,9 @@ static void rows_read(struct subs *p)
 	bool changed = false;
 	if (!a || store_read(p->o.env->store, &t, &f) != ERR_OK)
 		return;
+	if (!p->tidy)
+		folders_tidy(p->dir, p->files_dir, t);
+	p->tidy = true;
 	for (size_t i = 0; i < p->n; i++)
 		p->v[i]->seen = false;
 	while ((e = store_next(t, T_SUBSCR, &id, a, &row)) == ERR_OK) {
@@ -287,6 +279,15 @@ static void went_well(struct sub *s)
 	s->retry_ms = 0;
 }
 
+/* What may not be read is not in the folder of exports either, nor what is to have another name. */
+static void withhold(struct subs *p, struct sub *s)
+{
+	OWN(set_read) struct set_read *r = NULL;
+	OWN(sub_conf) struct sub_conf *c = NULL;
+	if (s->published[0] && (strcmp(s->published, s->conf->path) != 0 || sub_read(s, &r, &c, NULL) != ERR_OK))
+		sub_withdraw(s, p->files_dir);
+}
+
 static void publish(struct subs *p, struct sub *s)
 {
 	struct fail f = {0};
@@ -313,6 +314,7 @@ static bool turn(struct subs *p)
 		struct sub *s = p->v[i];
 		struct fail f = {0};
 		bool again = false;
+		withhold(p, s);
 		if (clock_boot_ms() < s->retry_ms)
 			continue;
 		enum err e = sub_step(s, p->o.env, &p->stop, &again, &f);

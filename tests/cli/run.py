@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 sys.path.insert(0, HERE)
 import node as nodes  # noqa: E402
 import peers  # noqa: E402
+import tool  # noqa: E402
 from tool import Tool, check, commands, finish, is_equal  # noqa: E402
 
 SAMPLE = os.path.join(nodes.TOP, "contrib", "sample-feed")
@@ -435,6 +436,67 @@ def lists(n, t):
         t.want(1, "import", "--as", as_, "-", stdin=b"\0\xff" * 3000)
 
 
+POLICY = """use: [default]
+default_tlp: clear
+audiences:
+  edge: {kind: export, tlp: amber+strict, pap: red, class: own, profile: full}
+"""
+
+
+def subscriptions():
+    """Export subscriptions, from the first row to a change that is watched."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-cli-") as d:
+        policy = os.path.join(d, "policy.yaml")
+        with open(policy, "w") as f:
+            f.write(POLICY)
+        with nodes.Node(os.path.join(d, "node"), extra=["--policy", policy]) as n:
+            t = Tool(n)
+            check("subscription add" in t.want(0, "subscription", "list").out, "how to begin")
+            t.want(0, "import", "-", stdin=json.dumps(event(1, "one", ["a%02d.example" % i for i in range(20)])).encode())
+            t.want(2, "subscription", "add", "names", "domain-list")
+            for wrong in (["--audience", "gull"], ["--audience", "edge", "--filter", "page=1"],
+                          ["--audience", "edge", "--option", "zone=x"], ["--audience", "edge", "--path", "../x"],
+                          ["--audience", "edge", "--decay-model", "gull"]):
+                d_ = t.want(1, "subscription", "add", "names", "domain-list", *wrong)
+                check("status 403): " not in d_.err and wrong[-2][2:].split("-")[0] in d_.err, "what is wrong is said", d_)
+            for wrong in (["--max-age", "old"], ["--max-entries", "many"], ["--warninglists", "maybe"], ["--filter", "{"], ["--option", "x"]):
+                t.want(2, "subscription", "add", "names", "domain-list", "--audience", "edge", *wrong)
+            j = t.json(0, "subscription", "add", "names", "domain-list", "--audience", "edge", "--filter", "type=domain",
+                       "--filter", '{"tags": "!tlp:red"}', "--option", "below=star", "--max-entries", "5", "--priority", "severest",
+                       "--max-age", "30d", "--warninglists", "on", "--path", "names.txt", "--description", "a test")
+            is_equal([j.get(k) for k in ("state", "entries", "eligible", "events", "filter", "options", "max_age", "enforceWarninglist")],
+                     ["ready", 5, 20, 1, {"type": "domain", "tags": "!tlp:red"}, {"below": "star"}, "2592000", True], "filled when it returns")
+            is_equal(t.want(0, "-q", "subscription", "list").out, "names\n", "its name alone, for completion")
+            line = t.want(0, "subscription", "list").out.rstrip("\n").split("\t")
+            is_equal((line[1:3], line[4], line[6:8]), (["names", "ready"], "5", ["domain-list", "edge"]), "the list")
+            shown = t.want(0, "subscription", "show", "names").out
+            check("5 of 20 that are eligible, from 1 events" in shown and "5, the severest first" in shown and "30d" in shown, "all of it", shown)
+            j = t.json(0, "subscription", "edit", "names", "--option", "below=", "--max-entries", "0", "--filter", "none", "--max-age", "none")
+            is_equal([j.get(k) for k in ("state", "entries", "options", "filter")], ["ready", 20, {}, {}], "edited, and filled anew")
+            t.want(2, "subscription", "edit", "names")
+            path = os.path.join(d, "names.txt")
+            t.want(0, "subscription", "get", "names", "--output", path)
+            with open(path) as f:
+                is_equal(f.read().split(), ["a%02d.example" % i for i in range(20)], "the whole set")
+            check(subprocess.run(["sha256sum", path], capture_output=True, check=True).stdout[:64].decode() in
+                  t.want(0, "subscription", "get", "names", "--digest", "sha256").out, "its digest")
+            serial = str(j["serial"])
+            check("nothing has changed" in t.want(0, "subscription", "get", "names", "--since", serial).err, "no change yet")
+            t.want(2, "subscription", "get", "names", "--since", "yesterday")
+            watch = subprocess.Popen([tool.TOOL, "subscription", "watch", "names", "--changes", "1", "--json", "--since", serial],
+                                     env=t.env, stdout=subprocess.PIPE)
+            t.want(0, "import", "-", stdin=json.dumps(event(2, "two", ["new.example"])).encode())
+            j = json.loads(watch.communicate(timeout=120)[0])
+            is_equal((j["change"], j["lines"]), ("lines", ["+new.example"]), "a change that is watched")
+            is_equal(t.want(0, "subscription", "get", "names", "--since", serial).out, "+new.example\n", "and fetched")
+            t.want(0, "subscription", "watch", "names", "--changes", "1", "--since", serial)
+            check(t.json(0, "subscription", "edit", "names", "--enabled", "off")["state"] == "disabled", "switched off")
+            t.want(1, "subscription", "get", "names")
+            t.want(0, "subscription", "remove", "names")
+            for verb in ("show", "edit", "remove", "get", "watch"):
+                t.want(1, "subscription", verb, "names", *(["--max-entries", "1"] if verb == "edit" else []))
+
+
 def all_used():
     """Was every command of the help called with success or finding?"""
     names = {" ".join(n) for n in commands()}
@@ -461,6 +523,7 @@ def main():
             lists(n, t)
             peers.feeds(n, t)
     explain()
+    subscriptions()
     peers.two_nodes()
     peers.administration()
     peers.asked_of_peers()
