@@ -89,6 +89,8 @@ void jp_object_open(struct buf *b, const struct rel_event *re, const struct rel_
 void jp_related(struct buf *b, const struct rel_event *re, bool inbound);
 /* The members of an attribute's row; the object stays open. `split`: value1 and value2 as well. */
 void jp_attr_row(struct buf *b, const struct misp_attr *a, bool split);
+/* ,"AttributeTag":[..] */
+void jp_attribute_tags(struct buf *b, const struct misp_attr *a);
 /* ,"data":".." when there is an attachment */
 void jp_attr_data(struct buf *b, const struct rel_element *el);
 /* ,"Object":{..},"Tag":[..] of an attribute in a list. */

@@ -125,7 +125,7 @@ static void imported_row(struct export_run *r, const struct misp_attr *a)
 }
 
 /* What joins a tag to its attribute has no number of its own here: it is named by the tag. */
-static void attribute_tags(struct buf *b, const struct misp_attr *a)
+void jp_attribute_tags(struct buf *b, const struct misp_attr *a)
 {
 	LIT(b, ",\"AttributeTag\":[");
 	LIST_EACH(t, a->tags, struct misp_tagref) {
@@ -177,7 +177,7 @@ static enum err saved_element(struct export_run *r, const struct rel_event *re,
 	jp_attr_row(b, el->attr, true);
 	buf_putc(b, '}');
 	if (!param(r, "list").n)
-		attribute_tags(b, el->attr);
+		jp_attribute_tags(b, el->attr);
 	return buf_err(b);
 }
 
@@ -397,7 +397,7 @@ static enum err objects_element(struct export_run *r, const struct rel_event *re
 			buf_putc(b, ',');
 		st->any = true;
 		jp_attr_row(b, el->attr, true);
-		attribute_tags(b, el->attr);
+		jp_attribute_tags(b, el->attr);
 		buf_putc(b, '}');
 		seal_count(r->out, 0, 1);
 	}

@@ -135,11 +135,27 @@ static enum err find_event(struct http_req *r, struct str id, struct misp_event 
 
 /* ---- editing ---- */
 
+static const struct described events_edit_call = {
+	.call = "/events/edit",
+	.text = "POST a MISP Event JSON to this API to update an Event. Contained objects can also be included "
+		"(such as attributes, objects, tags, etc). If the timestamp is set, it has to be newer than the "
+		"existing Attribute.",
+	.needed = (const char *const[]){NULL},
+	.optional = (const char *const[]){"info", "threat_level_id", "analysis", "distribution", "sharing_group_id",
+					  "uuid", "published", "timestamp", "date", "Attribute", "Object",
+					  "Shadow_Attribute", "EventTag", NULL},
+	.url = "/events/edit/[event_id]",
+};
+
 static enum err events_edit(struct http_req *r, struct fail *f)
 {
 	struct misp_event e;
 	struct ingest_result res;
 	struct fail why = {0};
+	if (r->method == HTTP_GET || r->method == HTTP_HEAD) {
+		rest_describe(r, &events_edit_call);
+		return ERR_OK;
+	}
 	enum err err = find_event(r, req_arg(r, "id"), &e, &why);
 	if (err == ERR_NOENT) {
 		reply_error(r, 404, "Invalid event");
@@ -386,7 +402,7 @@ const struct endpoint ep_events_add = {
 	.doc = "Add an event with everything in it",
 };
 const struct endpoint ep_events_edit = {
-	.methods = HTTP_POST | HTTP_PUT,
+	.methods = HTTP_GET | HTTP_POST | HTTP_PUT,
 	.path = "/events/edit/:id",
 	.flags = EP_STREAM_BODY,
 	.auth = perm_add,
@@ -394,9 +410,9 @@ const struct endpoint ep_events_edit = {
 	.begin = begin_event,
 	.body = upload_body,
 	.run = events_edit,
-	.shape = "Event",
+	.shape = "EventEdited",
 	.takes = "EventIn",
-	.doc = "Merge a document into an event: newer elements replace, nothing is removed",
+	.doc = "Merge a document into an event: newer elements replace, nothing is removed; GET describes the call",
 };
 const struct endpoint ep_events_view = {
 	.methods = HTTP_GET | HTTP_POST,

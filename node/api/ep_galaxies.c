@@ -237,34 +237,29 @@ static enum err run_tag(struct store_wtxn *w, void *arg, struct fail *f)
 	return ingest_tag_capture(w, &t->ref, &t->id, f);
 }
 
-static enum err galaxies_attach(struct http_req *r, struct fail *f)
+/* The tag of the cluster that the body names; made when there is none. False: answered, or an error. */
+static bool cluster_tag(struct http_req *r, const json_t *body, struct tagging *tag, enum err *e,
+			struct fail *f)
 {
-	struct target t;
-	struct misp_cluster c;
-	json_t *body;
-	bool already = false;
-	if (rest_json(r, "Galaxy", &body, f) != ERR_OK || !find_target(r, &t, f))
-		return ERR_OK;
-	bool local = json_truthy(json_object_get(body, "local"));
-	struct str named = req_named(r, "local");
-	if (named.n)
-		local = !str_is(named, "0") && !str_eq_nocase(named, STR("false"));
-	if (!may_attach(r, &t, local))
-		return ERR_OK;
 	OWN(view) struct view *v = NULL;
+	struct misp_cluster c;
 	struct fail why = {0};
-	TRY(rest_view(r, &v, f));
+	*e = rest_view(r, &v, f);
+	if (*e != ERR_OK)
+		return false;
 	if (view_cluster(v, rest_text(r, body, "target_id"), r->arena, &c, &why) != ERR_OK ||
 	    c.deleted) {
 		reply_error(r, 404, "Invalid Galaxy cluster");
-		return ERR_OK;
+		return false;
 	}
 	view_close(MOVE(v));
-	struct tagging tag = {.ref = {.name = c.tag_name, .colour = STR("#0088cc")}};
-	struct origin o = rest_origin(r);
-	TRY(rest_write(r, run_tag, &tag, f));
-	TRY(ingest_tag_attach(&api_of(r)->ingest, t.kind, t.id, tag.id, local, STR(""), &o,
-			      &already, f));
+	*tag = (struct tagging){.ref = {.name = c.tag_name, .colour = STR("#0088cc")}};
+	*e = rest_write(r, run_tag, tag, f);
+	return *e == ERR_OK;
+}
+
+static void attached(struct http_req *r, bool already)
+{
 	struct buf b = BUF(1 << 16);
 	struct jsonw w = jsonw_on(&b);
 	jsonw_obj(&w);
@@ -273,6 +268,58 @@ static enum err galaxies_attach(struct http_req *r, struct fail *f)
 	JSONW_KV(&w, jsonw_bool, "check_publish", true);
 	jsonw_obj_end(&w);
 	rest_answer(r, 200, &b);
+}
+
+static enum err attach_to_collection(struct http_req *r, const json_t *body, struct fail *f)
+{
+	struct tagging tag;
+	const char *fault;
+	bool already;
+	enum err e;
+	if (!may(r, perm_tag_editor)) {
+		reply_error(r, 403, "No permission to attach this cluster to given target.");
+		return ERR_OK;
+	}
+	if (!cluster_tag(r, body, &tag, &e, f))
+		return e;
+	e = rest_collection_put(r, req_arg(r, "target"), tag.id, &already, &fault, f);
+	if (e == ERR_NOENT) {
+		reply_error(r, 404, "Invalid tag_collection.");
+		return ERR_OK;
+	}
+	TRY(e);
+	if (fault)
+		reply_error(r, 403, "%s", fault);
+	else
+		attached(r, already);
+	return ERR_OK;
+}
+
+static enum err galaxies_attach(struct http_req *r, struct fail *f)
+{
+	struct target t;
+	struct tagging tag;
+	json_t *body;
+	bool already = false;
+	enum err e;
+	if (rest_json(r, "Galaxy", &body, f) != ERR_OK)
+		return ERR_OK;
+	if (str_is(req_arg(r, "type"), "tag_collection"))
+		return attach_to_collection(r, body, f);
+	if (!find_target(r, &t, f))
+		return ERR_OK;
+	bool local = json_truthy(json_object_get(body, "local"));
+	struct str named = req_named(r, "local");
+	if (named.n)
+		local = !str_is(named, "0") && !str_eq_nocase(named, STR("false"));
+	if (!may_attach(r, &t, local))
+		return ERR_OK;
+	if (!cluster_tag(r, body, &tag, &e, f))
+		return e;
+	struct origin o = rest_origin(r);
+	TRY(ingest_tag_attach(&api_of(r)->ingest, t.kind, t.id, tag.id, local, STR(""), &o,
+			      &already, f));
+	attached(r, already);
 	return ERR_OK;
 }
 
@@ -332,6 +379,5 @@ const struct endpoint ep_galaxies_attach = {
 	.run = galaxies_attach,
 	.shape = "Saved",
 	.takes = "ClusterAttach",
-	.doc = "Attach a cluster to an event or attribute",
-	.missing = "clusters in tag collections",
+	.doc = "Attach a cluster to an event, an attribute or a tag collection",
 };

@@ -13,27 +13,13 @@
 /* ---- adding ---- */
 
 /* What a peer asks before it sends any report (sync-protocol.md 12.1, 12). */
-static void describe(struct http_req *r)
-{
-	struct buf b = BUF(1 << 16);
-	struct jsonw w = jsonw_on(&b);
-	jsonw_obj(&w);
-	JSONW_KV(&w, jsonw_c, "name", "/event_reports/add API description");
-	JSONW_KV(&w, jsonw_c, "description",
-		 "POST a report in JSON format to create a report for the provided event");
-	jsonw_key(&w, "mandatory_fields");
-	jsonw_arr(&w);
-	jsonw_c(&w, "name");
-	jsonw_arr_end(&w);
-	jsonw_key(&w, "optional_fields");
-	jsonw_arr(&w);
-	jsonw_c(&w, "distribution");
-	jsonw_c(&w, "content");
-	jsonw_arr_end(&w);
-	JSONW_KV(&w, jsonw_c, "url", "/event_reports/add");
-	jsonw_obj_end(&w);
-	rest_answer(r, 200, &b);
-}
+static const struct described reports_add_call = {
+	.call = "/event_reports/add",
+	.text = "POST a report in JSON format to create a report for the provided event",
+	.needed = (const char *const[]){"name", NULL},
+	.optional = (const char *const[]){"distribution", "content", NULL},
+	.url = "/event_reports/add",
+};
 
 /* The first message alone, as MISP tells it here. */
 static void answer_refused(struct http_req *r, const char *action, struct str errors)
@@ -96,7 +82,7 @@ static enum err reports_add(struct http_req *r, struct fail *f)
 	struct fail why = {0};
 	enum err err;
 	if (r->method == HTTP_GET || r->method == HTTP_HEAD) {
-		describe(r);
+		rest_describe(r, &reports_add_call);
 		return ERR_OK;
 	}
 	if (!find_event(r, &e, f)) {

@@ -186,6 +186,43 @@ static size_t place_of(const uint64_t *ids, size_t n, uint64_t id)
 	return i;
 }
 
+enum err rest_collection_put(struct http_req *r, struct str id, uint64_t tag_id, bool *already,
+			     const char **fault, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_tagcoll c;
+	struct uuid uuid;
+	uint64_t number;
+	size_t n;
+	*already = false;
+	*fault = NULL;
+	TRY(store_read(api_of(r)->store, &t, f));
+	if (!str_u64(id, &number) &&
+	    (!uuid_parse(id, &uuid) ||
+	     store_find(t, IX_TAGCOLL_UUID, (struct str){(const char *)uuid.b, sizeof(uuid.b)}, &number) != ERR_OK))
+		return ERR_NOENT;
+	TRY(store_get(t, T_TAGCOLL, number, r->arena, &c));
+	if (!collection_visible(r, &c))
+		return ERR_NOENT;
+	if (!is_own(r, &c)) {
+		*fault = "You do not have permission to do that.";
+		return ERR_OK;
+	}
+	uint64_t *ids = tag_ids(r, &c, &n);
+	if (!ids)
+		return ERR_NOMEM;
+	*already = place_of(ids, n, tag_id) < n;
+	if (*already)
+		return ERR_OK;
+	ids[n] = tag_id;
+	if (keep_ids(r, &c, ids, n + 1) != ERR_OK) {
+		*fault = "Too many tags.";
+		return ERR_OK;
+	}
+	store_read_end(MOVE(t));
+	return rest_row_put(r, T_TAGCOLL, &c.id, &c, c.uuid, f);
+}
+
 /* Without a tag of this name one is made, as this caller may. */
 static const char *add_one(struct http_req *r, struct misp_tagcoll *c, struct str tag, struct fail *f)
 {

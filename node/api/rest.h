@@ -126,6 +126,13 @@ struct search_how rest_search_how(struct http_req *r, json_t *params);
 /* Answer that a search would use more; false: that is not what went wrong. */
 bool rest_search_refused(struct http_req *r, enum err e);
 
+/* What MISP says of a call that is asked for with GET. ep_describe.c */
+struct described {
+	const char *call, *text, *url;
+	const char *const *needed, *const *optional; /* members of the body; NULL ends */
+};
+void rest_describe(struct http_req *r, const struct described *d);
+
 /* A view for the caller. */
 MUST_USE enum err rest_view(struct http_req *r, struct view **v, struct fail *f);
 
@@ -217,6 +224,13 @@ MUST_USE enum err rest_tag_listed(struct http_req *r, struct view *v, const stru
 const char *rest_tag_wanted(struct http_req *r, struct str s, struct misp_tag *tag, struct fail *f);
 /* Tags of a collection that the caller may use; ERR_NOENT: there is none for him. ep_tag_collections.c */
 MUST_USE enum err rest_collection_tags(struct http_req *r, struct str id, const uint64_t **ids, size_t *n);
+/* The tags that the caller may know of, by name, as members "number":"name" of a JSON object; in the request's
+   arena, what fits into `max` bytes. ep_tags.c */
+MUST_USE enum err rest_tags_named(struct http_req *r, struct view *v, size_t max, struct str *out);
+/* Put a tag into a collection that the caller may change. *fault: why not, to be told; ERR_NOENT: there is no
+   such collection for him. ep_tag_collections.c */
+MUST_USE enum err rest_collection_put(struct http_req *r, struct str id, uint64_t tag_id, bool *already,
+				      const char **fault, struct fail *f);
 /* How often the caller sees it used, and whether he may know of it at all. ep_tags.c */
 struct tag_uses {
 	uint64_t events, attributes;

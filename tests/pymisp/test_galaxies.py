@@ -378,3 +378,26 @@ def test_attach(admin, other, cluster):
 def test_version_tells_the_right(admin, peer, readonly):
     for misp, may in ((admin, True), (peer, True), (readonly, False)):
         assert misp.direct_call("servers/getVersion")["perm_galaxy_editor"] is may
+
+
+def test_attach_to_tag_collection(admin, publisher, cluster):
+    """A cluster stands in a collection as its tag, and comes with it onto events."""
+    row = admin.direct_call("tag_collections/add", {"TagCollection": {"name": "Lamps", "all_orgs": True}})["TagCollection"]
+    path = "galaxies/attachCluster/%s/tag_collection" % row["id"]
+    body = {"Galaxy": {"target_id": cluster.id}}
+    assert admin.direct_call(path, body) == {"saved": True, "success": "Cluster attached.", "check_publish": True}
+    assert admin.direct_call(path, body)["success"] == "Cluster already attached."
+    by_uuid = "galaxies/attachCluster/%s/tag_collection" % row["uuid"]
+    assert admin.direct_call(by_uuid, body)["success"] == "Cluster already attached."
+    tag = 'misp-galaxy:threat-actor="%s"' % cluster.uuid
+    kept = admin.direct_call("tag_collections/view/" + row["id"])
+    assert [t["Tag"]["name"] for t in kept["TagCollectionTag"]] == [tag]
+    event = admin.add_event(small_event(), pythonify=True)
+    admin.direct_call("events/addTag/%s/collection_%s" % (event.id, row["id"]), {})
+    seen = admin.get_event(event.id)["Event"]
+    assert tag in [t["name"] for t in seen["Tag"]] and seen["Galaxy"][0]["GalaxyCluster"][0]["uuid"] == cluster.uuid
+    # neither without the collection, nor without the right, nor an unknown cluster
+    assert admin.direct_call("galaxies/attachCluster/999999/tag_collection", body)["errors"][0] == 404
+    assert admin.direct_call(path, {"Galaxy": {"target_id": "999999"}})["errors"][0] == 404
+    assert publisher.direct_call(path, body)["errors"][0] in (403, 404)
+    assert [t["Tag"]["name"] for t in admin.direct_call("tag_collections/view/" + row["id"])["TagCollectionTag"]] == [tag]

@@ -75,3 +75,34 @@ def test_reference_to_nothing(admin, event):
     one = admin.add_object(event, file_object(), pythonify=True)
     ref = one.add_reference("5c0a2e01-71aa-4b0d-9e2f-00000000dead", "drops")
     assert admin.add_object_reference(ref)["errors"][0] == 404
+
+
+def test_event_graph(admin, other):
+    """What a graph editor asks for: items, relations between them, and nothing of what one may not see."""
+    event = small_event(distribution=0)
+    first, second = file_object(), file_object("second.exe", "ff112233445566778899aabbccddeeff")
+    first.add_reference(second.uuid, "drops", comment="then")
+    first.add_reference(event.attributes[0].uuid, "connects-to")
+    for ob in (first, second):
+        event.add_object(ob)
+    made = admin.add_event(event, pythonify=True)
+    path = "events/getEventGraphReferences/"
+    graph = admin._prepare_request("GET", path + str(made.id)).json()
+    ids = {i["uuid"]: i["id"] for i in graph["items"]}
+    assert set(ids) == {a.uuid for a in event.attributes} | {first.uuid, second.uuid}
+    assert ids[first.uuid].startswith("o-")
+    assert {(x["from"], x["to"], x["type"], x["comment"]) for x in graph["relations"]} == {
+        (ids[first.uuid], ids[second.uuid], "drops", "then"),
+        (ids[first.uuid], ids[event.attributes[0].uuid], "connects-to", "")}
+    item = [i for i in graph["items"] if i["uuid"] == first.uuid][0]
+    assert [(a["object_relation"], a["value"]) for a in item["Attribute"]] == [
+        ("filename", "invoice.pdf.exe"), ("md5", "00112233445566778899aabbccddeeff")]
+    assert graph["existing_object_relation"] == {"filename": 0, "md5": 0}
+    # one that is gone leads nowhere
+    admin.delete_object(second.uuid)
+    graph = admin._prepare_request("GET", path + made.uuid).json()
+    assert [x["type"] for x in graph["relations"]] == ["connects-to"]
+    assert second.uuid not in [i["uuid"] for i in graph["items"]]
+    hidden, absent = (other._prepare_request("GET", path + i) for i in (str(made.id), "999999999"))
+    assert hidden.status_code == absent.status_code == 404
+    assert hidden.json()["name"] == absent.json()["name"] == "Invalid event"

@@ -158,6 +158,10 @@ class Comparer:
 
     def _object(self, path, key, r, g, out, owner):
         name = key if not key.isdigit() else owner
+        if r and g and _numbered(r) and _numbered(g) and set(r) != set(g):
+            # by ids of the server, which are others here: what they name, whatever the number
+            self._by_what(path, key, r, g, out, owner)
+            return
         for k in r:
             if k in IGNORED:
                 continue
@@ -173,6 +177,17 @@ class Comparer:
         for k in g:
             if k not in r and k not in IGNORED and k not in LIBRARY_ROWS and k not in extra and not self._renamed_key(k, r):
                 out.append((path + "." + k if path else k, ABSENT, g[k]))
+
+    def _by_what(self, path, key, r, g, out, owner):
+        """Values of two maps whose keys mean nothing: those of texts by text, others in their order."""
+        rows = [list(doc.values()) for doc in (r, g)]
+        if all(isinstance(v, str) for row in rows for v in row):
+            rows = [sorted(row) for row in rows]
+        if len(r) != len(g):
+            out.append((path + "{}", "%d members" % len(r), "%d members" % len(g)))
+            return
+        for k, a, b in zip(r, *rows):
+            self._value(path + "." + k, k, a, b, out, key)
 
     @staticmethod
     def _renamed_key(key, other):
@@ -340,6 +355,11 @@ def _sightings(rows):
 def _newest_first(rows):
     times = [int(_row(d)["date_sighting"]) for d in rows]
     return times == sorted(times, reverse=True)
+
+
+def _numbered(doc):
+    """A map by ids; what counts something by years or small numbers has the same keys everywhere."""
+    return all(k.isdigit() for k in doc)
 
 
 def _zip(data):
