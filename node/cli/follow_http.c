@@ -139,8 +139,8 @@ static const struct {
 } refusals[] = {
 	{401, ERR_AUTH, "the key is not accepted; see --key"},
 	{403, ERR_AUTH, "the key is not accepted, or may not read this export; see --key"},
-	{404, ERR_NOENT, "there is no such export for this key (tocsin subscription names are exact), or "
-			 "the address is not a tocsin's"},
+	{404, ERR_NOENT, "there is no such export for this key (tocsin subscription list, at the node, shows "
+			 "them), or the address is not a tocsin's"},
 	{503, ERR_BUSY, "the set is being built, or the node is busy"},
 };
 

@@ -86,7 +86,8 @@ void names_free(struct names *n)
 static bool book_line(struct names *n, struct str line)
 {
 	struct names_entry e = {.name = str_sub(line, 3, line.n)};
-	if (line.n < 5 || (line.p[0] != '+' && line.p[0] != '-') || (line.p[1] != 'z' && line.p[1] != 'd') ||
+	bool torn = line.n < 5 || line.p[line.n - 1] == '#';
+	if (torn || (line.p[0] != '+' && line.p[0] != '-') || (line.p[1] != 'z' && line.p[1] != 'd') ||
 	    line.p[2] != ' ')
 		return true; /* nobody's */
 	e.gone = line.p[0] == '-';
@@ -162,6 +163,8 @@ enum err names_append(const char *book, const struct names *n, bool all, struct 
 {
 	OWN(fd) int fd = open(book, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
+		return fail_errno(f, ERR_IO, errno, "cannot write %s", book);
+	if (write(fd, "#\n", 2) != 2) /* a line that a crash has torn is none */
 		return fail_errno(f, ERR_IO, errno, "cannot write %s", book);
 	if (all)
 		TRY(put(fd, book, n, true, f));

@@ -497,6 +497,14 @@ def subscriptions():
                 t.want(1, "subscription", verb, "names", *(["--max-entries", "1"] if verb == "edit" else []))
 
 
+def followers():
+    """The rest of tocsin follow is in tests/follow."""
+    t = Tool()
+    targets = t.want(0, "follow", "--targets").out
+    check(all(x in targets for x in ("file:PATH", "nft", "ipset", "suricata:", "unbound:", "exec:")), "targets", targets)
+    t.want(2, "follow", "x")
+
+
 def all_used():
     """Was every command of the help called with success or finding?"""
     names = {" ".join(n) for n in commands()}
@@ -530,6 +538,7 @@ def main():
     peers.by_itself()
     peers.warnings()
     peers.recorded_misp()
+    followers()
     all_used()
     return finish()
 

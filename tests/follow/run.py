@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import world  # noqa: E402
 
-TOPICS = ['files', 'loop', 'hostile', 'packets', 'suricata', 'unbound']
+TOPICS = ['files', 'loop', 'hostile', 'packets', 'suricata', 'unbound', 'real']
 
 if __name__ == '__main__':
     for topic in sys.argv[1:] or TOPICS:
