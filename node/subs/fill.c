@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "egress/follow.h"
 #include "feeds/export/indicators.h"
+#include "metrics/metrics.h"
 #include "subs/internal.h"
 
 #define BATCH 64 /* events in one search */
@@ -378,78 +379,105 @@ static enum err step_commit(struct step *st, bool show, struct fail *f)
 	enum err e = cursor_put(st, f);
 	if (e == ERR_OK)
 		e = receipts_intend(st->receipt, st->n_receipts, f);
+	uint64_t touched = set_touched(st->w);
 	if (e == ERR_OK)
 		e = set_commit(&st->w, show, st->now, f);
+	if (e == ERR_OK) {
+		metric_add(M_EXPORT_STEPS, e, 0, 1);
+		metric_add(M_EXPORT_INDICATORS, 0, 0, touched);
+	}
 	for (size_t i = 0; i < st->n_receipts; i++)
 		receipt_end(MOVE(st->receipt[i]), e == ERR_OK ? SENT_WHOLE : SENT_NOTHING);
 	st->n_receipts = 0;
 	return e;
 }
 
-static enum err changes_follow(struct step *st, bool *all, bool *more, struct fail *f)
-{
+/* What the log says, and what time does. */
+struct news {
 	struct todo v[BATCH];
 	size_t n;
+	bool all; /* everything is to be looked at */
+	bool more; /* the log goes on */
+};
+
+static enum err news_read(struct step *st, struct news *nw, struct fail *f)
+{
+	TRY(log_read(st, nw->v, &nw->n, &nw->all, &nw->more, f));
+	return names_find(st, nw->v, &nw->n, f);
+}
+
+static enum err news_put(struct step *st, struct news *nw, struct fail *f)
+{
 	bool old_left;
-	TRY(log_read(st, v, &n, all, more, f));
-	if (!n && st->conf->decay_model)
-		TRY(due_read(st, v, &n, f));
-	TRY(names_find(st, v, &n, f));
-	if (n)
-		TRY(batch_put(st, v, n, f));
+	if (!nw->n && st->conf->decay_model) {
+		TRY(due_read(st, nw->v, &nw->n, f));
+		TRY(names_find(st, nw->v, &nw->n, f));
+	}
+	if (nw->n)
+		TRY(batch_put(st, nw->v, nw->n, f));
 	TRY(set_expire(st->w, st->now, EXPIRE_AT_ONCE, &old_left, f));
-	*more |= old_left;
+	nw->more |= old_left;
+	return nw->all ? fill_begin(st, false, false, f) : ERR_OK;
+}
+
+/* Has the set to be asked for anew, and may it be seen meanwhile? */
+struct anew {
+	bool again, hide, clear;
+};
+
+static enum err anew_find(struct step *st, const struct cursor *c, struct anew *out, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct set_info info = set_info(st->s->set);
+	TRY(store_read(st->env->store, &t, f));
+	out->clear = !c->there || !c->same_conf;
+	/* a log that ends before the cursor is that of another store */
+	out->hide = out->clear || !c->same_policy || c->seq > store_seq(t);
+	out->again = out->hide || !c->same_stamp || (info.refilling && !is_filling(st->s));
 	return ERR_OK;
 }
 
-static bool nothing_to_do(const struct step *st, const struct cursor *c)
+static void filled(struct step *st)
 {
-	return !is_filling(st->s) && c->same_stamp && c->seq == st->seq &&
-	       set_next_expiry(st->s->set) > st->now;
+	struct set_info info = set_info(st->s->set);
+	st->s->fill_next = 0;
+	log_info("subs", "export=%s filled=%llu shown=%llu", st->conf->name,
+		 (unsigned long long)st->s->status.done, (unsigned long long)info.shown);
 }
 
 static enum err step_run(struct step *st, const atomic_bool *stop, bool *more, struct fail *f)
 {
 	struct sub *s = st->s;
-	struct set_info info = set_info(s->set);
 	struct cursor c;
-	bool done = false, all = false;
+	struct anew anew;
+	struct news nw = {.n = 0};
+	bool done = false;
 	TRY(cursor_get(st, &c, f));
-	/* hidden, the rest of an earlier life included, or only looked through once more */
-	bool anew = !c.there || !c.same_policy || !c.same_conf;
-	bool again = anew || !c.same_stamp || (info.refilling && !is_filling(s));
-	{
-		OWN(store_rtxn) struct store_rtxn *t = NULL;
-		TRY(store_read(st->env->store, &t, f));
-		st->seq = store_seq(t);
-		anew |= c.seq > st->seq; /* another store */
+	TRY(anew_find(st, &c, &anew, f));
+	if (!anew.again) {
+		/* that the log has moved on by changes of no event need not be written down */
+		st->seq = MAX(c.seq, s->looked);
+		TRY(news_read(st, &nw, f));
+		if (!nw.n && !nw.all && !is_filling(s) && set_next_expiry(s->set) > st->now) {
+			s->looked = st->seq;
+			*more = nw.more;
+			return ERR_OK;
+		}
 	}
-	again |= anew;
-	if (!again && nothing_to_do(st, &c))
-		return ERR_OK;
-	if (!again)
-		st->seq = c.seq;
 	TRY(set_begin(s->set, &st->w, f));
-	if (again) {
-		TRY(fill_begin(st, anew, !c.same_conf, f));
-	} else {
-		TRY(changes_follow(st, &all, more, f));
-		if (all)
-			TRY(fill_begin(st, false, false, f));
-	}
-	bool hidden = anew || (!info.ready && is_filling(s));
-	if (is_filling(s) && !*more && !again && !all)
+	if (anew.again)
+		TRY(fill_begin(st, anew.hide, anew.clear, f));
+	else
+		TRY(news_put(st, &nw, f));
+	/* what has changed goes first */
+	if (is_filling(s) && !nw.more && !nw.all && !anew.again)
 		TRY(fill_slice(st, &done, stop, f));
+	bool hidden = anew.hide || (is_filling(s) && !set_info(s->set).ready);
+	TRY(step_commit(st, done || !hidden, f));
+	s->looked = st->seq;
 	if (done)
-		hidden = false;
-	TRY(step_commit(st, !hidden, f));
-	if (done) {
-		s->fill_next = 0;
-		log_info("subs", "export=%s filled=%llu shown=%llu", st->conf->name,
-			 (unsigned long long)s->status.done,
-			 (unsigned long long)set_info(s->set).shown);
-	}
-	*more |= is_filling(s);
+		filled(st);
+	*more = nw.more || is_filling(s);
 	return ERR_OK;
 }
 
@@ -479,7 +507,7 @@ enum err sub_step(struct sub *s, const struct egress_env *env, const atomic_bool
 		e = step_run(&st, stop, more, f);
 	set_abort(st.w);
 	if (e != ERR_OK)
-		s->fill_next = 0; /* begun anew: what was put may not have been committed */
+		s->fill_next = s->looked = 0; /* begun anew: what was put may not have been committed */
 	for (size_t i = 0; i < st.n_receipts; i++)
 		receipt_end(MOVE(st.receipt[i]), SENT_NOTHING);
 	buf_free(&st.chunk);

@@ -27,6 +27,7 @@ struct sub {
 	/* the keeper's own */
 	bool seen; /* while rows are compared with subscriptions */
 	uint64_t fill_next, fill_end; /* events that are still to be put, by id; none: fill_next > fill_end */
+	uint64_t looked; /* changes of the store up to here are in the set, or of no event */
 	uint64_t told; /* serial that others have been told of */
 	bool told_ready;
 	int64_t retry_ms; /* after a failure: not before */

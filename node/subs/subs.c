@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "metrics/metrics.h"
 #include "subs/internal.h"
 
 #define TICK_MS 150 /* a change is to be at a sensor within a second */
@@ -265,6 +266,7 @@ static void failed(struct sub *s, enum err e, const struct fail *f)
 	snprintf(s->status.error, sizeof(s->status.error), "%s", f->text);
 	pthread_mutex_unlock(&s->lock);
 	s->retry_ms = clock_boot_ms() + RETRY_MS;
+	metric_add(M_EXPORT_STEPS, e, 0, 1);
 	if (new)
 		log_warn("subs", "export=%s err=%s detail=%s", s->conf->name, err_name(e),
 			 log_val(str_c(f->text)));
