@@ -7,8 +7,10 @@
 #include <stdatomic.h>
 
 #include "api/upload.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "feeds/in/openioc.h"
 #include "feeds/in/stix.h"
 #include "ingest/quarantine.h"
 
@@ -16,10 +18,12 @@
 #define AT_ONCE 6u
 static atomic_uint under_way;
 
-static const char *const names[DOCUMENT_FORMATS] = {[DOCUMENT_STIX2] = "stix2"};
+static const char *const names[DOCUMENT_FORMATS] = {[DOCUMENT_STIX2] = "stix2",
+						    [DOCUMENT_OPENIOC] = "openioc"};
 
 struct documents {
-	struct stix_in *stix;
+	struct stix_in *stix;       /* one of them */
+	struct openioc_in *openioc;
 	struct hash_ctx *digest;
 	struct json_read *reader;
 	struct http_req *r;
@@ -44,6 +48,7 @@ static void documents_free(void *ctx)
 {
 	struct documents *d = ctx;
 	stix_in_free(d->stix);
+	openioc_in_free(d->openioc);
 	hash_abort(d->digest);
 	json_read_free(d->reader);
 	if (d->counted)
@@ -72,12 +77,54 @@ static struct stix_in_opts options(struct http_req *r)
 	return o;
 }
 
+/* The event that a request names, to be filled. False: answered later. */
+static bool target(struct documents *d, struct http_req *r, struct openioc_in_opts *o)
+{
+	OWN(view) struct view *v = NULL;
+	struct str id = req_arg(r, "id");
+	struct misp_event e;
+	struct fail why = {0};
+	if (!id.n)
+		return true;
+	enum err err = rest_view(r, &v, &why);
+	if (err == ERR_OK)
+		err = view_event(v, id, r->arena, &e, &why);
+	if (err != ERR_OK) {
+		d->err = fail(&d->why, ERR_NOENT, "Invalid event");
+		return false;
+	}
+	o->into = true;
+	o->event_uuid = e.uuid;
+	o->now = MAX(clock_now(), e.timestamp + 1);
+	return true;
+}
+
+static bool reader_new(struct documents *d, struct http_req *r)
+{
+	const enum document_format *arg = r->ep->arg;
+	enum document_format format = DOCUMENT_STIX2;
+	struct stix_in_opts o = options(r);
+	struct openioc_in_opts x = {.info = o.info,
+				    .has_distribution = o.has_distribution,
+				    .distribution = o.distribution,
+				    .sharing_group_id = o.sharing_group_id,
+				    .publish = o.publish};
+	if (arg)
+		format = *arg;
+	else if (!document_format_of(req_query(r, "as"), &format))
+		d->err = fail(&d->why, ERR_INVAL, "as is stix2 or openioc.");
+	if (format == DOCUMENT_OPENIOC && target(d, r, &x))
+		d->openioc = openioc_in_new(&x);
+	else
+		d->stix = stix_in_new(&o);
+	return d->openioc || d->stix;
+}
+
 enum err document_begin(struct http_req *r, struct fail *f)
 {
 	struct documents *d = calloc(1, sizeof(*d));
 	if (!d)
 		return fail(f, ERR_NOMEM, "no memory");
-	struct stix_in_opts o = options(r);
 	d->r = r;
 	r->ctx = d;
 	r->ctx_free = documents_free;
@@ -85,8 +132,7 @@ enum err document_begin(struct http_req *r, struct fail *f)
 	d->counted = true;
 	if (atomic_fetch_add(&under_way, 1) >= AT_ONCE)
 		d->err = fail(&d->why, ERR_AGAIN, "Too many documents at once: try again.");
-	d->stix = stix_in_new(&o);
-	return d->stix && d->digest ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+	return reader_new(d, r) && d->digest ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }
 
 enum err document_body(struct http_req *r, struct str bytes, struct fail *f)
@@ -95,7 +141,8 @@ enum err document_body(struct http_req *r, struct str bytes, struct fail *f)
 	(void)f;
 	hash_add(d->digest, bytes.p, bytes.n);
 	if (d->err == ERR_OK)
-		d->err = stix_in_feed(d->stix, bytes.p, bytes.n, &d->why);
+		d->err = d->stix ? stix_in_feed(d->stix, bytes.p, bytes.n, &d->why)
+				 : openioc_in_feed(d->openioc, bytes.p, bytes.n, &d->why);
 	return ERR_OK;
 }
 
@@ -173,8 +220,7 @@ static enum err on_bytes(void *user, const void *p, size_t n, struct fail *f)
 	return json_read_feed(d->reader, p, n, f);
 }
 
-enum err document_take(struct http_req *r, enum document_format format, struct document_result *out,
-		       struct fail *f)
+enum err document_take(struct http_req *r, struct document_result *out, struct fail *f)
 {
 	struct documents *d = r->ctx;
 	struct json_read_opts o = {.root = RAW_EVENT,
@@ -182,7 +228,6 @@ enum err document_take(struct http_req *r, enum document_format format, struct d
 				   .keep_source = ingest_keeps_source(&api_of(r)->ingest),
 				   .many = true};
 	*out = (struct document_result){0};
-	(void)format;
 	if (d->err != ERR_OK)
 		return fail(f, d->err, "%s", d->why.text);
 	d->out = out;
@@ -192,14 +237,14 @@ enum err document_take(struct http_req *r, enum document_format format, struct d
 	d->reader = json_read_new(&o, on_event, d);
 	if (!d->reader)
 		return fail(f, ERR_NOMEM, "no memory");
-	TRY(stix_in_end(d->stix, on_bytes, d, f));
+	TRY(d->stix ? stix_in_end(d->stix, on_bytes, d, f) : openioc_in_end(d->openioc, on_bytes, d, f));
 	return json_read_end(d->reader, f);
 }
 
 void document_counts(struct http_req *r, struct jsonw *w)
 {
 	const struct documents *d = r->ctx;
-	struct stix_in_counts c = stix_in_counts(d->stix);
+	struct stix_in_counts c = d->stix ? stix_in_counts(d->stix) : openioc_in_counts(d->openioc);
 	jsonw_obj(w);
 	JSONW_KV(w, jsonw_uint, "objects", c.objects);
 	JSONW_KV(w, jsonw_uint, "older_versions", c.older);

@@ -5,7 +5,7 @@
 
 #include "api/rest.h"
 
-enum document_format { DOCUMENT_STIX2, DOCUMENT_FORMATS };
+enum document_format { DOCUMENT_STIX2, DOCUMENT_OPENIOC, DOCUMENT_FORMATS };
 /* "stix2", ...; false: none. */
 bool document_format_of(struct str name, enum document_format *out);
 
@@ -25,14 +25,13 @@ struct document_result {
 	struct fail why;
 };
 
-/* Body of a row with EP_STREAM_BODY: gathered in a file of its own. */
+/* Body of a row with EP_STREAM_BODY. The row's `arg` is its format, or NULL: what ?as names. */
 MUST_USE enum err document_begin(struct http_req *r, struct fail *f);
 MUST_USE enum err document_body(struct http_req *r, struct str bytes, struct fail *f);
 /*
  * Read it and save its events: new ones added, known ones edited where the caller may. Options are those of
  * the request: publish, distribution, sharing_group_id, info. Errors: the document cannot be read.
  */
-MUST_USE enum err document_take(struct http_req *r, enum document_format format, struct document_result *out,
-				struct fail *f);
+MUST_USE enum err document_take(struct http_req *r, struct document_result *out, struct fail *f);
 /* "objects 12, ..": what was read and what was not, in the reader's words; its members as JSON. */
 void document_counts(struct http_req *r, struct jsonw *w);

@@ -1,6 +1,6 @@
 /*
- * ep_import_documents.c - POST /events/upload_stix/2 as MISP has it, and /tocsin/importDocument, which tells
- * what was read and what was not. No recording shows upload_stix; PyMISP takes the event out of its answer.
+ * ep_import_documents.c - POST /events/upload_stix/2 and /events/addIOC as MISP has them, and /tocsin/importDocument,
+ * which tells what was read and what was not. No recording shows upload_stix; PyMISP takes the event out of its answer.
  */
 #include "api/documents.h"
 #include "api/rest.h"
@@ -11,10 +11,10 @@
 #define EVENTS_TOLD 1000u
 
 /* False: answered. */
-static bool take(struct http_req *r, enum document_format format, struct document_result *res)
+static bool take(struct http_req *r, struct document_result *res)
 {
 	struct fail why = {0};
-	enum err e = document_take(r, format, res, &why);
+	enum err e = document_take(r, res, &why);
 	if (e == ERR_OK)
 		return true;
 	if (e == ERR_PARSE && why.line)
@@ -64,15 +64,10 @@ static enum err answer_events(struct http_req *r, const struct document_result *
 	return ERR_OK;
 }
 
-static enum err upload_stix(struct http_req *r, struct fail *f)
+static enum err upload(struct http_req *r, const char *action, struct fail *f)
 {
 	struct document_result res;
-	struct str version = req_arg(r, "version");
-	if (version.n && !str_is(version, "2") && !str_is(version, "2.0") && !str_is(version, "2.1")) {
-		reply_error(r, 405, "Only STIX 2.0 and 2.1 are read here: /events/upload_stix/2.");
-		return ERR_OK;
-	}
-	if (!take(r, DOCUMENT_STIX2, &res))
+	if (!take(r, &res))
 		return ERR_OK;
 	tell(r);
 	if (!res.first) {
@@ -80,11 +75,25 @@ static enum err upload_stix(struct http_req *r, struct fail *f)
 		return ERR_OK;
 	}
 	if (res.failed && res.failed == res.added + res.updated + res.unchanged + res.failed) {
-		upload_refused(r, "upload_stix", "Event", res.why_not == ERR_EXISTS ? ERR_PERM : res.why_not,
-			       &res.why);
+		upload_refused(r, action, "Event", res.why_not == ERR_EXISTS ? ERR_PERM : res.why_not, &res.why);
 		return ERR_OK;
 	}
 	return answer_events(r, &res, f);
+}
+
+static enum err upload_stix(struct http_req *r, struct fail *f)
+{
+	struct str version = req_arg(r, "version");
+	if (version.n && !str_is(version, "2") && !str_is(version, "2.0") && !str_is(version, "2.1")) {
+		reply_error(r, 405, "Only STIX 2.0 and 2.1 are read here: /events/upload_stix/2.");
+		return ERR_OK;
+	}
+	return upload(r, "upload_stix", f);
+}
+
+static enum err add_ioc(struct http_req *r, struct fail *f)
+{
+	return upload(r, "addIOC", f);
 }
 
 static void outcome(struct jsonw *w, const struct document_event *e)
@@ -103,16 +112,11 @@ static void outcome(struct jsonw *w, const struct document_event *e)
 static enum err import_document(struct http_req *r, struct fail *f)
 {
 	struct document_result res;
-	enum document_format format;
 	struct buf b = BUF(4u << 20);
 	struct jsonw w = jsonw_on(&b);
 	uint32_t told = 0;
 	(void)f;
-	if (!document_format_of(req_query(r, "as"), &format)) {
-		reply_error(r, 400, "as is stix2.");
-		return ERR_OK;
-	}
-	if (!take(r, format, &res))
+	if (!take(r, &res))
 		return ERR_OK;
 	jsonw_obj(&w);
 	JSONW_KV(&w, jsonw_uint, "added", res.added);
@@ -135,6 +139,8 @@ static enum err import_document(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
+static const enum document_format stix2 = DOCUMENT_STIX2, openioc = DOCUMENT_OPENIOC;
+
 const struct endpoint ep_events_upload_stix = {
 	.methods = HTTP_POST,
 	.path = "/events/upload_stix/:version",
@@ -144,10 +150,27 @@ const struct endpoint ep_events_upload_stix = {
 	.begin = document_begin,
 	.body = document_body,
 	.run = upload_stix,
+	.arg = &stix2,
 	.shape = "Event",
 	.takes = "StixBundle",
 	.doc = "Take in a STIX 2.0 or 2.1 bundle (version 2): each report or grouping is an event; X-Import-Result "
 	       "counts what was read, kept as text or left out",
+};
+const struct endpoint ep_events_add_ioc = {
+	.methods = HTTP_POST,
+	.path = "/events/addIOC/:id",
+	.flags = EP_STREAM_BODY,
+	.auth = perm_add,
+	.body_cap = DOCUMENT_MAX,
+	.begin = document_begin,
+	.body = document_body,
+	.run = add_ioc,
+	.arg = &openioc,
+	.shape = "Event",
+	.takes = "OpenIOC",
+	.doc = "Take in an OpenIOC document (1.0, 1.1) as a new event, or into the event :id; the docume"
+	 "nt is kept as "
+	       "an attachment",
 };
 const struct endpoint ep_tocsin_import_document = {
 	.methods = HTTP_POST,
@@ -160,6 +183,6 @@ const struct endpoint ep_tocsin_import_document = {
 	.run = import_document,
 	.shape = "ImportDocument",
 	.takes = "StixBundle",
-	.doc = "Events of a document named by ?as (stix2): how many came in, and what was read, kept as text or left "
-	       "out (publish, distribution, sharing_group_id, info)",
+	.doc = "Events of a document (stix2 or openioc, named by ?as): how many came in, and what was read, kept as "
+	       "text or left out (publish, distribution, sharing_group_id, info)",
 };

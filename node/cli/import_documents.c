@@ -1,5 +1,5 @@
 /*
- * import_documents.c - documents of events in other formats (`tocsin import --as stix2`).
+ * import_documents.c - documents of events in other formats (`tocsin import --as stix2`, openioc).
  */
 #include <stdio.h>
 
