@@ -16,14 +16,15 @@
 
 /* ---- egress ---- */
 
-typedef enum err (*sink_fn)(struct job *j, void *user, struct str bytes, struct fail *f);
+typedef enum err (*sink_fn)(struct lane *l, void *user, struct str bytes, struct fail *f);
 
 /* *receipt (NULL: it is not recorded, since every event of a list has a file that is) is to be intended
    before anything is in place. */
-static enum err sealed_run(struct job *j, const struct exporter *x, unsigned scope,
+static enum err sealed_run(struct lane *l, const struct exporter *x, unsigned scope,
 			   const struct changed *b, size_t n, sink_fn sink, void *user,
 			   struct receipt **receipt, struct fail *f)
 {
+	const struct job *j = l->job;
 	struct search_hit hits[BATCH];
 	OWN(sealed) struct sealed *s = NULL;
 	bool end = false;
@@ -34,9 +35,9 @@ static enum err sealed_run(struct job *j, const struct exporter *x, unsigned sco
 		return fail(f, ERR_BUG, "sealed for somebody else");
 	sealed_hold(s);
 	while (!end) {
-		buf_clear(&j->chunk);
-		TRY(sealed_pull(s, &j->chunk, PULL, &end, f));
-		TRY(sink(j, user, buf_str(&j->chunk), f));
+		buf_clear(&l->chunk);
+		TRY(sealed_pull(s, &l->chunk, PULL, &end, f));
+		TRY(sink(l, user, buf_str(&l->chunk), f));
 	}
 	if (receipt)
 		*receipt = sealed_receipt(s);
@@ -53,10 +54,10 @@ static ptrdiff_t batch_find(const struct batch *b, struct uuid u)
 	return -1;
 }
 
-static enum err sink_text(struct job *j, void *user, struct str bytes, struct fail *f)
+static enum err sink_text(struct lane *l, void *user, struct str bytes, struct fail *f)
 {
 	struct batch *b = user;
-	(void)j;
+	(void)l;
 	buf_str_add(&b->text, bytes);
 	return buf_err(&b->text) == ERR_OK ? ERR_OK
 					   : fail(f, buf_err(&b->text), "manifest too large");
@@ -68,7 +69,7 @@ enum err batch_lines(struct job *j, struct batch *b, struct fail *f)
 	enum err e = ERR_AGAIN;
 	for (int i = 0; i < TRIES && e == ERR_AGAIN; i++) {
 		buf_clear(&b->text);
-		e = sealed_run(j, &export_feed_manifest, EXPORT_EVENTS, b->ev, b->n, sink_text, b,
+		e = sealed_run(&j->lane[0], &export_feed_manifest, EXPORT_EVENTS, b->ev, b->n, sink_text, b,
 			       NULL, f);
 	}
 	TRY(e);
@@ -87,19 +88,26 @@ enum err batch_lines(struct job *j, struct batch *b, struct fail *f)
 	return ERR_OK;
 }
 
+/* Neither lane works on when the run rests. */
+static enum err piece_done(struct lane *l, struct fail *f)
+{
+	lanes_pause(l);
+	return l->is_helper ? ERR_OK : job_rest(l->job, true, f);
+}
+
 struct file_sink {
 	struct outfile *to;
 	uint64_t bytes;
 	struct hash_ctx *hash;
 };
 
-static enum err sink_file(struct job *j, void *user, struct str bytes, struct fail *f)
+static enum err sink_file(struct lane *l, void *user, struct str bytes, struct fail *f)
 {
 	struct file_sink *s = user;
 	s->bytes += bytes.n;
 	hash_add(s->hash, bytes.p, bytes.n);
 	TRY(outfile_write(s->to, bytes.p, bytes.n, f));
-	return job_rest(j, true, f);
+	return piece_done(l, f);
 }
 
 /* What was written of it may be old, or be replaced already: also under another number, when it was
@@ -154,52 +162,59 @@ static enum err event_sign(struct job *j, const struct changed *ev, const struct
 }
 
 /* Write the event's file under its temporary name; an event that has left meanwhile has none. */
-static enum err event_file(struct job *j, struct batch *b, size_t i, struct fail *f)
+static enum err event_file(struct lane *l, const struct changed *ev, struct made *out,
+			   struct fail *f)
 {
 	OWN(outfile) struct outfile *file = NULL;
 	OWN(receipt) struct receipt *receipt = NULL;
 	char name[FILE_NAME_MAX], uuid[UUID_TEXT_LEN + 1];
 	enum err e = ERR_AGAIN;
-	snprintf(name, sizeof(name), "%s.json", uuid_format(b->ev[i].uuid, uuid));
-	/* one temporary name cannot stand for two files */
-	if (group_has(j->group, b->ev[i].uuid))
-		TRY(group_place(j, f));
+	snprintf(name, sizeof(name), "%s.json", uuid_format(ev->uuid, uuid));
 	for (int k = 0; k < TRIES && e == ERR_AGAIN; k++) {
 		struct file_sink s = {.hash = hash_begin()};
 		outfile_free(MOVE(file));
 		receipt_end(MOVE(receipt), SENT_NOTHING);
 		/* first the name: from now on changes of this event are urgent ones */
-		e = s.hash ? outfile_new(j->dirfd, name, j->packer, &file, f) : ERR_NOMEM;
+		e = s.hash ? outfile_new(l->job->dirfd, name, l->packer, &file, f) : ERR_NOMEM;
 		s.to = file;
 		if (e == ERR_OK)
-			e = sealed_run(j, &export_misp_json, EXPORT_ONE_EVENT, &b->ev[i], 1,
-				       sink_file, &s, &receipt, f);
-		b->digest[i] = hash_end(s.hash);
-		if (e == ERR_OK && !s.bytes) {
-			b->line[i] = STR_NONE;
+			e = sealed_run(l, &export_misp_json, EXPORT_ONE_EVENT, ev, 1, sink_file, &s,
+				       &receipt, f);
+		out->digest = hash_end(s.hash);
+		if (e == ERR_OK && !s.bytes)
 			return ERR_OK;
-		}
 	}
 	TRY(e);
 	TRY(outfile_end(file, f));
-	OWN(outfile) struct outfile *asc = NULL;
-	bool same = outfile_is_same(file, j->packer);
-	TRY(event_sign(j, &b->ev[i], file, same, &asc, f));
-	if (same)
+	out->same = outfile_is_same(file, l->packer);
+	out->file = MOVE(file);
+	out->receipt = MOVE(receipt);
+	return ERR_OK;
+}
+
+/* Sign it where it is to be, and bring it into place with others. */
+static enum err event_take(struct job *j, const struct changed *ev, struct made *m, struct fail *f)
+{
+	OWN(outfile) struct outfile *file = MOVE(m->file), *asc = NULL;
+	OWN(receipt) struct receipt *receipt = MOVE(m->receipt);
+	TRY(event_sign(j, ev, file, m->same, &asc, f));
+	if (m->same)
 		j->res->unchanged++;
 	else
-		TRY(group_add(j, MOVE(file), MOVE(receipt), &b->ev[i], f));
-	return asc ? group_add(j, MOVE(asc), NULL, &b->ev[i], f) : ERR_OK;
+		TRY(group_add(j, MOVE(file), MOVE(receipt), ev, f));
+	return asc ? group_add(j, MOVE(asc), NULL, ev, f) : ERR_OK;
 }
 
 /* Lines of digests, each with its event behind the comma. */
-static enum err sink_hashes(struct job *j, void *user, struct str bytes, struct fail *f)
+static enum err sink_hashes(struct lane *l, void *user, struct str bytes, struct fail *f)
 {
+	struct job *j = l->job;
 	struct batch *b = user;
 	struct uuid u;
-	buf_str_add(&b->text, bytes);
-	TRY(buf_err(&b->text));
-	struct str rest = buf_str(&b->text);
+	buf_str_add(&b->hashes, bytes);
+	TRY(buf_err(&b->hashes));
+	TRY(piece_done(l, f));
+	struct str rest = buf_str(&b->hashes);
 	size_t used = 0;
 	while (rest.n > used + 33 + UUID_TEXT_LEN) {
 		/* as many lines as there are of one event */
@@ -213,20 +228,21 @@ static enum err sink_hashes(struct job *j, void *user, struct str bytes, struct 
 			TRY(lists_hashes(&j->lists, &j->lists.v[b->first + (size_t)i],
 					 str_sub(rest, from, used - from), f));
 	}
-	buf_consume(&b->text, used);
+	buf_consume(&b->hashes, used);
 	return ERR_OK;
 }
 
-static enum err hash_lines(struct job *j, struct batch *b, struct fail *f)
+static enum err hash_lines(struct lane *l, struct batch *b, struct fail *f)
 {
+	struct job *j = l->job;
 	enum err e = ERR_AGAIN;
 	uint64_t end = j->lists.h_end;
 	for (int i = 0; i < TRIES && e == ERR_AGAIN; i++) {
-		buf_clear(&b->text);
+		buf_clear(&b->hashes);
 		j->lists.h_end = end;
 		for (size_t k = 0; k < b->n; k++)
 			j->lists.v[b->first + k].h_len = 0;
-		e = sealed_run(j, &export_feed_hashes, EXPORT_EVENTS, b->ev, b->n, sink_hashes, b,
+		e = sealed_run(l, &export_feed_hashes, EXPORT_EVENTS, b->ev, b->n, sink_hashes, b,
 			       NULL, f);
 	}
 	return e;
@@ -282,34 +298,62 @@ static enum err line_add(struct job *j, const struct batch *b, size_t i, struct 
 	struct str s = b->line[i];
 	if (s.n) {
 		buf_str_add(&line, str_sub(s, 0, s.n - 1));
-		buf_printf(&line, ",\"integrity:sha256\":\"%s\"}", hash_hex(b->digest[i].b, 32, hex));
+		buf_printf(&line, ",\"integrity:sha256\":\"%s\"}",
+			   hash_hex(b->made[i].digest.b, 32, hex));
 		TRY(buf_err(&line));
 		s = buf_str(&line);
 	}
-	return lists_add(&j->lists, b->ev[i].uuid, s, NULL, f);
+	return lists_line(&j->lists, &j->lists.v[b->first + i], s, f);
+}
+
+/* Its first task is the digests of values of all events, the others are a file each. */
+static enum err batch_task(struct lane *l, void *user, size_t i, struct fail *f)
+{
+	struct batch *b = user;
+	if (i == 0)
+		return hash_lines(l, b, f);
+	i--;
+	if (b->line[i].p)
+		TRY(event_file(l, &b->ev[i], &b->made[i], f));
+	if (job_cancelled(l->job))
+		return fail(f, ERR_CANCELLED, "cancelled");
+	return l->is_helper || !b->line[i].p ? ERR_OK : job_rest(l->job, false, f);
 }
 
 enum err batch_run(struct job *j, struct batch *b, struct fail *f)
 {
 	TRY(batch_lines(j, b, f));
-	/* what leaves goes first */
-	for (size_t i = 0; i < b->n; i++)
-		if (!b->line[i].p)
-			batch_remove(j, b->ev[i].uuid);
-	for (size_t i = 0; i < b->n; i++) {
-		if (b->line[i].p)
-			TRY(event_file(j, b, i, f));
-		if (b->line[i].p)
-			TRY(job_rest(j, false, f));
-		if (job_cancelled(j))
-			return fail(f, ERR_CANCELLED, "cancelled");
-	}
 	b->first = j->lists.n;
 	for (size_t i = 0; i < b->n; i++) {
-		TRY(line_add(j, b, i, f));
-		j->listed |= b->line[i].p != NULL;
+		/* what leaves goes first */
 		if (!b->line[i].p)
-			batch_remove(j, b->ev[i].uuid); /* it left while its file was written */
+			batch_remove(j, b->ev[i].uuid);
+		/* one temporary name cannot stand for two files */
+		else if (group_has(j->group, b->ev[i].uuid))
+			TRY(group_place(j, f));
+		TRY(lists_add(&j->lists, b->ev[i].uuid, STR_NONE, NULL, f));
 	}
-	return hash_lines(j, b, f);
+	TRY(lanes_each(j, b->n + 1, batch_task, b, f));
+	for (size_t i = 0; i < b->n; i++) {
+		bool stays = b->made[i].file != NULL;
+		if (stays)
+			TRY(event_take(j, &b->ev[i], &b->made[i], f));
+		else if (b->line[i].p)
+			batch_remove(j, b->ev[i].uuid); /* it left while its file was written */
+		if (!stays)
+			b->line[i] = STR_NONE;
+		TRY(line_add(j, b, i, f));
+		j->listed |= stays;
+	}
+	return ERR_OK;
+}
+
+void batch_free(struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		outfile_free(MOVE(b->made[i].file));
+		receipt_end(MOVE(b->made[i].receipt), SENT_NOTHING);
+	}
+	buf_free(&b->text);
+	buf_free(&b->hashes);
 }

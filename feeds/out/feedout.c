@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "feeds/out/job.h"
 
+#define LANES_FROM 16 /* events; for fewer a thread is not worth its start */
 #define CHUNK_MAX (256u << 20) /* what egress lets a chunk grow to */
 
 bool job_cancelled(const struct job *j)
@@ -28,10 +29,14 @@ static enum err job_init(struct job *j, const struct feedout_opts *o, struct fee
 {
 	*j = (struct job){.o = o, .res = res, .dirfd = -1, .lists = {.m_fd = -1, .h_fd = -1}};
 	*res = (struct feedout_result){0};
-	buf_init(&j->chunk, CHUNK_MAX + (1u << 20));
+	for (size_t i = 0; i < ARRAY_LEN(j->lane); i++) {
+		j->lane[i].job = j;
+		j->lane[i].is_helper = i > 0;
+		buf_init(&j->lane[i].chunk, CHUNK_MAX + (1u << 20));
+	}
 	j->group = calloc(1, sizeof(*j->group));
-	j->packer = packer_new();
-	return j->group && j->packer ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+	j->lane[0].packer = packer_new();
+	return j->group && j->lane[0].packer ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }
 
 static void job_free(struct job *j)
@@ -39,13 +44,16 @@ static void job_free(struct job *j)
 	if (j->group)
 		group_free(j->group);
 	free(j->group);
-	packer_free(j->packer);
+	lanes_close(j);
 	lists_close(&j->lists);
 	free(j->todo.v);
 	free(j->urgent.v);
 	free(j->looked.v);
 	free(j->redone.v);
-	buf_free(&j->chunk);
+	for (size_t i = 0; i < ARRAY_LEN(j->lane); i++) {
+		packer_free(j->lane[i].packer);
+		buf_free(&j->lane[i].chunk);
+	}
 }
 
 /* ---- batches ---- */
@@ -67,13 +75,13 @@ static enum err batches_each(struct job *j, batch_fn fn, struct fail *f)
 	j->at = 0;
 	j->last_id = 0;
 	for (;;) {
-		struct batch b = {.text = BUF(64u << 20)};
+		struct batch b = {.text = BUF(64u << 20), .hashes = BUF(64u << 20)};
 		enum err e = plan_next(j, b.ev, &b.n, f);
 		for (size_t i = 0; e == ERR_OK && j->o->urgent_only && i < b.n; i++)
 			e = changed_add(&j->looked, b.ev[i], f);
 		if (e == ERR_OK && b.n)
 			e = fn(j, &b, f);
-		buf_free(&b.text);
+		batch_free(&b);
 		if (e != ERR_OK || !b.n)
 			return e;
 		if (fn == batch_run)
@@ -111,7 +119,7 @@ static enum err lists_follow(struct job *j, struct fail *f)
 		TRY(lists_mentioned(&j->lists, &lists, f));
 	if (!lists)
 		return ERR_OK;
-	TRY(lists_write(&j->lists, j->res->full, j->packer, f));
+	TRY(lists_write(&j->lists, j->res->full, j->lane[0].packer, f));
 	j->res->events = j->lists.written;
 	return ERR_OK;
 }
@@ -176,9 +184,18 @@ static enum err urgent_within(struct job *j, struct fail *f)
 enum err job_rest(struct job *j, bool inside, struct fail *f)
 {
 	const struct feedout_opts *o = j->o;
-	while (o->rest && !job_cancelled(j) && o->rest(o->user, inside) == FEEDOUT_LOOK)
-		TRY(urgent_within(j, f));
-	return ERR_OK;
+	enum feedout_rest how;
+	enum err e = ERR_OK;
+	while (e == ERR_OK && o->rest && !job_cancelled(j) &&
+	       (how = o->rest(o->user, inside)) != FEEDOUT_GO) {
+		lanes_hold(j);
+		if (how == FEEDOUT_NAP)
+			o->nap(o->user);
+		else
+			e = urgent_within(j, f);
+		lanes_release(j);
+	}
+	return e;
 }
 
 /* ---- the folder ---- */
@@ -254,7 +271,7 @@ static enum err leavers_first(struct job *j, struct fail *f)
 	if (e == ERR_OK)
 		e = folder_sweep(j, &j->lists, true, &gone, f);
 	if (e == ERR_OK && gone.n) {
-		e = lists_write(&gone, false, j->packer, f);
+		e = lists_write(&gone, false, j->lane[0].packer, f);
 		e = e == ERR_CORRUPT ? ERR_OK : e; /* they are about to be made anew */
 	}
 	lists_close(&gone);
@@ -271,7 +288,10 @@ static enum err update_run(struct job *j, struct fail *f)
 		TRY(leavers_first(j, f));
 	TRY(lists_open(&j->lists, j->dirfd, f));
 	sign_lists(j, &j->lists);
+	if (j->o->two_lanes && (j->all || j->todo.n >= LANES_FROM))
+		lanes_open(j);
 	TRY(batches_run(j, f));
+	lanes_close(j);
 	TRY(lists_follow(j, f));
 	if (j->res->full)
 		TRY(folder_sweep(j, &j->lists, false, NULL, f));

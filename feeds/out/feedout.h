@@ -15,7 +15,7 @@ struct feedout_progress {
 	uint64_t written, removed;
 };
 
-enum feedout_rest { FEEDOUT_GO, FEEDOUT_LOOK };
+enum feedout_rest { FEEDOUT_GO, FEEDOUT_LOOK, FEEDOUT_NAP };
 
 struct feedout_opts {
 	const struct egress_env *env;
@@ -30,11 +30,13 @@ struct feedout_opts {
 	uint64_t *watched;
 	const atomic_bool *cancelled; /* NULL: never */
 	/*
-	 * Called between events, and as `inside` between the pieces of one, when it should not take
-	 * long. May sleep. FEEDOUT_LOOK: do what has become urgent meanwhile, then ask again. NULL:
-	 * work on.
+	 * Called between events, and as `inside` between the pieces of one; should not take long.
+	 * FEEDOUT_LOOK: do what has become urgent meanwhile, then ask again. FEEDOUT_NAP: call nap(),
+	 * which may sleep and during which nothing is worked, then ask again. NULL: work on.
 	 */
 	enum feedout_rest (*rest)(void *user, bool inside);
+	void (*nap)(void *user);
+	bool two_lanes; /* write with two threads (not what is urgent, nor a few events) */
 	void (*progress)(void *user, const struct feedout_progress *p); /* NULL: not told */
 	/*
 	 * Detached signature, armored, of what an open file holds; and is this event to be signed, being

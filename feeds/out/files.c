@@ -60,8 +60,10 @@ static void packer_begin(struct packer *p, struct outfile *o)
 
 static enum err tmp_open(int dirfd, const char *name, int *fd, struct fail *f)
 {
-	unlinkat(dirfd, name, 0); /* left over from an interrupted run */
-	*fd = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+	*fd = openat(dirfd, name, flags, 0644);
+	if (*fd < 0 && errno == EEXIST && unlinkat(dirfd, name, 0) == 0) /* of an interrupted run */
+		*fd = openat(dirfd, name, flags, 0644);
 	return *fd >= 0 ? ERR_OK : fail_errno(f, ERR_IO, errno, "cannot make %s", name);
 }
 
@@ -157,8 +159,6 @@ void outfile_leave(struct outfile *o)
 	for (size_t i = 0; i < ARRAY_LEN(fd); i++) {
 		if (*fd[i] < 0)
 			continue;
-		/* on its way to the disk, so that syncing has little left to do */
-		sync_file_range(*fd[i], 0, 0, SYNC_FILE_RANGE_WRITE);
 		close(*fd[i]);
 		*fd[i] = -1;
 	}

@@ -32,6 +32,14 @@ struct group {
 	size_t n;
 };
 
+/* What each thread that writes has for itself. */
+struct lane {
+	struct job *job;
+	struct buf chunk;
+	struct packer *packer;
+	bool is_helper;
+};
+
 struct job {
 	const struct feedout_opts *o;
 	struct feedout_result *res;
@@ -46,21 +54,30 @@ struct job {
 	bool all; /* every event, in the order of their numbers, not todo */
 	uint64_t last_id;
 	bool listed; /* has an event been seen that is in the feed? */
-	struct buf chunk;
+	struct lane lane[2]; /* the first is the run's own thread */
+	struct helper *helper; /* NULL: one lane */
 	struct group *group;
-	struct packer *packer;
 	struct changed_list urgent; /* changed while this run went on: what it read may be old */
 	struct changed_list looked; /* what has been looked at, under its name; of urgent runs only */
 	struct changed_list redone; /* looked at by urgent runs within this one */
+};
+
+/* What became of an event's file. */
+struct made {
+	struct outfile *file; /* has ended; NULL: the event left while it was written */
+	struct receipt *receipt;
+	struct sha256 digest;
+	bool same; /* as the one that is there */
 };
 
 /* A batch: its events and what goes into the lists. */
 struct batch {
 	struct changed ev[BATCH];
 	size_t n;
-	struct buf text; /* manifest lines; a cut line of hashes */
+	struct buf text; /* manifest lines */
+	struct buf hashes; /* a cut line of them */
 	struct str line[BATCH]; /* of the manifest, absent: not in the feed */
-	struct sha256 digest[BATCH]; /* of its file */
+	struct made made[BATCH];
 	size_t first; /* its first entry in the lists */
 };
 
@@ -91,7 +108,23 @@ MUST_USE enum err batch_run(struct job *j, struct batch *b, struct fail *f);
 /* Bring what is written to disk and into place. */
 MUST_USE enum err group_place(struct job *j, struct fail *f);
 void group_free(struct group *g);
+void batch_free(struct batch *b);
 void batch_remove(struct job *j, struct uuid u);
+
+/* ---- lanes.c ---- */
+
+/* Do task(lane, user, i) for each i below n, in any order, by both lanes if there are two. The first error
+   ends it; tasks that have begun are waited for. */
+typedef enum err (*lane_fn)(struct lane *l, void *user, size_t i, struct fail *f);
+MUST_USE enum err lanes_each(struct job *j, size_t n, lane_fn task, void *user, struct fail *f);
+/* A second lane, from here on. Without a thread for it there is one. */
+void lanes_open(struct job *j);
+void lanes_close(struct job *j);
+/* Have the other lane stand still, at a piece of a file or between two; and let it go on. */
+void lanes_hold(struct job *j);
+void lanes_release(struct job *j);
+/* The other lane asks here, often, whether it is to stand still. */
+void lanes_pause(struct lane *l);
 
 /* ---- sign.c ---- */
 

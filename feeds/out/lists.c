@@ -69,10 +69,16 @@ enum err lists_add(struct lists *l, struct uuid uuid, struct str line, struct li
 		l->cap = cap;
 	}
 	struct list_entry *e = &l->v[l->n++];
-	*e = (struct list_entry){.uuid = uuid, .m_off = l->m_end, .h_off = l->h_end};
-	e->m_len = (uint32_t)line.n;
+	*e = (struct list_entry){.uuid = uuid, .h_off = l->h_end};
 	if (out)
 		*out = e;
+	return lists_line(l, e, line, f);
+}
+
+enum err lists_line(struct lists *l, struct list_entry *e, struct str line, struct fail *f)
+{
+	e->m_off = l->m_end;
+	e->m_len = (uint32_t)line.n;
 	return spool_put(l->m_fd, &l->m_end, line, f);
 }
 

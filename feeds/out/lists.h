@@ -38,6 +38,9 @@ void lists_close(struct lists *l);
    is valid until the next call. */
 MUST_USE enum err lists_add(struct lists *l, struct uuid uuid, struct str line,
 			    struct list_entry **out, struct fail *f);
+/* Give an entry its manifest line, if it has none. */
+MUST_USE enum err lists_line(struct lists *l, struct list_entry *e, struct str line,
+			     struct fail *f);
 /* Lines for hashes.csv of the entry that was last given any, or of a new one. */
 MUST_USE enum err lists_hashes(struct lists *l, struct list_entry *e, struct str lines,
 			       struct fail *f);

@@ -27,7 +27,7 @@ enum err sign_file(struct job *j, const struct outfile *of, const char *name, st
 		return ERR_OK;
 	if (e != ERR_OK)
 		return fail(f, e, "%s", why.text);
-	TRY(outfile_new(j->dirfd, name, j->packer, out, f));
+	TRY(outfile_new(j->dirfd, name, j->lane[0].packer, out, f));
 	TRY(outfile_write(*out, text.p, text.n, f));
 	return outfile_end(*out, f);
 }

@@ -1,7 +1,7 @@
 /*
  * publisher.c - a thread that keeps the feed folders of the policy's audiences. What is withdrawn
  * leaves at once; what is added stands back behind a pull or an import, for a while, and is written
- * in slices with rests between them, for its writing holds up commits.
+ * in slices, with rests between them when anybody asks, for its writing holds up commits.
  */
 #include "main/publisher.h"
 
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "feeds/out/feedout.h"
+#include "main/telemetry.h"
 #include "metrics/metrics.h"
 #include "pgp/pgp.h"
 
@@ -27,7 +29,8 @@
 #define REST_TIMES 4 /* as much rest as an urgent run or the writing of lists took */
 /* Additions: this much work at a time, then rest. */
 #define STRETCH_MS 50
-#define REST_QUIET_MS 50
+#define NICE 5 /* less than what answers */
+#define REST_QUIET_MS 50 /* if anybody was answered meanwhile */
 #define REST_BUSY_MS 200
 #define BUSY_CHANGES 100 /* in a second, and additions wait */
 #define LATE_S 60 /* but no longer than this */
@@ -63,6 +66,7 @@ struct publisher {
 	int64_t load_ms;
 	uint64_t load_seq;
 	bool busy;
+	uint64_t asked; /* requests that have been answered */
 	/* the run at hand */
 	const struct policy *pol;
 	const struct folder *at;
@@ -91,6 +95,14 @@ static bool is_busy(struct publisher *p)
 	p->load_ms = now;
 	p->load_seq = end;
 	return p->busy;
+}
+
+/* Has anybody been answered since it was asked last? */
+static bool is_asked(struct publisher *p)
+{
+	uint64_t now = telemetry_requests(), before = p->asked;
+	p->asked = now;
+	return now != before;
 }
 
 /* When the first change that is not in the folder will be late. */
@@ -173,12 +185,20 @@ static enum feedout_rest between(void *user, bool inside)
 	}
 	if (inside || now - p->stretch_ms < STRETCH_MS)
 		return FEEDOUT_GO;
+	bool asked = is_asked(p);
+	if (is_busy(p) || asked)
+		return FEEDOUT_NAP;
+	p->stretch_ms = now; /* nobody is kept from anything */
+	return FEEDOUT_GO;
+}
+
+static void between_nap(void *user)
+{
+	struct publisher *p = user;
 	bool busy = is_busy(p), late = clock_now() >= p->late_at;
 	nap(p, !busy ? REST_QUIET_MS : late ? REST_BUSY_MS : TICK_MS);
-	if (busy && !late)
-		return FEEDOUT_LOOK; /* and ask again */
-	p->stretch_ms = clock_boot_ms();
-	return FEEDOUT_GO;
+	if (!busy || late)
+		p->stretch_ms = clock_boot_ms(); /* else nap again, after a look */
 }
 
 /* ---- signatures ---- */
@@ -230,6 +250,8 @@ static enum err folder_run(struct publisher *p, const struct audience *aud, stru
 				 .watched = &fo->watched,
 				 .cancelled = &p->cut,
 				 .rest = urgent ? NULL : between,
+				 .nap = between_nap,
+				 .two_lanes = !urgent && sysconf(_SC_NPROCESSORS_ONLN) > 1,
 				 .sign = sign,
 				 .is_signed = is_signed,
 				 .user = p};
@@ -341,6 +363,9 @@ static void *run(void *arg)
 {
 	struct publisher *p = arg;
 	pthread_setname_np(pthread_self(), "publisher");
+	/* of this thread, and of those that it starts */
+	if (setpriority(PRIO_PROCESS, (id_t)gettid(), NICE) < 0)
+		log_debug("feeds", "nice=refused errno=%d", errno);
 	pthread_mutex_lock(&p->lock);
 	while (!atomic_load(&p->stop)) {
 		bool full = p->rescan;

@@ -3,6 +3,8 @@
  */
 #include "main/telemetry.h"
 
+#include <stdatomic.h>
+
 #include "api/throttle.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -46,9 +48,17 @@ static unsigned endpoint_label(const struct endpoint *ep)
 	return 0;
 }
 
+static atomic_uint_fast64_t requests;
+
+uint64_t telemetry_requests(void)
+{
+	return atomic_load_explicit(&requests, memory_order_relaxed);
+}
+
 void telemetry_request(const struct http_req *r, const struct http_done *d)
 {
 	unsigned label = endpoint_label(r->ep);
+	atomic_fetch_add_explicit(&requests, 1, memory_order_relaxed);
 	metric_add(M_HTTP_REQUESTS, label, metric_status(d->status), 1);
 	metric_observe_us(M_HTTP_SECONDS, label, 0, d->micros > 0 ? (uint64_t)d->micros : 0);
 	log_debug("http", "status=%d in=%llu out=%llu us=%lld path=%s", d->status,

@@ -12,5 +12,7 @@
 MUST_USE enum err telemetry_setup(struct fail *f);
 /* One finished request (http_conf.done). */
 void telemetry_request(const struct http_req *r, const struct http_done *d);
+/* How many requests have finished. */
+uint64_t telemetry_requests(void);
 /* All metrics, fresh, as Prometheus text. */
 void telemetry_text(struct node *n, struct buf *out);

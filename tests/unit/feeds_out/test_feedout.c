@@ -511,7 +511,12 @@ static enum feedout_rest look_often(void *user, bool inside)
 {
 	unsigned *n = user;
 	(void)inside;
-	return ++*n % 2 ? FEEDOUT_LOOK : FEEDOUT_GO;
+	return ++*n % 2 ? FEEDOUT_LOOK : *n % 8 == 4 ? FEEDOUT_NAP : FEEDOUT_GO;
+}
+
+static void no_nap(void *user)
+{
+	(void)user;
 }
 
 static void test_churn(void)
@@ -523,6 +528,8 @@ static void test_churn(void)
 	unsigned looks = 0;
 	struct feedout_opts o = urgent_opts(false);
 	o.rest = look_often;
+	o.nap = no_nap;
+	o.two_lanes = true;
 	o.user = &looks;
 	unsigned runs = 0;
 	bool good = pthread_create(&t, NULL, churn, &c) == 0;
