@@ -3,13 +3,17 @@
  * an administrator, so jansson reads it.
  */
 #include "feeds/in/rules.h"
-#include "model/json_why.h"
 
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "model/json_why.h"
 
 struct feed_rules {
 	json_t *rules, *settings;
+	int64_t since; /* lower bound of an event's timestamp; 0: none */
 };
 
 static enum err parse(struct str text, const char *what, json_t **out, struct fail *f)
@@ -26,6 +30,44 @@ static enum err parse(struct str text, const char *what, json_t **out, struct fa
 	return ERR_OK;
 }
 
+/* "30d", "12h", "5m", "90s": so long ago; a number: that second. */
+static bool since_of(struct str s, int64_t now, int64_t *out)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+	int64_t n;
+	s = str_trim(s);
+	if (str_i64(s, out))
+		return *out >= 0;
+	for (size_t i = 0; i < ARRAY_LEN(units) && s.n; i++)
+		if (s.p[s.n - 1] == units[i].unit && str_i64(str_sub(s, 0, s.n - 1), &n) && n >= 0 &&
+		    n < INT64_C(1) << 32) {
+			*out = MAX(now - n * units[i].seconds, 0);
+			return true;
+		}
+	return false;
+}
+
+/* `url_params`: JSON in a text, of which `timestamp` counts (sync-protocol.md 9.2). */
+static enum err url_params(struct feed_rules *r, struct fail *f)
+{
+	const json_t *v = json_object_get(r->rules, "url_params");
+	json_t *o = NULL;
+	enum err e = ERR_OK;
+	if (json_is_string(v))
+		e = parse((struct str){json_string_value(v), json_string_length(v)}, "url_params", &o, f);
+	const json_t *t = json_object_get(json_is_object(v) ? v : o, "timestamp");
+	if (json_is_integer(t))
+		r->since = MAX(json_integer_value(t), (json_int_t)0);
+	else if (e == ERR_OK && json_is_string(t) && json_string_length(t) &&
+		 !since_of(str_c(json_string_value(t)), clock_now(), &r->since))
+		e = fail(f, ERR_INVAL, "url_params of the feed: timestamp is a time such as 30d, or a second");
+	json_decref(o);
+	return e;
+}
+
 enum err feed_rules_new(struct str rules, struct str settings, struct feed_rules **out,
 			struct fail *f)
 {
@@ -36,6 +78,8 @@ enum err feed_rules_new(struct str rules, struct str settings, struct feed_rules
 	enum err e = parse(rules, "rules", &r->rules, f);
 	if (e == ERR_OK)
 		e = parse(settings, "settings", &r->settings, f);
+	if (e == ERR_OK)
+		e = url_params(r, f);
 	if (e != ERR_OK) {
 		feed_rules_free(r);
 		return e;
@@ -93,6 +137,8 @@ static bool part_wants(const json_t *part, const struct manifest_entry *e,
 
 bool feed_rules_want(const struct feed_rules *r, const struct manifest_entry *e)
 {
+	if (r->since && e->timestamp && e->timestamp < r->since)
+		return false;
 	return part_wants(json_object_get(r->rules, "tags"), e, tags_match) &&
 	       part_wants(json_object_get(r->rules, "orgs"), e, orgs_match);
 }

@@ -5,6 +5,7 @@
 #include "api/intake_lines.h"
 #include "api/long_job.h"
 #include "feeds/cache/cache.h"
+#include "sync/feed_stats.h"
 
 #define NO_RULES                                                                                   \
 	"{\"tags\":{\"OR\":[],\"NOT\":[]},\"orgs\":{\"OR\":[],\"NOT\":[]},\"url_params\":\"\"}"
@@ -12,14 +13,27 @@
 /* ---- the row ---- */
 
 /* Our own: how the last runs went. Only for the tool (`?tocsin=1`), clients of MISP do not know it. */
-static void shape_state(struct jsonw *w, const struct misp_feed *d)
+static void shape_state(struct http_req *r, struct jsonw *w, const struct misp_feed *d)
 {
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct feed_stats s = {0};
+	struct fail why = {0};
+	if (store_read(api_of(r)->store, &t, &why) == ERR_OK)
+		s = feed_stats_get(t, d->id);
 	jsonw_key(w, "tocsin");
 	jsonw_obj(w);
 	JSONW_KV(w, jsonw_uint, "interval_s", d->interval_s);
 	JSONW_KV(w, jsonw_int, "last_try", d->last_try);
 	JSONW_KV(w, jsonw_int, "last_success", d->last_success);
 	JSONW_KV(w, jsonw_str, "last_error", d->last_error.n ? d->last_error : STR_NONE);
+	JSONW_KV(w, jsonw_uint, "runs", s.runs);
+	JSONW_KV(w, jsonw_uint, "failed", s.failed);
+	JSONW_KV(w, jsonw_uint, "failed_in_a_row", s.failed_in_a_row);
+	JSONW_KV(w, jsonw_uint, "entries", s.entries);
+	JSONW_KV(w, jsonw_uint, "added", s.added);
+	JSONW_KV(w, jsonw_uint, "refused", s.refused);
+	JSONW_KV(w, jsonw_uint, "bytes", s.bytes);
+	JSONW_KV(w, jsonw_uint, "ms", s.ms);
 	jsonw_obj_end(w);
 }
 
@@ -64,7 +78,7 @@ static void feed_more(struct http_req *r, struct jsonw *w, const void *row, enum
 	else
 		JSONW_KV(w, jsonw_bool, "cache_timestamp", false);
 	if (req_query(r, "tocsin").n)
-		shape_state(w, row);
+		shape_state(r, w, row);
 }
 
 static bool feed_visible(struct http_req *r, const void *row)
@@ -111,9 +125,18 @@ static const struct crud_member feed_members[] = {
 	{NULL, 0},
 };
 
+static enum err drop_stats(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	return feed_stats_drop(w, *(const uint64_t *)arg, f);
+}
+
 static bool feed_may_go(struct http_req *r, const void *row)
 {
-	value_cache_drop(api_of(r)->conf->data_dir, VALUE_CACHE_FEED, ((const struct misp_feed *)row)->id);
+	uint64_t id = ((const struct misp_feed *)row)->id;
+	struct fail why = {0};
+	value_cache_drop(api_of(r)->conf->data_dir, VALUE_CACHE_FEED, id);
+	value_cache_drop(api_of(r)->conf->data_dir, VALUE_CACHE_TAKEN, id);
+	(void)!rest_write(r, drop_stats, &id, &why);
 	return true;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "api/crud.h"
 #include "api/peer_rows.h"
+#include "feeds/cache/cache.h"
 
 #define NO_PULL_RULES                                                                              \
 	"{\"tags\":{\"OR\":[],\"NOT\":[]},\"orgs\":{\"OR\":[],\"NOT\":[]},"                        \
@@ -69,6 +70,16 @@ static void shape_state(struct jsonw *w, const struct store_rtxn *t, const struc
 	jsonw_obj_end(w);
 }
 
+/* When its values were cached, or false. */
+static void put_cache_time(struct http_req *r, struct jsonw *w, uint64_t id)
+{
+	OWN(value_cache) struct value_cache c = {0};
+	if (value_cache_open(api_of(r)->conf->data_dir, VALUE_CACHE_SERVER, id, &c) == ERR_OK)
+		JSONW_KV(w, jsonw_int_str, "cache_timestamp", c.time);
+	else
+		JSONW_KV(w, jsonw_bool, "cache_timestamp", false);
+}
+
 static void put_row(struct http_req *r, struct jsonw *w, const struct store_rtxn *t, const void *row)
 {
 	const struct misp_peer *p = row;
@@ -76,7 +87,7 @@ static void put_row(struct http_req *r, struct jsonw *w, const struct store_rtxn
 	jsonw_key(w, "Server");
 	jsonw_obj(w);
 	peer_row_members(w, p, STR_NONE);
-	JSONW_KV(w, jsonw_bool, "cache_timestamp", false);
+	put_cache_time(r, w, p->id);
 	if (req_query(r, "tocsin").n)
 		shape_state(w, t, p);
 	jsonw_obj_end(w);
@@ -259,6 +270,7 @@ static enum err servers_delete(struct http_req *r, struct fail *f)
 	if (!peer_of_path(r, &p, f))
 		return ERR_OK;
 	TRY(rest_row_del(r, T_PEER, p.id, UUID_NIL, f));
+	value_cache_drop(api_of(r)->conf->data_dir, VALUE_CACHE_SERVER, p.id);
 	TRY(rest_write(r, drop_run, &p.id, f));
 	me(r)->url = STR("/servers/delete/Server deleted");
 	rest_saved(r, STR("Server deleted"), "Server deleted");

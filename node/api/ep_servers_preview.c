@@ -296,23 +296,6 @@ static enum err compare_servers(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
-/* ---- caching ---- */
-
-/* MISP answers that it has cached whatever came of it. We keep nothing of what peers merely show: that
-   is said, not played. */
-static enum err cache(struct http_req *r, struct fail *f)
-{
-	struct str id = req_arg(r, "id");
-	uint64_t n;
-	if (str_u64(id, &n) && !ask_peer(r, f))
-		return ERR_OK;
-	me(r)->url = STR("/servers/cache");
-	rest_not_saved(r, "cache", "Server", STR_NONE,
-		       rest_quoted(r, "This node keeps no cache of what its peers have. compareServers and "
-				      "tocsin peer diff ask them."));
-	return ERR_OK;
-}
-
 const struct endpoint ep_servers_preview_index = {
 	.methods = HTTP_GET | HTTP_POST,
 	.path = "/servers/previewIndex/:id",
@@ -344,13 +327,4 @@ const struct endpoint ep_servers_compare = {
 	.run = compare_servers,
 	.shape = "Overlap",
 	.doc = "How many events each two of the peers that are pulled from have in common",
-};
-const struct endpoint ep_servers_cache = {
-	.methods = HTTP_GET | HTTP_POST,
-	.path = "/servers/cache/:id",
-	.auth = perm_site_admin,
-	.run = cache,
-	.shape = "Saved",
-	.doc = "Refused: nothing is kept of what peers merely show",
-	.missing = "keeps no values of what peers merely show",
 };

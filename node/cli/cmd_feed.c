@@ -113,8 +113,9 @@ int cmd_feed_list(struct cli *c)
 	static const struct grid_column cols[] = {
 		{"ID", GRID_RIGHT, TERM_DIM},	    {"NAME", GRID_SHRINK, TERM_BOLD},
 		{"ON", 0, TERM_PLAIN},		    {"URL", GRID_SHRINK, TERM_NAME},
-		{"FORMAT", 0, TERM_PLAIN},	    {"LAST SUCCESS", 0, TERM_PLAIN},
-		{"PROBLEM", GRID_SHRINK, TERM_BAD},
+		{"FORMAT", 0, TERM_PLAIN},	    {"ENTRIES", GRID_RIGHT, TERM_PLAIN},
+		{"AGE", GRID_RIGHT, TERM_PLAIN},    {"LAST SUCCESS", 0, TERM_PLAIN},
+		{"FAILED", GRID_RIGHT, TERM_PLAIN}, {"PROBLEM", GRID_SHRINK, TERM_BAD},
 	};
 	OWN(grid) struct grid *t = grid_new(c, cols, ARRAY_LEN(cols));
 	OWN(json) json_t *list = NULL;
@@ -134,7 +135,12 @@ int cmd_feed_list(struct cli *c)
 		grid_add(t, cli_text(c, f, "enabled"));
 		grid_add(t, cli_text(c, f, "url"));
 		grid_add(t, cli_text(c, f, "source_format"));
+		const json_t *state = json_object_get(f, "tocsin");
+		uint64_t failed = rows_count(state, "failed_in_a_row");
+		grid_add(t, rows_count(state, "runs") ? term_number(c, rows_count(state, "entries")) : STR_NONE);
+		grid_add(t, rows_age(c, json_integer_value(json_object_get(state, "last_success"))));
 		grid_add(t, when(c, f, "last_success"));
+		grid_add(t, failed ? term_number(c, failed) : STR_NONE);
 		grid_add(t, cli_text_in(c, f, "tocsin", "last_error"));
 	}
 	return grid_print(t, c);

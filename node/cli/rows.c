@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/call.h"
 
 int rows_get(struct cli *c, const char *path, json_t **list)
@@ -100,6 +101,17 @@ int rows_remove(struct cli *c, const struct rows_kind *k)
 	if (code == CLI_OK)
 		cli_say(c, "%s", k->removed);
 	return code;
+}
+
+struct str rows_age(struct cli *c, int64_t seconds)
+{
+	int64_t ago = MAX(clock_now() - seconds, 0);
+	if (!seconds)
+		return STR_NONE;
+	return ago < 120	? arena_printf(c->arena, "%llds", (long long)ago)
+	       : ago < 7200	? arena_printf(c->arena, "%lldm", (long long)ago / 60)
+	       : ago < 172800 ? arena_printf(c->arena, "%lldh", (long long)ago / 3600)
+				: arena_printf(c->arena, "%lldd", (long long)ago / 86400);
 }
 
 uint64_t rows_count(const json_t *j, const char *key)

@@ -28,5 +28,7 @@ int rows_each(struct cli *c, const struct rows_kind *k,
 	      int (*one)(struct cli *c, const json_t *row, json_t *results));
 /* Remove the row that the one argument names. */
 int rows_remove(struct cli *c, const struct rows_kind *k);
+/* How long ago a second was: "45s", "12m", "6h", "3d"; absent for 0. In c->arena. */
+struct str rows_age(struct cli *c, int64_t seconds);
 /* A count in an answer; 0 when it is not there. */
 uint64_t rows_count(const json_t *j, const char *key);

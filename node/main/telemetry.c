@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "metrics/metrics.h"
+#include "sync/feed_stats.h"
 
 #define ROWS_MAX 512
 
@@ -112,6 +113,81 @@ static void refresh_workers(struct node *n)
 	put(M_WORKERS_REFUSED, s.refused);
 }
 
+/* ---- feeds: a line for each that is or was fetched, by its number ---- */
+
+#define FEEDS_MAX 1000u
+
+struct feed_line {
+	struct misp_feed row;
+	struct feed_stats stats;
+};
+
+static int64_t enabled_of(const struct feed_line *x)
+{
+	return x->row.enabled;
+}
+static int64_t last_try_of(const struct feed_line *x)
+{
+	return x->row.last_try;
+}
+static int64_t last_success_of(const struct feed_line *x)
+{
+	return x->row.last_success;
+}
+static int64_t runs_of(const struct feed_line *x)
+{
+	return (int64_t)x->stats.runs;
+}
+static int64_t failed_of(const struct feed_line *x)
+{
+	return (int64_t)x->stats.failed;
+}
+static int64_t entries_of(const struct feed_line *x)
+{
+	return (int64_t)x->stats.entries;
+}
+static int64_t added_of(const struct feed_line *x)
+{
+	return (int64_t)x->stats.added;
+}
+
+static const struct {
+	const char *name, *kind, *help;
+	int64_t (*of)(const struct feed_line *x);
+} feed_metrics[] = {
+	{"tocsin_feed_enabled", "gauge", "Is the feed fetched?", enabled_of},
+	{"tocsin_feed_last_try_timestamp_seconds", "gauge", "When it was fetched last; 0: never", last_try_of},
+	{"tocsin_feed_last_success_timestamp_seconds", "gauge", "When that went well last; 0: never", last_success_of},
+	{"tocsin_feed_runs_total", "counter", "Fetches of the feed", runs_of},
+	{"tocsin_feed_failed_runs_total", "counter", "Those that failed", failed_of},
+	{"tocsin_feed_entries", "gauge", "Events or values that it held", entries_of},
+	{"tocsin_feed_added_total", "counter", "Events or values that it brought", added_of},
+};
+
+static void feed_lines(struct node *n, struct buf *out)
+{
+	struct fail f = {0};
+	for (size_t i = 0; i < ARRAY_LEN(feed_metrics); i++) {
+		OWN(store_rtxn) struct store_rtxn *t = NULL;
+		struct feed_line x;
+		uint64_t id = 0;
+		bool told = false;
+		if (store_read(n->store, &t, &f) != ERR_OK)
+			return;
+		for (unsigned k = 0; k < FEEDS_MAX && store_next(t, T_FEED, &id, NULL, &x.row) == ERR_OK; k++) {
+			x.stats = feed_stats_get(t, id);
+			if (!x.row.enabled && !x.stats.runs)
+				continue;
+			if (!told)
+				buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", feed_metrics[i].name,
+					   feed_metrics[i].help, feed_metrics[i].name, feed_metrics[i].kind);
+			told = true;
+			buf_printf(out, "%s{feed=\"%llu\"} %lld\n", feed_metrics[i].name, (unsigned long long)id,
+				   (long long)feed_metrics[i].of(&x));
+		}
+	}
+}
+
 void telemetry_text(struct node *n, struct buf *out)
 {
 	refresh_http(n);
@@ -119,4 +195,5 @@ void telemetry_text(struct node *n, struct buf *out)
 	refresh_workers(n);
 	put(M_AUTH_WAITING, throttle_waiting(n->api.throttle, clock_boot_ms()));
 	metrics_text(out);
+	feed_lines(n, out);
 }

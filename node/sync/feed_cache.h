@@ -1,6 +1,6 @@
 /*
  * feed_cache.h - fills the cache of a feed's values (feeds/cache/cache.h): from hashes.csv of a MISP feed, or
- * the values of a table or text, without taking anything in.
+ * where it has none from its events, or the values of a table or text, without taking anything in.
  */
 #pragma once
 

@@ -243,7 +243,7 @@ static enum err run_all(struct feed_run *r, struct fail *f)
 enum err feed_fetch_run(const struct feed_fetch_opts *o, struct feed_fetch_result *out,
 			struct fail *f)
 {
-	struct feed_run r = {.o = o, .res = out, .dirfd = -1};
+	struct feed_run r = {.o = o, .res = out, .dirfd = -1, .began_ms = clock_boot_ms()};
 	struct fail mine = {0};
 	*out = (struct feed_fetch_result){0};
 	r.take = (struct intake){.source = &source,

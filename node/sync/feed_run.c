@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "codec/unpack.h"
 #include "model/pack.h"
+#include "sync/feed_stats.h"
 
 #define REDIRECTS 5u
 #define TAGS_MAX 64u
@@ -182,6 +183,25 @@ struct row_note {
 	const char *text;
 };
 
+static enum err stats_write(struct store_wtxn *w, const struct row_note *n, struct fail *f)
+{
+	const struct feed_run *r = n->r;
+	const struct feed_fetch_result *res = r->res;
+	struct feed_stats s = feed_stats_get(store_view(w), r->o->feed_id);
+	bool good = n->err == ERR_OK;
+	s.runs++;
+	s.failed += !good;
+	s.failed_in_a_row = good ? 0 : s.failed_in_a_row + 1;
+	s.ms = (uint64_t)MAX(clock_boot_ms() - r->began_ms, 0);
+	s.added += res->is_values ? res->values.added + res->values.restored : res->n.added + res->n.updated;
+	if (good && !res->not_modified && uuid_is_nil(r->o->only)) {
+		s.entries = res->is_values ? res->values.values : res->n.listed;
+		s.refused = res->n.failed + res->n.refused;
+		s.bytes = res->n.bytes;
+	}
+	return feed_stats_put(w, r->o->feed_id, &s, f);
+}
+
 static enum err row_write(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	const struct row_note *n = arg;
@@ -205,6 +225,7 @@ static enum err row_write(struct store_wtxn *w, void *arg, struct fail *f)
 		snprintf(seen, sizeof(seen), "%s\n%s\n%s", r->now.etag, r->now.modified, r->now.digest);
 	if ((n->err == ERR_OK || r->waits) && !r->res->not_modified)
 		row.manifest_etag = str_c(seen);
+	TRY(stats_write(w, n, f));
 	return store_put(w, T_FEED, row.id, &row, f);
 }
 

@@ -31,6 +31,7 @@ struct feed_run {
 	bool all_in; /* nothing has to be asked for again before it changes */
 	bool waits; /* what it brought waits for a decision */
 	uint64_t event_id; /* of a fixed event that the row does not name yet */
+	int64_t began_ms;
 	struct intake take;
 };
 

@@ -125,6 +125,28 @@ def catalogue(t):
     t.want(0, "feed", "disable", "Spamhaus DROP", "VNC RFB", "by hand")
     t.want(1, "feed", "enable", "no such feed")
     is_equal([f for f in t.json(0, "feed", "list") if f["Feed"]["enabled"]], [], "feed disable")
+    caches(t)
+
+
+def caches(t):
+    """More of it in tests/feeds/caches.py."""
+    sample = os.path.join(nodes.TOP, "contrib", "sample-feed")
+    t.want(0, "feed", "overlap")
+    with Server(files_of(sample)) as s:
+        t.json(0, "feed", "add", s.url, "sampled")
+        t.json(0, "feed", "add", s.url + "/", "again")
+        t.want(0, "feed", "cache", "sampled", "again")
+    d = t.want(0, "feed", "overlap")
+    rows = [x.split("\t") for x in d.out.splitlines()]
+    check(len(rows) == 3 and rows[0][1] == "sampled" and rows[0][6] == rows[0][2] and rows[2][:2] == ["sampled", "again"],
+          "a row for each, and for each two", d.out)
+    j = t.json(0, "feed", "overlap", "--no-store")
+    check(len(j["sources"]) == 2 and "here" not in j["sources"][0], "without the store", j)
+    t.want(0, "feed", "cache")
+    t.want(0, "peer", "cache")
+    t.want(1, "feed", "cache", "no such feed")
+    d = t.want(0, "feed", "list")
+    check("sampled" in d.out and {len(x.split("\t")) for x in d.out.splitlines()} == {10}, "ten columns", d.out)
 
 
 def event(n, distribution, **more):
