@@ -17,6 +17,7 @@
 #include "pgp/pgp.h"
 
 struct audit_queue;
+struct jsonw;
 struct vocabs;
 struct throttle;
 struct rates;
@@ -36,6 +37,7 @@ struct api {
 	const char *(*clock_alarm)(void *user); /* why embargoes stay shut; "fine" when they do not */
 	void (*clock_accept)(void *user); /* the operator vouches for the wall clock */
 	enum err (*reload)(void *user, struct fail *f); /* policy and certificates */
+	void (*zones)(void *user, struct jsonw *w); /* of the DNS server, for the status; NULL: none */
 	void *user;
 	size_t max_event_bytes; /* largest document taken */
 	const char *feeds_dir; /* published feeds, or NULL */

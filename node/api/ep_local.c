@@ -90,6 +90,10 @@ static enum err status(struct http_req *r, struct fail *f)
 	JSONW_KV(&w, jsonw_c, "clock_alarm", api->clock_alarm ? api->clock_alarm(api->user) : "fine");
 	status_embargo(api, &w);
 	status_store(r, &w);
+	if (api->zones) {
+		jsonw_key(&w, "zones");
+		api->zones(api->user, &w);
+	}
 	jsonw_obj_end(&w);
 	policy_unref(p);
 	rest_answer(r, 200, &b);
@@ -208,8 +212,9 @@ static enum err policy_reload_run(struct http_req *r, struct fail *f)
 	(void)f;
 	enum err e = api->reload ? api->reload(api->user, &why) : ERR_UNSUPPORTED;
 	if (e != ERR_OK) {
-		reply_error(r, 400, "%s (line %u, column %u); the old policy stays in force", why.text,
-			    why.line, why.column);
+		struct str at = why.line ? arena_printf(r->arena, " (line %u, column %u)", why.line, why.column)
+					 : STR("");
+		reply_error(r, 400, "%s%.*s; the old policy stays in force", why.text, STR_ARG(at));
 		return ERR_OK;
 	}
 	struct policy *p = api->egress.policy(api->egress.user);

@@ -27,6 +27,27 @@ static void show_embargo(struct cli *c, const json_t *j)
 	term_pair(c, "embargoes", TERM_BAD, arena_str(c->arena, buf_str(&b)));
 }
 
+/* Zones and the resolvers that have them, each with the serial that it was given last. */
+static void show_zones(struct cli *c, const json_t *zones)
+{
+	size_t i, k;
+	json_t *z, *t;
+	json_array_foreach (zones, i, z) {
+		OWN(buf) struct buf b = BUF(1 << 16);
+		bool ready = str_is(cli_text(c, z, "state"), "ready");
+		buf_str_add(&b, cli_text(c, z, "zone"));
+		if (ready)
+			buf_printf(&b, " serial %lld", json_integer_value(json_object_get(z, "serial")));
+		else
+			buf_printf(&b, " %.*s", STR_ARG(cli_text(c, z, "state")));
+		json_array_foreach (json_object_get(z, "transfers"), k, t)
+			buf_printf(&b, "%s%.*s has %lld%s", k ? ", " : "; ", STR_ARG(cli_text(c, t, "address")),
+				   json_integer_value(json_object_get(t, "serial")),
+				   str_is(cli_text(c, t, "result"), "ok") ? "" : " (broke off)");
+		term_pair(c, "zone", ready ? TERM_PLAIN : TERM_BAD, arena_str(c->arena, buf_str(&b)));
+	}
+}
+
 static void show(struct cli *c, const json_t *j)
 {
 	static const char *const counts[] = {"events", "attributes",	"objects", "tags",
@@ -64,6 +85,7 @@ static void show(struct cli *c, const json_t *j)
 			       STR_ARG(term_bytes(c, number(j, "index", "bytes"))),
 			       STR_ARG(term_number(c, number(j, "index", "live"))),
 			       STR_ARG(term_number(c, number(j, "index", "sequence")))));
+	show_zones(c, json_object_get(j, "zones"));
 }
 
 int cmd_status(struct cli *c)

@@ -25,6 +25,7 @@
 #include "main/guarded_clock.h"
 #include "main/publisher.h"
 #include "main/telemetry.h"
+#include "main/zones.h"
 #include "retract/retract.h"
 #include "sandbox/sandbox.h"
 #include "search/correlate.h"
@@ -132,16 +133,33 @@ static void default_base_url(struct node *n)
 	n->api.base_url = str_c(n->base_url);
 }
 
-/* Ports of `listen`; false when one of them is left to the kernel. */
+/* Ports of `listen` and dns.listen; false when one of them is left to the kernel. */
 static bool listen_ports(const struct conf *c, uint16_t *ports, size_t *n)
 {
+	const struct conf_list *const lists[] = {&c->listen, &c->dns_listen};
 	struct conf_addr a;
-	for (*n = 0; *n < c->listen.n; (*n)++) {
-		if (conf_addr_parse(str_c(c->listen.v[*n]), &a, NULL) != ERR_OK || !a.port)
-			return false;
-		ports[*n] = a.port;
-	}
+	*n = 0;
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++)
+		for (size_t i = 0; i < lists[l]->n; i++) {
+			if (conf_addr_parse(str_c(lists[l]->v[i]), &a, NULL) != ERR_OK || !a.port)
+				return false;
+			ports[(*n)++] = a.port;
+		}
 	return true;
+}
+
+/* The folder of a key's file, as it stands in dns.keys: NAME ALGORITHM FILE. */
+static const char *key_folder(struct arena *a, const char *line)
+{
+	struct str rest = str_trim(str_c(line));
+	for (int i = 0; i < 2; i++) {
+		size_t k = 0;
+		while (k < rest.n && rest.p[k] != ' ' && rest.p[k] != '\t')
+			k++;
+		rest = str_trim(str_sub(rest, k, SIZE_MAX));
+	}
+	char *path = rest.n ? arena_cstr(a, rest) : NULL;
+	return path ? dirname(path) : NULL;
 }
 
 /* Before the sandbox, the store and the first thread. A node that is only set up needs no helper. */
@@ -178,9 +196,10 @@ static enum err start_mail(struct node *n, bool create, struct fail *f)
 static enum err confine(struct node *n, const char *conf_file, struct fail *f)
 {
 	const struct conf *c = n->conf;
-	struct sandbox_path paths[160] = {{c->data_dir, SANDBOX_WRITE, false}};
+	struct sandbox_path paths[240] = {{c->data_dir, SANDBOX_WRITE, false}};
+	OWN(arena) struct arena *a = arena_new(1u << 20);
 	struct sandbox_report report = {0};
-	uint16_t ports[64];
+	uint16_t ports[128];
 	size_t k = 1, n_ports = 0;
 	const char *const files[] = {c->policy,	c->tls_cert, c->tls_key, c->tls_client_ca,
 				     c->key_file, conf_file};
@@ -201,6 +220,11 @@ static enum err confine(struct node *n, const char *conf_file, struct fail *f)
 	for (size_t l = 0; l < ARRAY_LEN(read); l++)
 		for (size_t i = 0; i < read[l]->n && k < ARRAY_LEN(paths) - 1; i++)
 			paths[k++] = (struct sandbox_path){read[l]->v[i], SANDBOX_READ, true};
+	for (size_t i = 0; a && i < c->dns_keys.n && k < ARRAY_LEN(paths) - 1; i++) {
+		const char *folder = key_folder(a, c->dns_keys.v[i]);
+		if (folder)
+			paths[k++] = (struct sandbox_path){folder, SANDBOX_READ, true};
+	}
 	for (size_t i = 0; i < c->writable.n && k < ARRAY_LEN(paths) - 1; i++)
 		paths[k++] = (struct sandbox_path){c->writable.v[i], SANDBOX_WRITE, true};
 	if (c->socket) {
@@ -226,6 +250,7 @@ enum err node_open(struct node *n, const struct conf *conf, const char *conf_fil
 {
 	*n = (struct node){.conf = conf};
 	pthread_mutex_init(&n->policy_lock, NULL);
+	pthread_mutex_init(&n->reload_lock, NULL);
 	pthread_mutex_init(&n->api.vocabs_lock, NULL);
 	long_jobs_init(&n->api.jobs);
 	index_tags_init(&n->api.index_tags);
@@ -330,6 +355,11 @@ static void clock_accept(void *user)
 	guarded_clock_accept(((struct node *)user)->clock);
 }
 
+static void show_zones(void *user, struct jsonw *w)
+{
+	zones_status(((struct node *)user)->zones, w);
+}
+
 static void fill_api(struct node *n)
 {
 	struct api *a = &n->api;
@@ -342,6 +372,7 @@ static void fill_api(struct node *n)
 	a->reload = reload;
 	a->clock_alarm = clock_alarm;
 	a->clock_accept = clock_accept;
+	a->zones = show_zones;
 	a->feeds_dir = conf_feeds_dir(n->conf);
 	a->conf = n->conf;
 	a->peer_key = &n->peer_key;
@@ -509,12 +540,21 @@ static uint64_t published(void *user)
 	return publisher_seq(((struct node *)user)->publisher);
 }
 
+static void subs_changed(void *user)
+{
+	zones_changed(((struct node *)user)->zones);
+}
+
 static enum err start_subs(struct node *n, struct fail *f)
 {
 	char dir[4200];
 	TRY(join(dir, sizeof(dir), n->conf->data_dir, "subs", f));
 	const struct subs_opts o = {
-		.env = &n->api.egress, .dir = dir, .files_dir = conf_exports_dir(n->conf)};
+		.env = &n->api.egress,
+		.dir = dir,
+		.files_dir = conf_exports_dir(n->conf),
+		.changed = subs_changed,
+		.user = n};
 	return subs_start(&o, &n->api.subs, f);
 }
 
@@ -572,7 +612,9 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(openings_start(&n->api.egress, &n->openings, f));
 	n->api.egress.openings = n->openings;
 	TRY(publisher_start(&n->api.egress, conf_feeds_dir(n->conf), n->pgp, &n->publisher, f));
+	TRY(zones_new(n->conf, &n->zones, f)); /* before what tells it of changes */
 	TRY(start_subs(n, f));
+	TRY(zones_start(n->zones, n->conf, n->api.subs, n->audit, f));
 	TRY(start_retractor(n, f));
 	TRY(client_hold(f)); /* connections to peers outlast single runs */
 	n->holds_client = true;
@@ -581,8 +623,13 @@ enum err node_start(struct node *n, struct fail *f)
 	return http_server_start(n->http, f);
 }
 
-enum err node_reload(struct node *n, struct fail *f)
+/* What a running node can take over is taken over, or nothing is. */
+static enum err reload_locked(struct node *n, struct fail *f)
 {
+	OWN(conf) const struct conf *now = NULL;
+	OWN(buf) struct buf keys = BUF(4096);
+	TRY(n->reread(n->reread_user, &now, f));
+	TRY(zones_read(n->zones, now, f));
 	enum err e = load_policy(n, f);
 	if (e == ERR_OK)
 		e = api_vocabs_reload(&n->api, f);
@@ -594,15 +641,31 @@ enum err node_reload(struct node *n, struct fail *f)
 		publisher_rescan(n->publisher);
 		subs_look(n->api.subs);
 		retractor_rescan(n->retractor);
+		zones_take(n->zones);
 	}
 	if (e == ERR_OK && n->conf->tls_cert)
 		e = http_server_reload(n->http, f);
+	TRY(e);
+	log_setup(2, (enum log_level)now->log_level, (enum log_format)now->log_format);
+	if (conf_needs_restart(n->conf, now, &keys))
+		log_warn("main", "reloaded restart_needed_for=%s", log_val(buf_str(&keys)));
+	else
+		log_info("main", "reloaded");
+	return ERR_OK;
+}
+
+enum err node_reload(struct node *n, struct fail *f)
+{
+	pthread_mutex_lock(&n->reload_lock);
+	enum err e = reload_locked(n, f);
+	pthread_mutex_unlock(&n->reload_lock);
 	return e;
 }
 
 void node_tick(struct node *n)
 {
 	guarded_clock_persist(n->clock);
+	zones_tick(n->zones);
 }
 
 void node_stop(struct node *n)
@@ -610,6 +673,7 @@ void node_stop(struct node *n)
 	atomic_store(&n->stopping, true);
 	long_jobs_stop(&n->api.jobs);
 	subs_quit(n->api.subs);
+	zones_stop(MOVE(n->zones));
 	if (n->http)
 		http_server_stop(n->http, STOP_GRACE_MS);
 	if (n->workers)
@@ -651,6 +715,7 @@ void node_stop(struct node *n)
 	if (n->policy)
 		policy_unref(MOVE(n->policy));
 	pthread_mutex_destroy(&n->policy_lock);
+	pthread_mutex_destroy(&n->reload_lock);
 	secret_wipe(n->key_secret, sizeof(n->key_secret));
 	secret_wipe(&n->peer_key, sizeof(n->peer_key));
 }

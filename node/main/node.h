@@ -27,6 +27,7 @@ struct node {
 	struct openings *openings;
 	struct publisher *publisher;
 	struct retractor *retractor;
+	struct zones *zones; /* NULL: no DNS */
 	struct feed_schedule *feeds;
 	struct peer_schedule *peers;
 	bool holds_client; /* the loop of our requests */
@@ -37,6 +38,10 @@ struct node {
 	pthread_mutex_t policy_lock;
 	struct policy *policy;
 	atomic_bool stopping;
+	/* the configuration as it is now, for a reload */
+	enum err (*reread)(void *user, const struct conf **out, struct fail *f);
+	void *reread_user;
+	pthread_mutex_t reload_lock;
 };
 
 /* Rows of a fresh store: roles, host organisation, its administrator with a key. */
@@ -54,7 +59,7 @@ MUST_USE enum err node_open(struct node *n, const struct conf *conf, const char 
 			    bool create, struct fail *f);
 /* Indexes, workers, sockets, server. Returns when requests are answered. */
 MUST_USE enum err node_start(struct node *n, struct fail *f);
-/* Policy and certificates again. What does not load leaves the old in force. */
+/* Policy, certificates, zones and what else the configuration lets. What does not load leaves the old in force. */
 MUST_USE enum err node_reload(struct node *n, struct fail *f);
 /* Small duties, every 20 seconds or so. */
 void node_tick(struct node *n);

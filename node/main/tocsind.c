@@ -13,6 +13,7 @@
 #include "main/misp_guard.h"
 #include "main/node.h"
 #include "main/notify.h"
+#include "main/zones.h"
 
 enum { EXIT_USAGE = 2, EXIT_DAMAGED = 4 };
 
@@ -204,25 +205,18 @@ static int next_signal(struct node *n, const sigset_t *set)
 	return sig;
 }
 
-/* Read everything again. What a running node can take over is taken over, or nothing is. */
-static enum err reload(struct node *n, const struct options *o, struct fail *f)
+static enum err reread(void *user, const struct conf **out, struct fail *f)
 {
-	OWN(conf) const struct conf *now = NULL;
-	OWN(buf) struct buf keys = BUF(4096);
-	TRY(conf_load(o->config, o->over, o->n_over, &now, f));
-	TRY(node_reload(n, f));
-	log_setup(2, (enum log_level)now->log_level, (enum log_format)now->log_format);
-	if (conf_needs_restart(n->conf, now, &keys))
-		log_warn("main", "reloaded restart_needed_for=%s", log_val(buf_str(&keys)));
-	else
-		log_info("main", "reloaded");
-	return ERR_OK;
+	const struct options *o = user;
+	return conf_load(o->config, o->over, o->n_over, out, f);
 }
 
-static int serve(struct node *n, const struct options *o, const sigset_t *set)
+static int serve(struct node *n, struct options *o, const sigset_t *set)
 {
 	struct fail f = {0};
 	int sig;
+	n->reread = reread;
+	n->reread_user = o;
 	enum err e = node_start(n, &f);
 	if (e != ERR_OK)
 		return complain(e, &f);
@@ -233,7 +227,7 @@ static int serve(struct node *n, const struct options *o, const sigset_t *set)
 	while ((sig = next_signal(n, set)) == SIGHUP) {
 		f = (struct fail){0};
 		notify_send("RELOADING=1");
-		e = reload(n, o, &f);
+		e = node_reload(n, &f);
 		if (e != ERR_OK)
 			log_error("main", "reload failed, the old settings stay detail=%s",
 				  log_val(str_c(f.text)));
@@ -297,6 +291,8 @@ int main(int argc, char **argv)
 			return complain(e, &f);
 		if (p)
 			policy_unref(p);
+		if ((e = zones_check(conf, &f)) != ERR_OK)
+			return complain(e, &f);
 		puts("configuration ok");
 		return 0;
 	}

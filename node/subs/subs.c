@@ -116,6 +116,12 @@ void sub_status(struct sub *s, struct sub_status *out)
 		out->state = i.ready && sub_read(s, &r, &c, NULL) == ERR_OK ? SUB_READY : SUB_FILLING;
 }
 
+bool sub_may_show(struct sub *s, const struct set_read *r)
+{
+	OWN(sub_conf) struct sub_conf *c = sub_conf(s);
+	return is_current(s, r, c);
+}
+
 static enum err sub_open(struct subs *p, struct sub_conf *c, struct sub **out, struct fail *f)
 {
 	struct sub *s = calloc(1, sizeof(*s));

@@ -67,6 +67,8 @@ MUST_USE enum err subs_wait(struct subs *s, struct sub_waiter *w);
 
 /* A snapshot of the set, to be read while the reference is held. ERR_AGAIN: it is not ready. */
 MUST_USE enum err sub_read(struct sub *s, struct set_read **out, struct sub_conf **conf, struct fail *f);
+/* May what was opened then still be given? For those who read for long. */
+bool sub_may_show(struct sub *s, const struct set_read *r);
 
 /* ---- what consumers are given (file.c) ---- */
 

@@ -35,8 +35,6 @@ except ImportError:
     skip('no dnspython (contrib/check installs it; or set TOCSIN_PYTHON)')
 
 PROGRAM = os.path.join(os.environ.get('top_builddir', '.'), 'tests/dns/serve')
-if not os.path.exists(PROGRAM):
-    skip(f'{PROGRAM} is not built')
 
 checks = failed = 0
 
@@ -117,6 +115,8 @@ class Server:
     """The program, its commands, and what it said."""
 
     def __init__(self, zones, keys=(), serial=1, limits=(), listen=('127.0.0.1:0',)):
+        if not os.path.exists(PROGRAM):
+            skip(f'{PROGRAM} is not built')
         args = [PROGRAM, '-s', str(serial)]
         for flag, values in (('-l', listen), ('-k', [k.line for k in keys]), ('-z', zones), ('-o', limits)):
             for v in values:
