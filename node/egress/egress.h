@@ -309,6 +309,7 @@ struct egress_taxii {
 	/* of the event under way: for the token of the next page */
 	struct taxii_cursor at;
 	uint64_t seq; /* of its row */
+	int64_t now; /* the second that is not over yet */
 	struct taxii_cursor passed; /* up to here all came on earlier pages */
 	bool broken_off; /* nobody waits, or it took too long: the next page begins behind `at` */
 	uint64_t until; /* no row behind this one */

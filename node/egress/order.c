@@ -11,7 +11,7 @@
 
 struct row {
 	uint64_t seq;
-	int64_t second;
+	int64_t second, clock;
 	uint64_t id; /* shifted left by one; the lowest bit: opened. 0: empty */
 };
 
@@ -126,7 +126,7 @@ static enum err add(struct order *o, const struct change *c, bool opened)
 		o->cap = cap;
 	}
 	int64_t before = o->n ? o->rows[o->n - 1].second : 0;
-	o->rows[o->n++] = (struct row){c->seq, MAX(c->time, before), c->id << 1 | opened};
+	o->rows[o->n++] = (struct row){c->seq, MAX(c->time, before), c->time, c->id << 1 | opened};
 	return ERR_OK;
 }
 
@@ -175,7 +175,7 @@ static struct order_row row_at(const struct order *o, size_t i)
 	const struct place *p = slot_of(o->places, o->cap_places, r->id >> 1);
 	bool opened = r->id & 1;
 	size_t first = at_least(o, p->published);
-	return (struct order_row){r->seq, r->second, r->id >> 1, opened, !opened && p->opened,
+	return (struct order_row){r->seq, r->second, r->clock, r->id >> 1, opened, !opened && p->opened,
 				  first < o->n ? o->rows[first].second : r->second};
 }
 

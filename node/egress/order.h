@@ -19,6 +19,7 @@ MUST_USE enum err order_follow(struct order *o, const struct store_rtxn *t, stru
 struct order_row {
 	uint64_t seq; /* of the change; ascending */
 	int64_t second; /* when; never less than in the row before */
+	int64_t clock; /* what the clock said, which may have been less */
 	uint64_t event_id;
 	bool opened; /* by time, for whom it was held until then; else published */
 	bool again; /* published: a row behind this one says that it opened */

@@ -74,7 +74,7 @@ static bool next_event(void *user, struct view *v, struct search_hit *out, struc
 			q->broken_off = p->more = true;
 			return false;
 		}
-		if (row.seq > q->until)
+		if (row.seq > q->until || row.clock == q->now)
 			return false;
 		if (row.second != q->at.second)
 			q->at.nth = 0;
@@ -133,6 +133,10 @@ static void go_to_begin(struct egress_taxii *q)
 		q->seq = order_since(q->order, MAX(second, q->after_us / 1000000));
 }
 
+/*
+ * A second is told when it is over: an event that leaves it (for a later publication, or for good) moves those
+ * behind it up, and what then came would have a date that somebody has seen already.
+ */
 enum err egress_taxii(struct view **v, struct egress_taxii *q, struct sealed **out, struct fail *f)
 {
 	struct egress_query eq = {.exporter = &export_taxii,
@@ -143,6 +147,7 @@ enum err egress_taxii(struct view **v, struct egress_taxii *q, struct sealed **o
 				  .allowed_list = true};
 	TRY(order_follow(q->order, (*v)->txn, f));
 	q->vis = view_visible(*v);
+	q->now = clock_now();
 	go_to_begin(q);
 	eq.opts.taxii = q->page;
 	eq.opts.scope = EXPORT_EVENTS;

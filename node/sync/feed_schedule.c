@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sync/taxii_pull.h"
 
 struct feed_schedule {
 	struct feed_schedule_opts o;
@@ -63,6 +64,49 @@ static enum err fetch(struct feed_schedule *s, uint64_t id)
 	return e;
 }
 
+/* The collection that has waited longest among those that are due; 0: none. */
+static uint64_t taxii_due(const struct feed_schedule *s)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(arena) struct arena *a = arena_new(4u << 20);
+	struct fail f = {0};
+	struct misp_taxii row;
+	uint64_t id = 0, best = 0;
+	int64_t now = clock_now(), best_due = INT64_MAX;
+	if (!a || !s->o.key || !s->o.interval_s || store_read(s->o.in->store, &t, &f) != ERR_OK)
+		return 0;
+	while (store_next(t, T_TAXII, &id, a, &row) == ERR_OK) {
+		struct taxii_state st;
+		taxii_state_read(row.state, &st);
+		int64_t due = (st.last_try ? st.last_try : s->started) + (int64_t)s->o.interval_s;
+		if (row.enabled && row.pull && due <= now && due < best_due) {
+			best = id;
+			best_due = due;
+		}
+		arena_reset(a);
+	}
+	return best;
+}
+
+static enum err pull(struct feed_schedule *s, uint64_t id)
+{
+	struct taxii_pull_opts o = {.in = s->o.in,
+				    .server_id = id,
+				    .org_id = s->o.org_id,
+				    .user_id = s->o.user_id,
+				    .client = s->o.client,
+				    .key = s->o.key,
+				    .cancelled = &s->stop};
+	struct taxii_pull_result *res = calloc(1, sizeof(*res));
+	struct fail f = {0};
+	enum err e = res ? taxii_pull(&o, res, &f) : ERR_NOMEM;
+	if (e != ERR_OK && e != ERR_CANCELLED)
+		log_warn("sync", "taxii=%llu err=%s detail=%s", (unsigned long long)id, err_name(e),
+			 log_val(str_c(f.text)));
+	free(res);
+	return e;
+}
+
 static void *run(void *arg)
 {
 	struct feed_schedule *s = arg;
@@ -72,6 +116,9 @@ static void *run(void *arg)
 		uint64_t id = due_now(s);
 		/* after a failure a pause, lest one that cannot even be noted be tried at once again */
 		if (id && fetch(s, id) == ERR_OK)
+			continue;
+		id = taxii_due(s);
+		if (id && pull(s, id) == ERR_OK)
 			continue;
 		struct timespec t;
 		clock_gettime(CLOCK_REALTIME, &t);

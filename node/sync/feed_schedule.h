@@ -1,8 +1,10 @@
 /*
- * feed_schedule.h - a thread that fetches each enabled feed when its time has come.
+ * feed_schedule.h - a thread that fetches each enabled feed, and pulls each TAXII collection, when its
+ * time has come.
  */
 #pragma once
 
+#include "base/secretbox.h"
 #include "sync/feed_fetch.h"
 
 struct feed_schedule_opts {
@@ -12,6 +14,7 @@ struct feed_schedule_opts {
 	uint64_t max_event_bytes;
 	const char *cache_dir; /* as for feed_fetch_run() */
 	uint64_t interval_s; /* of rows that have none of their own; 0: those are not fetched */
+	const struct secret_key *key; /* of credentials for TAXII servers; NULL: those are not pulled */
 	unsigned tick_ms; /* how often rows are looked at [15 000] */
 };
 

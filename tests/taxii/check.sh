@@ -1,7 +1,8 @@
 #!/bin/sh
-# The TAXII 2.1 server as its clients meet it.
+# TAXII 2.1: the server as its clients meet it, and our client before good and hostile servers. About a minute.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/blackbox.sh"
 need_daemon
 record_answers
-exec "$py" "$here/server.py"
+"$py" "$here/server.py" || exit
+exec "$py" "$here/client.py"

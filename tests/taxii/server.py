@@ -35,6 +35,11 @@ def taxii(c, path, **params):
                  {"Authorization": c.key, "Accept": TYPE})
 
 
+def settle():
+    """What was published is told when its second is over."""
+    time.sleep(1.02 - time.time() % 1)
+
+
 def key_of(o):
     return o["id"], o.get("modified", o.get("created", ""))
 
@@ -73,12 +78,12 @@ def event(i, distribution="3", **more):
             "Attribute": [attribute("domain", "d%d-%d.example" % (i, k), to_ids=bool(k % 2), category="Network activity")
                           for k in range(i % 4 + 1)] +
                          [attribute("comment", "text of %d" % i, category="Other")],
-            "Object": [{"name": "domain-ip", "meta-category": "network",
+            "Object": [{"name": "domain-ip", "meta-category": "network", "distribution": "5",
                         "template_uuid": "43b3b146-77eb-4931-b4cc-b66c60f28734", "template_version": "10",
                         "Attribute": [attribute("domain", "o%d.example" % i, object_relation="domain", to_ids=True),
                                       attribute("ip-dst", "198.51.100.%d" % (i + 1), object_relation="ip",
                                                 to_ids=True)]}],
-            "EventReport": [{"name": "report %d" % i, "content": "what happened"}]}
+            "EventReport": [{"distribution": "5", "name": "report %d" % i, "content": "what happened"}]}
     head.update(more)
     return {"Event": head}
 
@@ -100,6 +105,7 @@ def fill(c):
     c.post("/events/publish/" + made[1]["id"])
     made.append(publish(c, event(9, "0", info=SECRET)))
     c.post("/events/add", event(10, info="a draft"))
+    settle()
     return made, gone
 
 
@@ -189,6 +195,7 @@ def test_dates(c, base, made):
     ok(a.status == 200 and a.json() == {}, "nothing is newer than the last", a.text())
     ok("x-taxii-date-added-last" not in a.headers, "and no date stands in the head", dict(a.headers))
     new = [publish(c, event(20 + i))["uuid"] for i in range(3)]
+    settle()
     got = walk(c, base + "objects/", 5, added_after=last)
     ok({o["id"] for o in got if o["type"] == "report"} == {"report--" + u for u in new},
        "what was published meanwhile, in the same second or not", [o["id"] for o in got if o["type"] == "report"])
@@ -207,6 +214,7 @@ def test_dates(c, base, made):
     c.post("/attributes/add/" + ev["id"], {"type": "domain", "value": "late.example", "to_ids": True,
                                            "category": "Network activity"})
     c.post("/events/publish/" + ev["id"])
+    settle()
     seen, token = a["objects"], a["next"]
     while token:
         a = taxii(c, base + "objects/", limit=1000, next=token).json()
@@ -283,6 +291,7 @@ def test_audience(c, reader, secret, org):
     group = c.post("/sharing_groups/add", {"name": "few", "releasability": "x"}).json()["SharingGroup"]
     c.post("/sharing_groups/addOrg/%s/%s" % (group["id"], org["id"]))
     in_group = publish(c, event(30, "4", sharing_group_id=group["id"]))["uuid"]
+    settle()
     titles = {x["title"]: x["id"] for x in collections(reader)}
     ok(set(titles) == {"All events", "Tags: ones", "Sharing group: few"}, "collections that the reader may know", titles)
     ok("Tags: of my own" in {x["title"] for x in collections(c)}, "others are their organisation's")

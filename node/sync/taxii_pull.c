@@ -1,0 +1,514 @@
+/*
+ * taxii_pull.c - see taxii_pull.h. What the server chooses is bounded: bytes and objects by feeds/in/stix.h,
+ * pages, empty pages and time here; a token that comes twice in a row ends the pull.
+ */
+#include "sync/taxii_pull.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "ingest/quarantine.h"
+#include "model/pack.h"
+#include "sync/taxii_envelope.h"
+
+#define TYPE "application/taxii+json;version=2.1"
+#define PAGE_BYTES (UINT64_C(1) << 30)
+#define PAGES_MAX 100000u
+#define EMPTY_MAX 100u /* pages without an object, one behind the other */
+#define PULL_MS (3600 * 1000) /* for all pages */
+#define PAGE_LIMIT 1000u
+#define DOCUMENT_MAX (4u << 20)
+#define URL_MAX_BYTES 6000u
+
+struct pull {
+	const struct taxii_pull_opts *o;
+	struct taxii_pull_result *res;
+	struct arena *a;
+	struct misp_taxii row;
+	struct misp_tagref tag; /* put on each event; without name: none */
+	struct taxii_state state;
+	struct client_opts opts;
+	struct client *client;
+	struct stix_in *stix;
+	struct intake take;
+	size_t told; /* of take.wanted */
+	struct ingest_stream *stream;
+	struct json_read *reader;
+	struct taxii_envelope env; /* of the page at hand */
+	uint64_t objects; /* of all pages, each as often as it comes */
+	char last_added[48]; /* newest date of all pages; "": none */
+	char next[TAXII_NEXT_MAX + 1];
+};
+
+/* ---- the row ---- */
+
+static struct str bond(struct uuid row, char out[60])
+{
+	char text[UUID_TEXT_LEN + 1];
+	int n = snprintf(out, 60, "taxii/%s", uuid_format(row, text));
+	return (struct str){out, (size_t)n};
+}
+
+enum err taxii_key_seal(const struct secret_key *k, struct uuid row, struct str key,
+			struct buf *base64, struct fail *f)
+{
+	char b[60];
+	OWN(buf) struct buf sealed = BUF(16 << 10);
+	TRY(secret_seal(k, key, bond(row, b), &sealed, f));
+	base64_encode(base64, buf_str(&sealed));
+	return buf_err(base64);
+}
+
+static enum err key_open(const struct taxii_pull_opts *o, const struct misp_taxii *row, bool clear,
+			 struct buf *out, struct fail *f)
+{
+	char b[60];
+	OWN(buf) struct buf sealed = BUF(16 << 10);
+	if (!row->api_key.n || clear) {
+		buf_str_add(out, row->api_key);
+		return buf_err(out);
+	}
+	if (!base64_decode(&sealed, row->api_key))
+		return fail(f, ERR_CORRUPT, "the stored key cannot be read");
+	return secret_open(o->key, buf_str(&sealed), bond(row->uuid, b), out, f);
+}
+
+static void text_take(const json_t *j, const char *key, char *out, size_t n)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+	snprintf(out, n, "%s", s ? s : "");
+}
+
+void taxii_state_read(struct str state, struct taxii_state *out)
+{
+	json_t *j = json_loadb(state.p ? state.p : "", state.n, 0, NULL);
+	*out = (struct taxii_state){
+		.last_try = json_integer_value(json_object_get(j, "last_try")),
+		.last_success = json_integer_value(json_object_get(j, "last_success"))};
+	text_take(j, "added_after", out->added_after, sizeof(out->added_after));
+	text_take(j, "last_error", out->last_error, sizeof(out->last_error));
+	json_decref(j);
+}
+
+static enum err row_read(struct pull *p, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	struct misp_taxii row;
+	struct misp_tag tag;
+	TRY(store_read(p->o->in->store, &t, f));
+	enum err e = store_get(t, T_TAXII, p->o->server_id, p->a, &row);
+	if (e != ERR_OK)
+		return fail(f, e, "there is no TAXII server %llu", (unsigned long long)p->o->server_id);
+	TRY(entity_copy(p->a, &desc_misp_taxii, &row, &p->row));
+	if ((!row.enabled || !row.pull) && !p->o->disabled_too)
+		return fail(f, ERR_PERM, "the TAXII server is switched off");
+	if (row.tag_id && store_get(t, T_TAG, row.tag_id, p->a, &tag) == ERR_OK)
+		p->tag = (struct misp_tagref){.name = arena_str(p->a, tag.name),
+					      .colour = arena_str(p->a, tag.colour),
+					      .exportable = tag.exportable};
+	taxii_state_read(p->row.state, &p->state);
+	return ERR_OK;
+}
+
+struct note {
+	struct pull *p;
+	struct str state, was;
+};
+
+static enum err state_write(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	const struct note *n = arg;
+	struct misp_taxii row;
+	OWN(arena) struct arena *a = arena_new(1u << 20);
+	if (!a)
+		return fail(f, ERR_NOMEM, "no memory");
+	enum err e = store_get(store_view(w), T_TAXII, n->p->o->server_id, a, &row);
+	if (e != ERR_OK)
+		return e == ERR_NOENT ? ERR_OK : e; /* removed meanwhile */
+	if (!str_eq(row.state, n->was))
+		return ERR_OK; /* it was edited, and begins anew */
+	row.state = n->state;
+	return store_put(w, T_TAXII, row.id, &row, f);
+}
+
+static void state_note(struct pull *p, enum err e, const struct fail *why)
+{
+	struct taxii_state *s = &p->state;
+	struct fail f = {0};
+	if (!p->row.id)
+		return;
+	s->last_try = clock_now();
+	if (e == ERR_OK) {
+		s->last_success = s->last_try;
+		if (p->last_added[0] && !p->res->n.failed)
+			snprintf(s->added_after, sizeof(s->added_after), "%s", p->last_added);
+	}
+	json_t *j = json_pack("{s:s,s:I,s:I,s:s}", "added_after", s->added_after, "last_try",
+			      (json_int_t)s->last_try, "last_success", (json_int_t)s->last_success,
+			      "last_error", e == ERR_OK ? "" : why->text);
+	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+	struct note n = {p, str_c(text ? text : ""), p->row.state};
+	if (store_run(p->o->in->store, state_write, &n, &f) != ERR_OK)
+		log_warn("sync", "taxii=%llu state not written: %s",
+			 (unsigned long long)p->o->server_id, f.text);
+	free(text);
+	json_decref(j);
+}
+
+/* ---- requests ---- */
+
+/* "https://host" of "https://host/path". */
+static struct str host_of(struct str url)
+{
+	ptrdiff_t at = str_find(url, STR("://"));
+	size_t i = at < 0 ? url.n : (size_t)at + 3;
+	while (i < url.n && url.p[i] != '/')
+		i++;
+	return str_sub(url, 0, i);
+}
+
+/* An API root may be an URL, a path on the host, or a name below the base. */
+static void root_put(struct buf *b, const struct misp_taxii *row)
+{
+	struct str root = str_trim(row->api_root), base = str_trim(row->baseurl);
+	if (!str_has_prefix(root, STR("http://")) && !str_has_prefix(root, STR("https://"))) {
+		buf_str_add(b, str_has_prefix(root, STR("/")) ? host_of(base) : base);
+		if (b->n && b->p[b->n - 1] != '/' && !str_has_prefix(root, STR("/")))
+			buf_putc(b, '/');
+	}
+	buf_str_add(b, root);
+	if (b->n && b->p[b->n - 1] != '/')
+		buf_putc(b, '/');
+}
+
+static void param_put(struct buf *b, const char *name, struct str v)
+{
+	buf_putc(b, str_chr(buf_str(b), '?') < 0 ? '?' : '&');
+	buf_puts(b, name);
+	buf_putc(b, '=');
+	for (size_t i = 0; i < v.n; i++) {
+		unsigned char c = (unsigned char)v.p[i];
+		if (isalnum(c) || strchr("-._~", c))
+			buf_putc(b, (char)c);
+		else
+			buf_printf(b, "%%%02X", c);
+	}
+}
+
+/* What of the collection is wanted: `match[type]` and the like, by name. */
+static void filters_put(struct buf *b, struct str filters)
+{
+	json_t *j = json_loadb(filters.p ? filters.p : "", filters.n, 0, NULL), *v;
+	const char *key;
+	json_object_foreach(j, key, v)
+		if (str_has_prefix(str_c(key), STR("match[")) && json_is_string(v))
+			param_put(b, key, str_c(json_string_value(v)));
+	json_decref(j);
+}
+
+static bool has_control(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 127)
+			return true;
+	return false;
+}
+
+/* Basic with a user; else as it stands when it names a scheme ("Token ..."), or as a bearer's. */
+static enum err authorization(struct buf *b, struct str user, struct str key, struct fail *f)
+{
+	OWN(buf) struct buf pair = BUF(16 << 10);
+	if (has_control(user) || has_control(key))
+		return fail(f, ERR_INVAL, "the credentials hold control characters");
+	buf_puts(b, "Authorization: ");
+	if (user.n) {
+		buf_str_add(&pair, user);
+		buf_putc(&pair, ':');
+		buf_str_add(&pair, key);
+		buf_puts(b, "Basic ");
+		base64_encode(b, buf_str(&pair));
+	} else {
+		if (str_chr(key, ' ') < 0)
+			buf_puts(b, "Bearer ");
+		buf_str_add(b, key);
+	}
+	return buf_err(b);
+}
+
+struct asked {
+	const char *url;
+	uint64_t max;
+	enum err (*data)(void *user, const void *p, size_t n, struct fail *f);
+	void (*header)(void *user, struct str name, struct str value);
+	void *user;
+};
+
+static enum err ask(const struct taxii_pull_opts *o, struct client *c, const struct misp_taxii *row,
+		    bool clear, const struct asked *q, struct client_res *res, struct fail *f)
+{
+	OWN(buf) struct buf key = BUF(16 << 10), auth = BUF(32 << 10);
+	const char *headers[2] = {"Accept: " TYPE};
+	struct client_req req = {.url = q->url,
+				 .headers = headers,
+				 .n_headers = 1,
+				 .max_bytes = q->max,
+				 .cancelled = o->cancelled,
+				 .data = q->data,
+				 .header = q->header,
+				 .user = q->user};
+	TRY(key_open(o, row, clear, &key, f));
+	if (key.n) {
+		TRY(authorization(&auth, row->user, buf_str(&key), f));
+		headers[req.n_headers++] = buf_cstr(&auth);
+	}
+	return client_call(c, &req, res, f);
+}
+
+/* ---- small documents ---- */
+
+static enum err keep(void *user, const void *p, size_t n, struct fail *f)
+{
+	struct buf *b = user;
+	buf_add(b, p, n);
+	return buf_err(b) == ERR_OK ? ERR_OK : fail(f, buf_err(b), "the answer is too long");
+}
+
+enum err taxii_ask(const struct taxii_pull_opts *o, const struct misp_taxii *row, bool clear_key,
+		   const char *path, json_t **out, struct fail *f)
+{
+	OWN(client) struct client *c = NULL;
+	OWN(buf) struct buf url = BUF(URL_MAX_BYTES), body = BUF(DOCUMENT_MAX);
+	struct client_res res = {0};
+	json_error_t why;
+	*out = NULL;
+	if (*path) {
+		root_put(&url, row);
+		buf_puts(&url, path);
+	} else {
+		buf_str_add(&url, host_of(str_trim(row->baseurl)));
+		buf_puts(&url, "/taxii2/");
+	}
+	TRY(buf_err(&url));
+	TRY(client_new(&o->client, &c, f));
+	struct asked q = {buf_cstr(&url), DOCUMENT_MAX, keep, NULL, &body};
+	TRY(ask(o, c, row, clear_key, &q, &res, f));
+	*out = json_loadb(body.n ? body.p : "", body.n, 0, &why);
+	if (!json_is_object(*out)) {
+		json_decref(*out);
+		*out = NULL;
+		return fail(f, ERR_PEER, "the answer is no document of TAXII");
+	}
+	return ERR_OK;
+}
+
+/* ---- pages ---- */
+
+static enum err page_data(void *user, const void *data, size_t n, struct fail *f)
+{
+	struct pull *p = user;
+	p->res->bytes += n;
+	taxii_envelope_feed(&p->env, data, n);
+	return stix_in_feed(p->stix, data, n, f);
+}
+
+static void page_header(void *user, struct str name, struct str value)
+{
+	struct pull *p = user;
+	value = str_trim(value);
+	/* dates of one form and zone are ordered like their texts */
+	if (str_eq_nocase(name, STR("x-taxii-date-added-last")) && value.n < sizeof(p->last_added) &&
+	    value.n >= 20 && value.p[value.n - 1] == 'Z' && !has_control(value))
+		snprintf(p->last_added, sizeof(p->last_added), "%.*s", STR_ARG(value));
+}
+
+static enum err page_get(struct pull *p, struct fail *f)
+{
+	OWN(buf) struct buf url = BUF(URL_MAX_BYTES * 2);
+	struct client_res res = {0};
+	char limit[12];
+	snprintf(limit, sizeof(limit), "%u", PAGE_LIMIT);
+	root_put(&url, &p->row);
+	buf_puts(&url, "collections/");
+	buf_str_add(&url, str_trim(p->row.collection));
+	buf_puts(&url, "/objects/");
+	param_put(&url, "limit", str_c(limit));
+	if (p->state.added_after[0] && !p->o->again)
+		param_put(&url, "added_after", str_c(p->state.added_after));
+	if (p->next[0])
+		param_put(&url, "next", str_c(p->next));
+	filters_put(&url, p->row.filters);
+	TRY(buf_err(&url));
+	p->env = (struct taxii_envelope){0};
+	struct asked q = {buf_cstr(&url), PAGE_BYTES, page_data, page_header, p};
+	TRY(ask(p->o, p->client, &p->row, false, &q, &res, f));
+	if (!taxii_envelope_ok(&p->env))
+		return fail(f, ERR_PEER, "the answer is no envelope of TAXII");
+	return stix_in_document_end(p->stix, f);
+}
+
+/* Nothing has come yet that could be taken in. */
+static enum err pages(struct pull *p, struct fail *f)
+{
+	int64_t end = clock_boot_ms() + PULL_MS;
+	unsigned empty = 0;
+	bool more = true;
+	while (more) {
+		TRY(page_get(p, f));
+		p->res->pages++;
+		more = p->env.more;
+		empty = p->env.objects ? 0 : empty + 1;
+		p->objects += p->env.objects;
+		if (more && (!p->env.next[0] || strcmp(p->env.next, p->next) == 0))
+			return fail(f, ERR_PEER, "the server says that there is more, and not where");
+		if (p->res->pages >= PAGES_MAX || empty >= EMPTY_MAX)
+			return fail(f, ERR_LIMIT, "the server's pages do not end");
+		if (clock_boot_ms() > end)
+			return fail(f, ERR_TIMEOUT, "the collection was not read within an hour");
+		snprintf(p->next, sizeof(p->next), "%s", p->env.next);
+	}
+	return ERR_OK;
+}
+
+/* ---- events ---- */
+
+static void no_note(void *run, const struct intake_want *w, enum err e,
+		    const struct ingest_result *result, const struct fail *why)
+{
+	(void)run, (void)w, (void)e, (void)result, (void)why;
+}
+
+static const struct intake_source source = {.document = "collection", .note = no_note};
+
+static void on_done(void *user, enum err e, const struct ingest_result *res, const struct fail *why)
+{
+	struct pull *p = user;
+	intake_account(&p->take, &p->take.wanted[p->told++], 0, e, res, why);
+}
+
+static enum err tag_put(const struct pull *p, struct misp_event *h, struct arena *a, struct fail *f)
+{
+	struct misp_tagref *v = ARENA_ARRAY(a, struct misp_tagref, h->tags.n + 1);
+	if (!v)
+		return fail(f, ERR_LIMIT, "no memory for tags");
+	if (h->tags.n)
+		memcpy(v, h->tags.v, h->tags.n * sizeof(*v));
+	v[h->tags.n] = p->tag;
+	h->tags = (struct entity_list){v, h->tags.n + 1};
+	ENTITY_SET_HAS(h, EVENT_F_tags);
+	return ERR_OK;
+}
+
+static enum err on_event(void *user, struct raw_event *doc, struct fail *f)
+{
+	struct pull *p = user;
+	OWN(raw) struct raw_event *raw = doc;
+	struct misp_event *h = raw_head(raw);
+	struct admit_facts facts = intake_facts(&p->take);
+	struct origin origin = {.kind = ORIGIN_FEED, .time = facts.now};
+	facts.kind = AUD_FEED;
+	facts.wants_signature = true; /* and has none: what is protected here is not edited by it */
+	facts.org_id = p->o->org_id;
+	facts.default_event_distribution = DIST_ORG;
+	h->distribution = p->row.distribution;
+	h->sharing_group_id = p->row.sharing_group_id;
+	h->sharing_group = (struct entity_list){NULL, 0};
+	facts.elements_inherit = true;
+	ENTITY_SET_HAS(h, EVENT_F_distribution);
+	if (p->tag.name.n)
+		TRY(tag_put(p, h, raw_arena(raw), f));
+	p->res->n.listed++;
+	TRY(intake_add(&p->take, (struct intake_want){.uuid = h->uuid}, f));
+	if (intake_cancelled(&p->take))
+		return fail(f, ERR_CANCELLED, "cancelled");
+	ingest_stream_add(p->stream, MOVE(raw), &origin, &facts);
+	return p->take.stop == ERR_OK ? ERR_OK : fail(f, p->take.stop, "%s", p->take.stop_text);
+}
+
+static enum err events_data(void *user, const void *data, size_t n, struct fail *f)
+{
+	return json_read_feed(((struct pull *)user)->reader, data, n, f);
+}
+
+static enum err events(struct pull *p, struct fail *f)
+{
+	struct json_read_opts o = {.root = RAW_EVENT,
+				   .spool_dir = p->o->in->spool_dir,
+				   .keep_source = ingest_keeps_source(p->o->in),
+				   .many = true};
+	p->stream = ingest_stream_new(p->o->in, on_done, p);
+	p->reader = json_read_new(&o, on_event, p);
+	enum err e = p->stream && p->reader ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+	if (e == ERR_OK)
+		e = stix_in_end(p->stix, events_data, p, f);
+	if (e == ERR_OK)
+		e = json_read_end(p->reader, f);
+	json_read_free(p->reader);
+	if (p->stream)
+		ingest_stream_end(p->stream);
+	ingest_stream_free(p->stream);
+	return e;
+}
+
+/* ---- a pull ---- */
+
+static enum err run(struct pull *p, struct fail *f)
+{
+	p->a = arena_new(4u << 20);
+	if (!p->a)
+		return fail(f, ERR_NOMEM, "no memory");
+	TRY(row_read(p, f));
+	struct stix_in_opts so = {.spool_dir = p->o->in->spool_dir,
+				  .info = p->row.name,
+				  .has_distribution = true,
+				  .distribution = p->row.distribution,
+				  .sharing_group_id = p->row.sharing_group_id,
+				  .publish = p->row.publish};
+	p->opts = p->o->client;
+	p->opts.redirects = p->opts.redirects ? p->opts.redirects : 5;
+	p->opts.total_ms = p->opts.total_ms ? p->opts.total_ms : PULL_MS;
+	TRY(client_new(&p->opts, &p->client, f));
+	p->stix = stix_in_new(&so);
+	if (!p->stix)
+		return fail(f, ERR_NOMEM, "no memory");
+	TRY(pages(p, f));
+	return p->objects ? events(p, f) : ERR_OK;
+}
+
+enum err taxii_pull(const struct taxii_pull_opts *o, struct taxii_pull_result *out, struct fail *f)
+{
+	struct pull *p = calloc(1, sizeof(*p));
+	struct fail mine = {0};
+	*out = (struct taxii_pull_result){0};
+	if (!p)
+		return fail(f, ERR_NOMEM, "no memory");
+	p->o = o;
+	p->res = out;
+	p->take = (struct intake){.source = &source,
+				  .run = p,
+				  .in = o->in,
+				  .origin = {.kind = ORIGIN_FEED},
+				  .user_id = o->user_id,
+				  .cancelled = o->cancelled,
+				  .res = &out->n};
+	intake_init(&p->take);
+	enum err e = run(p, &mine);
+	if (p->stix) {
+		out->stix = stix_in_counts(p->stix);
+		out->stix.left_out_types = STR_NONE;
+	}
+	intake_log(&p->take, "taxii", o->server_id, e);
+	state_note(p, e, &mine);
+	stix_in_free(p->stix);
+	client_free(p->client);
+	arena_free(p->a);
+	intake_done(&p->take);
+	free(p);
+	if (f)
+		*f = mine;
+	return e;
+}
