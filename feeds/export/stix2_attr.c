@@ -93,7 +93,8 @@ static bool is_url(struct str v)
 	return true;
 }
 
-static bool fits(const char *checks, const struct str v[2], bool observable)
+/* Observables of 2.0 are no networks. */
+static bool fits(const char *checks, const struct str v[2], bool observable, bool old)
 {
 	while (*checks) {
 		struct str part = v[*checks++ - '1'];
@@ -101,7 +102,7 @@ static bool fits(const char *checks, const struct str v[2], bool observable)
 		size_t n = 0;
 		while (*checks >= '0' && *checks <= '9' && kind == 'h')
 			n = n * 10 + (size_t)(*checks++ - '0');
-		bool ok = kind == 'i'	? ip_version(part, true) != 0
+		bool ok = kind == 'i'	? ip_version(part, !observable || !old) != 0
 			  : kind == 'I' ? ip_version(part, false) != 0
 			  : kind == 'p' ? is_whole(part, 65535)
 			  : kind == 'n' ? is_whole(part, INT64_MAX)
@@ -390,8 +391,8 @@ static void plain(struct stix2 *w, struct buf *b, const struct rel_element *el)
 		jp_str(b, "x_misp_comment", a->comment);
 	jp_str(b, "x_misp_type", type_name(a->type));
 	jp_str(b, "x_misp_value", a->value);
-	if (a->to_ids)
-		LIT(b, ",\"x_misp_to_ids\":true");
+	/* said in any case: readers else take the type's default */
+	buf_puts(b, a->to_ids ? ",\"x_misp_to_ids\":true" : ",\"x_misp_to_ids\":false");
 	if (a->first_seen != MICRO_NONE)
 		stix2_time(b, "x_misp_first_seen", or_else(a->first_seen, 0), true);
 	if (a->last_seen != MICRO_NONE)
@@ -418,10 +419,10 @@ enum err stix2_attr(struct stix2 *w, struct buf *b, const struct rel_event *e,
 		plain(w, b, el);
 	else if (row->form == FORM_SDO)
 		thing(w, b, el, row);
-	else if (a->to_ids && (row->form == FORM_RULE || fits(row->checks, v, false)))
+	else if (a->to_ids && (row->form == FORM_RULE || fits(row->checks, v, false, old)))
 		indicator(w, b, el, row, v);
 	else if (!a->to_ids && row->type1 && !(old && row->version == VER_P) &&
-		 fits(row->checks, v, true))
+		 fits(row->checks, v, true, old))
 		observed(w, b, el, row, v);
 	else
 		plain(w, b, el);

@@ -268,6 +268,14 @@ static void elements(struct buf *b, const char *key, const struct misp_cluster *
 		buf_putc(b, ']');
 }
 
+/* Whose an id is: CAPEC's and CVE's are known by their form, which STIX asks for. */
+static const char *source_of(struct str id)
+{
+	return str_has_prefix(id, STR("CAPEC-")) ? "capec"
+	       : str_has_prefix(id, STR("CVE-")) ? "cve"
+						 : "mitre-attack";
+}
+
 static void references(struct buf *b, const struct misp_cluster *c)
 {
 	bool any = false;
@@ -276,8 +284,8 @@ static void references(struct buf *b, const struct misp_cluster *c)
 		if ((!url || !is_web(e->value)) && (!id || !e->value.n))
 			continue;
 		buf_puts(b, any ? "," : ",\"external_references\":[");
-		buf_puts(b, url ? "{\"source_name\":\"url\",\"url\":"
-				: "{\"source_name\":\"mitre-attack\",\"external_id\":");
+		buf_printf(b, "{\"source_name\":\"%s\",\"%s\":", url ? "url" : source_of(e->value),
+			   url ? "url" : "external_id");
 		json_quote(b, e->value);
 		buf_putc(b, '}');
 		any = true;

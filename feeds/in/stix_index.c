@@ -142,7 +142,7 @@ const struct stix_link *stix_links(const struct stix_in *s, struct str id, uint3
 	}
 	for (*n = 0; lo + *n < s->n_links && s->links[lo + *n].to == h; (*n)++)
 		;
-	return s->links + lo;
+	return *n ? s->links + lo : s->links;
 }
 
 json_t *stix_load(const struct stix_in *s, uint32_t i, struct str *refs)

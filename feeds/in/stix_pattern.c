@@ -203,10 +203,10 @@ static bool observations(struct reader *r)
 
 bool stix_pattern(struct arena *a, struct str pattern, struct stix_comps *out)
 {
-	struct reader r = {pattern.p, pattern.p + pattern.n, a, out, 0, false, false, true};
 	*out = (struct stix_comps){.v = ARENA_ARRAY(a, struct stix_comp, STIX_COMPS_MAX)};
 	if (!pattern.n || !out->v)
 		return false;
+	struct reader r = {pattern.p, pattern.p + pattern.n, a, out, 0, false, false, true};
 	bool framed = str_chr(str_sub(str_trim(pattern), 0, 1), '[') == 0 ||
 		      str_chr(str_sub(str_trim(pattern), 0, 1), '(') == 0;
 	bool ok = framed ? observations(&r) : comparisons(&r); /* templates have no brackets */
