@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/follow_proc.h"
+#include "cli/follow_text.h"
 
 static enum err exec_open(struct follow *f)
 {
@@ -30,7 +31,7 @@ static enum err exec_apply(struct follow *f, const struct follow_set *s)
 					  {NULL, NULL}};
 	snprintf(since, sizeof(since), "%llu", (unsigned long long)s->since);
 	snprintf(serial, sizeof(serial), "%llu", (unsigned long long)s->serial);
-	f->entries = 1;
+	f->entries = follow_lines_count(s->fd);
 	return follow_shell(f, f->arg, s->fd, vars);
 }
 

@@ -80,22 +80,9 @@ static enum err sync_folder(const struct follow *f)
 	return fd >= 0 && fsync(fd) == 0 ? ERR_OK : ERR_IO;
 }
 
-static enum err count(struct follow *f, int fd)
-{
-	struct follow_lines l;
-	struct str line;
-	if (!follow_lines_begin(&l, fd))
-		return fail(&f->fail, ERR_NOMEM, "out of memory");
-	while (follow_lines_next(&l, &line))
-		;
-	f->entries = l.number;
-	free(l.p); /* lines of any length are good: it may be no text at all */
-	return ERR_OK;
-}
-
 static enum err file_apply(struct follow *f, const struct follow_set *s)
 {
-	TRY(count(f, s->fd));
+	f->entries = follow_lines_count(s->fd);
 	TRY(dress(f, s->fd));
 	if (fsync(s->fd) < 0)
 		return fail_errno(&f->fail, ERR_IO, errno, "%s", f->spool_path);

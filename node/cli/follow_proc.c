@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/follow_state.h"
 
 #define SAID_MAX 4096
 #define GRACE_MS 20000
@@ -244,7 +245,12 @@ enum err follow_proc(struct follow *f, const char *const *argv, int input, const
 enum err follow_shell(struct follow *f, const char *command, int input, const struct follow_var *vars)
 {
 	const char *const argv[] = {"/bin/sh", "-c", command, NULL};
+	OWN(buf) struct buf said = BUF(SAID_MAX);
 	char what[80];
 	snprintf(what, sizeof(what), "\"%.60s\"", command);
-	return run(f, what, argv, input, vars, NULL);
+	TRY(run(f, what, argv, input, vars, &said));
+	struct str text = str_trim(buf_str(&said));
+	if (text.n)
+		follow_tell(f, FOLLOW_TELL, "said", NULL, "%s said: %.*s", what, STR_ARG(str_sub(text, 0, 1000)));
+	return ERR_OK;
 }

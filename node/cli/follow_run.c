@@ -34,7 +34,7 @@ struct round {
 	bool whole; /* is wanted */
 	bool lost; /* the consumer has not what it was given */
 	bool went_back;
-	unsigned retry_after_s;
+	unsigned retry_after_s, waited_s; /* waited_s: what the node was asked to wait */
 	int64_t last_whole_ms, next_ms;
 	/* problems that are the same again are not told again */
 	char problem[sizeof(((struct fail *)0)->text)];
@@ -252,12 +252,20 @@ static bool takes(const struct round *r, enum follow_kind kind)
 	return kind == FOLLOW_LINES ? flags & FOLLOW_TAKES_LINES : flags & FOLLOW_TAKES_OWN;
 }
 
+static int64_t left_of_refresh(const struct round *r)
+{
+	return r->last_whole_ms + r->f->refresh_s * 1000 - clock_boot_ms();
+}
+
 static enum err take_change(struct round *r, bool *nothing)
 {
 	struct follow *f = r->f;
 	struct follow_answer a;
 	char tail[80];
 	unsigned wait_s = r->plan->once ? 0 : r->plan->wait_s;
+	if (f->refresh_s) /* entries do not wait */
+		wait_s = (unsigned)MIN((int64_t)wait_s, MAX(left_of_refresh(r) / 1000, 1));
+	r->waited_s = wait_s;
 	snprintf(tail, sizeof(tail), "?since=%llu&wait=%u", (unsigned long long)r->st.serial, wait_s);
 	TRY(spool_open(r));
 	enum err e = follow_http_get(r->http, tail, wait_s, r->spool, f->max_bytes, &a);
@@ -301,7 +309,7 @@ static enum err one_round(struct round *r, bool *nothing)
 	r->went_back = false;
 	TRY(look_at_consumer(r));
 	TRY(reload(r));
-	if (f->refresh_s && r->st.known && clock_boot_ms() - r->last_whole_ms >= f->refresh_s * 1000)
+	if (f->refresh_s && r->st.known && left_of_refresh(r) <= 0)
 		r->lost = true; /* entries are about to end by themselves */
 	if (!r->st.known || r->lost || r->whole)
 		return take_whole(r, &a, false);
@@ -348,8 +356,8 @@ static void went_well(struct round *r, bool nothing, int64_t took_ms)
 	r->failures = r->went_back ? r->failures + 1 : 0;
 	if (r->went_back) /* a node that goes to and fro is not run after */
 		follow_sleep(MIN((int64_t)BACKOFF_FIRST_MS << MIN(r->failures, 12u), (int64_t)BACKOFF_MOST_MS));
-	else if (nothing && took_ms < (int64_t)r->plan->wait_s * 500) /* it does not hold back answers */
-		follow_sleep(jitter((int64_t)MAX(r->plan->wait_s, 1u) * 100));
+	else if (nothing && took_ms < (int64_t)r->waited_s * 500) /* it does not hold back answers */
+		follow_sleep(jitter((int64_t)MAX(r->waited_s, 1u) * 100));
 	else if (!nothing)
 		follow_sleep(MAX(r->next_ms - clock_boot_ms(), (int64_t)50));
 }

@@ -66,6 +66,17 @@ enum err follow_lines_end(struct follow_lines *l, struct fail *f)
 	return ended ? ERR_OK : fail(f, ERR_IO, "cannot read what came");
 }
 
+uint64_t follow_lines_count(int fd)
+{
+	char piece[16384];
+	uint64_t lines = 0;
+	off_t at = 0;
+	for (ssize_t n; (n = pread(fd, piece, sizeof(piece), at)) > 0; at += n)
+		for (const char *p = piece; (p = memchr(p, '\n', (size_t)(piece + n - p))); p++)
+			lines++;
+	return lines;
+}
+
 enum err follow_bad_line(struct follow *f, const struct follow_lines *l, struct str line, const char *why)
 {
 	return fail(&f->fail, ERR_PARSE, "line %llu is %s, nothing was changed: \"%.*s\"",

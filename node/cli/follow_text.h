@@ -22,6 +22,9 @@ enum err follow_lines_end(struct follow_lines *l, struct fail *f);
 /* Of a line that is none: its number, never its text beyond what a log may show. */
 enum err follow_bad_line(struct follow *f, const struct follow_lines *l, struct str line, const char *why);
 
+/* How many there are, of any length. */
+uint64_t follow_lines_count(int fd);
+
 /* Words between single spaces; 0 when there are more than `max`. */
 size_t follow_words(struct str line, struct str *words, size_t max);
 

@@ -117,7 +117,7 @@ def timeouts():
             if not ns.good or not shutil.which(name, path=SBIN):
                 continue
             node.export.set(addresses('192.0.2.1'))
-            with Follower(node, folder, name, '--wait', '1s', env=ns.env) as f:
+            with Follower(node, folder, name, env=ns.env) as f:
                 ok(f.wait('applied', change='whole') and f.wait('applied', change='whole'),
                    '%s: entries that end by themselves are brought again' % name)
                 same(elements(ns), ['192.0.2.1'], '%s: and are there' % name)
