@@ -239,7 +239,7 @@ static bool may_have(struct http_req *r, const struct audience *a)
 {
 	const struct misp_user *u = &me(r)->user;
 	return may(r, perm_site_admin) || u->org_id == api_of(r)->egress.host_org_id ||
-	       (a->org_id && u->org_id == a->org_id);
+	       (!uuid_is_nil(a->org) && uuid_eq(me(r)->org.uuid, a->org));
 }
 
 static void not_ready(struct http_req *r)

@@ -16,18 +16,27 @@ bool view_may_score(const struct view *v)
 	       (a->kind == AUD_PEER && a->misp_rules_only);
 }
 
+/* What has decayed may be left out for exports of the profile full, too: they get all that a score is made of,
+   but for what the gate holds, and that does not count. Scores are not shown to them. */
+bool view_may_drop_decayed(const struct view *v)
+{
+	const struct audience *a = &v->audience;
+	return view_may_score(v) || (a->kind == AUD_EXPORT && a->profile == PROFILE_FULL);
+}
+
 enum err view_decay_begin(struct view *v, const struct query *q, struct arena *a, struct fail *f)
 {
 	bool wanted = q && (q->include_decay_score || q->exclude_decayed || q->include_scores_on_event);
-	if (!wanted || !view_may_score(v))
+	bool whole = view_may_score(v);
+	if (!wanted || !(whole || (q->exclude_decayed && view_may_drop_decayed(v))))
 		return ERR_OK;
 	struct view_decay *d = ARENA_NEW(a, struct view_decay);
 	if (!d)
 		return fail(f, ERR_LIMIT, "no memory for decaying models");
 	*d = (struct view_decay){.now = v->facts.now,
 				 .drops = q->exclude_decayed,
-				 .shows = q->include_decay_score || q->exclude_decayed,
-				 .on_events = q->include_scores_on_event};
+				 .shows = whole && (q->include_decay_score || q->exclude_decayed),
+				 .on_events = whole && q->include_scores_on_event};
 	TRY(decay_models_read(v->txn, q, v->audience.user_id, v->audience.org_id,
 			      v->audience.kind == AUD_OPERATOR || v->audience.site_admin, a,
 			      &d->models, f));

@@ -94,7 +94,7 @@ bool view_may_ask(struct view *v, struct query *q, struct arena *room)
 	/* Local users, and everybody under MISP's own rules, get whole copies. */
 	if (view_may_score(v))
 		return true;
-	if (q->exclude_decayed) /* what it is made of is cut for them */
+	if (q->exclude_decayed && !view_may_drop_decayed(v)) /* what it is made of is cut for them */
 		return false;
 #define FILTER(kind, member, least) told |= GIVEN_##kind(member) && profile < (least);
 	FILTERS(FILTER)

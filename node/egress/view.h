@@ -94,6 +94,7 @@ bool view_shows_tag(struct view *v, const struct misp_event *e, const struct mis
 
 /* May the audience be told what decaying models say? */
 bool view_may_score(const struct view *v);
+bool view_may_drop_decayed(const struct view *v); /* with excludeDecayed */
 /* run.c: set own_sighting of a subject, where the sightings policy asks. */
 MUST_USE enum err view_own_sighting(struct view *v, struct gate_subject *s);
 

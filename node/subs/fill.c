@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "egress/follow.h"
 #include "feeds/export/indicators.h"
+#include "lists/lists.h"
 #include "metrics/metrics.h"
 #include "subs/internal.h"
 
@@ -33,7 +34,7 @@ struct step {
 	const struct egress_env *env;
 	const struct sub_conf *conf;
 	struct audience aud;
-	char policy[65], stamp[65];
+	char policy[65], stamp[132]; /* of what decides besides: times of the policy, warning lists */
 	struct set_write *w;
 	struct receipt *receipt[RECEIPTS];
 	size_t n_receipts;
@@ -48,7 +49,7 @@ struct step {
 /* "<seq> <policy> <stamp> <conf>" */
 static enum err cursor_put(struct step *st, struct fail *f)
 {
-	char text[256];
+	char text[400];
 	int n = snprintf(text, sizeof(text), "%llu %s %s %s", (unsigned long long)st->seq, st->policy,
 			 st->stamp, st->conf->digest);
 	return set_note(st->w, "cursor", (struct str){text, (size_t)n}, f);
@@ -242,7 +243,6 @@ static void unique(struct todo *v, size_t *n)
 static bool decides(const struct sub_conf *c, const struct change *ch)
 {
 	return follow_touches_all(ch) || ch->kind == CHANGE_TABLE(T_ALLOWED) ||
-	       (c->warninglists && ch->kind == CHANGE_TABLE(T_WARNLIST)) ||
 	       (c->decay_model && ch->kind == CHANGE_TABLE(T_DECAY));
 }
 
@@ -481,6 +481,14 @@ static enum err step_run(struct step *st, const atomic_bool *stop, bool *more, s
 	return ERR_OK;
 }
 
+/* They are compiled some time after their rows have changed. */
+static void lists_stamp(struct step *st)
+{
+	OWN(warnlists) struct warnlists *w = st->env->lists ? lists_warnings(st->env->lists) : NULL;
+	size_t n = strlen(st->stamp);
+	snprintf(st->stamp + n, sizeof(st->stamp) - n, ".%.64s", w ? warnlist_digest(w) : "");
+}
+
 static enum err step_open(struct step *st, struct fail *f)
 {
 	struct policy *p = st->env->policy(st->env->user);
@@ -491,6 +499,10 @@ static enum err step_open(struct step *st, struct fail *f)
 	policy_unref(p);
 	if (e != ERR_OK || st->aud.kind != AUD_EXPORT)
 		return fail(f, ERR_NOENT, "the policy names no export %s", st->conf->audience);
+	if (st->conf->decay_model && st->aud.profile != PROFILE_FULL)
+		return fail(f, ERR_INVAL, "what has decayed is known for an export of profile full only");
+	if (st->conf->warninglists)
+		lists_stamp(st);
 	st->now = clock_now();
 	buf_printf(&st->kinds, "%llu", (unsigned long long)st->conf->rules.format->kinds);
 	return buf_err(&st->kinds);
