@@ -1,4 +1,5 @@
 """crashes.py - kill -9 in the middle of changes and of fillings: no serial goes back, no change is lost."""
+import copy
 import os
 import random
 import threading
@@ -13,7 +14,8 @@ class Writer:
     """Events that come and go until the node dies."""
 
     def __init__(self, w, rnd):
-        self.w, self.rnd, self.n = w, rnd, 0
+        self.w, self.rnd, self.n = copy.copy(w), rnd, 0
+        self.w.c = w.node.client()  # a connection of its own
         self.events = []
 
     def run(self):
