@@ -16,8 +16,9 @@
 #define BACK_OFF_MAX 21600u
 /* A new peer is left alone that long, so that somebody can look at a preview first. */
 #define FIRST_S 60
-/* A stream of publications holds up the pushes for so many delays at most. */
-#define DELAYS_MAX 10
+/* So long publications wait for company, if nothing was pushed just now. */
+#define FIRST_WAIT_MS 100
+#define GLANCE_MS 50 /* how often the change log is looked at where publications start pushes */
 #define PARALLEL_MAX 16
 /* After a failure; the state says when it is really due again. */
 #define PAUSE_MS 30000
@@ -97,10 +98,12 @@ struct peer_schedule {
 	struct known *known;
 	size_t n_known, room;
 	unsigned running;
+	bool ended; /* a run has: what waited for it may be due */
 	atomic_bool stop;
 	/* of the schedule's thread alone */
 	uint64_t scanned, published; /* change log: looked at; last publication */
-	int64_t first_ms, last_ms; /* of publications that wait for their push; 0: none */
+	int64_t first_ms; /* of the publications that wait for their push; 0: none */
+	int64_t due_ms; /* when publications were due for it last */
 	uint64_t push_seq; /* publications up to here are to be pushed now */
 };
 
@@ -146,6 +149,7 @@ static void *run_thread(void *arg)
 		k->not_before_ms = clock_boot_ms() + (e == ERR_BUSY ? s->o.tick_ms * 5 : PAUSE_MS);
 	}
 	s->running--;
+	s->ended = true;
 	pthread_cond_broadcast(&s->wake);
 	pthread_mutex_unlock(&s->lock);
 	free(r);
@@ -187,8 +191,11 @@ static bool is_publication(const struct store_rtxn *t, const struct change *c)
 	       (store_get(t, T_EVENT, c->id, NULL, &e) == ERR_OK && e.published);
 }
 
-/* Read the new part of the change log; a burst of publications is pushed once it is over. */
-static void look_for_publications(struct peer_schedule *s, const struct store_rtxn *t)
+/*
+ * Read the new part of the change log. Publications start at most one push in each delay; the first ones after
+ * a quiet time hardly wait: a chain of nodes would add up what each waits. True: a push is due.
+ */
+static bool look_for_publications(struct peer_schedule *s, const struct store_rtxn *t)
 {
 	struct change c;
 	int64_t now = clock_boot_ms(), delay = (int64_t)s->o.push_delay_ms;
@@ -199,16 +206,16 @@ static void look_for_publications(struct peer_schedule *s, const struct store_rt
 			news = true;
 		}
 	if (!delay)
-		return;
-	if (news) {
-		s->last_ms = now;
-		if (!s->first_ms)
-			s->first_ms = now;
-	}
-	if (s->first_ms && (now >= s->last_ms + delay || now >= s->first_ms + DELAYS_MAX * delay)) {
-		s->push_seq = s->published;
-		s->first_ms = 0;
-	}
+		return false;
+	if (news && !s->first_ms)
+		s->first_ms = now;
+	if (!s->first_ms || now < s->first_ms + MIN(delay, FIRST_WAIT_MS) ||
+	    (s->due_ms && now < s->due_ms + delay))
+		return false;
+	s->push_seq = s->published;
+	s->first_ms = 0;
+	s->due_ms = now;
+	return true;
 }
 
 /* ---- what is due ---- */
@@ -277,17 +284,20 @@ static bool next_due(struct peer_schedule *s, const struct store_rtxn *t, struct
 	return any;
 }
 
-static void look(struct peer_schedule *s)
+/* `all`: time for what is due by the clock; else only if publications or the end of a run make it worth while. */
+static void look(struct peer_schedule *s, bool all)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct fail f = {0};
 	struct candidate c;
 	if (store_read(s->o.store, &t, &f) != ERR_OK)
 		return;
-	look_for_publications(s, t);
+	all |= look_for_publications(s, t);
 	pthread_mutex_lock(&s->lock);
+	all |= s->ended;
+	s->ended = false;
 	unsigned free_runs = s->running < s->o.parallel ? s->o.parallel - s->running : 0;
-	while (free_runs-- && !atomic_load(&s->stop) && next_due(s, t, &c)) {
+	while (all && free_runs-- && !atomic_load(&s->stop) && next_due(s, t, &c)) {
 		struct known *k = known_of(s, c.id);
 		if (c.d == PASS_PUSH)
 			k->pushed_seq = s->push_seq;
@@ -300,12 +310,17 @@ static void *schedule_thread(void *arg)
 {
 	struct peer_schedule *s = arg;
 	pthread_setname_np(pthread_self(), "peers");
+	unsigned glance = s->o.push_delay_ms ? MIN(s->o.tick_ms, GLANCE_MS) : s->o.tick_ms;
+	int64_t tick = 0;
 	while (!atomic_load(&s->stop)) {
 		struct timespec until;
-		look(s);
+		int64_t now = clock_boot_ms();
+		look(s, now >= tick);
+		if (now >= tick)
+			tick = now + s->o.tick_ms;
 		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += (long)(s->o.tick_ms % 1000) * 1000000;
-		until.tv_sec += s->o.tick_ms / 1000 + until.tv_nsec / 1000000000;
+		until.tv_nsec += (long)(glance % 1000) * 1000000;
+		until.tv_sec += glance / 1000 + until.tv_nsec / 1000000000;
 		until.tv_nsec %= 1000000000;
 		pthread_mutex_lock(&s->lock);
 		if (!atomic_load(&s->stop))

@@ -274,4 +274,5 @@ def main():
     lib.done()
 
 
-main()
+if __name__ == '__main__':
+    main()
