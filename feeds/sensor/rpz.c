@@ -27,9 +27,14 @@ static bool is_name(struct str v)
 	return piece_is_domain(v);
 }
 
+static bool is_garden(struct str v)
+{
+	return rpz_is_word(v) && v.p[0] != '.' && str_chr(v, '/') < 0 && str_find(v, STR("..")) < 0;
+}
+
 static const struct sensor_param params[] = {
 	{"policy", "NXDOMAIN", "NXDOMAIN, NODATA, DROP, Local-Data, PASSTHRU or TCP-only", rpz_is_policy},
-	{"walled_garden", "127.0.0.1", "address or name that Local-Data answers", rpz_is_word},
+	{"walled_garden", "127.0.0.1", "address or name that Local-Data answers", is_garden},
 	{"zone", "tocsin.rpz", "name of the zone: how much room it leaves for names", is_name},
 	{"ip_trigger", "ip", "ip, client-ip, nsip or none: what an address stands for", is_trigger},
 	{"ns", "localhost.", "name server of the zone", is_name},

@@ -162,6 +162,12 @@ static bool is_deed(struct str v)
 	return str_is(v, "block") || str_is(v, "allow") || str_is(v, "monitor");
 }
 
+/* Beside the manifest. */
+static bool is_file(struct str v)
+{
+	return sensor_word(v) && v.p[0] != '.' && str_chr(v, '/') < 0;
+}
+
 static bool is_list_id(struct str v)
 {
 	uint64_t n;
@@ -170,7 +176,7 @@ static bool is_list_id(struct str v)
 
 static const struct sensor_param list_params[] = {
 	{"part", "list", "list, or manifest (interface.info, which names the list)", is_part},
-	{"file", "tocsin.blf", "name of the list's file, for the manifest", sensor_word},
+	{"file", "tocsin.blf", "name of the list's file, for the manifest", is_file},
 	{"list_id", "1", "number of the list, for the manifest", is_list_id},
 	{"action", "block", "block, allow or monitor, for the manifest", is_deed},
 	{NULL, NULL, NULL, NULL},

@@ -11,7 +11,7 @@
 
 static bool is_modules(struct str v)
 {
-	return sensor_word(v);
+	return sensor_word(v) && str_chr(v, '/') < 0 && str_chr(v, '.') < 0;
 }
 
 /* Not each build of YARA has cuckoo, magic and the newer ones; a rule that needs what is not there
