@@ -18,7 +18,8 @@
 struct graph_state {
 	struct buf relations; /* their JSON, comma between */
 	struct buf names;     /* members of existing_object_relation */
-	struct seen known;    /* those names */
+	struct buf tags;      /* members of existing_tags: of the event and its attributes */
+	struct seen known, known_tags; /* what stands in them */
 	size_t written;	      /* of the relations */
 	bool begun, any, object_open, object_any;
 };
@@ -35,17 +36,29 @@ static void object_close(struct buf *b, struct graph_state *st)
 	st->object_open = false;
 }
 
+static void tags_seen(struct graph_state *st, const struct misp_tagref *t, uint32_t n)
+{
+	struct buf *b = &st->tags;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!t[i].tag_id || b->n + 6 * t[i].name.n + 32 > NAMES_MAX || seen_before(&st->known_tags, t[i].name))
+			continue;
+		if (b->n)
+			buf_putc(b, ',');
+		buf_putc(b, '"');
+		buf_u64(b, t[i].tag_id);
+		LIT(b, "\":");
+		json_quote(b, t[i].name);
+	}
+}
+
 static enum err graph_event(struct export_run *r, const struct rel_event *re)
 {
 	struct graph_state *st = r->state;
 	struct buf *b = out(r);
-	struct str tags = param_get(r, "tags");
-	(void)re;
 	st->relations.max = RELATIONS_MAX;
-	st->names.max = NAMES_MAX;
-	LIT(b, "{\"existing_tags\":{");
-	buf_str_add(b, tags);
-	LIT(b, "},\"available_pivot_key\":[\"event_id\",\"distribution\",\"category\",\"type\",\"value\",\"comment\","
+	st->names.max = st->tags.max = NAMES_MAX;
+	tags_seen(st, re->e->tags.v, re->e->tags.n);
+	LIT(b, "{\"available_pivot_key\":[\"event_id\",\"distribution\",\"category\",\"type\",\"value\",\"comment\","
 	       "\"uuid\",\"to_ids\",\"timestamp\",\"id\"],\"items\":[");
 	r->n++;
 	seal_count(r->out, 1, 0);
@@ -180,6 +193,8 @@ static enum err graph_element(struct export_run *r, const struct rel_event *re,
 		attr_item(b, el->attr);
 		seal_count(r->out, 0, 1);
 	}
+	if (el->kind == EL_ATTR)
+		tags_seen(st, el->attr->tags.v, el->attr->tags.n);
 	TRY(buf_err(&st->relations));
 	return buf_err(b);
 }
@@ -205,6 +220,8 @@ static enum err graph_more(struct export_run *r, bool *more)
 	if (!*more) {
 		LIT(b, "],\"existing_object_relation\":{");
 		buf_str_add(b, buf_str(&st->names));
+		LIT(b, "},\"existing_tags\":{");
+		buf_str_add(b, buf_str(&st->tags));
 		LIT(b, "}}");
 	}
 	return buf_err(b);
@@ -215,7 +232,9 @@ static void graph_free(void *state)
 	struct graph_state *st = state;
 	buf_free(&st->relations);
 	buf_free(&st->names);
+	buf_free(&st->tags);
 	seen_free(&st->known);
+	seen_free(&st->known_tags);
 }
 
 const struct exporter export_graph = {

@@ -1,18 +1,14 @@
 /*
  * ep_event_graph.c - /events/getEventGraphReferences: an event as items and relations, for whoever draws it.
- * Everything of the event passes the gate; the list of tags is that of tags/search.
+ * All of it passes the gate. MISP names all tags of the installation besides, here stand those of the event.
  */
 #include "api/rest.h"
-
-/* More tags than fit are left out: the list is for choosing one. */
-#define TAGS_MAX_BYTES (1u << 20)
 
 static enum err event_graph(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
 	struct misp_event e;
 	struct fail why = {0};
-	struct str tags;
 	TRY(rest_view(r, &v, f));
 	enum err err = view_event(v, req_arg(r, "id"), r->arena, &e, &why);
 	if (err == ERR_NOENT) {
@@ -20,12 +16,10 @@ static enum err event_graph(struct http_req *r, struct fail *f)
 		return ERR_OK;
 	}
 	TRY(err);
-	TRY(rest_tags_named(r, v, TAGS_MAX_BYTES, &tags));
 	view_close(MOVE(v));
 	struct search_hit hit = {.event_id = e.id};
-	struct rest_pair params[] = {{"tags", tags}, {NULL, STR_NONE}};
 	struct rest_export x = {
-		.exporter = ".graph", .scope = EXPORT_ONE_EVENT, .hits = &hit, .n = 1, .params = params};
+		.exporter = ".graph", .scope = EXPORT_ONE_EVENT, .hits = &hit, .n = 1, .full_tags = true};
 	return rest_send_or(r, &x, 404, "Invalid event", f);
 }
 

@@ -306,28 +306,6 @@ static enum err tags_search(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
-enum err rest_tags_named(struct http_req *r, struct view *v, size_t max, struct str *out)
-{
-	OWN(arena) struct arena *a = arena_new(LIST_ARENA);
-	OWN(buf) struct buf b = BUF(max);
-	const struct misp_tag **tags;
-	struct fail why = {0};
-	size_t n;
-	TRY(collect(a, view_txn(v), contains, STR_NONE, false, &tags, &n, &why));
-	if (n)
-		qsort(tags, n, sizeof(*tags), by_name);
-	for (size_t i = 0; i < n && b.n + 6 * tags[i]->name.n + 32 < max; i++) {
-		bool listed;
-		TRY(rest_tag_listed(r, v, tags[i], &listed));
-		if (!listed)
-			continue;
-		buf_printf(&b, "%s\"%llu\":", b.n ? "," : "", (unsigned long long)tags[i]->id);
-		json_quote(&b, tags[i]->name);
-	}
-	*out = arena_str(r->arena, buf_str(&b));
-	return buf_err(&b) != ERR_OK ? buf_err(&b) : !out->p ? ERR_NOMEM : ERR_OK;
-}
-
 /* ---- adding, editing, deleting ---- */
 
 static bool colour_ok(struct str c)

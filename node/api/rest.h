@@ -224,9 +224,6 @@ MUST_USE enum err rest_tag_listed(struct http_req *r, struct view *v, const stru
 const char *rest_tag_wanted(struct http_req *r, struct str s, struct misp_tag *tag, struct fail *f);
 /* Tags of a collection that the caller may use; ERR_NOENT: there is none for him. ep_tag_collections.c */
 MUST_USE enum err rest_collection_tags(struct http_req *r, struct str id, const uint64_t **ids, size_t *n);
-/* The tags that the caller may know of, by name, as members "number":"name" of a JSON object; in the request's
-   arena, what fits into `max` bytes. ep_tags.c */
-MUST_USE enum err rest_tags_named(struct http_req *r, struct view *v, size_t max, struct str *out);
 /* Put a tag into a collection that the caller may change. *fault: why not, to be told; ERR_NOENT: there is no
    such collection for him. ep_tag_collections.c */
 MUST_USE enum err rest_collection_put(struct http_req *r, struct str id, uint64_t tag_id, bool *already,

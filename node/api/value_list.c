@@ -270,8 +270,45 @@ static bool list_ends(struct value_list *l, const char *why, struct lookup_value
 	return why ? fault(why, out) : false;
 }
 
+/* Bytes of a text that mean themselves: ASCII without quotes, escapes and control characters. */
+static inline bool is_itself(unsigned char c)
+{
+	return c >= ' ' && c < 0x80 && c != '"' && c != '\\';
+}
+
+/*
+ * An item of a list as most are: at hand with the comma before it, in ASCII, without escapes. False: what comes is
+ * anything else, and nothing was used.
+ */
+static bool common_item(struct value_list *l, struct arena *a, struct lookup_value *out)
+{
+	const char *p = l->ahead.p + l->used, *end = l->ahead.p + l->ahead.n, *from;
+
+	if (!l->ahead.p)
+		return false;
+	if (!l->first && (p == end || *p++ != ','))
+		return false;
+	if (p < end && *p == ' ')
+		p++;
+	if (p == end || *p++ != '"')
+		return false;
+	for (from = p; p < end && is_itself((unsigned char)*p);)
+		p++;
+	if (p == end || *p != '"' || p - from > VALUE_LIST_VALUE_MAX)
+		return false;
+	out->error = NULL;
+	out->value = arena_str(a, (struct str){from, (size_t)(p - from)});
+	if (!out->value.p)
+		return false;
+	l->first = false;
+	l->used = (size_t)(p + 1 - l->ahead.p);
+	return true;
+}
+
 static bool from_list(struct value_list *l, struct arena *a, struct lookup_value *out)
 {
+	if (common_item(l, a, out))
+		return true;
 	char c = peek(l);
 	size_t n;
 

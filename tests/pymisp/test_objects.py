@@ -80,6 +80,8 @@ def test_reference_to_nothing(admin, event):
 def test_event_graph(admin, other):
     """What a graph editor asks for: items, relations between them, and nothing of what one may not see."""
     event = small_event(distribution=0)
+    event.add_tag("tlp:green")
+    event.attributes[0].add_tag("harbour:lamp")
     first, second = file_object(), file_object("second.exe", "ff112233445566778899aabbccddeeff")
     first.add_reference(second.uuid, "drops", comment="then")
     first.add_reference(event.attributes[0].uuid, "connects-to")
@@ -97,6 +99,7 @@ def test_event_graph(admin, other):
     item = [i for i in graph["items"] if i["uuid"] == first.uuid][0]
     assert [(a["object_relation"], a["value"]) for a in item["Attribute"]] == [
         ("filename", "invoice.pdf.exe"), ("md5", "00112233445566778899aabbccddeeff")]
+    assert sorted(graph["existing_tags"].values()) == ["harbour:lamp", "tlp:green"]
     assert graph["existing_object_relation"] == {"filename": 0, "md5": 0}
     # one that is gone leads nowhere
     admin.delete_object(second.uuid)
