@@ -7,52 +7,70 @@
 #include "base/jsonw.h"
 #include "model/types.h"
 
-void jp_key(struct buf *b, const char *key)
+/* `"key":` and room for `more` bytes behind it; NULL: none. What is written there has to be committed. */
+static inline char *key_and(struct buf *b, const char *key, size_t n, size_t more)
 {
-	size_t n = strlen(key);
-	char *p = buf_reserve(b, n + 4);
+	char *p = buf_reserve(b, n + 4 + more);
 	if (!p)
-		return;
+		return NULL;
 	p[0] = ',';
 	p[1] = '"';
 	memcpy(p + 2, key, n);
 	p[n + 2] = '"';
 	p[n + 3] = ':';
 	buf_commit(b, n + 4);
+	return p + n + 4;
 }
 
-void jp_str(struct buf *b, const char *key, struct str v)
+void jp_key_n(struct buf *b, const char *key, size_t n)
 {
-	jp_key(b, key);
+	(void)key_and(b, key, n, 0);
+}
+
+void jp_str_n(struct buf *b, const char *key, size_t n, struct str v)
+{
+	(void)key_and(b, key, n, v.n + 2);
 	json_quote(b, v.p ? v : STR(""));
 }
 
-void jp_str_or_null(struct buf *b, const char *key, struct str v)
+void jp_str_or_null_n(struct buf *b, const char *key, size_t n, struct str v)
 {
-	jp_key(b, key);
+	(void)key_and(b, key, n, v.n + 2);
 	if (v.n)
 		json_quote(b, v);
 	else
 		LIT(b, "null");
 }
 
-void jp_bool(struct buf *b, const char *key, bool v)
+void jp_bool_n(struct buf *b, const char *key, size_t n, bool v)
 {
-	jp_key(b, key);
-	buf_puts(b, v ? "true" : "false");
+	char *p = key_and(b, key, n, 5);
+	if (!p)
+		return;
+	memcpy(p, v ? "true" : "fals", 4);
+	p[4] = 'e';
+	buf_commit(b, v ? 4 : 5);
 }
 
-void jp_num(struct buf *b, const char *key, uint64_t v)
+void jp_num_n(struct buf *b, const char *key, size_t n, uint64_t v)
 {
-	jp_key(b, key);
-	buf_putc(b, '"');
-	buf_u64(b, v);
-	buf_putc(b, '"');
+	char d[BUF_U64_MAX], *from = buf_u64_text(d, v), *p = key_and(b, key, n, BUF_U64_MAX + 2);
+	size_t len = (size_t)(d + sizeof(d) - from);
+	if (!p)
+		return;
+	p[0] = '"';
+	memcpy(p + 1, from, len);
+	p[len + 1] = '"';
+	buf_commit(b, len + 2);
 }
 
-void jp_time(struct buf *b, const char *key, int64_t v)
+void jp_time_n(struct buf *b, const char *key, size_t n, int64_t v)
 {
-	jp_key(b, key);
+	if (v >= 0) {
+		jp_num_n(b, key, n, (uint64_t)v);
+		return;
+	}
+	jp_key_n(b, key, n);
 	buf_putc(b, '"');
 	buf_i64(b, v);
 	buf_putc(b, '"');
@@ -65,9 +83,9 @@ static char *digits(char *p, unsigned v, unsigned n)
 	return p + n;
 }
 
-void jp_micro(struct buf *b, const char *key, int64_t us)
+void jp_micro_n(struct buf *b, const char *key, size_t n, int64_t us)
 {
-	jp_key(b, key);
+	jp_key_n(b, key, n);
 	if (us == MICRO_NONE)
 		LIT(b, "null");
 	else
@@ -101,14 +119,17 @@ void jp_micro_text(struct buf *b, int64_t us)
 	LIT(b, "+00:00\"");
 }
 
-void jp_uuid(struct buf *b, const char *key, struct uuid u)
+void jp_uuid_n(struct buf *b, const char *key, size_t n, struct uuid u)
 {
-	char text[UUID_TEXT_LEN + 1];
-	jp_key(b, key);
-	buf_putc(b, '"');
-	if (!uuid_is_nil(u))
-		buf_add(b, uuid_format(u, text), UUID_TEXT_LEN);
-	buf_putc(b, '"');
+	char *p = key_and(b, key, n, UUID_TEXT_LEN + 3);
+	size_t len = uuid_is_nil(u) ? 0 : UUID_TEXT_LEN;
+	if (!p)
+		return;
+	*p = '"';
+	if (len)
+		uuid_format(u, p + 1);
+	p[len + 1] = '"';
+	buf_commit(b, len + 2);
 }
 
 void jp_date(struct buf *b, uint32_t d)

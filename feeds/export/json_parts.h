@@ -5,20 +5,31 @@
  */
 #pragma once
 
+#include <string.h>
+
 #include "base/buf.h"
 #include "feeds/export/parts.h"
 #include "gate/released.h"
 
-/* Members with a leading comma: ,"key":"value" and so on. */
-void jp_key(struct buf *b, const char *key);
-void jp_str(struct buf *b, const char *key, struct str v); /* absent: "" */
-void jp_str_or_null(struct buf *b, const char *key, struct str v); /* empty: null */
-void jp_bool(struct buf *b, const char *key, bool v);
-void jp_num(struct buf *b, const char *key, uint64_t v); /* in quotes */
-void jp_time(struct buf *b, const char *key, int64_t v); /* in quotes */
-void jp_micro(struct buf *b, const char *key, int64_t us); /* ISO 8601 or null */
-void jp_micro_text(struct buf *b, int64_t us); /* the former, without key */
-void jp_uuid(struct buf *b, const char *key, struct uuid u); /* nil: "" */
+/* Members with a leading comma: ,"key":"value" and so on. The length of a key written out is known early. */
+void jp_key_n(struct buf *b, const char *key, size_t n);
+void jp_str_n(struct buf *b, const char *key, size_t n, struct str v);
+void jp_str_or_null_n(struct buf *b, const char *key, size_t n, struct str v);
+void jp_bool_n(struct buf *b, const char *key, size_t n, bool v);
+void jp_num_n(struct buf *b, const char *key, size_t n, uint64_t v);
+void jp_time_n(struct buf *b, const char *key, size_t n, int64_t v);
+void jp_micro_n(struct buf *b, const char *key, size_t n, int64_t us);
+void jp_uuid_n(struct buf *b, const char *key, size_t n, struct uuid u);
+#define jp_key(b, key) jp_key_n(b, key, strlen(key))
+#define jp_str(b, key, v) jp_str_n(b, key, strlen(key), v) /* absent: "" */
+#define jp_str_or_null(b, key, v) jp_str_or_null_n(b, key, strlen(key), v) /* empty: null */
+#define jp_bool(b, key, v) jp_bool_n(b, key, strlen(key), v)
+#define jp_num(b, key, v) jp_num_n(b, key, strlen(key), v) /* in quotes */
+#define jp_time(b, key, v) jp_time_n(b, key, strlen(key), v) /* in quotes */
+#define jp_micro(b, key, us) jp_micro_n(b, key, strlen(key), us) /* ISO 8601 or null */
+#define jp_uuid(b, key, u) jp_uuid_n(b, key, strlen(key), u) /* nil: "" */
+/* The time of jp_micro(), without key. */
+void jp_micro_text(struct buf *b, int64_t us);
 /* "YYYY-MM-DD" in quotes, without key. */
 void jp_date(struct buf *b, uint32_t yyyymmdd);
 

@@ -71,7 +71,7 @@ const char *buf_cstr(struct buf *b)
 	return b->p;
 }
 
-char *buf_reserve(struct buf *b, size_t n)
+char *buf_reserve_growing(struct buf *b, size_t n)
 {
 	return grow(b, n) ? b->p + b->n : NULL;
 }
@@ -102,15 +102,31 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	b->n += (size_t)n;
 }
 
+char *buf_u64_text(char d[BUF_U64_MAX], uint64_t v)
+{
+	static const char pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940"
+				    "4142434445464748495051525354555657585960616263646566676869707172737475767778798081"
+				    "828384858687888990919293949596979899";
+	char *p = d + BUF_U64_MAX;
+
+	for (; v >= 100; v /= 100) {
+		p -= 2;
+		memcpy(p, pairs + v % 100 * 2, 2);
+	}
+	if (v >= 10) {
+		p -= 2;
+		memcpy(p, pairs + v * 2, 2);
+	} else {
+		*--p = (char)('0' + v);
+	}
+	return p;
+}
+
 void buf_u64(struct buf *b, uint64_t v)
 {
-	char d[20];
-	size_t at = sizeof(d);
+	char d[BUF_U64_MAX], *p = buf_u64_text(d, v);
 
-	do
-		d[--at] = (char)('0' + v % 10);
-	while (v /= 10);
-	buf_add(b, d + at, sizeof(d) - at);
+	buf_add(b, p, (size_t)(d + sizeof(d) - p));
 }
 
 void buf_i64(struct buf *b, int64_t v)

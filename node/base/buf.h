@@ -36,19 +36,23 @@ static inline enum err buf_err(const struct buf *b)
 }
 /* Contents as a NUL-terminated string ("" when empty); valid until the next change. */
 const char *buf_cstr(struct buf *b);
-/* Room for `n` more bytes; NULL and a sticky error when that is not to be had. */
-char *buf_reserve(struct buf *b, size_t n);
-/* `n` bytes of what buf_reserve() gave are in use. */
-static inline void buf_commit(struct buf *b, size_t n)
-{
-	b->n += n;
-}
 /* Where there is no room at hand. */
 void buf_add_growing(struct buf *b, const void *p, size_t n);
+char *buf_reserve_growing(struct buf *b, size_t n);
 /* Writers of documents do little else: what fits is copied on the spot. */
 static inline bool buf_fits(const struct buf *b, size_t n)
 {
 	return b->cap - b->n > n && b->err == ERR_OK;
+}
+/* Room for `n` more bytes; NULL and a sticky error when that is not to be had. */
+static inline char *buf_reserve(struct buf *b, size_t n)
+{
+	return buf_fits(b, n) ? b->p + b->n : buf_reserve_growing(b, n);
+}
+/* `n` bytes of what buf_reserve() gave are in use. */
+static inline void buf_commit(struct buf *b, size_t n)
+{
+	b->n += n;
 }
 static inline void buf_add(struct buf *b, const void *p, size_t n)
 {
@@ -77,6 +81,9 @@ static inline void buf_putc(struct buf *b, char c)
 		buf_add_growing(b, &c, 1);
 }
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The digits of `v`, at the end of `d`; where they begin. */
+#define BUF_U64_MAX 20
+char *buf_u64_text(char d[BUF_U64_MAX], uint64_t v);
 /* Decimal forms, faster than printf. */
 void buf_u64(struct buf *b, uint64_t v);
 void buf_i64(struct buf *b, int64_t v);

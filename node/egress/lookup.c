@@ -176,9 +176,11 @@ static void line(struct buf *b, struct str value, const struct summary *s, bool 
 /* Most values of a long list are not known. */
 static void line_none(struct buf *b, struct str value)
 {
-	buf_puts(b, "{\"value\":");
+	static const char before[] = "{\"value\":",
+			  behind[] = ",\"found\":false,\"hits\":0,\"more\":false,\"events\":[]}\n";
+	buf_add(b, before, sizeof(before) - 1);
 	json_quote(b, value);
-	buf_puts(b, ",\"found\":false,\"hits\":0,\"more\":false,\"events\":[]}\n");
+	buf_add(b, behind, sizeof(behind) - 1);
 }
 
 static void line_error(struct buf *b, struct str value, const char *why)

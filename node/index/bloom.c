@@ -84,11 +84,23 @@ void bloom_free(struct ix_bloom *b)
 		free(block - 8);
 }
 
+void bloom_prefetch(const struct index *ix, uint64_t hash)
+{
+	const uint64_t *block = atomic_load_explicit(&ix->bloom.block, memory_order_acquire);
+
+	if (block)
+		__builtin_prefetch(block + block_of(TABLE_TAG(hash), block[-1]) * BLOCK_WORDS);
+}
+
 bool view_value_maybe(const struct ix_view *v, struct str folded)
 {
-	const uint64_t *block =
-		atomic_load_explicit(&v->ix->bloom.block, memory_order_acquire);
-	uint32_t tag = TABLE_TAG(index_hash_value(v->ix, folded));
+	return bloom_maybe(v->ix, index_hash_value(v->ix, folded));
+}
+
+bool bloom_maybe(const struct index *ix, uint64_t hash)
+{
+	const uint64_t *block = atomic_load_explicit(&ix->bloom.block, memory_order_acquire);
+	uint32_t tag = TABLE_TAG(hash);
 	const uint64_t *b;
 
 	if (!block)

@@ -192,24 +192,32 @@ uint32_t view_value_next(const struct ix_view *v, uint32_t part)
 	return v->row[part >> 1].prev[part & 1] - 1; /* 0 becomes IX_NONE */
 }
 
+/* Three steps, each AHEAD values behind the one before, so that memory has come when it is looked at: a line of
+   the filter, which most values end at; a line of the table; the rows. */
 void view_values(const struct ix_view *v, const struct str *folded, size_t n, uint32_t *out)
 {
-	enum { AHEAD = 32 };
-	uint64_t hash[AHEAD];
+	enum { AHEAD = 16, LIVE = 64 };
+	uint64_t hash[LIVE];
 
-	for (size_t i = 0; i < n + AHEAD; i++) {
+	for (size_t i = 0; i < n + 2 * AHEAD; i++) {
+		size_t middle = i - AHEAD, last = i - 2 * AHEAD;
 		struct ix_walk w;
 
-		if (i >= AHEAD && i - AHEAD < n) {
-			uint32_t part = find_value(v, folded[i - AHEAD], hash[i % AHEAD], &w);
+		if (i < n) {
+			hash[i % LIVE] = index_hash_value(v->ix, folded[i]);
+			bloom_prefetch(v->ix, hash[i % LIVE]);
+		}
+		if (i >= AHEAD && middle < n) {
+			out[middle] = bloom_maybe(v->ix, hash[middle % LIVE]) ? 0 : IX_NONE;
+			if (out[middle] != IX_NONE)
+				table_prefetch(&v->ix->table[TAB_VALUE], hash[middle % LIVE]);
+		}
+		if (i >= 2 * AHEAD && out[last] != IX_NONE) {
+			uint32_t part = find_value(v, folded[last], hash[last % LIVE], &w);
 
 			while (part != IX_NONE && part >> 1 >= v->rows)
 				part = view_value_next(v, part);
-			out[i - AHEAD] = part;
-		}
-		if (i < n) {
-			hash[i % AHEAD] = index_hash_value(v->ix, folded[i]);
-			table_prefetch(&v->ix->table[TAB_VALUE], hash[i % AHEAD]);
+			out[last] = part;
 		}
 	}
 }

@@ -190,6 +190,9 @@ MUST_USE enum err tags_load(struct ix_tags *g, int dirfd, uint64_t sum, struct f
 /* bloom.c */
 void bloom_add(struct index *ix, uint64_t hash);
 /* Make it anew from the value table. */
+/* False: no value has this hash. The other: memory for it may come meanwhile. */
+bool bloom_maybe(const struct index *ix, uint64_t hash);
+void bloom_prefetch(const struct index *ix, uint64_t hash);
 void bloom_make(struct index *ix);
 void bloom_free(struct ix_bloom *b);
 

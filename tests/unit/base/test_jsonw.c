@@ -8,6 +8,34 @@
 
 #include "tests/tap/tap.h"
 
+/* Each character at each place of a text that is read by eights, against the same in three pieces. */
+static void places(void)
+{
+	static const char text[] = "abcdefghijklmnopqrstuvw";
+	size_t wrong = 0;
+
+	for (size_t at = 0; at < sizeof(text) - 1; at++)
+		for (int c = 1; c < 256; c++) {
+			OWN(buf) struct buf whole = BUF(1000), parts = BUF(1000);
+			char with[sizeof(text)];
+
+			memcpy(with, text, sizeof(with));
+			with[at] = (char)c;
+			json_quote(&whole, str_c(with));
+			json_quote(&parts, (struct str){text, at});
+			parts.n--;
+			json_quote(&parts, (struct str){with + at, 1});
+			memmove(parts.p + at + 1, parts.p + at + 2, parts.n - at - 2);
+			parts.n -= 2;
+			json_quote(&parts, str_c(text + at + 1));
+			size_t tail = sizeof(text) - at; /* its quotes and what is behind `at` */
+			memmove(parts.p + parts.n - tail, parts.p + parts.n - tail + 1, tail - 1);
+			parts.n--;
+			wrong += !str_eq(buf_str(&whole), buf_str(&parts));
+		}
+	is_uint(wrong, 0, "every byte at every place");
+}
+
 static void shapes(void)
 {
 	OWN(buf) struct buf b = BUF(10000);
@@ -128,6 +156,7 @@ static void quoting(void)
 int main(void)
 {
 	shapes();
+	places();
 	depth();
 	quoting();
 	return done_testing();
