@@ -4,5 +4,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/blackbox.sh"
 need_daemon
 record_answers
+TOCSIN=${TOCSIN:-${top_builddir:-$top}/tocsin}
+export TOCSIN
 "$py" "$here/server.py" || exit
 exec "$py" "$here/client.py"

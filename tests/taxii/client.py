@@ -4,6 +4,7 @@ a hostile server ends a pull with an error, and nothing of it is taken in."""
 import http.server
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -95,6 +96,29 @@ def test_round_trip(far, near):
     st = row_of(d, ident)["tocsin"]
     ok(st["last_success"] > 0 and st["last_error"] == "" and st["added_after"], "the row says how it went", st)
     return ident, key, made
+
+
+def test_tool(far, near, key):
+    """The same by tocsin taxii, on the node's machine."""
+    tool = os.environ.get("TOCSIN")
+    if not tool or not os.access(tool, os.X_OK):
+        print("# skipped: the tool is not built")
+        return
+
+    def run(*args, text=None):
+        p = subprocess.run([tool, "--url", near.url, "--key", near.key, *args], input=text, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True, timeout=120)
+        return p.returncode, p.stdout + p.stderr
+    code, out = run("taxii", "add", far.url, COLLECTION, "-", "--name", "by tool", text=key + "\n")
+    ok(code == 0 and "added" in out, "tocsin taxii add", out)
+    code, out = run("taxii", "collections", "by tool")
+    ok(code == 0 and COLLECTION in out and "All events" in out, "tocsin taxii collections", out)
+    code, out = run("taxii", "pull", "by tool")
+    ok(code == 0 and "events" in out, "tocsin taxii pull", (code, out))
+    code, out = run("taxii", "list")
+    ok(code == 0 and "by tool" in out and key not in out, "tocsin taxii list", out)
+    code, out = run("taxii", "remove", "by tool")
+    ok(code == 0 and "by tool" not in run("taxii", "list")[1], "tocsin taxii remove", out)
 
 
 def test_failures(far, near, ident, made):
@@ -254,7 +278,8 @@ def main():
         nodelib.skip("no daemon")
     extra = ["--set", "feed_interval=0", "--set", "limits.peer_stall=5s"]
     with nodelib.Node() as far, nodelib.Node(extra=extra) as near:
-        ident, _, made = test_round_trip(far, near)
+        ident, key, made = test_round_trip(far, near)
+        test_tool(far, near, key)
         test_hostile(near)
         test_failures(far, near, ident, made)
         ok(near.alive(), "the node is alive")
