@@ -25,6 +25,8 @@ static const struct {
 } methods[] = {
 	{HTTP_GET, "get"}, {HTTP_POST, "post"}, {HTTP_PUT, "put"}, {HTTP_DELETE, "delete"}};
 
+#define TAXII_PATHS "/taxii2/"
+
 /* Answers that any row may give. */
 static const struct {
 	int status;
@@ -35,13 +37,14 @@ static const struct {
 	{302, "Look at `Location`: no log-in, or not for this user", NULL, false},
 	{400, "The request cannot be understood", NULL, false},
 	{401, "Not permitted",
-	 "/event_reports/ /attributes/download", false},
+	 "/event_reports/ /attributes/download " TAXII_PATHS, false},
 	{403, "No valid key, not permitted, or not saved: `errors` tells why", NULL, false},
 	{404, "There is no such thing, or none for this user", NULL, false},
 	{405, "Not in this way: the method, the state, or JSON that is none", NULL, false},
+	{406, "Not in the media type that is asked for", TAXII_PATHS, false},
 	{409, "Not as things stand", NULL, false},
 	{413, "Too long", NULL, true},
-	{415, "Neither JSON nor a form", "/users/login", false},
+	{415, "Not of a media type that is taken here", "/users/login " TAXII_PATHS, false},
 	{429, "Too many requests; `Retry-After` tells how long to wait", NULL, false},
 	{500, "A protected event could not be signed",
 	 "/events/view/ /cryptographicKeys/", false},
@@ -214,8 +217,18 @@ static json_t *content_of(const char *name)
 	return content;
 }
 
+/* TAXII has errors of its own form; those of the server itself stay as they are. */
+static json_t *refusal_taxii(size_t i)
+{
+	json_t *content = content_of("Refusal"), *own = content_of("TaxiiError");
+	json_object_update(content, own);
+	json_decref(own);
+	return json_pack("{s:s,s:o}", "description", refusals[i].text, "content", content);
+}
+
 static json_t *responses(const struct endpoint *ep, bool body)
 {
+	bool taxii = begins_like(ep->path, TAXII_PATHS);
 	const struct schema_row *row = schema_find(ep->shape);
 	json_t *all = json_object();
 	json_object_set_new(all, "200",
@@ -227,7 +240,9 @@ static json_t *responses(const struct endpoint *ep, bool body)
 		if (!begins_like(ep->path, refusals[i].only) || (refusals[i].body && !body))
 			continue;
 		snprintf(code, sizeof(code), "%d", refusals[i].status);
-		json_object_set_new(all, code, ref("responses", code));
+		json_object_set_new(all, code,
+				    taxii && refusals[i].status >= 400 ? refusal_taxii(i)
+								       : ref("responses", code));
 	}
 	return all;
 }

@@ -118,7 +118,7 @@ static enum err search_once(struct step *st, const uint64_t *ids, size_t n, stru
 	OWN(arena) struct arena *a = arena_new(16u << 20);
 	OWN(view) struct view *v = NULL;
 	OWN(sealed) struct sealed *s = NULL;
-	struct query q;
+	struct query q = {.scope = SCOPE_ATTRIBUTES};
 	struct search_how how = {.rows = true};
 	json_t *params = NULL;
 	bool end = false, last = false;
