@@ -6,6 +6,7 @@ visible things, by a member, a reader and a sync user of other organisations, an
 headers, the daemon's log, /metrics and the published feed are looked through for canaries; the table of
 who may see which is below. A call about something hidden must answer as one about nothing.
 """
+import gzip
 import json
 import os
 import re
@@ -20,6 +21,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import node as nodelib  # noqa: E402
 
 POLICY = "use: [default]\naudiences:\n  public-feed: {kind: feed, tlp: clear, class: public, profile: indicators}\n"
+POLICY += "  sensors: {kind: export, tlp: clear, class: public, profile: indicators}\n"
 # who may see it: m(ember), r(eader), s(ync user), f(eed and everybody)
 CANARIES = {
     "zq101zq": ("value in a clear event", "mrsf"),
@@ -118,6 +120,7 @@ class World:
         self.clients = {who: nodelib.Client(self.node.port, key) for who, key in self.keys.items()}
         self.owner = self.node.client(owner)
         self.shown, self.hidden = {}, {}
+        self.subscribe("early", "values")  # follows each change
         self.fill()
 
     def user(self, org, email, role):
@@ -132,6 +135,10 @@ class World:
         if publish:
             must(self.owner.post("/events/publish/" + made["id"]), "publish")
         return made
+
+    def subscribe(self, name, fmt):
+        must(self.admin.post("/tocsin/subscriptions/add", {
+            "name": name, "format": fmt, "audience": "sensors", "path": name + ".txt"}), "subscribe " + name)
 
     def note(self, made, ids, everything=True):
         """Numbers and UUIDs of an event and of its elements, by kind."""
@@ -415,6 +422,36 @@ def beside(world):
     ok(not leaks, "nothing leaks into the feed", leaks)
 
 
+def exports(world):
+    """What subscriptions keep, whole and as changes, for everybody and in files: every format."""
+    formats = [f["name"] for f in must(world.admin.get("/tocsin/formats"), "formats") if f.get("sensor")] + ["rpz", "hosts"]
+    names = ["early"] + ["x-" + f for f in formats]
+    for f in formats:
+        world.subscribe("x-" + f, f)
+    folder, leaks = os.path.join(world.node.folder, "exports"), []
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        rows = [r["Subscription"] for r in must(world.admin.get("/tocsin/subscriptions/index"), "subscriptions")]
+        written = os.listdir(folder) if os.path.isdir(folder) else []
+        if all(r["state"] == "ready" for r in rows) and {n + ".txt.sha256" for n in names} <= set(written):
+            break
+        time.sleep(0.2)
+    c, look = nodelib.Client(world.node.port), Looking("exports", "f")
+    for n in names:
+        for tail in ("", ".md5", ".sha256", "?since=0", "?since=1"):
+            a = c.get("/exports/" + n + tail)
+            if a.status != 200:
+                leaks.append("/exports/%s%s: %d" % (n, tail, a.status))
+            look.look(a, "/exports/" + n + tail)
+    look.judge()
+    for name in written:
+        with open(os.path.join(folder, name), "rb") as f:
+            data = f.read()
+        text = (gzip.decompress(data) if name.endswith(".gz") else data).decode("utf-8", "replace")
+        leaks += ["%s in %s" % (t, name) for t, (_, may) in CANARIES.items() if t in text + name and "f" not in may]
+    ok(not leaks and len(written) == 4 * len(names), "nothing leaks into %d files of exports" % len(written), leaks)
+
+
 def metrics_parse(text):
     """The text form, version 0.0.4: help and type before samples, no sample twice, sums that fit."""
     bad, types, seen, helped = [], {}, set(), set()
@@ -452,6 +489,7 @@ def main():
             hidden_is_absent(world, table)
             everything(world, table)
             beside(world)
+            exports(world)
             ok(world.node.alive(), "the node lives")
         finally:
             world.node.stop()
