@@ -60,7 +60,11 @@ static bool fits(struct stix_in *s, struct str type, struct str value)
 void stix_attr_open(struct stix_in *s, struct jsonw *w, const struct stix_attr *a)
 {
 	bool ok = fits(s, a->type, a->value);
-	struct str category = a->category;
+	struct str category = a->category, value = a->value;
+	if (!str_trim(value).n)
+		value = STR("(empty)"); /* nothing would be refused */
+	while (value.n > VALUE_MAX || (value.n >= VALUE_MAX - 3 && !str_utf8_ok(value)))
+		value = str_sub(value, 0, MIN(value.n - 1, (size_t)VALUE_MAX));
 	enum attr_type t = ok ? type_find(a->type) : ATTR_TEXT;
 	if (!type_fits_category(t, category_find(category)))
 		category = category_name(type_get(t)->category);
@@ -70,7 +74,7 @@ void stix_attr_open(struct stix_in *s, struct jsonw *w, const struct stix_attr *
 	JSONW_KV(w, jsonw_uuid, "uuid", a->uuid);
 	JSONW_KV(w, jsonw_str, "type", type_name(t));
 	JSONW_KV(w, jsonw_str, "category", category);
-	JSONW_KV(w, jsonw_str, "value", str_sub(a->value, 0, VALUE_MAX));
+	JSONW_KV(w, jsonw_str, "value", value);
 	JSONW_KV(w, jsonw_bool, "to_ids", ok && (a->has_ids ? a->to_ids : type_get(t)->to_ids));
 	if (a->relation.n)
 		JSONW_KV(w, jsonw_str, "object_relation", a->relation);

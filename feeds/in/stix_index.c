@@ -92,7 +92,7 @@ int64_t stix_seconds(struct str time)
 
 void stix_left_out(struct stix_in *s, uint32_t i)
 {
-	struct str type = stix_type(&s->objs[i]);
+	struct str type = s->objs[i].id.n ? stix_type(&s->objs[i]) : STR("without id");
 	s->counts.left_out++;
 	s->objs[i].used = true;
 	for (uint32_t k = 0; k < s->n_left; k++)
@@ -181,7 +181,7 @@ static enum err link_add(struct stix_in *s, struct str id, uint32_t by, enum sti
 static enum err each_ref(struct stix_in *s, struct str refs, uint32_t by, enum stix_role role,
 			 struct fail *f)
 {
-	struct scan at = {refs.p, refs.p + refs.n};
+	struct scan at = {refs.p, refs.p ? refs.p + refs.n : NULL};
 	struct str v;
 	bool end = false;
 	if (!refs.p || !scan_enter(&at, '['))
