@@ -34,10 +34,13 @@ void dns_msg_head(struct dns_msg *m, uint16_t id, uint16_t flags)
 static bool is_name_at(const struct dns_msg *m, size_t at, struct str name)
 {
 	size_t i = 0;
-	for (;;) {
+	while (at + 1 < m->n) {
 		uint8_t len = m->p[at];
 		if ((len & 0xc0) == 0xc0) {
-			at = (size_t)(len & 0x3f) << 8 | m->p[at + 1];
+			size_t to = (size_t)(len & 0x3f) << 8 | m->p[at + 1];
+			if (to >= at)
+				return false;
+			at = to;
 			continue;
 		}
 		if (name.n - i < 1u + len || memcmp(m->p + at, name.p + i, 1u + len) != 0)
@@ -47,6 +50,7 @@ static bool is_name_at(const struct dns_msg *m, size_t at, struct str name)
 		i += 1u + len;
 		at += 1u + len;
 	}
+	return false;
 }
 
 /* Where the labels begin; 0 when there are too many. */
@@ -67,19 +71,21 @@ static void put_name(struct dns_msg *m, struct str name)
 	uint8_t at[LABELS_MAX];
 	unsigned n = m->suffixes ? split(name, at) : 0;
 	size_t keep = name.n, pointer = 0;
-	uint32_t h = 0;
-	/* from the shortest suffix to the longest: what is not known is noted, as it will stand here */
-	for (unsigned i = n; i-- > 0;) {
-		h = (uint32_t)hash_64(name.p + at[i], 1u + (uint8_t)name.p[at[i]], h);
-		struct dns_suffixes *s = m->suffixes;
-		unsigned slot = h % DNS_SUFFIXES;
-		if (s->v[slot].round == s->round && s->v[slot].hash == h &&
+	struct dns_suffixes *s = m->suffixes;
+	uint32_t h[LABELS_MAX], last = 0;
+	for (unsigned i = n; i-- > 0;)
+		h[i] = last = (uint32_t)hash_64(name.p + at[i], 1u + (uint8_t)name.p[at[i]], last);
+	/* from the longest suffix on: what is not known will stand here, and only that is noted (a shorter one may
+	   have been forgotten where a longer one is known) */
+	for (unsigned i = 0; i < n && !pointer; i++) {
+		unsigned slot = h[i] % DNS_SUFFIXES;
+		if (s->v[slot].round == s->round && s->v[slot].hash == h[i] &&
 		    is_name_at(m, s->v[slot].at, str_sub(name, at[i], SIZE_MAX))) {
 			keep = at[i];
 			pointer = s->v[slot].at;
 		} else if (m->n + at[i] < POINTER_MAX) {
 			s->v[slot].round = s->round;
-			s->v[slot].hash = h;
+			s->v[slot].hash = h[i];
 			s->v[slot].at = (uint16_t)(m->n + at[i]);
 		}
 	}

@@ -2,6 +2,7 @@
 #include "dns/msg.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/own.h"
 #include "tests/tap/tap.h"
@@ -100,10 +101,63 @@ static void full(void)
 	is_uint(wrong, 0, "all %u names come back", k);
 }
 
+/* Places that are noted and where no name of the zone stands. */
+static unsigned noted_wrongly(const struct dns_msg *m)
+{
+	static const char end[] = "\3rpz\4test";
+	unsigned wrong = 0;
+	for (size_t i = 0; i < DNS_SUFFIXES; i++) {
+		struct dns_name n;
+		size_t at = suffixes.v[i].at;
+		if (suffixes.v[i].round != suffixes.round)
+			continue;
+		wrong += at >= m->n || !dns_name_read((struct str){(char *)space, m->n}, &at, &n) ||
+			 (n.n > sizeof(end) && !str_has_suffix(dns_name_str(&n), (struct str){end, sizeof(end)}));
+	}
+	return wrong;
+}
+
+/*
+ * Of many names some share a place in the table of suffixes: a shorter suffix is forgotten while a longer one
+ * is still known. What was noted then pointed to where nothing stands, up to a circle without an end.
+ */
+static void shared_places(void)
+{
+	char owner[100];
+	unsigned wrong = 0, lost = 0, messages = 0, k = 0;
+	alarm(120);
+	for (unsigned group = 0; group < 997; messages++) {
+		struct dns_msg m;
+		unsigned first_group = group, first_k = k;
+		dns_msg_begin(&m, space, sizeof(space), &suffixes);
+		for (;;) {
+			snprintf(owner, sizeof(owner), "%sh%u.%u.zone-of-names.example.rpz.test.", k & 1 ? "*." : "",
+				 k / 2 * 997 + group, group);
+			if (group == 997 || !add(&m, owner, "."))
+				break;
+			k = (k + 1) % 40;
+			group += !k;
+		}
+		size_t at = 12;
+		lost += noted_wrongly(&m);
+		for (; first_group != group || first_k != k; first_k = (first_k + 1) % 40, first_group += !first_k) {
+			struct dns_name n, want;
+			snprintf(owner, sizeof(owner), "%sh%u.%u.zone-of-names.example.rpz.test.",
+				 first_k & 1 ? "*." : "", first_k / 2 * 997 + first_group, first_group);
+			want = name(owner);
+			wrong += !dns_name_read((struct str){(char *)space, m.n}, &at, &n) || !dns_name_eq(&n, &want);
+			at += 11;
+		}
+	}
+	ok(!wrong, "39,880 names in %u messages come back: %u do not", messages, wrong);
+	is_uint(lost, 0, "and each place that is noted holds a name of the zone");
+}
+
 int main(void)
 {
 	round_trip();
 	next_message();
 	full();
+	shared_places();
 	return done_testing();
 }
