@@ -144,7 +144,10 @@ bool piece_url_split(struct str url, struct piece_url *out)
 {
 	size_t end = 0;
 	ptrdiff_t at;
-	struct str v = scheme_cut(url, &out->scheme);
+	struct str again, v = scheme_cut(url, &out->scheme);
+	/* "http://ttp://x": without its scheme it would be read as another URL */
+	if (scheme_cut(v, &again).n < v.n)
+		return false;
 	if ((at = str_chr(v, '#')) >= 0)
 		v = str_sub(v, 0, (size_t)at);
 	out->rest = v;

@@ -62,7 +62,8 @@ static inline struct str piece_level(const struct piece_levels *l, const struct 
 struct piece_url {
 	struct str scheme, host, port, path, rest; /* rest: all behind "scheme://" without the fragment */
 };
-/* False: no host. A URL without scheme begins with its host. User information is passed over. */
+/* False: no host, or one that looks like a scheme. A URL without scheme begins with its host. User
+   information is passed over. */
 bool piece_url_split(struct str url, struct piece_url *out);
 /* Is it one address, not a network? */
 static inline bool piece_one_address(const struct indicator *i)

@@ -28,7 +28,8 @@ bool sensor_word(struct str v)
 	if (!v.n || v.n > 200)
 		return false;
 	for (size_t i = 0; i < v.n; i++)
-		if (!ascii_alnum(v.p[i]) && !strchr("._:/-,", v.p[i]))
+		if ((!ascii_alnum(v.p[i]) && !strchr("._:/-,", v.p[i])) ||
+		    (i && v.p[i] == '.' && v.p[i - 1] == '.'))
 			return false;
 	return true;
 }

@@ -60,7 +60,7 @@ static enum err feed_file(struct http_req *r, struct fail *f)
 const struct endpoint ep_feed_files = {
 	.methods = HTTP_GET,
 	.path = "/feed/*",
-	.flags = EP_NO_AUTH | EP_EXACT,
+	.flags = EP_NO_AUTH | EP_EXACT | EP_INLINE,
 	.run = feed_file,
 	.shape = "File",
 	.doc = "Published MISP feeds: /feed/AUDIENCE/manifest.json; others than public want a key",

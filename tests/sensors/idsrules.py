@@ -15,6 +15,8 @@ KEYWORDS = {"msg", "content", "classtype", "priority", "metadata", "sid", "rev",
 ADDR = r"\[(?:\d+\.\d+\.\d+\.\d+|[0-9a-f:.]*:[0-9a-f:.]*)(?:/\d+)?\]"
 HEAD = re.compile(r"(alert|drop|reject) ([a-z0-9]+)(?: (\$HOME_NET|any|%s) (any|\d+) (->|<>) (\$HOME_NET|any|%s) (any|\d+))? \(" % (ADDR, ADDR))
 
+ROOM = 5500  # a rule has 8,000 bytes, of which remarks may take 2,000
+
 
 def split(text):
     """Head before the bracket, then keywords as pairs; None: no rule."""
@@ -97,6 +99,8 @@ def foreign(text, snort):
         line = line.replace("\t", " ").strip()
         if not line or line.startswith("#"):
             continue
+        if len(line.encode("utf-8", "surrogatepass")) > ROOM:
+            return "maybe"
         if any(ord(c) < 32 or ord(c) == 127 for c in line):
             return None
         parts = split(line)
@@ -106,6 +110,8 @@ def foreign(text, snort):
         if not head or head[0].lower() not in ACTIONS or not all(re.fullmatch(r"[A-Za-z0-9$!_.:/,\[\]<>-]+", w) for w in head):
             return None
         if any(("<" in w or ">" in w) and (i != 4 or len(head) != 7) for i, w in enumerate(head)) or not re.fullmatch(r"[A-Za-z0-9_-]+", head[1:2] and head[1] or ""):
+            return None
+        if any(w.count("[") != w.count("]") for w in head):
             return None
         if len(head) != 7 and not (snort and len(head) == 2):
             return None
@@ -202,14 +208,14 @@ def suricata_key(kind, value, params):
             return None
         host = "".join(c.lower() if c < "\x80" else c for c in parts[2])
         path = percent(parts[4] if parts[4].startswith("/") else "/" + parts[4])
-        if escaped(path) + escaped(host) > 7000:
+        if escaped(path) + escaped(host) > ROOM:
             return "maybe"
         return [("http $HOME_NET any -> any any", "http.host", host, "bsize:%d" % size(host), "http.uri.raw", path, "bsize:%d" % len(path))]
     if kind in SIMPLE:
         if kind == "filename" and old:
             return None
         text = ":".join(re.findall("..", value)) if kind == "cert-sha1" else value
-        if escaped(text) > 7000:
+        if escaped(text) > ROOM:
             return "maybe"
         return [tuple(s.split("|")) + (text, "bsize:%d" % size(text)) for s in SIMPLE[kind]]
     out = []
@@ -236,10 +242,10 @@ def snort_key(kind, value, params):
         if not parts or size(parts[2]) > 255:
             return None
         path = percent(parts[4] if parts[4].startswith("/") else "/" + parts[4])
-        if escaped(path) + escaped(parts[2]) > 7000:
+        if escaped(path) + escaped(parts[2]) > ROOM:
             return "maybe"
         return [("http", "http_header:field host", ",nocase", parts[2], "http_raw_uri", path, "bufferlen:%d" % len(path))]
-    if escaped(value) > 7000:
+    if escaped(value) > ROOM:
         return "maybe"
     return [("http", "http_header:field user-agent", value, "bufferlen:%d" % size(value))]
 

@@ -74,6 +74,8 @@ def url_split(url):
     """Scheme or "", then all behind it without the fragment, then host, port, path."""
     m = re.match(r"([A-Za-z0-9][A-Za-z0-9+.-]*)://", url)
     scheme, rest = (m.group(1), url[m.end():]) if m else ("", url)
+    if re.match(r"[A-Za-z0-9][A-Za-z0-9+.-]*://", rest):  # would be read as another URL
+        return None
     rest = rest.split("#", 1)[0]
     host = re.split(r"[/?]", rest, maxsplit=1)[0]
     path = rest[len(host):]
