@@ -41,6 +41,7 @@ struct api {
 	void *user;
 	size_t max_event_bytes; /* largest document taken */
 	const char *feeds_dir; /* published feeds, or NULL */
+	struct offload *workers; /* where handlers run */
 	struct subs *subs; /* export subscriptions; NULL: not running */
 	const struct conf *conf;
 	struct pgp *pgp; /* signatures of protected events */

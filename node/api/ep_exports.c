@@ -14,6 +14,7 @@
 #include "api/crud.h"
 #include "base/clock.h"
 #include "conf/conf.h"
+#include "loop/offload.h"
 #include "subs/subs.h"
 #include "taxonomies/taxo.h"
 
@@ -375,35 +376,65 @@ static enum err delta_answer(struct http_req *r, struct sub *s, uint64_t since, 
 
 struct waiting {
 	struct sub_waiter w;
+	struct task task;
 	struct http_req *r;
+	struct str name;
 };
+
+/* As when it began: a row, an audience or a policy may have changed while it waited. */
+static bool is_still_allowed(const struct waiting *x)
+{
+	struct misp_subscr row = {0};
+	struct audience aud;
+	if (!row_named(x->r, x->name, &row) || !is_taken_up(x->r, &row, x->w.sub))
+		return false;
+	struct policy *p = api_of(x->r)->egress.policy(api_of(x->r)->egress.user);
+	bool known = policy_audience_named(p, row.audience, &aud) == ERR_OK && aud.kind == AUD_EXPORT;
+	policy_unref(p);
+	return known && (is_public(&aud) || (me(x->r) && may_have(x->r, &aud)));
+}
+
+/* On a worker: where a change is the whole set its file is written, and that may take long. */
+static void wait_answer(struct task *t, bool dropped)
+{
+	struct waiting *x = (struct waiting *)((char *)t - offsetof(struct waiting, task));
+	struct http_req *r = x->r;
+	struct fail f = {0};
+	if (dropped || req_cancelled(r)) {
+		/* nobody waits any more */
+	} else if (!is_still_allowed(x)) {
+		not_ready(r);
+	} else {
+		enum err e = delta_answer(r, x->w.sub, x->w.since, &f);
+		if (e != ERR_OK)
+			reply_err(r, e);
+	}
+	sub_unref(x->w.sub);
+	req_release(r);
+}
 
 static void wait_over(struct sub_waiter *w)
 {
 	struct waiting *x = (struct waiting *)w;
-	struct fail f = {0};
-	if (!req_cancelled(x->r)) {
-		enum err e = delta_answer(x->r, w->sub, w->since, &f);
-		if (e != ERR_OK)
-			reply_err(x->r, e);
-	}
-	sub_unref(w->sub);
-	req_release(x->r);
+	x->task = (struct task){.run = wait_answer};
+	offload_post(api_of(x->r)->workers, &x->task);
 }
 
 /* False: there is nothing to wait for. The reference goes to the waiter. */
-static bool wait_for_change(struct http_req *r, struct sub **s, uint64_t since, uint64_t seconds)
+static bool wait_for_change(struct http_req *r, struct sub **s, struct str name, uint64_t since,
+			    uint64_t seconds)
 {
 	struct waiting *x = ARENA_NEW(r->arena, struct waiting);
 	struct sub_status st;
 	sub_status(*s, &st);
 	if (!x || st.state != SUB_READY || st.set.serial != since || !seconds)
 		return false;
-	*x = (struct waiting){{.sub = *s,
-			       .since = since,
-			       .until_ms = clock_boot_ms() + (int64_t)MIN(seconds, WAIT_MAX) * 1000,
-			       .fn = wait_over},
-			      r};
+	*x = (struct waiting){.w = {.sub = *s,
+				    .since = since,
+				    .until_ms = clock_boot_ms() + (int64_t)MIN(seconds, WAIT_MAX) * 1000,
+				    .fn = wait_over},
+			      .r = r,
+			      .name = name};
 	req_hold(r);
 	if (subs_wait(api_of(r)->subs, &x->w) != ERR_OK) {
 		req_release(r);
@@ -430,7 +461,7 @@ static enum err export_get(struct http_req *r, struct fail *f)
 		reply_error(r, 400, "since is the serial that you have, wait is seconds.");
 		return ERR_OK;
 	}
-	return wait_for_change(r, &s, from, seconds) ? ERR_OK : delta_answer(r, s, from, f);
+	return wait_for_change(r, &s, bare, from, seconds) ? ERR_OK : delta_answer(r, s, from, f);
 }
 
 const struct endpoint ep_exports = {

@@ -609,6 +609,7 @@ enum err node_start(struct node *n, struct fail *f)
 	TRY(start_lists(n, f));
 	struct offload_conf oc = {.threads = (unsigned)n->conf->workers};
 	TRY(offload_new(&oc, &n->workers, f));
+	n->api.workers = n->workers;
 	TRY(make_server(n, f));
 	TRY(openings_start(&n->api.egress, &n->openings, f));
 	n->api.egress.openings = n->openings;
