@@ -368,7 +368,8 @@ static enum err delta_answer(struct http_req *r, struct sub *s, uint64_t since, 
 		return ERR_OK;
 	}
 	reply_header(r, "X-Tocsin-Change", d.kind == SUB_OWN ? STR("own") : STR("lines"));
-	reply_body(r, 200, media_of(c), &b);
+	/* Lines with a sign before each are no longer the format's own type. */
+	reply_body(r, 200, d.kind == SUB_OWN ? media_of(c) : "text/plain", &b);
 	return ERR_OK;
 }
 
@@ -469,7 +470,7 @@ const struct endpoint ep_exports = {
 	.path = "/exports/*",
 	.flags = EP_NO_AUTH | EP_EXACT,
 	.run = export_get,
-	.shape = "File",
+	.shape = "Exported",
 	.doc = "What a subscription keeps: /exports/NAME, NAME.sha256 and NAME.md5; `since` asks for what has changed "
 	       "since a serial, `wait` for how many seconds to wait for a change",
 };

@@ -34,6 +34,7 @@ static const struct {
 	const char *only; /* in rows whose path begins like this, blanks between; NULL: in all */
 	bool body; /* only where a body is read */
 } refusals[] = {
+	{204, "Nothing has changed since", "/exports/", false},
 	{302, "Look at `Location`: no log-in, or not for this user", NULL, false},
 	{400, "The request cannot be understood", NULL, false},
 	{401, "Not permitted",
@@ -51,7 +52,7 @@ static const struct {
 	{501, "Switched off on this node",
 	 "/events/ /cryptographicKeys/ /tocsin/pgp", false},
 	{502, "The other instance cannot be reached, or answers with an error",
-	 "/servers/ /feeds/ /tocsin/", false},
+	 "/servers/ /feeds/ /taxii_servers/ /tocsin/", false},
 	{503, "Not now: starting, stopping, or a limit of the node is reached", NULL, false},
 	{507, "No room left on disk", NULL, false},
 };

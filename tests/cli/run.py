@@ -497,6 +497,19 @@ def subscriptions():
                 t.want(1, "subscription", verb, "names", *(["--max-entries", "1"] if verb == "edit" else []))
 
 
+def taxii(n, t):
+    """The node reads a collection of its own; the rest of it is in tests/taxii."""
+    everything = "5a4e8c4e-7d0f-4a66-9a25-3d1c2f6b8e01"
+    t.want(2, "taxii", "add", n.url)
+    t.want(0, "taxii", "add", n.url, everything, "-", "--name", "own", stdin=n.key.encode() + b"\n")
+    check(everything in t.want(0, "taxii", "collections", "own").out, "taxii collections")
+    t.want(1, "taxii", "pull", "own")  # events of its own are refused
+    listed = t.want(0, "taxii", "list").out
+    check("own" in listed and n.key not in listed, "taxii list", listed)
+    t.want(0, "taxii", "remove", "own")
+    check("own" not in t.want(0, "taxii", "list").out, "taxii remove")
+
+
 def followers():
     """The rest of tocsin follow is in tests/follow."""
     t = Tool()
@@ -530,6 +543,7 @@ def main():
             quarantine(t)
             lists(n, t)
             peers.feeds(n, t)
+            taxii(n, t)
     explain()
     subscriptions()
     peers.two_nodes()
