@@ -62,14 +62,6 @@ static bool outranks(struct http_req *r, const struct store_rtxn *t, const struc
 		(role.perms & perm_site_admin));
 }
 
-static bool writable(struct http_req *r)
-{
-	if (!me(r)->key.read_only)
-		return true;
-	reply_error(r, 403, "You do not have permission to use this functionality.");
-	return false;
-}
-
 /* The key of the path, of an account that the caller manages. */
 static bool key_of_path(struct http_req *r, struct misp_authkey *k, struct misp_user *u,
 			struct fail *f)
@@ -190,7 +182,7 @@ static enum err keys_add(struct http_req *r, struct fail *f)
 	struct str arg = req_arg(r, "user");
 	char raw[41];
 	json_t *body;
-	if (!writable(r) || rest_json(r, "AuthKey", &body, f) != ERR_OK)
+	if (!account_key_writes(r) || rest_json(r, "AuthKey", &body, f) != ERR_OK)
 		return ERR_OK;
 	me(r)->url = STR("/auth_keys/add");
 	k.user_id = me(r)->user.id;
@@ -279,7 +271,7 @@ static enum err keys_edit(struct http_req *r, struct fail *f)
 	struct misp_authkey k;
 	struct misp_user u;
 	json_t *body;
-	if (!writable(r) || rest_json(r, "AuthKey", &body, f) != ERR_OK ||
+	if (!account_key_writes(r) || rest_json(r, "AuthKey", &body, f) != ERR_OK ||
 	    !key_of_path(r, &k, &u, f) || !take_members(r, body, "edit", &k))
 		return ERR_OK;
 	TRY(rest_row_put(r, T_AUTHKEY, &k.id, &k, k.uuid, f));
@@ -302,7 +294,7 @@ static enum err keys_delete(struct http_req *r, struct fail *f)
 {
 	struct misp_authkey k;
 	struct misp_user u;
-	if (!writable(r) || !key_of_path(r, &k, &u, f))
+	if (!account_key_writes(r) || !key_of_path(r, &k, &u, f))
 		return ERR_OK;
 	TRY(rest_row_del(r, T_AUTHKEY, k.id, k.uuid, f));
 	struct buf b = BUF(1 << 16);

@@ -304,7 +304,7 @@ static enum err accept(struct http_req *r, struct fail *f)
 		if (e == ERR_OK) {
 			u = account_of(r, &row, org_id, role_id);
 			api_key_new(raw);
-			e = account_add(r, &u, raw, f);
+			e = account_put(r, &u, raw, f);
 		}
 		if (e == ERR_OK) {
 			jsonw_obj(&w);

@@ -3,6 +3,7 @@
  * (ep_search.c) and in scores (search/decay.c); the others this node stores and gives back. Texts as
  * recorded (wire/client, users).
  */
+#include "api/accounts.h"
 #include "api/rest.h"
 #include "base/clock.h"
 #include "model/pack.h"
@@ -102,14 +103,6 @@ static bool name_of(struct http_req *r, const json_t *body, struct str *name)
 	return false;
 }
 
-static bool writable(struct http_req *r)
-{
-	if (!me(r)->key.read_only)
-		return true;
-	reply_error(r, 403, "You do not have permission to use this functionality.");
-	return false;
-}
-
 static enum err store_value(struct http_req *r, uint64_t user_id, struct str name,
 			    const json_t *value, struct misp_setting *s, struct fail *f)
 {
@@ -134,7 +127,7 @@ static enum err settings_set(struct http_req *r, struct fail *f)
 	struct misp_setting s;
 	struct str name;
 	json_t *body;
-	if (rest_json(r, "UserSetting", &body, f) != ERR_OK || !writable(r) ||
+	if (rest_json(r, "UserSetting", &body, f) != ERR_OK || !account_key_writes(r) ||
 	    !name_of(r, body, &name))
 		return ERR_OK;
 	TRY(store_value(r, account(r, body), name, json_object_get(body, "value"), &s, f));
@@ -146,7 +139,7 @@ static enum err settings_homepage(struct http_req *r, struct fail *f)
 {
 	struct misp_setting s;
 	json_t *body;
-	if (rest_json(r, "UserSetting", &body, f) != ERR_OK || !writable(r))
+	if (rest_json(r, "UserSetting", &body, f) != ERR_OK || !account_key_writes(r))
 		return ERR_OK;
 	struct str path = rest_text(r, body, "path");
 	if (!path.n) {
@@ -232,7 +225,7 @@ static enum err settings_delete(struct http_req *r, struct fail *f)
 	struct fail why = {0};
 	struct str arg = req_arg(r, "id"), name;
 	json_t *body;
-	if (rest_json(r, "UserSetting", &body, f) != ERR_OK || !writable(r))
+	if (rest_json(r, "UserSetting", &body, f) != ERR_OK || !account_key_writes(r))
 		return ERR_OK;
 	bool found;
 	if (arg.p) {
