@@ -79,8 +79,10 @@ static enum err opendata_end(struct export_run *r)
 		jp_date(b, o->last);
 		LIT(b, "},");
 	}
-	buf_printf(b, "\"extras\":{\"events\":%llu,\"attributes\":%llu,\"last_change\":\"",
-		   (unsigned long long)o->events, (unsigned long long)o->attributes);
+	LIT(b, "\"extras\":{");
+	if (r->opts->scope == EXPORT_EVENTS) /* those of attributes are not told one by one */
+		buf_printf(b, "\"events\":%llu,", (unsigned long long)o->events);
+	buf_printf(b, "\"attributes\":%llu,\"last_change\":\"", (unsigned long long)o->attributes);
 	time_put(b, o->changed, 'T');
 	LIT(b, "Z\"},\"resources\":[");
 	resource(r, "json", "application/json", false);

@@ -9,6 +9,7 @@
 
 #include "base/regex.h"
 #include "feeds/in/csv.h"
+#include "feeds/in/utf16.h"
 #include "model/json_scan.h"
 
 #define COLUMNS_MAX 64u
@@ -24,6 +25,8 @@ struct values {
 	struct freetext *text;
 	struct json_scan scan;
 	enum shape shape;
+	struct utf16 utf16;
+	struct buf recoded; /* a piece of the text, as UTF-8 */
 	struct regex *exclude;
 	uint32_t columns[COLUMNS_MAX];
 	enum attr_type types[COLUMNS_MAX]; /* of their values; 0: as for all */
@@ -306,6 +309,7 @@ enum err values_new(const struct values_opts *o, values_fn fn, void *user, struc
 	v->o = *o;
 	v->fn = fn;
 	v->user = user;
+	buf_init(&v->recoded, 4 * UTF16_PIECE);
 	TRY(columns_of(v, o->columns, f));
 	TRY(exclude_of(v, o->exclude, f));
 	TRY(reader_new(v, f));
@@ -323,17 +327,41 @@ void values_free(struct values *v)
 		json_scan_free(&v->scan);
 	freetext_free(v->text);
 	regex_free(v->exclude);
+	buf_free(&v->recoded);
 	free(v->room);
 	free(v);
 }
 
+static enum err feed(struct values *v, struct str s, struct fail *f)
+{
+	return v->csv ? csv_feed(v->csv, s.p, s.n, f) : text_feed(v, s, f);
+}
+
+/* What the recoding has given. */
+static enum err feed_recoded(struct values *v, struct fail *f)
+{
+	TRY(buf_err(&v->recoded));
+	enum err e = v->recoded.n ? feed(v, buf_str(&v->recoded), f) : ERR_OK;
+	buf_clear(&v->recoded);
+	return e;
+}
+
 enum err values_feed(struct values *v, const void *p, size_t n, struct fail *f)
 {
-	return v->csv ? csv_feed(v->csv, p, n, f) : text_feed(v, (struct str){p, n}, f);
+	struct str s = {p, n};
+	while (s.n && v->utf16.kind != UTF16_NONE) {
+		size_t part = v->utf16.kind == UTF16_UNKNOWN ? 1 : MIN(s.n, (size_t)UTF16_PIECE);
+		utf16_add(&v->utf16, str_sub(s, 0, part), &v->recoded);
+		TRY(feed_recoded(v, f));
+		s = str_sub(s, part, s.n);
+	}
+	return s.n ? feed(v, s, f) : ERR_OK;
 }
 
 enum err values_end(struct values *v, struct fail *f)
 {
+	utf16_end(&v->utf16, &v->recoded);
+	TRY(feed_recoded(v, f));
 	if (v->csv)
 		return csv_end(v->csv, f);
 	if (v->shape != SHAPE_JSON)

@@ -115,7 +115,7 @@ static struct str feed_fault(struct http_req *r, const json_t *body, void *row)
 					"Invalid URL: it begins with http:// or https://.");
 	if (d->distribution > DIST_INHERIT)
 		return rest_field_error(r, "distribution", "Options: 0, 1, 2, 3, 4, 5");
-	return STR_NONE;
+	return feed_row_fault(r, body, d);
 }
 
 static const struct crud_member feed_members[] = {

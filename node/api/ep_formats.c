@@ -4,6 +4,7 @@
  */
 #include "api/rest.h"
 #include "feeds/export/export.h"
+#include "feeds/sensor/sensor.h"
 #include "model/types.h"
 
 static void scopes_put(struct jsonw *w, unsigned scopes)
@@ -28,6 +29,22 @@ static void types_put(struct jsonw *w, const struct exporter *x)
 	jsonw_arr_end(w);
 }
 
+/* What a subscription to it may set; NULL: there are none to it. */
+static void options_put(struct jsonw *w, const struct sensor_row *s)
+{
+	JSONW_KV(w, jsonw_bool, "subscription", s != NULL);
+	jsonw_key(w, "options");
+	jsonw_arr(w);
+	for (const struct sensor_param *p = s ? s->format->params : NULL; p && p->name; p++) {
+		jsonw_obj(w);
+		JSONW_KV(w, jsonw_c, "name", p->name);
+		JSONW_KV(w, jsonw_c, "fallback", p->fallback ? p->fallback : "");
+		JSONW_KV(w, jsonw_c, "doc", p->doc);
+		jsonw_obj_end(w);
+	}
+	jsonw_arr_end(w);
+}
+
 static enum err formats(struct http_req *r, struct fail *f)
 {
 	struct buf b = BUF(1u << 20);
@@ -47,6 +64,7 @@ static enum err formats(struct http_req *r, struct fail *f)
 		scopes_put(&w, (*x)->scopes);
 		types_put(&w, *x);
 		JSONW_KV(&w, jsonw_c, "drops", (*x)->drops);
+		options_put(&w, sensor_find(str_c((*x)->name)));
 		jsonw_obj_end(&w);
 	}
 	jsonw_arr_end(&w);

@@ -264,6 +264,9 @@ enum err json_pretty(struct buf *out, struct str json)
 	unsigned depth = 0;
 	size_t i = skip_space(json, 0);
 
+	/* a page or a list may be called JSON, too: its blanks are its own */
+	if (i == json.n || !strchr("{[\"", json.p[i]) || !json.p[i])
+		return ERR_PARSE;
 	while (i < json.n && buf_err(out) == ERR_OK) {
 		char c = json.p[i];
 

@@ -135,6 +135,21 @@ static bool flag(const json_t *row, const char *key)
 	return json_is_true(json_object_get(row, key));
 }
 
+/* Options, each with what it is unless it is set. */
+static void show_options(struct cli *c, const json_t *row)
+{
+	const json_t *list = json_object_get(row, "options"), *o;
+	size_t i;
+	term_pair(c, "subscription", TERM_PLAIN,
+		  !flag(row, "subscription")	  ? STR("no: tocsin export only")
+		  : json_array_size(list) ? STR("yes, with these for --option:")
+						  : STR("yes"));
+	json_array_foreach(list, i, o)
+		term_pair(c, "", TERM_PLAIN,
+			  arena_printf(c->arena, "%.*s=%.*s  %.*s", STR_ARG(cli_text(c, o, "name")),
+				       STR_ARG(cli_text(c, o, "fallback")), STR_ARG(cli_text(c, o, "doc"))));
+}
+
 static void show_format(struct cli *c, const json_t *row)
 {
 	term_pair(c, "format", TERM_BOLD, cli_text(c, row, "name"));
@@ -148,6 +163,7 @@ static void show_format(struct cli *c, const json_t *row)
 		  flag(row, "all_types") ? STR("all")
 					 : joined(c, json_object_get(row, "types"), ", "));
 	term_pair(c, "drops", TERM_PLAIN, cli_text(c, row, "drops"));
+	show_options(c, row);
 }
 
 static int show_formats(struct cli *c, const json_t *rows)

@@ -94,12 +94,18 @@ static enum err filter_check(const struct sub_conf *c, struct fail *f)
 {
 	OWN(arena) struct arena *a = arena_new(4u << 20);
 	struct query q[2];
+	const char *key;
+	json_t *v;
 	if (!a)
 		return fail(f, ERR_NOMEM, "no memory");
 	for (size_t i = 0; i < ARRAY_LEN(not_in_filters); i++)
 		if (json_object_get(c->filter, not_in_filters[i]))
 			return fail(f, ERR_INVAL, "%s has no place in the filter of a subscription.",
 				    not_in_filters[i]);
+	/* a search passes over what it does not know; here that would let out more than was meant, for good */
+	json_object_foreach (c->filter, key, v)
+		if (!query_knows(SCOPE_ATTRIBUTES, str_c(key)))
+			return fail(f, ERR_INVAL, "There is no filter \"%s\".", key);
 	for (unsigned i = 0; i < 2; i++)
 		TRY(query_parse(&q[i], SCOPE_ATTRIBUTES, c->filter, a, 1700000000 + i * DAYS_10, f));
 	if (ranges_differ(&q[0].attribute_timestamp, &q[1].attribute_timestamp) ||
@@ -186,7 +192,7 @@ enum err sub_conf_read(const struct misp_subscr *row, struct str base_url, struc
 	*m = "format";
 	c->format = sensor_find(row->format);
 	if (!c->format)
-		return fail(f, ERR_INVAL, "No such format; tocsin export --list names them.");
+		return fail(f, ERR_INVAL, "No format of subscriptions; tocsin export --list FORMAT tells which are.");
 	*m = "options";
 	TRY(object_read(row->options, &c->options, f));
 	TRY(options_check(c, f));

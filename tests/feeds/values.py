@@ -163,6 +163,23 @@ def main():
         g.fetch()
         ok(g.live() == ["203.0.113.77", "bad.example.com"], "texts of a JSON document", g.live())
         ok(not any(a["to_ids"] for a in g.values()["Attribute"]), "override_ids")
+        ANSWER.update(body="\ufeffNote,Wert\nM\u00fcller,203.0.113.79\n".encode("utf-16-le"))
+        u = Feed(c, url, name="u")
+        u.fetch()
+        ok(u.live() == ["203.0.113.79"], "a table in UTF-16", u.row())
+        e = c.post("/events/add", {"Event": {"info": "target", "distribution": "0"}}).json()["Event"]
+        for name, target in (("by number", e["id"]), ("by UUID", e["uuid"])):
+            ANSWER.update(body=("x,203.0.113.8%d" % len(name)).encode())
+            u = Feed(c, url, name=name, target_event=target)
+            u.fetch()
+            ok(u.row()["event_id"] == e["id"], "target_event, " + name, u.row())
+        ok(len(u.live()) == 2, "both into the event that was there", u.live())
+        row = {"name": "x", "provider": "x", "url": url, "source_format": "csv"}
+        for member, bad in (("settings", {"csv": {"value": "a,0"}}), ("settings", {"common": {"excluderegex": "/(/"}}),
+                            ("headers", "no colon"), ("source_format", "xml"), ("target_event", "999999"),
+                            ("target_event", "7d8a1f5e-0000-4000-8000-000000000000")):
+            r = c.post("/feeds/add", {"Feed": dict(row, **{member: bad})})
+            ok(r.status == 403 and member in r.json()["errors"], "refused at once: %s %s" % (member, bad), r.text())
         c.post("/events/delete/%s" % g.row()["event_id"])
         ANSWER.update(body=b"203.0.113.78")
         ok("not there any more" in g.fetch(), "an event that is gone is said to be")

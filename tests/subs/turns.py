@@ -87,6 +87,9 @@ def run():
         same(files_of(w), [n.replace("it", "other", 1) for n in names], "a file of another name, instead")
         a = w.c.post("/tocsin/subscriptions/add", {"name": "two", "format": "values", "audience": "edge", "path": "other.txt"})
         ok(a.status == 403 and "Another subscription" in a.text(), "a file belongs to one", a.text())
+        for bad in ({"tagz": "tlp:green"}, {"comment": "x"}, {"request": {"value": "x"}}, {"last": "7d"}):
+            a = w.c.post("/tocsin/subscriptions/add", {"name": "two", "format": "values", "audience": "edge", "filter": bad})
+            ok(a.status == 403 and '"filter"' in a.text(), "no filter that a search would pass over: %s" % bad, a.text())
         for bad in ("../x", "a/b", ".x", "x.gz", "x.md5", "x.sha256", "-x", "x\n"):
             same(w.c.post("/tocsin/subscriptions/add", {"name": "two", "format": "values", "audience": "edge", "path": bad}).status, 403, "no name of a file: %r" % bad)
         p = Pollers(w, "it", serial - 1)

@@ -83,6 +83,10 @@ static void shapes(void)
 	buf_clear(&b);
 	is_err(json_pretty(&b, STR("{\"a\":[1}")), ERR_PARSE, "unbalanced");
 	is_err(json_pretty(&b, STR("[1]]")), ERR_PARSE, "unbalanced the other way");
+	buf_clear(&b);
+	is_err(json_pretty(&b, STR("# A page\n\n- of words: two, three\n")), ERR_PARSE, "no JSON: Markdown");
+	is_err(json_pretty(&b, STR("<div>\n  a b</div>")), ERR_PARSE, "no JSON: HTML");
+	is_int((long long)b.n, 0, "nothing of it is written");
 	is_err(json_pretty(&b, STR("\"abc")), ERR_PARSE, "unfinished string");
 	is_err(json_pretty(&b, STR("\"abc\\")), ERR_PARSE, "unfinished escape");
 }

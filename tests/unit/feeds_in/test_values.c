@@ -88,7 +88,7 @@ static const struct {
 	 {.lines = 2, .found = 2, .nothing = 1}},
 	{"bytes that are no text",
 	 {.format = VALUES_CSV, .columns = {"1", 1}},
-	 "\xff\xfe.example.com\n1.2.3.4\n",
+	 "\xff\xff.example.com\n1.2.3.4\n",
 	 "ip-dst=1.2.3.4\n",
 	 {.lines = 2, .found = 1, .unreadable = 1}},
 	{"a list",
@@ -173,6 +173,35 @@ static void on_fault(void *user, enum values_fault why, uint64_t line, struct st
 	buf_printf(user, "%s %llu %.*s\n", names[why], (unsigned long long)line, STR_ARG(s));
 }
 
+/* A spreadsheet saved as "Unicode text": both orders, a pair of surrogates, halves that stand alone. */
+static void test_utf16(void)
+{
+	static const uint16_t units[] = {0xfeff, 'n', 0xfc, ',', '1', '.', '2', '.', '3', '.', '4', '\r', '\n', 0xd83d,
+					 0xde00, ',', 'a', '.', 'e', 0xd800, ',', 'x', '\n', 'b', 0xdc00, ',', '5',
+					 '.', '6', '.', '7', '.', '8'};
+	struct values_opts o = {.format = VALUES_CSV, .columns = STR("2"), .fault = on_fault};
+	for (unsigned be = 0; be < 2; be++)
+		for (size_t step = 1; step < 100; step += 9) {
+			OWN(buf) struct buf in = BUF(1000), out = BUF(65536);
+			for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+				buf_putc(&in, (char)(be ? units[i] >> 8 : units[i]));
+				buf_putc(&in, (char)(be ? units[i] : units[i] >> 8));
+			}
+			read_it(&o, buf_str(&in), step, &out);
+			is_view(buf_str(&out), "ip-dst=1.2.3.4\nnone 2 a.e\xef\xbf\xbd\nip-dst=5.6.7.8\n",
+			       "UTF-16, %s first, in pieces of %zu", be ? "high" : "low", step);
+		}
+	OWN(buf) struct buf out = BUF(65536);
+	o = (struct values_opts){.format = VALUES_FREETEXT};
+	read_it(&o, (struct str){"\xff\xfe" "8\0.\0" "8\0.\0" "8\0.\0" "8\0", 16}, 5, &out);
+	is_view(buf_str(&out), "ip-dst=8.8.8.8\n", "free text");
+	buf_clear(&out);
+	read_it(&o, STR("8.8.8.8"), 1, &out);
+	is_view(buf_str(&out), "ip-dst=8.8.8.8\n", "others as they are");
+	buf_clear(&out);
+	is_uint(read_it(&o, STR("8"), 1, &out).found, 0, "one byte");
+}
+
 /* Each field or line without a value is told with its line. */
 static void test_faults(void)
 {
@@ -196,6 +225,7 @@ int main(void)
 	enum values_format f;
 	test_cases();
 	test_faults();
+	test_utf16();
 	test_exclude();
 	ok(values_format_of(STR("csv"), &f) && f == VALUES_CSV, "names of formats");
 	ok(!values_format_of(STR("gull"), &f), "and what is none");
