@@ -73,11 +73,10 @@ static struct str target_fault(struct http_req *r, const json_t *body, struct mi
 
 struct str feed_row_fault(struct http_req *r, const json_t *body, struct misp_feed *d)
 {
-	bool events = str_is(d->source_format, "misp");
-	if (!events && !str_is(d->source_format, "csv") && !str_is(d->source_format, "freetext"))
-		return rest_field_error(r, "source_format", "Options: misp, csv, freetext");
+	/* other formats are taken, as MISP does (recorded); fetching then says what is wrong */
+	bool values = str_is(d->source_format, "csv") || str_is(d->source_format, "freetext");
 	struct str fault = json_object_get(body, "headers") ? headers_fault(r, d->headers) : STR_NONE;
-	if (!fault.p && !events)
+	if (!fault.p && values)
 		fault = settings_fault(r, d);
 	return fault.p ? fault : target_fault(r, body, d);
 }

@@ -176,7 +176,7 @@ def main():
         ok(len(u.live()) == 2, "both into the event that was there", u.live())
         row = {"name": "x", "provider": "x", "url": url, "source_format": "csv"}
         for member, bad in (("settings", {"csv": {"value": "a,0"}}), ("settings", {"common": {"excluderegex": "/(/"}}),
-                            ("headers", "no colon"), ("source_format", "xml"), ("target_event", "999999"),
+                            ("headers", "no colon"), ("target_event", "999999"),
                             ("target_event", "7d8a1f5e-0000-4000-8000-000000000000")):
             r = c.post("/feeds/add", {"Feed": dict(row, **{member: bad})})
             ok(r.status == 403 and member in r.json()["errors"], "refused at once: %s %s" % (member, bad), r.text())
