@@ -1,7 +1,7 @@
 """
-The pages of contrib/doc/sensors: configurations in fenced blocks are given to the programs that they are for, with the
-files that they name (/var/lib/tocsin-lists/FORMAT, +OPTION=VALUE behind it for options); names of formats and options
-exist; the table of formats is current; fetch-list fetches from a server of our own.
+The pages of contrib/doc/sensors: links lead somewhere, each format is told of, each page says what it was tried with and
+what its audience sees; the table of formats is current; fetch-list fetches from a server of our own. What the pages say
+is done in tests/consumers; what is not yet done there is given to the programs' own checkers here.
 """
 import hashlib
 import http.server
@@ -19,28 +19,6 @@ PAGES = os.path.join(TOP, "contrib/doc/sensors")
 LISTS = re.compile(r"/var/lib/tocsin-lists/([a-z0-9-]+)((?:\+[a-z_]+=[a-z0-9]+)*)")
 
 
-def nginx(text, folder):
-    consumers.nginx(folder, text)
-
-
-def haproxy(text, folder):
-    consumers.run(consumers.program("haproxy"), "-c", "-f", consumers.put(folder, "page.cfg", text), quiet=("alert", "warning"))
-
-
-def squid(text, folder):
-    text = "http_port 3128\npid_filename none\n" + text
-    consumers.run(consumers.program("squid"), "-k", "parse", "-f", consumers.put(folder, "page.squid", text), quiet=("error:", "fatal:", "bungled", "invalid"))
-
-
-def unbound(text, folder):
-    head = 'server:\n chroot: ""\n directory: "%s"\n username: ""\n pidfile: ""\n' % folder
-    consumers.run(consumers.program("unbound-checkconf"), consumers.put(folder, "page.unbound", head + text), quiet=("warning:", "error:"))
-
-
-def dnsmasq(text, folder):
-    consumers.run(consumers.program("dnsmasq"), "--test", "-C", consumers.put(folder, "page.dnsmasq", text))
-
-
 def named(text, folder):
     consumers.run(consumers.program("named-checkconf"), "-z", consumers.put(folder, "page.named", text))
 
@@ -48,13 +26,6 @@ def named(text, folder):
 def knot(text, folder):
     head = "server:\n    rundir: %s\ndatabase:\n    storage: %s\n" % (folder, folder)
     consumers.run(consumers.program("knotc"), "-c", consumers.put(folder, "page.knot", head + text), "conf-check", quiet=("error", "warning"))
-
-
-def nft(text, folder):
-    program = consumers.program("nft")
-    if subprocess.run([consumers.program("unshare"), "-n", program, "list", "ruleset"], capture_output=True, check=False).returncode:
-        raise consumers.Missing("nft is not permitted")
-    consumers.namespace(program, "-c", "-f", consumers.put(folder, "page.nft", text))
 
 
 def shell(text, folder):
@@ -66,7 +37,7 @@ def as_json(text, folder):
     json.loads(text)
 
 
-TRY = {"nginx": nginx, "haproxy": haproxy, "squid": squid, "unbound": unbound, "dnsmasq": dnsmasq, "named": named, "knot": knot, "nft": nft, "sh": shell, "json": as_json}
+TRY = {"named": named, "knot": knot, "sh": shell, "json": as_json}
 
 
 def blocks(text):
@@ -123,12 +94,22 @@ def server_run(folder, check, skipped):
             return f.read()
 
     mark = os.path.join(folder, "reloaded")
+    check(fetch("-r", "false").returncode == 0 and holds() == b"one\n", "fetch-list: the first time the consumer may not run yet")
+    os.unlink(file)
+    state["sent"] = 0
     p = fetch("-c", "grep -q one", "-r", "touch " + mark)
     check(p.returncode == 0 and holds() == b"one\n" and os.path.exists(mark), "fetch-list: fetched, checked, told: %s" % p.stderr)
     check(stat.S_IMODE(os.stat(file).st_mode) == 0o644, "fetch-list: readable")
     os.unlink(mark)
     p = fetch("-r", "touch " + mark)
     check(p.returncode == 0 and state["sent"] == 1 and not os.path.exists(mark), "fetch-list: nothing new, nothing sent: %s" % p.stderr)
+    state["body"] = b"one\n1\n"
+    p = fetch("-r", "false")
+    check(p.returncode != 0 and holds() == b"one\n1\n", "fetch-list: who was not told is a fault")
+    p = fetch("-r", "touch " + mark)
+    check(p.returncode == 0 and os.path.exists(mark), "fetch-list: and told by the next run: %s" % p.stderr)
+    state["body"] = b"one\n"
+    check(fetch().returncode == 0, "fetch-list: as before")
     state["body"] = b"two\n"
     p = fetch("-c", "grep -q one {}")
     check(p.returncode != 0 and holds() == b"one\n", "fetch-list: what the check refuses is not taken")
@@ -160,8 +141,8 @@ def run(check, tool, formats, lists, folder, skipped):
         told |= set(known) if page != "README.md" else set()
         for name, given in LISTS.findall(text):
             told.add(name)
-        for name in re.findall(r"https://NODE/exports/([a-z0-9-]+)", text):
-            told.add(name)
+        told |= set(re.findall(r"https://NODE/exports/([a-z0-9-]+)", text))
+        told |= set(re.findall(r"^ *tocsin subscription add \S+ ([a-z0-9-]+)", text, re.M))
         for word, block in blocks(text):
             def made(m):
                 options = m.group(2).split("+")[1:]
