@@ -89,6 +89,26 @@ def feeds(n, t):
         t.json(0, "feed", "add", s.url, "other", "--every", "6h")
         is_equal([f["Feed"]["tocsin"]["interval_s"] for f in t.json(0, "feed", "list")], [0, 21600],
                  "how often it is fetched")
+        t.want(0, "feed", "edit", "other", "--format", "csv", "--columns", "2", "--exclude", "/^a/", "--ids", "off", "--publish", "on",
+               "--tag", "from:other", "--header", "A: b", "--header", "C: d:e", "--cache", "on", "--correlation", "off", "--every", "0")
+        f = t.json(0, "feed", "show", "other")["Feed"]
+        is_equal((f["source_format"], f["override_ids"], f["force_to_ids"], f["publish"], f["headers"], f["caching_enabled"], f["tocsin"]["interval_s"]),
+                 ("csv", True, False, True, "A: b\nC: d:e", True, 0), "feed edit")
+        is_equal(json.loads(f["settings"]), {"csv": {"value": "2"}, "common": {"excluderegex": "/^a/"}, "disable_correlation": "1"},
+                 "its settings")
+        t.want(0, "feed", "edit", "other", "--format", "misp", "--exclude", "none", "--ids", "on", "--tag", "none", "--header", "none",
+               "--only-tag", "tlp:clear", "--only-tag", "!x", "--only-org", "!ACME", "--since", "30d", "--event", "new")
+        f = t.json(0, "feed", "show", "other")["Feed"]
+        is_equal((f["override_ids"], f["force_to_ids"], f["tag_id"], f["headers"], f["fixed_event"]), (False, True, "0", None, False), "and back")
+        is_equal(json.loads(f["rules"]), {"tags": {"OR": ["tlp:clear"], "NOT": ["x"]}, "orgs": {"OR": [], "NOT": ["ACME"]},
+                                          "url_params": '{"timestamp":"30d"}'}, "rules")
+        is_equal(json.loads(f["settings"])["csv"], {"value": "2"}, "what was not named stays")
+        t.want(0, "feed", "edit", "other", "--only-org", "none")
+        is_equal(json.loads(t.json(0, "feed", "show", "other")["Feed"]["rules"])["tags"]["NOT"], ["x"], "one rule goes, others stay")
+        for wrong in (["--ids", "some"], ["--publish", "yes"], ["--header", "none of it"], []):
+            t.want(2, "feed", "edit", "other", *wrong)
+        for wrong in (["--event", "999999"], ["--creator", "nobody"], ["--new-url", "ftp://example.org/"], ["--exclude", "/(/", "--format", "csv"]):
+            t.want(1, "feed", "edit", "other", *wrong)
         t.want(0, "feed", "remove", "other")
         t.want(1, "feed", "fetch", "no such feed")
         t.want(0, "feed", "remove", "harbour")
