@@ -3,109 +3,17 @@
  */
 #include "egress/view.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "egress/decay.h"
-#include "egress/derived.h"
 #include "egress/openings.h"
 #include "egress/records.h"
-#include "lists/lists.h"
 #include "model/pack.h"
 #include "warnlist/warnlist.h"
 
 #define ARENA_MAX (32u << 20)
 #define ARENA_RENEW (24u << 20)
 #define RULES_ARENA (1u << 20)
-
-/* ---- caches ---- */
-
-static unsigned slot_of(uint64_t id)
-{
-	return (unsigned)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
-}
-
-static const void *cached(struct view *v, struct row_cache *c, enum store_table tab,
-			  const struct entity_desc *d, uint64_t id)
-{
-	struct row_slot *s = &c->slots[slot_of(id)];
-	if (id == 0 || !v->txn)
-		return NULL;
-	if (s->id == id)
-		return s->row;
-	char row[1024];
-	if (BUG(d->size > sizeof(row)))
-		return NULL;
-	struct arena_mark m = arena_mark(v->scratch);
-	enum err e = store_get(v->txn, tab, id, v->scratch, row);
-	void *copy = e == ERR_OK ? arena_alloc(v->arena, d->size) : NULL;
-	if (copy && entity_copy(v->arena, d, row, copy) != ERR_OK)
-		copy = NULL;
-	arena_rewind(v->scratch, m);
-	/* a failure other than "no such row" is not remembered, and withholds */
-	if (copy || e == ERR_NOENT)
-		*s = (struct row_slot){id, copy};
-	return copy;
-}
-
-/* Was the row looked for and not there (and not merely unreadable)? */
-static bool is_gone(const struct row_cache *c, uint64_t id)
-{
-	const struct row_slot *s = &c->slots[slot_of(id)];
-	return id == 0 || (s->id == id && !s->row);
-}
-
-const struct misp_org *view_org(struct view *v, uint64_t id)
-{
-	return cached(v, &v->orgs, T_ORG, &desc_misp_org, id);
-}
-
-const struct misp_tag *view_tag(struct view *v, uint64_t id)
-{
-	return cached(v, &v->tags, T_TAG, &desc_misp_tag, id);
-}
-
-/* What a group's numbers stand for, for those who read it elsewhere. */
-static void sg_names(struct view *v, struct misp_sg *g)
-{
-	const struct misp_org *owner = view_org(v, g->org_id);
-	struct misp_org *copy = owner ? ARENA_NEW(v->arena, struct misp_org) : NULL;
-	if (copy) {
-		*copy = *owner;
-		g->organisation = (struct entity_list){copy, 1};
-	}
-	LIST_EACH(o, g->orgs, struct misp_sgorg) {
-		const struct misp_org *org = view_org(v, o->org_id);
-		if (!org)
-			continue;
-		o->uuid = org->uuid;
-		o->name = org->name;
-	}
-	LIST_EACH(s, g->servers, struct misp_sgserver) {
-		struct misp_peer p;
-		s->url = s->name = s->server_id ? STR("") : v->env->base_url;
-		if (s->server_id && store_get(v->txn, T_PEER, s->server_id, NULL, &p) == ERR_OK) {
-			s->url = arena_str(v->arena, p.url);
-			s->name = arena_str(v->arena, p.name);
-		}
-	}
-}
-
-const struct misp_sg *view_sg(struct view *v, uint64_t id)
-{
-	const struct misp_sg *g = cached(v, &v->groups, T_SG, &desc_misp_sg, id);
-	/* fresh from the store: only then is the owner's row not there */
-	if (g && !g->organisation.n)
-		sg_names(v, (struct misp_sg *)(uintptr_t)g);
-	return g;
-}
-
-const struct misp_user *view_user(struct view *v, uint64_t id)
-{
-	return cached(v, &v->users, T_USER, &desc_misp_user, id);
-}
 
 /* ---- facts ---- */
 
@@ -331,7 +239,7 @@ enum err view_resolve_tags(struct view *v, struct arena *a, struct entity_list *
 		return ERR_LIMIT;
 	LIST_EACH(t, *tags, struct misp_tagref) {
 		const struct misp_tag *row = view_tag(v, t->tag_id);
-		if (!row && is_gone(&v->tags, t->tag_id))
+		if (!row && view_tag_gone(v, t->tag_id))
 			continue; /* deleted meanwhile */
 		struct misp_tagref *r = &out[n++];
 		*r = *t;
@@ -360,7 +268,7 @@ static void subject_origin(struct view *v, const struct misp_event *e, struct ga
 	struct audience from;
 	if (!e->origin_peer || !policy_asks_origin(v->policy))
 		return;
-	const struct misp_peer *p = cached(v, &v->peers, T_PEER, &desc_misp_peer, e->origin_peer);
+	const struct misp_peer *p = view_peer(v, e->origin_peer);
 	s->from_peer = true;
 	if (!p)
 		return;
@@ -398,8 +306,7 @@ static enum err subject_news(struct view *v, struct subject *out)
 	return ERR_OK;
 }
 
-/* What the ids of out->event stand for. */
-static enum err subject_fill(struct view *v, struct arena *a, struct subject *out)
+enum err view_subject_fill(struct view *v, struct arena *a, struct subject *out)
 {
 	const struct misp_event *e = &out->event;
 	out->stored_timestamp = e->timestamp;
@@ -424,13 +331,13 @@ enum err view_subject_of(struct view *v, const struct misp_event *e, struct aren
 			 struct subject *out)
 {
 	TRY(entity_copy(a, &desc_misp_event, e, &out->event));
-	return subject_fill(v, a, out);
+	return view_subject_fill(v, a, out);
 }
 
 enum err view_subject_lent(struct view *v, uint64_t id, struct arena *a, struct subject *out)
 {
 	TRY(store_get(v->txn, T_EVENT, id, a, &out->event));
-	return subject_fill(v, a, out);
+	return view_subject_fill(v, a, out);
 }
 
 enum err view_subject(struct view *v, uint64_t id, struct arena *a, struct subject *out)
@@ -448,449 +355,4 @@ struct uuid egress_uuid(const struct egress_env *env, const struct audience *aud
 		u = gate_uuid(p, &facts, aud->profile, u);
 	policy_unref(p);
 	return u;
-}
-
-/* ---- single elements, for permission checks ---- */
-
-/* Upper-case UUIDs are not found, as in MISP (rest-api.md, corrections 4). */
-static bool parse_id(struct str s, uint64_t *id, struct uuid *u)
-{
-	*id = 0;
-	*u = UUID_NIL;
-	if (str_u64(s, id))
-		return true;
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] >= 'A' && s.p[i] <= 'Z')
-			return false;
-	return uuid_parse(s, u);
-}
-
-static enum err verdict_of(struct view *v, uint64_t event_id, bool as_published, struct arena *a,
-			   struct misp_event *e, struct verdict *out, struct fail *f)
-{
-	struct subject s;
-	enum err err = view_subject(v, event_id, a, &s);
-	if (err != ERR_OK)
-		return fail(f, err, "event %llu", (unsigned long long)event_id);
-	s.event.published |= as_published;
-	*out = gate_judge(&v->gate, &s.s);
-	*e = s.event;
-	return ERR_OK;
-}
-
-enum err view_verdict(struct view *v, uint64_t event_id, struct arena *a, struct misp_event *e,
-		      struct verdict *out, struct fail *f)
-{
-	return verdict_of(v, event_id, false, a, e, out, f);
-}
-
-enum err view_verdict_published(struct view *v, uint64_t event_id, struct arena *a,
-				struct misp_event *e, struct verdict *out, struct fail *f)
-{
-	return verdict_of(v, event_id, true, a, e, out, f);
-}
-
-void view_policy_stamp(const struct view *v, char out[65])
-{
-	policy_stamp(v->policy, v->facts.now, out);
-}
-
-const char *view_policy_version(const struct view *v)
-{
-	return policy_version(v->policy);
-}
-
-void view_why(const struct verdict *v, char *text, size_t n)
-{
-	int k = snprintf(text, n, "%s", v->rule == RULE_NONE ? "released" : gate_rule_text(v->rule));
-	if (v->outcome == GATE_HOLD && v->until < INT64_MAX && k > 0 && (size_t)k < n) {
-		struct clock_civil t = clock_to_civil(v->until);
-		snprintf(text + k, n - (size_t)k, "; until %04d-%02d-%02d %02d:%02d:%02d UTC",
-			 t.year, t.month, t.day, t.hour, t.minute, t.second);
-	}
-}
-
-static bool event_is_there(struct view *v, uint64_t id)
-{
-	uint64_t at = id - 1;
-	return id && store_next(v->txn, T_EVENT, &at, NULL, NULL) == ERR_OK && at == id;
-}
-
-/* By the UUID that this audience knows the event by. */
-static enum err event_by_uuid(struct view *v, struct uuid u, uint64_t *id)
-{
-	if (!gate_rewrites(v->policy, &v->audience))
-		return store_find(v->txn, IX_EVENT_UUID, (struct str){(char *)u.b, 16}, id);
-	if (!v->env->derived)
-		return ERR_NOENT;
-	return derived_find(v->env->derived, v->policy, v->txn, v->env->host_org, u, v->audience.profile,
-			    false, id);
-}
-
-/* One event looked at, whoever may see it: another stands in for one that is not there. */
-struct look {
-	struct misp_event event;
-	bool there, shown;
-};
-
-static enum err look_at(struct view *v, enum err found, uint64_t id, uint64_t by, struct arena *a, struct look *l)
-{
-	struct subject s;
-	*l = (struct look){0};
-	if (found != ERR_OK && found != ERR_NOENT)
-		return found;
-	/* each step is taken whatever comes of it, so that all take as long */
-	uint64_t other = view_stand_in(v, by);
-	l->there = event_is_there(v, found == ERR_OK ? id : other) && found == ERR_OK;
-	enum err e = view_subject(v, l->there ? id : other, a, &s);
-	if (e != ERR_OK)
-		return e == ERR_NOENT || !l->there ? ERR_OK : e;
-	l->shown = gate_judge(&v->gate, &s.s).outcome == GATE_RELEASE && l->there;
-	l->event = s.event;
-	return ERR_OK;
-}
-
-static uint64_t seed_of(struct str id_or_uuid)
-{
-	return view_seed(id_or_uuid.p, id_or_uuid.n);
-}
-
-enum err view_event(struct view *v, struct str id_or_uuid, struct arena *a, struct misp_event *e,
-		    struct fail *f)
-{
-	uint64_t id;
-	struct uuid u;
-	struct look l = {0};
-	enum err err = ERR_NOENT;
-	if (parse_id(id_or_uuid, &id, &u)) {
-		err = id ? ERR_OK : event_by_uuid(v, u, &id);
-		err = look_at(v, err, id, seed_of(id_or_uuid), a, &l);
-		if (err == ERR_OK && !l.shown)
-			err = ERR_NOENT;
-	}
-	if (err != ERR_OK)
-		return fail(f, err, "Invalid event");
-	*e = l.event;
-	return ERR_OK;
-}
-
-static enum err locate(struct view *v, struct str id_or_uuid, enum element_kind k,
-		       struct index_uuid *at)
-{
-	uint64_t id;
-	struct uuid u;
-	if (!parse_id(id_or_uuid, &id, &u))
-		return ERR_NOENT;
-	if (!id && gate_rewrites(v->policy, &v->audience))
-		return ERR_NOENT; /* it knows other UUIDs than we do */
-	if (!id) {
-		TRY(index_uuid_find(v->env->index, u, at));
-		return at->kind == CHANGE_EL(k) ? ERR_OK : ERR_NOENT;
-	}
-	*at = (struct index_uuid){.kind = CHANGE_EL(k), .id = id};
-	if (k == EL_ATTR)
-		return index_attr_find(v->env->index, id, &at->event_id, &at->parent);
-	return index_object_find(v->env->index, id, &at->event_id);
-}
-
-static enum err load_object(struct view *v, const struct misp_event *e, uint64_t id,
-			    struct arena *a, struct misp_object *o)
-{
-	struct misp_object row;
-	TRY(store_el_get(v->txn, EL_OBJECT, (struct el_key){e->body, 0, id}, a, &row));
-	return entity_copy(a, &desc_misp_object, &row, o);
-}
-
-static enum err first_of(struct view *v, enum element_kind k, uint64_t body, struct arena *a, struct el_key *key,
-			 void *row)
-{
-	OWN(store_el_iter) struct store_el_iter *it = NULL;
-	TRY(store_el_iter_new(v->txn, k, (struct el_key){.body = body}, false, &it));
-	return store_el_iter_next(it, a, key, row);
-}
-
-static enum err judged_attr(struct view *v, const struct misp_event *e, const struct index_uuid *at, struct arena *a,
-			    struct misp_attr *attr)
-{
-	struct el_key key = {e->body, at->parent, at->id};
-	struct misp_attr row;
-	struct misp_object object;
-	struct subject s;
-	TRY(at->id ? store_el_get(v->txn, EL_ATTR, key, a, &row) : first_of(v, EL_ATTR, e->body, a, &key, &row));
-	TRY(entity_copy(a, &desc_misp_attr, &row, attr));
-	TRY(view_resolve_tags(v, a, &attr->tags));
-	if (key.parent)
-		TRY(load_object(v, e, key.parent, a, &object));
-	TRY(view_subject_of(v, e, a, &s));
-	return gate_judge_attr(&v->gate, &s.s, key.parent ? &object : NULL, attr) ? ERR_OK : ERR_NOENT;
-}
-
-static enum err judged_object(struct view *v, const struct misp_event *e, const struct index_uuid *at,
-			      struct arena *a, struct misp_object *o)
-{
-	struct el_key key = {e->body, 0, at->id};
-	struct misp_object row;
-	struct subject s;
-	if (!at->id)
-		TRY(first_of(v, EL_OBJECT, e->body, a, &key, &row));
-	TRY(load_object(v, e, key.id, a, o));
-	TRY(view_subject_of(v, e, a, &s));
-	return gate_judge_object(&v->gate, &s.s, o) ? ERR_OK : ERR_NOENT;
-}
-
-/* An element with its event. What is hidden, or in what is hidden, or nowhere takes the same steps. */
-static enum err view_element(struct view *v, struct str id_or_uuid, enum element_kind k, struct arena *a,
-			     struct misp_event *e, void *row)
-{
-	struct index_uuid at = {0};
-	struct look l;
-	enum err found = locate(v, id_or_uuid, k, &at), err;
-	TRY(look_at(v, found, at.event_id, seed_of(id_or_uuid), a, &l));
-	if (!l.there)
-		at = (struct index_uuid){0};
-	err = k == EL_ATTR ? judged_attr(v, &l.event, &at, a, row) : judged_object(v, &l.event, &at, a, row);
-	if (!l.shown)
-		return ERR_NOENT;
-	*e = l.event;
-	return err;
-}
-
-enum err view_attr(struct view *v, struct str id_or_uuid, struct arena *a, struct misp_event *e,
-		   struct misp_attr *attr, struct fail *f)
-{
-	enum err err = view_element(v, id_or_uuid, EL_ATTR, a, e, attr);
-	return err == ERR_OK ? err : fail(f, err, "Invalid attribute");
-}
-
-enum err view_object(struct view *v, struct str id_or_uuid, struct arena *a, struct misp_event *e,
-		     struct misp_object *o, struct fail *f)
-{
-	enum err err = view_element(v, id_or_uuid, EL_OBJECT, a, e, o);
-	return err == ERR_OK ? err : fail(f, err, "Invalid object");
-}
-
-enum err view_explain(struct view *v, uint64_t event_id, struct arena *a, struct gate_step **steps,
-		      size_t *n, struct verdict *decided, struct fail *f)
-{
-	struct subject s;
-	enum err e = view_subject(v, event_id, a, &s);
-	if (e != ERR_OK)
-		return fail(f, e, "Invalid event");
-	*n = gate_explain(&v->gate, &s.s, a, steps, decided);
-	return ERR_OK;
-}
-
-/* ---- what search asks ---- */
-
-static struct judged_slot *judged_slot(struct view *v, uint64_t id)
-{
-	return &v->judged[slot_of(id) % JUDGED_SLOTS];
-}
-
-static int event_known(void *user, uint64_t id)
-{
-	const struct judged_slot *j = judged_slot(user, id);
-	return id && j->id == id ? j->yes : -1;
-}
-
-static bool event_visible(void *user, const struct misp_event *e)
-{
-	struct view *v = user;
-	struct judged_slot *j = judged_slot(v, e->id);
-	struct subject s;
-	if (v->shows_protected && e->is_protected &&
-	    !v->shows_protected(v->shows_user, &e->crypto_keys))
-		return false;
-	if (j->id == e->id && e->id)
-		return j->yes;
-	struct arena_mark m = arena_mark(v->scratch);
-	s.event = *e; /* lent for the question */
-	bool yes = (v->passes_events && e->distribution < DIST_INHERIT) ||
-		   (subject_fill(v, v->scratch, &s) == ERR_OK &&
-		    gate_judge(&v->gate, &s.s).outcome == GATE_RELEASE &&
-		    !(v->asks_more && s.s.relaxed));
-	arena_rewind(v->scratch, m);
-	*j = (struct judged_slot){e->id, yes && (!v->filled_only || view_is_filled(v, e))};
-	return j->yes;
-}
-
-bool view_would_show_attr(struct view *v, const struct misp_event *e, const struct misp_object *o,
-			  const struct misp_attr *attr)
-{
-	struct subject s;
-	struct misp_attr copy = *attr;
-	struct arena_mark m = arena_mark(v->scratch);
-	bool yes = view_subject_of(v, e, v->scratch, &s) == ERR_OK &&
-		   view_resolve_tags(v, v->scratch, &copy.tags) == ERR_OK &&
-		   gate_judge_attr(&v->gate, &s.s, o, &copy);
-	arena_rewind(v->scratch, m);
-	return yes;
-}
-
-bool view_would_show_object(struct view *v, const struct misp_event *e, const struct misp_object *o)
-{
-	struct subject s;
-	struct arena_mark m = arena_mark(v->scratch);
-	bool yes = view_subject_of(v, e, v->scratch, &s) == ERR_OK &&
-		   gate_judge_object(&v->gate, &s.s, o);
-	arena_rewind(v->scratch, m);
-	return yes;
-}
-
-bool view_would_show_report(struct view *v, const struct misp_event *e,
-			    const struct misp_report *rep)
-{
-	struct subject s;
-	struct arena_mark m = arena_mark(v->scratch);
-	bool yes = view_subject_of(v, e, v->scratch, &s) == ERR_OK &&
-		   gate_judge_report(&v->gate, &s.s, rep);
-	arena_rewind(v->scratch, m);
-	return yes;
-}
-
-static bool attr_visible(void *user, const struct misp_event *e, const struct misp_object *o,
-			 const struct misp_attr *attr)
-{
-	return view_would_show_attr(user, e, o, attr);
-}
-
-static bool object_visible(void *user, const struct misp_event *e, const struct misp_object *o)
-{
-	return view_would_show_object(user, e, o);
-}
-
-static bool proposal_visible(void *user, const struct misp_event *e, const struct misp_proposal *pr)
-{
-	struct view *v = user;
-	struct subject s;
-	struct arena_mark m = arena_mark(v->scratch);
-	bool yes = view_subject_of(v, e, v->scratch, &s) == ERR_OK &&
-		   gate_judge_proposal(&v->gate, &s.s, pr);
-	arena_rewind(v->scratch, m);
-	return yes;
-}
-
-/* Resolved from the tag table; that the event itself leaves is asked apart. */
-bool view_shows_tag(struct view *v, const struct misp_event *e, const struct misp_tagref *t)
-{
-	const struct misp_tag *row = view_tag(v, t->tag_id);
-	struct misp_tagref r = *t;
-	struct gate_subject s = {.event = e, .org = view_org(v, e->org_id)};
-	struct misp_event resolved;
-	struct arena_mark m = arena_mark(v->scratch);
-	bool yes;
-	if (!row)
-		return false;
-	if (gate_may_relax(&v->gate, &s)) { /* what the event is marked with says whether it is a shell */
-		resolved = *e;
-		if (view_resolve_tags(v, v->scratch, &resolved.tags) != ERR_OK)
-			return false;
-		s.event = &resolved;
-		bool own = false;
-		LIST_EACH(x, resolved.tags, struct misp_tagref)
-			own |= x->tag_id == t->tag_id;
-		if (own && gate_may_relax(&v->gate, &s)) {
-			arena_rewind(v->scratch, m);
-			return false;
-		}
-	}
-	r.name = row->name;
-	r.exportable = row->exportable;
-	r.is_galaxy = row->is_galaxy;
-	r.is_custom_galaxy = row->is_custom_galaxy;
-	yes = gate_shows_tag(&v->gate, &s, &r);
-	arena_rewind(v->scratch, m);
-	return yes;
-}
-
-bool view_is_whole(const struct view *v)
-{
-	return v->audience.kind == AUD_OPERATOR || v->audience.misp_rules_only;
-}
-
-bool view_lists_tag(struct view *v, const struct misp_tag *tag, bool *used_only)
-{
-	struct misp_event nothing = {0};
-	struct misp_tagref t = {.name = tag->name,
-				.tag_id = tag->id,
-				.exportable = tag->exportable,
-				.is_galaxy = tag->is_galaxy,
-				.is_custom_galaxy = tag->is_custom_galaxy};
-	struct gate_subject s = {.event = &nothing};
-	/* what documents brought along is known by what carries it */
-	*used_only = !view_is_whole(v) && !(tag->by_hand && v->audience.kind == AUD_MEMBER);
-	return view_is_whole(v) || gate_shows_tag(&v->gate, &s, &t);
-}
-
-bool view_attr_tagged(struct view *v, const struct misp_event *e, uint64_t object_id,
-		      uint64_t attr_id, uint64_t tag_id, struct arena *a)
-{
-	struct misp_attr attr;
-	struct misp_object object;
-	bool carries = false;
-	if (store_el_get(v->txn, EL_ATTR, (struct el_key){e->body, object_id, attr_id}, a, &attr) !=
-	    ERR_OK)
-		return false;
-	if (object_id && store_el_get(v->txn, EL_OBJECT, (struct el_key){e->body, 0, object_id}, a,
-				      &object) != ERR_OK)
-		return false;
-	LIST_EACH(t, attr.tags, struct misp_tagref)
-		carries |= t->tag_id == tag_id && view_shows_tag(v, e, t);
-	return carries && attr_visible(v, e, object_id ? &object : NULL, &attr);
-}
-
-static bool tag_visible(void *user, const struct misp_event *e, const struct misp_tagref *t)
-{
-	return view_shows_tag(user, e, t);
-}
-
-const struct warnlists *view_warnlists(struct view *v)
-{
-	if (!v->warnlists_asked && v->env->lists)
-		v->warnlists = lists_warnings(v->env->lists);
-	v->warnlists_asked = true;
-	return v->warnlists;
-}
-
-static bool value_listed(void *user, uint16_t type, struct str value)
-{
-	const struct warnlists *w = view_warnlists(user);
-	struct warnlist_hit hit;
-	return w && warnlist_hits(w, type, value, &hit, 1) > 0;
-}
-
-static int64_t event_opened(void *user, uint64_t event_id)
-{
-	struct view *v = user;
-	/* who gets MISP's own rules, or everything, waits for nothing */
-	if (view_is_whole(v) || v->audience.release_class >= GATE_CLASSES)
-		return 0;
-	int64_t at = openings_of(v->env->openings, event_id, v->audience.release_class);
-	int64_t within = openings_within(v->env->openings, event_id, v->audience.release_class);
-	if (within > at) { /* only what is seen in it counts */
-		struct arena_mark m = arena_mark(v->scratch);
-		struct subject s;
-		if (view_subject(v, event_id, v->scratch, &s) == ERR_OK &&
-		    s.event.timestamp > s.stored_timestamp)
-			at = MAX(at, s.event.timestamp);
-		arena_rewind(v->scratch, m);
-	}
-	return at;
-}
-
-struct search_visible view_visible(struct view *v)
-{
-	v->passes_events = gate_passes_events(&v->gate) && !v->asks_more;
-	return (struct search_visible){.user = v,
-				       .event = event_visible,
-				       .all_events = v->passes_events,
-				       .attr = gate_passes_attrs(&v->gate) ? NULL : attr_visible,
-				       .object = gate_passes_attrs(&v->gate) ? NULL : object_visible,
-				       .proposal = proposal_visible,
-				       .tag = tag_visible,
-				       .listed = value_listed,
-				       .decayed = v->decay ? view_decayed : NULL,
-				       .opened = v->env->openings ? event_opened : NULL,
-				       .known = v->shows_protected ? NULL : event_known,
-				       .instead = v->audience.kind == AUD_OPERATOR ? NULL : view_instead};
 }

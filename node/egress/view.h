@@ -85,6 +85,14 @@ const struct misp_org *view_org(struct view *v, uint64_t id);
 const struct misp_tag *view_tag(struct view *v, uint64_t id);
 const struct misp_sg *view_sg(struct view *v, uint64_t id);
 const struct misp_user *view_user(struct view *v, uint64_t id);
+const struct misp_peer *view_peer(struct view *v, uint64_t id);
+/* Was the tag looked for and not there (and not merely unreadable)? */
+bool view_tag_gone(const struct view *v, uint64_t id);
+/* Where a direct mapped cache of CACHE_SLOTS keeps it. */
+static inline unsigned view_slot(uint64_t id)
+{
+	return (unsigned)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
+}
 
 /* Fill what a tag reference leaves to the tag table. Copies the list into `a`. */
 MUST_USE enum err view_resolve_tags(struct view *v, struct arena *a, struct entity_list *tags);
@@ -142,6 +150,8 @@ MUST_USE enum err view_subject(struct view *v, uint64_t id, struct arena *a, str
 /* Without copies: it lives as long as the transaction does. */
 MUST_USE enum err view_subject_lent(struct view *v, uint64_t id, struct arena *a,
 				    struct subject *out);
+/* What the ids of out->event stand for, where it is at hand and lent. */
+MUST_USE enum err view_subject_fill(struct view *v, struct arena *a, struct subject *out);
 /* The same for a head that is at hand; copied. */
 MUST_USE enum err view_subject_of(struct view *v, const struct misp_event *e, struct arena *a,
 				  struct subject *out);
