@@ -4,6 +4,7 @@
  */
 #include "feeds/in/stix.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -368,4 +369,27 @@ enum err stix_in_end(struct stix_in *s, stix_in_fn fn, void *user, struct fail *
 	TRY(out_flush(s, 0, f));
 	count_rest(s);
 	return ERR_OK;
+}
+
+/* ---- what became of objects ---- */
+
+bool stix_in_object(const struct stix_in *s, uint32_t *i, struct stix_in_object *out)
+{
+	if (*i >= s->n_objs)
+		return false;
+	const struct stix_obj *o = &s->objs[(*i)++];
+	*out = (struct stix_in_object){o->id, o->uuid, o->event, o->left_out};
+	return true;
+}
+
+void stix_in_version(const struct stix_in *s, uint32_t i, char out[40])
+{
+	json_t *j = i && i <= s->n_objs ? stix_load(s, i - 1, NULL) : NULL;
+	struct str v = stix_json_str(j, "modified");
+	if (!v.n)
+		v = stix_json_str(j, "created");
+	out[0] = '\0';
+	if (v.n >= 20 && v.n < 40 && clock_from_iso(v))
+		snprintf(out, 40, "%.*s", STR_ARG(v));
+	json_decref(j);
 }

@@ -25,6 +25,7 @@ struct stix_in_opts {
 	uint8_t distribution;
 	uint64_t sharing_group_id;
 	bool publish;
+	bool need_ids; /* an object without an id of its type is a fault of the document (ERR_INVAL) */
 };
 
 /* Texts live as long as the reader. */
@@ -56,5 +57,17 @@ MUST_USE enum err stix_in_document_end(struct stix_in *s, struct fail *f);
 typedef enum err (*stix_in_fn)(void *user, const void *p, size_t n, struct fail *f);
 MUST_USE enum err stix_in_end(struct stix_in *s, stix_in_fn fn, void *user, struct fail *f);
 struct stix_in_counts stix_in_counts(const struct stix_in *s);
+
+/* What became of one object of the document. */
+struct stix_in_object {
+	struct str id; /* in the document */
+	struct uuid uuid;
+	uint32_t event; /* number of the event that has it, from 1 in the order of writing; 0: what all share */
+	bool left_out; /* nothing of it is kept */
+};
+/* After stix_in_end(): the object at *i (begin with 0), which is moved on. False: there are no more. */
+bool stix_in_object(const struct stix_in *s, uint32_t *i, struct stix_in_object *out);
+/* Version of the object that was told last with this *i: `modified`, else `created`; in `out`, "" without. */
+void stix_in_version(const struct stix_in *s, uint32_t i, char out[40]);
 void stix_in_free(struct stix_in *s);
 OWN_DEFINE(stix_in, struct stix_in *, stix_in_free(*p))

@@ -50,6 +50,7 @@ struct stix_obj {
 	bool nested; /* likewise, another one */
 	bool labelled; /* MISP's labels: exported by one */
 	bool attribute; /* it was written as one, not as an object */
+	bool left_out; /* nothing of it is kept */
 	struct str id; /* in the text */
 	struct uuid uuid; /* of the id, or made of it */
 	int64_t modified; /* seconds */
@@ -82,6 +83,7 @@ struct stix_in {
 	char *dir, *info;
 	struct spill text; /* all documents, behind each other */
 	uint64_t document_at; /* where the one at hand begins */
+	const char *doc; /* the one that is indexed, in `all` */
 	struct str all; /* the text, when it is complete */
 	struct stix_obj *objs;
 	uint32_t n_objs, cap_objs;

@@ -8,6 +8,8 @@
 #include "base/hash.h"
 #include "feeds/in/stix_impl.h"
 
+#define NO_JSON_LOOK ((size_t)1 << 20)
+
 static const struct {
 	const char *name;
 	uint8_t class;
@@ -94,7 +96,7 @@ void stix_left_out(struct stix_in *s, uint32_t i)
 {
 	struct str type = s->objs[i].id.n ? stix_type(&s->objs[i]) : STR("without id");
 	s->counts.left_out++;
-	s->objs[i].used = true;
+	s->objs[i].used = s->objs[i].left_out = true;
 	for (uint32_t k = 0; k < s->n_left; k++)
 		if (str_is(type, s->left[k].name)) {
 			s->left[k].n++;
@@ -248,6 +250,37 @@ static bool is_thing(const json_t *j, struct str type)
 		str_eq_nocase(str_sub(name, 0, 5), STR("GCVE-")));
 }
 
+/* A fault at this place of the document. */
+static enum err fault_at(const struct stix_in *s, const char *p, struct fail *f, enum err e,
+			 const char *what, uint32_t nth)
+{
+	uint32_t line = 1, column = 1;
+	for (const char *c = s->doc; c < p; c++) {
+		column = *c == '\n' ? 1 : column + 1;
+		line += *c == '\n';
+	}
+	uint64_t at = (uint64_t)(p - s->doc);
+	return nth ? fail_at(f, e, line, column, at, "object %u of the list %s", nth, what)
+		   : fail_at(f, e, line, column, at, "%s", what);
+}
+
+/* Where it stops being JSON: only a parser that keeps a tree tells, so of short documents only. */
+static enum err no_json(const struct stix_in *s, struct str doc, struct fail *f)
+{
+	json_error_t e = {.position = 0};
+	if (doc.n > NO_JSON_LOOK)
+		return fail(f, ERR_PARSE, "not JSON, or not all of it");
+	json_decref(json_loadb(doc.p, doc.n, JSON_DECODE_ANY, &e));
+	return fault_at(s, doc.p + MIN((size_t)MAX(e.position, 0), doc.n), f, ERR_PARSE,
+			"not JSON, or not all of it", 0);
+}
+
+static bool has_id_of(const struct stix_obj *o, struct str type)
+{
+	struct uuid u;
+	return type.n && str_eq(stix_type(o), type) && uuid_parse(str_sub(o->id, type.n + 2, SIZE_MAX), &u);
+}
+
 static enum err object_add(struct stix_in *s, struct str text, struct fail *f)
 {
 	struct str refs;
@@ -257,12 +290,16 @@ static enum err object_add(struct stix_in *s, struct str text, struct fail *f)
 	struct stix_obj *o = &s->objs[s->n_objs];
 	*o = (struct stix_obj){.at = (uint64_t)(text.p - s->all.p), .n = (uint32_t)text.n};
 	if (text.n > UINT32_MAX || !text.n || text.p[0] != '{')
-		return fail(f, ERR_PARSE, "the list of objects holds something else");
+		return fault_at(s, text.p, f, ERR_PARSE, "is no object", s->n_objs + 1);
 	json_t *j = stix_tree(text, &refs, &too_large, f);
 	if (!j && !too_large)
-		return ERR_PARSE;
+		return fault_at(s, text.p, f, ERR_PARSE, "is malformed", s->n_objs + 1);
 	o->id = id_of(text);
 	struct str type = j ? stix_json_str(j, "type") : stix_type(o);
+	if (s->opts.need_ids && !has_id_of(o, type)) {
+		json_decref(j);
+		return fault_at(s, text.p, f, ERR_INVAL, "has no id of its type (type--UUID)", s->n_objs + 1);
+	}
 	o->class = class_of(type);
 	o->uuid = stix_uuid_of(o->id.n ? o->id : text);
 	o->modified = stix_seconds(stix_json_str(j, "modified"));
@@ -305,8 +342,9 @@ static enum err document_add(struct stix_in *s, struct str doc, struct fail *f)
 	struct scan at = {doc.p, doc.p + doc.n}, in;
 	struct str whole, key, value, objects = STR_NONE, type = STR_NONE, id = STR_NONE;
 	bool end = false;
+	s->doc = doc.p;
 	if (!scan_value(&at, &whole) || !scan_is_end(&at))
-		return fail(f, ERR_PARSE, "not JSON, or not all of it");
+		return no_json(s, doc, f);
 	if (whole.p[0] == '[')
 		return objects_add(s, whole, f);
 	in = (struct scan){whole.p, whole.p + whole.n};

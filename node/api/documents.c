@@ -62,11 +62,11 @@ static bool flag(struct http_req *r, const char *name)
 	return s.n && !str_is(s, "0") && !str_is(s, "false");
 }
 
-static struct stix_in_opts options(struct http_req *r)
+static struct stix_in_opts options(struct http_req *r, bool publish)
 {
 	struct stix_in_opts o = {.spool_dir = api_of(r)->ingest.spool_dir,
 				 .info = req_param(r, "info"),
-				 .publish = flag(r, "publish")};
+				 .publish = req_param(r, "publish").p ? flag(r, "publish") : publish};
 	uint64_t n;
 	if (str_u64(req_param(r, "distribution"), &n) && n <= DIST_GROUP) {
 		o.has_distribution = true;
@@ -103,7 +103,7 @@ static bool reader_new(struct documents *d, struct http_req *r)
 {
 	const enum document_format *arg = r->ep->arg;
 	enum document_format format = DOCUMENT_STIX2;
-	struct stix_in_opts o = options(r);
+	struct stix_in_opts o = options(r, false);
 	struct openioc_in_opts x = {.info = o.info,
 				    .has_distribution = o.has_distribution,
 				    .distribution = o.distribution,
@@ -120,11 +120,11 @@ static bool reader_new(struct documents *d, struct http_req *r)
 	return d->openioc || d->stix;
 }
 
-enum err document_begin(struct http_req *r, struct fail *f)
+static struct documents *begin(struct http_req *r)
 {
 	struct documents *d = calloc(1, sizeof(*d));
 	if (!d)
-		return fail(f, ERR_NOMEM, "no memory");
+		return NULL;
 	d->r = r;
 	r->ctx = d;
 	r->ctx_free = documents_free;
@@ -132,7 +132,24 @@ enum err document_begin(struct http_req *r, struct fail *f)
 	d->counted = true;
 	if (atomic_fetch_add(&under_way, 1) >= AT_ONCE)
 		d->err = fail(&d->why, ERR_AGAIN, "Too many documents at once: try again.");
-	return reader_new(d, r) && d->digest ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+	return d;
+}
+
+enum err document_begin(struct http_req *r, struct fail *f)
+{
+	struct documents *d = begin(r);
+	return d && reader_new(d, r) && d->digest ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+}
+
+enum err document_begin_stix(struct http_req *r, bool publish, struct fail *f)
+{
+	struct documents *d = begin(r);
+	if (!d)
+		return fail(f, ERR_NOMEM, "no memory");
+	struct stix_in_opts o = options(r, publish);
+	o.need_ids = true;
+	d->stix = stix_in_new(&o);
+	return d->stix && d->digest ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }
 
 enum err document_body(struct http_req *r, struct str bytes, struct fail *f)
@@ -190,12 +207,19 @@ static enum err on_event(void *user, struct raw_event *given, struct fail *f)
 	if (!e)
 		return fail(f, ERR_LIMIT, "too many events");
 	e->uuid = raw_head(raw)->uuid;
+	e->timestamp = raw_head(raw)->timestamp;
 	enum err err = save(d, &raw, &res, &e->id, &why);
 	e->outcome = err == ERR_STALE ? INGEST_UNCHANGED : err == ERR_OK ? res.outcome : INGEST_REFUSED;
 	if (err == ERR_OK)
 		e->id = res.event_id;
 	else if (err != ERR_STALE)
 		e->id = 0;
+	e->err = e->outcome == INGEST_REFUSED ? err : ERR_OK;
+	e->waits = e->err == ERR_BLOCKED && ingest_quarantine_waits(&why);
+	if (e->err != ERR_OK)
+		e->why = arena_str(d->r->arena, str_c(why.text[0] ? why.text : err_text(err)));
+	e->problems = res.problems;
+	e->n_problems = res.n_problems;
 	if (out->last)
 		out->last->next = e;
 	else
@@ -259,4 +283,16 @@ void document_counts(struct http_req *r, struct jsonw *w)
 	JSONW_KV(w, jsonw_uint, "left_out", c.left_out);
 	JSONW_KV(w, jsonw_str, "left_out_types", c.left_out_types.p ? c.left_out_types : STR(""));
 	jsonw_obj_end(w);
+}
+
+bool document_object(struct http_req *r, uint32_t *i, struct stix_in_object *out)
+{
+	const struct documents *d = r->ctx;
+	return d->stix && stix_in_object(d->stix, i, out);
+}
+
+void document_version(struct http_req *r, uint32_t i, char out[40])
+{
+	const struct documents *d = r->ctx;
+	stix_in_version(d->stix, i, out);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "api/rest.h"
+#include "feeds/in/stix.h"
 
 enum document_format { DOCUMENT_STIX2, DOCUMENT_OPENIOC, DOCUMENT_FORMATS };
 /* "stix2", ...; false: none. */
@@ -13,6 +14,12 @@ struct document_event {
 	struct uuid uuid;
 	uint64_t id; /* 0: refused */
 	enum ingest_outcome outcome;
+	enum err err; /* why it was refused */
+	bool waits; /* for a decision: in quarantine */
+	int64_t timestamp;
+	struct str why;
+	const struct ingest_problem *problems; /* parts that were refused; the request's */
+	uint32_t n_problems;
 	struct document_event *next;
 };
 
@@ -27,6 +34,8 @@ struct document_result {
 
 /* Body of a row with EP_STREAM_BODY. The row's `arg` is its format, or NULL: what ?as names. */
 MUST_USE enum err document_begin(struct http_req *r, struct fail *f);
+/* The same for STIX, each object of which has to have an id; published unless the request says otherwise. */
+MUST_USE enum err document_begin_stix(struct http_req *r, bool publish, struct fail *f);
 MUST_USE enum err document_body(struct http_req *r, struct str bytes, struct fail *f);
 /*
  * Read it and save its events: new ones added, known ones edited where the caller may. Options are those of
@@ -35,3 +44,6 @@ MUST_USE enum err document_body(struct http_req *r, struct str bytes, struct fai
 MUST_USE enum err document_take(struct http_req *r, struct document_result *out, struct fail *f);
 /* "objects 12, ..": what was read and what was not, in the reader's words; its members as JSON. */
 void document_counts(struct http_req *r, struct jsonw *w);
+/* Objects of a STIX document that was taken, and their versions: stix_in_object(), stix_in_version(). */
+bool document_object(struct http_req *r, uint32_t *i, struct stix_in_object *out);
+void document_version(struct http_req *r, uint32_t i, char out[40]);

@@ -5,7 +5,6 @@
 #include "api/taxii.h"
 
 #define ROOT "/taxii2/api/"
-#define MAX_CONTENT ((uint64_t)64 << 20)
 
 static enum err discovery(struct http_req *r, struct fail *f)
 {
@@ -36,7 +35,7 @@ static enum err root(struct http_req *r, struct fail *f)
 	jsonw_arr(&w);
 	jsonw_c(&w, TAXII_TYPE);
 	jsonw_arr_end(&w);
-	JSONW_KV(&w, jsonw_uint, "max_content_length", MAX_CONTENT);
+	JSONW_KV(&w, jsonw_uint, "max_content_length", TAXII_CONTENT_MAX);
 	jsonw_obj_end(&w);
 	taxii_answer(r, 200, &b);
 	return ERR_OK;
@@ -50,9 +49,9 @@ static void put_collection(struct jsonw *w, const struct taxii_collection *c)
 	JSONW_KV(w, jsonw_str, "title", c->title);
 	JSONW_KV(w, jsonw_str, "description", c->description);
 	jsonw_key(w, "can_read");
-	jsonw_bool(w, true);
+	jsonw_bool(w, c->kind != TAXII_INBOX);
 	jsonw_key(w, "can_write");
-	jsonw_bool(w, false);
+	jsonw_bool(w, c->kind == TAXII_INBOX);
 	jsonw_key(w, "media_types");
 	jsonw_arr(w);
 	jsonw_c(w, "application/stix+json;version=2.1");
@@ -80,36 +79,16 @@ static enum err collections(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
-/* The path behind /collections/, cut; how many parts. */
-static size_t parts_of(const struct http_req *r, struct str v[4])
-{
-	struct str rest = r->tail, head = STR("collections/");
-	size_t n = 0;
-	if (r->method & (HTTP_POST | HTTP_DELETE))
-		rest = str_has_prefix(rest, head) ? str_sub(rest, head.n, SIZE_MAX) : STR_NONE;
-	while (rest.p && n < 4) {
-		rest = str_split(rest, '/', &v[n]);
-		n += v[n].n != 0;
-	}
-	return rest.p && rest.n ? 5 : n;
-}
-
-static enum err no_such(struct http_req *r)
-{
-	taxii_error(r, 404, "There is no such collection or object, or you may not see it.");
-	return ERR_OK;
-}
-
 static enum err below(struct http_req *r, struct fail *f)
 {
 	OWN(view) struct view *v = NULL;
 	struct taxii_collection c;
 	struct str part[4] = {0};
-	size_t n = parts_of(r, part);
+	size_t n = taxii_parts(r, part);
 	TRY(rest_view(r, &v, f));
 	enum err e = n >= 1 && n <= 4 ? taxii_collection(r, v, part[0], &c, f) : ERR_NOENT;
 	if (e == ERR_NOENT)
-		return no_such(r);
+		return taxii_no_such(r);
 	TRY(e);
 	if (n == 1) {
 		struct buf b = BUF(64 << 10);
@@ -119,26 +98,13 @@ static enum err below(struct http_req *r, struct fail *f)
 		return ERR_OK;
 	}
 	bool objects = str_is(part[1], "objects");
+	if (c.kind == TAXII_INBOX)
+		return taxii_error(r, 403, "This collection can be written to, and not be read."), ERR_OK;
 	if ((n == 2 && (objects || str_is(part[1], "manifest"))) || (n == 3 && objects))
 		return taxii_page_answer(r, &c, &v, part[1], part[2], f);
 	if (n == 4 && objects && str_is(part[3], "versions"))
 		return taxii_page_answer(r, &c, &v, part[3], part[2], f);
-	return no_such(r);
-}
-
-/* Nobody may write: what may not be is said of collections that are there, and no others. */
-static enum err refuse(struct http_req *r, struct fail *f)
-{
-	OWN(view) struct view *v = NULL;
-	struct taxii_collection c;
-	struct str part[4] = {0};
-	TRY(rest_view(r, &v, f));
-	enum err e = parts_of(r, part) >= 2 ? taxii_collection(r, v, part[0], &c, f) : ERR_NOENT;
-	if (e == ERR_NOENT)
-		return no_such(r);
-	TRY(e);
-	taxii_error(r, 403, "This collection can be read, and not be written.");
-	return ERR_OK;
+	return taxii_no_such(r);
 }
 
 static enum err nothing(struct http_req *r, struct fail *f)
@@ -157,7 +123,6 @@ HANDLER(discovery)
 HANDLER(root)
 HANDLER(collections)
 HANDLER(below)
-HANDLER(refuse)
 
 const struct endpoint ep_taxii_discovery = {
 	.methods = HTTP_GET,
@@ -181,7 +146,7 @@ const struct endpoint ep_taxii_collections = {
 	.flags = EP_EXACT,
 	.run = collections_run,
 	.shape = "TaxiiCollections",
-	.doc = "TAXII 2.1: what the caller may read",
+	.doc = "TAXII 2.1: what the caller may read, and write to",
 };
 const struct endpoint ep_taxii_collection = {
 	.methods = HTTP_GET,
@@ -191,14 +156,6 @@ const struct endpoint ep_taxii_collection = {
 	.run = below_run,
 	.shape = "TaxiiAnswer",
 	.doc = "TAXII 2.1: a collection; its objects/, manifest/, objects/ID/, objects/ID/versions/",
-};
-const struct endpoint ep_taxii_write = {
-	.methods = HTTP_POST | HTTP_DELETE,
-	.path = "/taxii2/api/*",
-	.flags = EP_EXACT,
-	.run = refuse_run,
-	.shape = "TaxiiAnswer",
-	.doc = "TAXII 2.1: collections are not written to",
 };
 const struct endpoint ep_taxii_none = {
 	.methods = HTTP_ANY,

@@ -370,7 +370,7 @@ static enum err answer(struct ask *a, struct answer *out, struct receipt **recei
 		if (a->q.broken_off)
 			taxii_error(r, 503, "Looking for this object took longer than one request may take.");
 		else
-			taxii_error(r, 404, "There is no such collection or object, or you may not see it.");
+			(void)taxii_no_such(r);
 		return ERR_OK;
 	}
 	dates(r, &a->page);

@@ -66,6 +66,23 @@ enum err taxii_run(struct http_req *r, http_run_fn run, struct fail *f)
 	return e;
 }
 
+enum err taxii_no_such(struct http_req *r)
+{
+	taxii_error(r, 404, "There is no such collection or object, or you may not see it.");
+	return ERR_OK;
+}
+
+size_t taxii_parts(const struct http_req *r, struct str v[4])
+{
+	struct str rest = r->tail;
+	size_t n = 0;
+	while (rest.p && n < 4) {
+		rest = str_split(rest, '/', &v[n]);
+		n += v[n].n != 0;
+	}
+	return rest.p && rest.n ? 5 : n;
+}
+
 /* ---- media types ---- */
 
 /* "application/taxii+json", without a version or with this one. */
@@ -110,6 +127,7 @@ bool taxii_typed(struct http_req *r)
 
 /* The same on every node, so that it can stand in instructions. */
 #define ALL_ID "5a4e8c4e-7d0f-4a66-9a25-3d1c2f6b8e01"
+#define INBOX_ID "5a4e8c4e-7d0f-4a66-9a25-3d1c2f6b8e02"
 
 static struct taxii_collection everything(void)
 {
@@ -118,6 +136,16 @@ static struct taxii_collection everything(void)
 	return (struct taxii_collection){.id = u,
 					 .title = STR("All events"),
 					 .description = STR("Every published event that you may see")};
+}
+
+static struct taxii_collection inbox(void)
+{
+	struct uuid u;
+	(void)uuid_parse(STR(INBOX_ID), &u);
+	return (struct taxii_collection){.id = u,
+					 .title = STR("Inbox"),
+					 .description = STR("What is posted here is taken in as events"),
+					 .kind = TAXII_INBOX};
 }
 
 static struct taxii_collection of_tags(struct http_req *r, const struct misp_tagcoll *c)
@@ -144,7 +172,7 @@ enum err taxii_collections(struct http_req *r, struct view *v, struct taxii_coll
 			   size_t *n, struct fail *f)
 {
 	const struct store_rtxn *t = view_txn(v);
-	size_t max = MIN(1 + store_count(t, T_TAGCOLL) + store_count(t, T_SG), COLLECTIONS_MAX);
+	size_t max = MIN(2 + store_count(t, T_TAGCOLL) + store_count(t, T_SG), COLLECTIONS_MAX);
 	struct taxii_collection *all = ARENA_ARRAY(r->arena, struct taxii_collection, max);
 	const uint64_t *tags;
 	struct misp_tagcoll c;
@@ -155,6 +183,8 @@ enum err taxii_collections(struct http_req *r, struct view *v, struct taxii_coll
 		return fail(f, ERR_LIMIT, "collections");
 	all[0] = everything();
 	*n = 1;
+	if (api_of(r)->conf->taxii_inbox && may(r, perm_add))
+		all[(*n)++] = inbox();
 	while (*n < max && store_next(t, T_TAGCOLL, &id, r->arena, &c) == ERR_OK)
 		if (rest_collection_tags(r, rest_id(r, id), &tags, &n_tags) == ERR_OK)
 			all[(*n)++] = of_tags(r, &c);

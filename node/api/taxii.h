@@ -6,6 +6,7 @@
 #include "api/rest.h"
 
 #define TAXII_TYPE "application/taxii+json;version=2.1"
+#define TAXII_CONTENT_MAX ((uint64_t)64 << 20) /* of an envelope */
 
 /* Is the request one of TAXII? */
 bool taxii_is(const struct http_req *r);
@@ -24,11 +25,11 @@ bool taxii_typed(struct http_req *r);
 /* Runs a handler; what goes wrong is told as TAXII wants it. */
 MUST_USE enum err taxii_run(struct http_req *r, http_run_fn run, struct fail *f);
 
-/* A collection that the caller may read. */
+/* A collection that the caller may read, or write to. */
 struct taxii_collection {
 	struct uuid id;
 	struct str title, description;
-	enum { TAXII_ALL, TAXII_TAGS, TAXII_GROUP } kind;
+	enum { TAXII_ALL, TAXII_TAGS, TAXII_GROUP, TAXII_INBOX } kind; /* the inbox is only written to */
 	uint64_t row; /* tag collection or sharing group */
 };
 /* All of them, in a list of the request's. */
@@ -37,6 +38,11 @@ MUST_USE enum err taxii_collections(struct http_req *r, struct view *v, struct t
 /* By its id in the path; ERR_NOENT. */
 MUST_USE enum err taxii_collection(struct http_req *r, struct view *v, struct str id,
 				   struct taxii_collection *out, struct fail *f);
+
+/* Parts of the path behind the row's; more than four: 5. */
+size_t taxii_parts(const struct http_req *r, struct str v[4]);
+/* 404 of what is not there, or may not be seen. */
+enum err taxii_no_such(struct http_req *r);
 
 /* ep_taxii_objects.c: what stands behind /collections/ID/. `what` is objects, manifest or versions. */
 MUST_USE enum err taxii_page_answer(struct http_req *r, const struct taxii_collection *c,

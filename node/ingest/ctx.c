@@ -176,6 +176,11 @@ void ingest_ctx_free(struct ingest_ctx *c)
 
 void ingest_ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors)
 {
+	ingest_ctx_problem_of(c, index, UUID_NIL, errors);
+}
+
+void ingest_ctx_problem_of(struct ingest_ctx *c, uint32_t index, struct uuid u, const char *errors)
+{
 	c->out->refused++;
 	if (c->out->n_problems >= PROBLEMS_MAX)
 		return;
@@ -183,7 +188,8 @@ void ingest_ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors
 		c->out->problems = ARENA_ARRAY(c->out_arena, struct ingest_problem, PROBLEMS_MAX);
 	struct str text = arena_str(c->out_arena, str_c(errors));
 	if (c->out->problems && text.p)
-		c->out->problems[c->out->n_problems++] = (struct ingest_problem){.index = index, .errors = text};
+		c->out->problems[c->out->n_problems++] = (struct ingest_problem){
+			.index = index, .errors = text, .element = u};
 }
 
 void ingest_ctx_id(struct ingest_ctx *c, enum element_kind k, uint64_t id, uint64_t parent)

@@ -101,6 +101,8 @@ MUST_USE enum err ingest_rewrite(struct ingest_ctx *c, struct element *e, struct
 
 /* Note a refused element for the answer. `errors` is JSON. */
 void ingest_ctx_problem(struct ingest_ctx *c, uint32_t index, const char *errors);
+/* The same, with the UUID of the element. */
+void ingest_ctx_problem_of(struct ingest_ctx *c, uint32_t index, struct uuid u, const char *errors);
 void ingest_ctx_id(struct ingest_ctx *c, enum element_kind k, uint64_t id, uint64_t parent);
 
 /* event.c: tags change from `before` to `after` (those of an attribute: its id and UUID). Peers and feeds

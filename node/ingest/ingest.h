@@ -44,7 +44,8 @@ struct ingest_problem {
 	struct str errors; /* JSON map {field:[message]} or a JSON string */
 	bool is_object; /* the object itself, not one of its attributes */
 	struct str relation; /* of an attribute in an object */
-	struct uuid uuid; /* as given, or nil */
+	struct uuid uuid; /* as given, or nil; only of attributes that are wrong by themselves */
+	struct uuid element; /* of what was refused, whatever the reason; or nil */
 };
 
 struct ingest_result {

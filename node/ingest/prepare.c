@@ -106,6 +106,9 @@ static void name_problem(struct ingest_ctx *c, const struct element *e)
 		return;
 	struct ingest_problem *p = &c->out->problems[c->out->n_problems - 1];
 	p->is_object = e->kind == EL_OBJECT;
+	p->element = e->kind == EL_ATTR	    ? e->attr.uuid
+		     : e->kind == EL_OBJECT ? e->object.uuid
+					    : UUID_NIL;
 	if (e->kind != EL_ATTR)
 		return;
 	p->relation = arena_str(c->out_arena, e->attr.object_relation);
@@ -157,7 +160,7 @@ enum err ingest_ctx_prepare(struct ingest_ctx *c, struct raw_cursor *cur, unsign
 		bool twice;
 		TRY(repeats(c, e, &twice, f));
 		if (twice) {
-			ingest_ctx_problem(c, c->next_index++,
+			ingest_ctx_problem_of(c, c->next_index++, e->attr.uuid,
 				    "{\"value\":[\"A similar attribute already exists for this "
 				    "event.\"]}");
 			continue;

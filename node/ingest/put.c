@@ -219,7 +219,7 @@ static enum err attr_new(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 		return store_again(c, w, EL_ATTR, key, known.uuid, &known, f);
 	}
 	if (err == ERR_OK) {
-		ingest_ctx_problem(c, index, text_similar);
+		ingest_ctx_problem_of(c, index, a->uuid, text_similar);
 		return ERR_OK;
 	}
 	if (err != ERR_NOENT)
@@ -293,7 +293,7 @@ static enum err attr_known(struct ingest_ctx *c, struct store_wtxn *w, struct el
 		uint64_t twin;
 		enum err err = same_value(c, &row, &twin);
 		if (err == ERR_OK && twin != row.id) {
-			ingest_ctx_problem(c, index, text_similar);
+			ingest_ctx_problem_of(c, index, a->uuid, text_similar);
 			return ERR_OK;
 		}
 		if (err != ERR_OK && err != ERR_NOENT)
@@ -340,7 +340,7 @@ static enum err put_attr(struct ingest_ctx *c, struct store_wtxn *w, struct elem
 		 at.parent == object_id && !c->adding && !c->insert_only)
 		TRY(attr_known(c, w, e, &at, index, f));
 	else
-		ingest_ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
+		ingest_ctx_problem_of(c, index, e->attr.uuid, "{\"uuid\":[\"The UUID provided is not unique\"]}");
 	struct ordmap_slot *s =
 		e->ordinal && (raw_count(admitted_raw(c->adm), EL_SIGHTING) ||
 			       raw_count(admitted_raw(c->adm), EL_PROPOSAL) ||
@@ -425,7 +425,7 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 					 &o->sharing_group_id, &refused, f));
 		if (refused && !c->adding) {
 			slot->refused = true;
-			ingest_ctx_problem(c, index, text_no_group);
+			ingest_ctx_problem_of(c, index, o->uuid, text_no_group);
 			return ERR_OK;
 		}
 		struct el_key key = {c->event.body, 0, store_new_el_id(w, EL_OBJECT)};
@@ -440,7 +440,7 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	slot->refused = true;
 	if (at.kind != CHANGE_EL(EL_OBJECT) || at.event_id != c->event.id || c->adding ||
 	    c->insert_only) {
-		ingest_ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
+		ingest_ctx_problem_of(c, index, o->uuid, "{\"uuid\":[\"The UUID provided is not unique\"]}");
 		return ERR_OK;
 	}
 	struct el_key key = {c->event.body, 0, at.id};
@@ -453,7 +453,7 @@ static enum err put_object(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	TRY(ingest_capture_sg_of(c, w, &o->sharing_group, false, &row.distribution,
 				 &row.sharing_group_id, &refused, f));
 	if (refused) {
-		ingest_ctx_problem(c, index, text_no_group);
+		ingest_ctx_problem_of(c, index, o->uuid, text_no_group);
 		return ERR_OK;
 	}
 	*slot = (struct ordmap_slot){.ordinal = e->ordinal, .id = at.id, .deleted = row.deleted};
@@ -539,7 +539,7 @@ static enum err put_report(struct ingest_ctx *c, struct store_wtxn *w, struct el
 	TRY(err);
 	if (at.kind != CHANGE_EL(EL_REPORT) || at.event_id != c->event.id || c->adding ||
 	    c->insert_only) {
-		ingest_ctx_problem(c, index, "{\"uuid\":[\"The UUID provided is not unique\"]}");
+		ingest_ctx_problem_of(c, index, r->uuid, "{\"uuid\":[\"The UUID provided is not unique\"]}");
 		return ERR_OK;
 	}
 	struct el_key key = {c->event.body, 0, at.id};

@@ -215,6 +215,15 @@ bool ingest_quarantine_remembers(const struct store_rtxn *t, struct uuid u, int6
 	return x.state && timestamp <= x.timestamp;
 }
 
+enum ingest_quarantine_state ingest_quarantine_state(const struct store_rtxn *t, struct uuid u,
+						     const struct origin *o, uint64_t user_id)
+{
+	struct version x = seen_of(t, u, o, user_id);
+	return x.state == STATE_WAITS	   ? QUARANTINE_WAITS
+	       : x.state == STATE_REJECTED ? QUARANTINE_REJECTED
+					   : QUARANTINE_NONE;
+}
+
 struct quarantine_totals ingest_quarantine_totals(const struct store_rtxn *t)
 {
 	struct quarantine_totals n = {0};

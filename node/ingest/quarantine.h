@@ -48,6 +48,11 @@ bool ingest_quarantine_waits(const struct fail *f);
 bool ingest_quarantine_remembers(const struct store_rtxn *t, struct uuid u, int64_t timestamp,
 				 const struct origin *o, uint64_t user_id);
 
+/* What became of it, by the newest version that he sent: waits, was rejected, or neither. */
+enum ingest_quarantine_state { QUARANTINE_NONE, QUARANTINE_WAITS, QUARANTINE_REJECTED };
+enum ingest_quarantine_state ingest_quarantine_state(const struct store_rtxn *t, struct uuid u,
+						     const struct origin *o, uint64_t user_id);
+
 /* Next row with a number above *number (begin with 0); texts borrowed from the transaction. */
 MUST_USE enum err ingest_quarantine_next(const struct store_rtxn *t, uint64_t *number,
 					 struct quarantine_row *out);

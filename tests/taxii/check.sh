@@ -7,4 +7,5 @@ record_answers
 TOCSIN=${TOCSIN:-${top_builddir:-$top}/tocsin}
 export TOCSIN
 "$py" "$here/server.py" || exit
+"$py" "$here/inbox.py" || exit
 exec "$py" "$here/client.py"
