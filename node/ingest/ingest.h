@@ -85,6 +85,7 @@ MUST_USE enum err ingest_event_merge(const struct ingest_env *env, struct raw_ev
  * from within add() and end(); one that fails does not hold up the others. Calls one at a time.
  */
 struct ingest_stream;
+#define INGEST_STREAM_MAX 128 /* events under way at most, besides the one that is being added */
 typedef void (*ingest_stream_fn)(void *user, enum err e, const struct ingest_result *res,
 				 const struct fail *why);
 MUST_USE struct ingest_stream *ingest_stream_new(const struct ingest_env *env,
@@ -92,6 +93,8 @@ MUST_USE struct ingest_stream *ingest_stream_new(const struct ingest_env *env,
 /* Takes over `raw`. Waits while too much is under way. */
 void ingest_stream_add(struct ingest_stream *s, struct raw_event *raw, const struct origin *o,
 		       const struct admit_facts *facts);
+/* Tell of what has landed, without waiting. */
+void ingest_stream_poll(struct ingest_stream *s);
 /* Wait for all that is under way. */
 void ingest_stream_end(struct ingest_stream *s);
 /* Does not wait: what is under way is finished, but nobody hears of it. */

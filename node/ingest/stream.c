@@ -7,7 +7,7 @@
 
 #include "ingest/ctx.h"
 
-#define FLIGHTS 128
+#define FLIGHTS INGEST_STREAM_MAX
 #define WEIGHT_MAX (1u << 20) /* bytes under way, about */
 #define WEIGHT_ALONE (512u << 10) /* a document of this or more goes by itself */
 #define WEIGHT_FIXED (16u << 10) /* of any document: arenas, maps */
@@ -112,13 +112,9 @@ static void job_done(void *arg, enum err e, const struct fail *why)
 		destroy(s);
 }
 
-/* Wait for all jobs or for half of them, then tell of those that have landed, oldest first. */
-static void settle(struct ingest_stream *s, bool all)
+/* Tell of those that have landed, oldest first; called with the lock. */
+static void tell_landed(struct ingest_stream *s)
 {
-	pthread_mutex_lock(&s->lock);
-	s->wake_at = all ? 0 : s->pending / 2;
-	while (s->pending > s->wake_at)
-		pthread_cond_wait(&s->wake, &s->lock);
 	while (s->n && s->v[s->first]->landed) {
 		struct flight *fl = s->v[s->first];
 		pthread_mutex_unlock(&s->lock);
@@ -133,6 +129,23 @@ static void settle(struct ingest_stream *s, bool all)
 		s->n--;
 		pthread_mutex_lock(&s->lock);
 	}
+}
+
+/* Wait for all jobs or for half of them, then tell. */
+static void settle(struct ingest_stream *s, bool all)
+{
+	pthread_mutex_lock(&s->lock);
+	s->wake_at = all ? 0 : s->pending / 2;
+	while (s->pending > s->wake_at)
+		pthread_cond_wait(&s->wake, &s->lock);
+	tell_landed(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void ingest_stream_poll(struct ingest_stream *s)
+{
+	pthread_mutex_lock(&s->lock);
+	tell_landed(s);
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -16,6 +16,7 @@
 #include "model/pack.h"
 
 #define MANIFEST_MAX (UINT64_C(1) << 30)
+#define LOCAL_PARALLEL 4 /* they need not wait for the disk */
 
 /* ---- refused before ---- */
 
@@ -215,6 +216,7 @@ static void event_note(void *run, const struct intake_want *w, enum err e,
 
 static const struct intake_source source = {
 	.document = "file",
+	.streams = true,
 	.get = event_get,
 	.prepare = prepare,
 	.note = event_note,
@@ -227,8 +229,7 @@ static enum err misp_run(struct feed_run *r, struct fail *f)
 	TRY(manifest_get(r, f));
 	client_free(MOVE(r->client)); /* each thread has its own */
 	r->take.client = r->local ? NULL : &r->opts;
-	/* more of them also share more commits: 1,600 small events/s with one, 7,500 with 16 */
-	r->take.parallel = r->o->parallel ? r->o->parallel : r->local ? INTAKE_PARALLEL_MAX : 6;
+	r->take.parallel = r->o->parallel ? r->o->parallel : r->local ? LOCAL_PARALLEL : 6;
 	TRY(intake_run(&r->take, f));
 	r->all_in = r->res->n.failed == 0;
 	return ERR_OK;

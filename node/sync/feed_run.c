@@ -241,6 +241,7 @@ void feed_run_note(struct feed_run *r, enum err e, const struct fail *why)
 /* ---- unpacking ---- */
 
 #define LOOK 512u
+#define CHUNK 16384u
 
 struct sieve {
 	const struct feed_run *r;
@@ -311,7 +312,6 @@ static enum err sieve_end(struct sieve *s, struct fail *f)
 
 static enum err read_file(const struct feed_run *r, struct sieve *s, struct fail *f)
 {
-	char chunk[16384]; /* cleared for each file */
 	const char *name = s->file->name ? s->file->name : r->base;
 	ssize_t n;
 	OWN(fd) int fd = s->file->name ? openat(r->dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -319,8 +319,12 @@ static enum err read_file(const struct feed_run *r, struct sieve *s, struct fail
 	if (fd < 0)
 		return fail_errno(f, errno == ENOENT ? ERR_NOENT : ERR_IO, errno, "cannot read %s",
 				  name);
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0)
-		TRY(sieve_data(s, chunk, (size_t)n, f));
+	OWN(buf) struct buf chunk = BUF(CHUNK);
+	char *p = buf_reserve(&chunk, CHUNK); /* an array would be cleared for each file */
+	if (!p)
+		return fail(f, ERR_NOMEM, "no memory");
+	while ((n = read(fd, p, CHUNK)) > 0)
+		TRY(sieve_data(s, p, (size_t)n, f));
 	return n == 0 ? ERR_OK : fail_errno(f, ERR_IO, errno, "cannot read %s", name);
 }
 

@@ -1,6 +1,6 @@
 /*
- * intake.c - a few threads take events from one list; each fetches, parses and merges one event at a
- * time, straight from the socket into the reader.
+ * intake.c - a few threads take events from one list; each fetches and parses one event at a time,
+ * straight from the socket into the reader, and merges it, or hands it to a stream and goes on.
  */
 #include "sync/intake.h"
 
@@ -60,8 +60,20 @@ void intake_snapshot_end(struct intake_snapshot *s)
 
 /* ---- one event ---- */
 
+/* Several events of one thread on their way to the disk, told of in order. */
+struct lane {
+	struct intake *i;
+	struct ingest_stream *stream; /* NULL: one at a time */
+	struct sent {
+		const struct intake_want *w;
+		uint64_t bytes;
+	} sent[2 * INGEST_STREAM_MAX];
+	size_t head, tail;
+};
+
 struct event_job {
 	struct intake *i;
+	struct lane *lane;
 	const struct intake_want *w;
 	struct json_read *j;
 	struct raw_event *raw; /* once the document has come */
@@ -69,7 +81,26 @@ struct event_job {
 	struct hash_ctx *digest; /* of the bytes as they came, for the origin */
 	uint64_t bytes;
 	struct ingest_result result;
+	bool sent; /* the stream tells what came of it */
 };
+
+static void on_landed(void *user, enum err e, const struct ingest_result *res,
+		      const struct fail *why)
+{
+	struct lane *l = user;
+	const struct sent *s = &l->sent[l->head++ % ARRAY_LEN(l->sent)];
+	intake_account(l->i, s->w, s->bytes, e, res, why);
+}
+
+static void event_send(struct event_job *ev, struct raw_event *raw, const struct origin *o,
+		       const struct admit_facts *facts)
+{
+	struct lane *l = ev->lane;
+	l->sent[l->tail++ % ARRAY_LEN(l->sent)] = (struct sent){ev->w, ev->bytes};
+	ev->sent = true;
+	ingest_stream_add(l->stream, raw, o, facts);
+	ingest_stream_poll(l->stream);
+}
 
 struct admit_facts intake_facts(const struct intake *i)
 {
@@ -101,18 +132,22 @@ static enum err event_merge(struct event_job *ev, struct fail *f)
 {
 	struct intake *i = ev->i;
 	OWN(raw) struct raw_event *raw = MOVE(ev->raw);
-	OWN(arena) struct arena *a = arena_new(RESULT_ARENA);
 	struct origin origin = i->origin;
 	const struct misp_event *h = raw_head(raw);
 	struct admit_facts facts = intake_facts(i);
 	struct sha256 digest = hash_end(MOVE(ev->digest));
 	origin.time = facts.now;
 	memcpy(origin.digest, digest.b, sizeof(origin.digest));
-	if (!a)
-		return fail(f, ERR_NOMEM, "no memory");
 	if (!ENTITY_HAS(h, EVENT_F_uuid) || !uuid_eq(h->uuid, ev->w->uuid))
 		return fail(f, ERR_INVAL, "the %s holds another event", i->source->document);
 	TRY(i->source->prepare(i->run, raw, &ev->sig, &facts, f));
+	if (ev->lane->stream) {
+		event_send(ev, MOVE(raw), &origin, &facts);
+		return ERR_OK;
+	}
+	OWN(arena) struct arena *a = arena_new(RESULT_ARENA);
+	if (!a)
+		return fail(f, ERR_NOMEM, "no memory");
 	enum err e = ingest_event_merge(i->in, &raw, &origin, &facts, a, &ev->result, f);
 	ev->result.ids = NULL; /* they die with the arena */
 	ev->result.problems = NULL;
@@ -259,13 +294,21 @@ static void *work(void *arg)
 	OWN(client) struct client *c = NULL;
 	struct fail f = {0};
 	const struct intake_want *w;
+	struct lane l = {.i = i};
 	enum err e = i->client ? client_new(i->client, &c, &f) : ERR_OK;
+	/* without memory for one it goes slower */
+	if (i->source->streams && e == ERR_OK)
+		l.stream = ingest_stream_new(i->in, on_landed, &l);
 	while (e == ERR_OK && (w = take_next(i))) {
-		struct event_job ev = {.i = i, .w = w};
+		struct event_job ev = {.i = i, .lane = &l, .w = w};
 		struct fail problem = {0};
 		enum err got = event_get(&ev, c, &problem);
-		intake_account(i, w, ev.bytes, got, &ev.result, &problem);
+		if (!ev.sent)
+			intake_account(i, w, ev.bytes, got, &ev.result, &problem);
 	}
+	if (l.stream)
+		ingest_stream_end(l.stream);
+	ingest_stream_free(l.stream);
 	return NULL;
 }
 

@@ -64,6 +64,7 @@ struct intake_signed {
 struct intake_source {
 	const char *document; /* what holds an event, for texts: "file" */
 	bool may_go; /* what is not there any more is no failure: the list was older */
+	bool streams; /* an event need not be stored before the next is fetched */
 	unsigned gone_after; /* network failures in a row after which the rest is not tried; 0: never */
 	/* Fetch an event's document into `data`. The client is the thread's own, NULL without one. */
 	enum err (*get)(void *run, struct client *c, const struct intake_want *w,
