@@ -42,7 +42,7 @@ struct unpack {
 	uint8_t extra[64]; /* the beginning of the extra fields */
 	size_t n_extra;
 	unsigned folders;
-	uint8_t out[PIECE];
+	uint8_t *out; /* PIECE bytes, when there is something to inflate: most files are plain */
 };
 
 struct unpack *unpack_new(void)
@@ -56,6 +56,7 @@ void unpack_free(struct unpack *u)
 		return;
 	if (u->inflating)
 		inflateEnd(&u->z);
+	free(u->out);
 	free(u);
 }
 
@@ -92,6 +93,10 @@ static bool gather(struct unpack *u, struct str *in, size_t want)
 
 static enum err inflate_begin(struct unpack *u, int bits, struct fail *f)
 {
+	if (!u->out)
+		u->out = malloc(PIECE);
+	if (!u->out)
+		return fail(f, ERR_NOMEM, "no memory to unpack with");
 	int rc = u->inflating ? inflateReset2(&u->z, bits) : inflateInit2(&u->z, bits);
 	u->inflating = u->inflating || rc == Z_OK;
 	return rc == Z_OK ? ERR_OK : fail(f, ERR_NOMEM, "no memory to unpack with");

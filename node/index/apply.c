@@ -125,7 +125,8 @@ enum err index_body_sync(struct index *ix, const struct store_rtxn *t,
 	return sweep(ix, t, place, e->body);
 }
 
-/* An event that is new: nothing of it can be there, and table entries may wait for each other. */
+/* An event that is new: nothing of it can be there, and table entries may wait for each other, also for
+   those of the new events behind it. */
 static enum err new_body(struct index *ix, const struct store_rtxn *t, const struct misp_event *e,
 			 uint32_t place, struct fail *f)
 {
@@ -133,13 +134,12 @@ static enum err new_body(struct index *ix, const struct store_rtxn *t, const str
 
 	ix->bulk = true;
 	err = index_body_sync(ix, t, e, place, f);
-	index_flush(ix);
 	ix->bulk = false;
 	return err;
 }
 
-enum err index_event_sync(struct index *ix, const struct store_rtxn *t, uint64_t id, bool whole,
-			  struct fail *f)
+static enum err event_sync(struct index *ix, const struct store_rtxn *t, uint64_t id, bool whole,
+			   struct fail *f)
 {
 	struct misp_event e;
 	uint32_t place, before = ix->n_events;
@@ -151,6 +151,7 @@ enum err index_event_sync(struct index *ix, const struct store_rtxn *t, uint64_t
 		return ERR_OK;
 	if (place >= before)
 		return new_body(ix, t, &e, place, f);
+	index_flush(ix);
 	return whole ? index_body_sync(ix, t, &e, place, f) : ERR_OK;
 }
 
@@ -166,6 +167,7 @@ static enum err element_change(struct index *ix, const struct store_rtxn *t,
 	uint32_t ref;
 	enum err err;
 
+	index_flush(ix);
 	index_view_all(ix, &v);
 	key.body = IX_GET(v.ev[place].body);
 	err = store_el_get(t, k, key, ix->arena, &e.head);
@@ -186,8 +188,8 @@ static enum err element_change(struct index *ix, const struct store_rtxn *t,
 	return ERR_OK;
 }
 
-enum err index_apply(struct index *ix, const struct store_rtxn *t, const struct change *c,
-		     size_t n, struct fail *f)
+static enum err apply_all(struct index *ix, const struct store_rtxn *t, const struct change *c,
+			  size_t n, struct fail *f)
 {
 	uint64_t known = 0; /* the event whose head was read in this batch */
 	uint32_t place = IX_NONE;
@@ -198,8 +200,7 @@ enum err index_apply(struct index *ix, const struct store_rtxn *t, const struct 
 		uint32_t before = ix->n_events;
 
 		if (c[i].kind == CHANGE_TABLE(T_EVENT)) {
-			TRY(index_event_sync(ix, t, c[i].id,
-					     c[i].whole || c[i].op == CHANGE_ADD, f));
+			TRY(event_sync(ix, t, c[i].id, c[i].whole || c[i].op == CHANGE_ADD, f));
 			known = 0;
 		} else if (el && c[i].event_id) {
 			if (known != c[i].event_id) {
@@ -213,7 +214,16 @@ enum err index_apply(struct index *ix, const struct store_rtxn *t, const struct 
 				TRY(element_change(ix, t, &c[i], place, f));
 		}
 	}
-	if (n)
-		atomic_store(&ix->seq, c[n - 1].seq);
 	return ERR_OK;
+}
+
+enum err index_apply(struct index *ix, const struct store_rtxn *t, const struct change *c,
+		     size_t n, struct fail *f)
+{
+	enum err e = apply_all(ix, t, c, n, f);
+
+	index_flush(ix);
+	if (e == ERR_OK && n)
+		atomic_store(&ix->seq, c[n - 1].seq);
+	return e;
 }

@@ -26,9 +26,13 @@ static void set(uint64_t *block, uint64_t n, uint32_t tag)
 {
 	uint64_t *b = block + block_of(tag, n) * BLOCK_WORDS;
 
-	for (unsigned i = 0; i < 8; i++)
-		__atomic_fetch_or(&b[i / 2], UINT64_C(1) << ((tag * salt[i] >> 27) + i % 2 * 32),
-				  __ATOMIC_RELAXED);
+	/* one thread sets bits, the others look */
+	for (unsigned i = 0; i < BLOCK_WORDS; i++)
+		__atomic_store_n(&b[i],
+				 __atomic_load_n(&b[i], __ATOMIC_RELAXED) |
+					 UINT64_C(1) << (tag * salt[2 * i] >> 27) |
+					 UINT64_C(1) << ((tag * salt[2 * i + 1] >> 27) + 32),
+				 __ATOMIC_RELAXED);
 }
 
 /* Room for twice what there is; NULL (no filter, nothing lost but speed) without memory. */

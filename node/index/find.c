@@ -119,6 +119,24 @@ static void fill(struct index *ix, struct ix_view *v)
 	v->el = COL(ix, el, const struct ix_el);
 }
 
+/* For one look by UUID or id: no bounds. What tables are retired by is the writer itself. */
+static void look_begin(struct index *ix, bool writer, struct ix_view *v)
+{
+	v->ticket = writer ? 0 : guard_enter(&ix->guard);
+	fill(ix, v);
+}
+
+static void look_end(struct ix_view *v, bool writer)
+{
+	if (!writer)
+		guard_leave(&v->ix->guard, v->ticket);
+}
+
+static bool is_writer(struct index *ix)
+{
+	return atomic_load(&ix->has_writer) && pthread_equal(ix->writer, pthread_self());
+}
+
 void index_view_begin(struct index *ix, struct ix_view *v)
 {
 	uint64_t snap;
@@ -281,6 +299,7 @@ static void describe(const struct ix_view *v, uint32_t ref, struct index_uuid *o
 
 enum err index_uuid_find(struct index *ix, struct uuid u, struct index_uuid *out)
 {
+	bool writer = is_writer(ix);
 	const struct ix_pending *p;
 	struct ix_view v;
 	struct ix_walk w;
@@ -291,19 +310,24 @@ enum err index_uuid_find(struct index *ix, struct uuid u, struct index_uuid *out
 		return ERR_STORE;
 	if (uuid_is_nil(u))
 		return ERR_NOENT;
-	if (atomic_load(&ix->has_writer) && pthread_equal(ix->writer, pthread_self()) &&
-	    (p = pending_find(ix, u))) {
+	if (writer && (p = pending_find(ix, u))) {
 		*out = p->what;
 		return ERR_OK;
 	}
-	index_view_begin(ix, &v);
+	look_begin(ix, writer, &v);
 	ref = find_uuid(&v, u, &w);
 	if (ref != IX_NONE && ref_live(&v, ref))
 		describe(&v, ref, out);
 	else
 		ref = IX_NONE;
-	index_view_end(&v);
+	look_end(&v, writer);
 	return ref == IX_NONE ? ERR_NOENT : ERR_OK;
+}
+
+void index_uuid_expect(struct index *ix, struct uuid u)
+{
+	table_prefetch(&ix->table[TAB_UUID], index_hash_uuid(ix, u));
+	pending_expect(ix, u);
 }
 
 static enum err by_id(struct index *ix, unsigned kind, uint64_t id, struct index_uuid *out)

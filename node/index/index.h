@@ -33,6 +33,8 @@ struct index_uuid {
 };
 /* ERR_NOENT when unknown. From a job on the writer thread, pending ones of its group are seen. */
 MUST_USE enum err index_uuid_find(struct index *ix, struct uuid u, struct index_uuid *out);
+/* Writer thread only: the UUID is going to be asked for; lets its memory come meanwhile. */
+void index_uuid_expect(struct index *ix, struct uuid u);
 /* Writer thread only: this UUID is being given to an element in the running group. */
 MUST_USE enum err index_uuid_pending(struct index *ix, struct uuid u, const struct index_uuid *w);
 

@@ -103,7 +103,7 @@ struct index {
 	uint32_t n_rows, n_events, n_els, gen;
 	uint64_t text_used;
 	bool killed; /* something died in this batch */
-	bool bulk; /* what comes is new, and nobody asks before index_flush() */
+	bool bulk; /* elements that come are new, and nobody asks for them before index_flush() */
 	struct builder *builder; /* everything is being built: entries go to its thread */
 	struct ix_queued queue[IX_QUEUE];
 	unsigned queued;
@@ -167,9 +167,7 @@ uint32_t find_value(const struct ix_view *v, struct str folded, uint64_t hash,
 /* apply.c */
 MUST_USE enum err index_apply(struct index *ix, const struct store_rtxn *t,
 			      const struct change *c, size_t n, struct fail *f);
-/* Bring one event's rows and elements in line with the store. */
-MUST_USE enum err index_event_sync(struct index *ix, const struct store_rtxn *t, uint64_t id,
-				   bool whole, struct fail *f);
+/* Bring an event's rows and elements in line with the store. */
 MUST_USE enum err index_body_sync(struct index *ix, const struct store_rtxn *t,
 				  const struct misp_event *e, uint32_t place, struct fail *f);
 
@@ -203,4 +201,6 @@ void pending_clear(struct index *ix);
 MUST_USE enum err zones_init(struct index *ix);
 void zones_free(struct index *ix);
 MUST_USE enum err pending_add(struct index *ix, struct uuid u, const struct index_uuid *w);
+/* Memory for pending_find() may come meanwhile. */
+void pending_expect(const struct index *ix, struct uuid u);
 const struct ix_pending *pending_find(const struct index *ix, struct uuid u);

@@ -6,9 +6,14 @@
 
 #include <stdlib.h>
 
+#define KEEP_LEAST 4096u
+#define KEEP_MOST 65536u
+
+/* Large groups follow each other: a large table is kept while it is used well. */
 void pending_clear(struct index *ix)
 {
-	if (ix->pending_size > 4096) {
+	if (ix->pending_size > KEEP_MOST ||
+	    (ix->pending_size > KEEP_LEAST && ix->pending_n < ix->pending_size / 8)) {
 		free(ix->pending);
 		ix->pending = NULL;
 		ix->pending_size = 0;
@@ -52,6 +57,12 @@ enum err pending_add(struct index *ix, struct uuid u, const struct index_uuid *w
 		ix->pending_n++;
 	*p = (struct ix_pending){u, *w};
 	return ERR_OK;
+}
+
+void pending_expect(const struct index *ix, struct uuid u)
+{
+	if (ix->pending_n)
+		__builtin_prefetch(&ix->pending[index_hash_uuid(ix, u) & (ix->pending_size - 1)]);
 }
 
 const struct ix_pending *pending_find(const struct index *ix, struct uuid u)

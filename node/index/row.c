@@ -88,9 +88,31 @@ static void enter(struct index *ix, unsigned table, uint64_t hash, uint32_t ref)
 	}
 	if (ix->bulk)
 		table_prefetch(&ix->table[table], hash);
+	if (ix->bulk && table == TAB_VALUE)
+		bloom_prefetch(ix, hash);
 	ix->queue[ix->queued++] = q;
 	if (!ix->bulk || ix->queued == IX_QUEUE)
 		index_flush(ix);
+}
+
+/* Events are asked for while elements wait: they do not. */
+static void enter_now(struct index *ix, unsigned table, uint64_t hash, uint32_t ref)
+{
+	struct ix_queued q = {hash, ref, (uint8_t)table};
+	struct ix_view v;
+
+	if (ix->builder) {
+		builder_push(ix->builder, &q);
+		return;
+	}
+	/* of two with one key the later one wins */
+	for (unsigned i = 0; i < ix->queued; i++)
+		if (ix->queue[i].table == table && ix->queue[i].hash == hash) {
+			index_flush(ix);
+			break;
+		}
+	index_view_all(ix, &v);
+	index_settle(ix, &v, &q);
 }
 
 /* ---- attributes ----------------------------------------------------------------------------- */
@@ -331,8 +353,8 @@ enum err index_event_put(struct index *ix, const struct misp_event *e, uint32_t 
 	event_columns(ev, e);
 	ix->n_events++;
 	if (!uuid_is_nil(e->uuid))
-		enter(ix, TAB_UUID, index_hash_uuid(ix, e->uuid), IX_REF(*place, REF_EVENT));
-	enter(ix, TAB_ID, index_hash_id(ix, ID_EVENT, e->id), IX_REF(*place, REF_EVENT));
+		enter_now(ix, TAB_UUID, index_hash_uuid(ix, e->uuid), IX_REF(*place, REF_EVENT));
+	enter_now(ix, TAB_ID, index_hash_id(ix, ID_EVENT, e->id), IX_REF(*place, REF_EVENT));
 	return ERR_OK;
 }
 

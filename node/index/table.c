@@ -16,6 +16,8 @@
 #define FILL_NUM 4 /* at most 4/5 full */
 #define FILL_DEN 5
 #define LINES_MIN 64
+/* Doubled up to this size (8 MiB), then a third more at a time: space. */
+#define LINES_DOUBLED ((uint64_t)1 << 17)
 
 struct ix_retired {
 	struct ix_retired *next;
@@ -163,7 +165,8 @@ enum err table_room(struct ix_table *t, struct ix_guard *g, uint64_t more, struc
 
 	if (want * FILL_DEN <= old->n * SLOTS * FILL_NUM)
 		return ERR_OK;
-	n = MAX(old->n + old->n / 3, want * FILL_DEN / FILL_NUM / SLOTS + LINES_MIN);
+	n = MAX(old->n + (old->n < LINES_DOUBLED ? old->n : old->n / 3),
+		want * FILL_DEN / FILL_NUM / SLOTS + LINES_MIN);
 	TRY(lines_new(t, n, old->serial + 1, false, &l, f));
 	for (uint64_t i = 0; i < old->n * SLOTS; i++) {
 		uint64_t e = atomic_load_explicit(&old->slot[i], memory_order_relaxed);

@@ -125,6 +125,7 @@ void ingest_snap_back(struct ingest_ctx *c, const struct ingest_snapshot *s)
 	c->touched = s->touched;
 	c->content_changed = s->content_changed;
 	memset(c->tags, 0, sizeof(c->tags));
+	c->embargoes = EMBARGOES_ONCE;
 }
 
 void ingest_job_begin(struct ingest_ctx *c, struct ingest_job *j)
@@ -140,13 +141,33 @@ enum err ingest_step(struct ingest_ctx *c, struct ingest_job *j, store_run_fn ru
 	return store_run(c->env->store, run, j, f);
 }
 
+/* How many elements ahead their UUIDs are announced. */
+#define AHEAD 8
+
+static void expect(struct ingest_ctx *c, uint32_t i)
+{
+	if (i < c->n && c->els[i].kind == EL_ATTR)
+		index_uuid_expect(c->env->index, c->els[i].attr.uuid);
+}
+
+/* What of it means something: an attribute is half of the largest. */
+static void element_copy(struct element *to, const struct element *from)
+{
+	size_t n = offsetof(struct element, head) + element_desc(from->kind)->size;
+	memcpy((void *)to, from, from->kind == EL_CLUSTER ? sizeof(*to) : n);
+}
+
 enum err ingest_pass_put(struct ingest_ctx *c, struct store_wtxn *w, unsigned kinds, struct fail *f)
 {
+	for (uint32_t i = 0; i < AHEAD && kinds & KIND(EL_ATTR); i++)
+		expect(c, i);
 	/* copies, since a job may run again */
 	for (uint32_t i = 0; i < c->n; i++) {
-		struct element e = c->els[i];
-		if (kinds & KIND(e.kind))
-			TRY(ingest_put_element(c, w, &e, c->index_of[i], f));
+		if (!(kinds & KIND(c->els[i].kind)))
+			continue;
+		element_copy(&c->one, &c->els[i]);
+		expect(c, i + AHEAD);
+		TRY(ingest_put_element(c, w, &c->one, c->index_of[i], f));
 	}
 	return ERR_OK;
 }

@@ -51,6 +51,9 @@ struct ingest_ctx {
 	uint32_t n, next_index;
 	/* what jobs learn */
 	struct misp_event event; /* the head as it will be stored */
+	struct element one; /* that is being put: a copy, since a job may run again */
+	/* is anything kept by ingest_embargo_keep()? Jobs over whole documents ask once; 0: ask each time */
+	enum { EMBARGOES_EACH, EMBARGOES_ONCE, EMBARGOES_NONE } embargoes;
 	struct ordmap objects, attrs;
 	struct seen seen;
 	struct tag_cached {
@@ -144,6 +147,8 @@ MUST_USE enum err ingest_embargo_keep(struct store_wtxn *w, struct uuid u,
 				      const struct entity_list *tags, struct fail *f);
 MUST_USE enum err ingest_embargoes_keep(struct store_wtxn *w, const struct misp_event *e,
 					struct fail *f);
+/* Is anything kept at all? */
+bool ingest_embargoes_any(struct store_wtxn *w);
 MUST_USE enum err ingest_embargo_kept(struct store_wtxn *w, struct uuid u, struct arena *a,
 				      struct entity_list *out, struct fail *f);
 /* event.c: tags of something new, with what it had in an earlier life: nothing is loosened by itself. */

@@ -222,20 +222,31 @@ enum err ingest_guard_end(struct ingest_ctx *c, enum err e, struct fail *f)
 }
 
 /* It comes without what needs a second person; a user here has asked for it by that. */
+static enum err guard_new(struct ingest_ctx *c, struct store_wtxn *w, const struct tag_change *x,
+			  struct fail *f)
+{
+	uint64_t ids[WANTS_MAX];
+	struct two_keys k = {0};
+	if (is_from_here(c))
+		TRY(two_keys_check(c->env, w, x, false, &k, f));
+	TRY(two_keys_check(c->env, w, x, true, &k, f));
+	return k.n ? two_keys_put(w, c->origin->id, &k, ids, f) : ERR_OK;
+}
+
 enum err ingest_guard_new(struct ingest_ctx *c, struct store_wtxn *w, struct arena *a,
 			  uint64_t attr_id, struct uuid u, struct entity_list *tags, struct fail *f)
 {
 	struct entity_list had;
-	struct tag_change x = {&c->event, attr_id, attr_id ? u : UUID_NIL, &had, tags, a};
-	uint64_t ids[WANTS_MAX];
-	struct two_keys k = {0};
-	TRY(ingest_embargo_kept(w, u, a, &had, f));
+	if (c->embargoes == EMBARGOES_ONCE)
+		c->embargoes = ingest_embargoes_any(w) ? EMBARGOES_EACH : EMBARGOES_NONE;
+	if (c->embargoes == EMBARGOES_NONE)
+		had = (struct entity_list){NULL, 0};
+	else
+		TRY(ingest_embargo_kept(w, u, a, &had, f));
 	if (attr_id && !had.n)
 		return ERR_OK;
-	if (is_from_here(c))
-		TRY(two_keys_check(c->env, w, &x, false, &k, f));
-	TRY(two_keys_check(c->env, w, &x, true, &k, f));
-	return k.n ? two_keys_put(w, c->origin->id, &k, ids, f) : ERR_OK;
+	struct tag_change x = {&c->event, attr_id, attr_id ? u : UUID_NIL, &had, tags, a};
+	return guard_new(c, w, &x, f);
 }
 
 /* Tags of the document join those of the event. */

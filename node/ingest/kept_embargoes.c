@@ -57,14 +57,19 @@ enum err ingest_embargo_keep(struct store_wtxn *w, struct uuid u, const struct e
 	return e == ERR_OK ? store_kv_del(w, key_of(u, key), f) : ERR_OK;
 }
 
-static enum err any_embargo(struct store_wtxn *w, bool *any, struct fail *f)
+bool ingest_embargoes_any(struct store_wtxn *w)
 {
 	OWN(buf) struct buf key = BUF(256);
-	struct misp_tag tag;
 	struct str v;
+	return store_kv_next(store_view(w), STR(PREFIX), &key, &v) != ERR_NOENT;
+}
+
+static enum err any_embargo(struct store_wtxn *w, bool *any, struct fail *f)
+{
+	struct misp_tag tag;
 	uint64_t id = 0;
 	enum err e;
-	*any = store_kv_next(store_view(w), STR(PREFIX), &key, &v) == ERR_OK;
+	*any = ingest_embargoes_any(w);
 	while (!*any && (e = store_next(store_view(w), T_TAG, &id, NULL, &tag)) != ERR_NOENT) {
 		if (e != ERR_OK)
 			return fail(f, e, "reading tags");

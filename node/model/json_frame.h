@@ -106,9 +106,9 @@ struct json_read {
 	bool capturing;	  /* the JSON text that is skipped is kept */
 	const char *capture_from;
 	struct buf captured;
-	struct arena *levels[LEVELS];
+	struct arena *levels[LEVELS]; /* made when first used */
 	struct frame *fr; /* the top frame */
-	struct frame frames[FRAMES_MAX];
+	struct frame frames[FRAMES_MAX]; /* last: not cleared */
 };
 
 /* The fed bytes go, or the event ends at j->event_to: keep what of it stands in them. */

@@ -101,6 +101,14 @@ enum err json_event_begin(struct json_read *j, struct frame *fr, struct fail *f)
 	return ERR_OK;
 }
 
+/* Most documents have one or two levels. NULL: no memory. */
+static struct arena *level_arena(struct json_read *j, unsigned level)
+{
+	if (!j->levels[level])
+		j->levels[level] = arena_new(j->lim.data_bytes + 2 * j->lim.string_bytes + 65536);
+	return j->levels[level];
+}
+
 static enum err begin_element(struct json_read *j, struct frame *fr, struct fail *f)
 {
 	enum element_kind k = fr->place.kind;
@@ -117,7 +125,9 @@ static enum err begin_element(struct json_read *j, struct frame *fr, struct fail
 		fr->level = h && h->place.item == ITEM_ELEMENT ? h->level + 1 : 0;
 		if (BUG(fr->level >= LEVELS))
 			return fail(f, ERR_BUG, "elements nested too deeply");
-		fr->a = j->levels[fr->level];
+		fr->a = level_arena(j, fr->level);
+		if (!fr->a)
+			return json_no_memory(f, NULL);
 		fr->mark = arena_mark(fr->a);
 		fr->borrow = k != EL_CLUSTER;
 		fr->el = arena_alloc(fr->a, k == EL_CLUSTER ? sizeof(struct cluster)
@@ -137,7 +147,9 @@ static enum err begin_galaxy(struct json_read *j, struct frame *fr, struct fail 
 	struct frame *h = holder(j, fr);
 
 	if (h && h->place.item == ITEM_EVENT) {
-		fr->a = j->levels[0];
+		fr->a = level_arena(j, 0);
+		if (!fr->a)
+			return json_no_memory(f, NULL);
 		fr->mark = arena_mark(fr->a);
 	}
 	fr->borrow = false;

@@ -12,10 +12,11 @@
 
 static struct json_read *reader_new(const struct raw_limits *lim)
 {
-	struct json_read *j = calloc(1, sizeof(*j));
+	struct json_read *j = malloc(sizeof(*j));
 
 	if (!j)
 		return NULL;
+	memset((void *)j, 0, offsetof(struct json_read, frames)); /* a frame is cleared when it is pushed */
 	json_keys_init();
 	j->lim = lim ? *lim : raw_limits_default;
 	json_scan_init(&j->scan, MIN(j->lim.depth, FRAMES_MAX - 2),
@@ -49,14 +50,9 @@ struct json_read *json_read_new(const struct json_read_opts *o, json_read_fn fn,
 	j->top = (struct place){.item = tops[o->root].item, .kind = tops[o->root].kind,
 				.is_root = true};
 	j->top.keys = tops[o->root].desc ? json_keys_of(tops[o->root].desc) : json_keys_elements();
-	bool whole = true;
-	for (unsigned i = 0; i < LEVELS; i++) {
-		j->levels[i] = arena_new(j->lim.data_bytes + 2 * j->lim.string_bytes + 65536);
-		whole &= j->levels[i] != NULL;
-	}
 	if (o->spool_dir)
 		j->dir = strdup(o->spool_dir);
-	if ((o->spool_dir && !j->dir) || !whole) {
+	if (o->spool_dir && !j->dir) {
 		json_read_free(j);
 		return NULL;
 	}

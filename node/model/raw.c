@@ -32,6 +32,8 @@ const struct raw_limits raw_limits_default = {
 };
 
 /* Behind it `bytes` of the element, then `more` of a cluster's galaxy. Private to this file. */
+#define MEM_FIRST 8192u /* bytes that most documents fit into */
+
 struct spooled {
 	uint32_t kind, ordinal, parent, bytes, more;
 };
@@ -203,7 +205,7 @@ static enum err add_packed(struct raw_event *r, const struct element *e, struct 
 	size_t start = r->mem.n;
 	struct spooled h = {e->kind, e->ordinal, e->parent, 0, 0};
 
-	if (!buf_reserve(&r->mem, sizeof(h) + 512))
+	if (!buf_reserve(&r->mem, r->mem.cap ? sizeof(h) + 512 : MEM_FIRST))
 		goto out;
 	buf_commit(&r->mem, sizeof(h));
 	size_t body = r->mem.n;

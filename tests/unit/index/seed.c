@@ -464,6 +464,48 @@ void seed_change(struct seed *sd)
 	}
 }
 
+enum { BURST = 12 };
+
+struct burst {
+	struct seed *sd;
+	uint64_t id[BURST];
+	bool gone[BURST];
+};
+
+static enum err burst(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	struct burst *b = arg;
+
+	memset(b->gone, 0, sizeof(b->gone));
+	for (unsigned i = 0; i < BURST; i++) {
+		struct job j = {b->sd, (unsigned)seed_rand(b->sd, 12), 0};
+
+		TRY(add_event(w, &j, f));
+		b->id[i] = j.id;
+		if (seed_rand(b->sd, 3))
+			continue;
+		uint64_t at = seed_rand(b->sd, i + 1);
+		j.id = b->id[at];
+		if (b->gone[at])
+			continue;
+		b->gone[at] = seed_rand(b->sd, 3) == 0;
+		TRY((b->gone[at] ? remove_event : change_event)(w, &j, f));
+	}
+	return ERR_OK;
+}
+
+void seed_burst(struct seed *sd)
+{
+	struct burst b = {.sd = sd};
+	struct fail f = {0};
+
+	must(store_run(sd->s, burst, &b, &f), &f);
+	sd->events = realloc(sd->events, (sd->n_events + BURST) * sizeof(*sd->events));
+	for (unsigned i = 0; i < BURST; i++)
+		if (!b.gone[i])
+			sd->events[sd->n_events++] = b.id[i];
+}
+
 /* ---- the store ------------------------------------------------------------------------------ */
 
 static enum err tables(struct store_wtxn *w, void *arg, struct fail *f)

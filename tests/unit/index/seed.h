@@ -35,3 +35,5 @@ struct str seed_value(struct seed *sd, uint16_t *type, char room[128]);
 uint64_t seed_event(struct seed *sd, unsigned attrs);
 /* Something random happens to a random event: an edit or removal of something, or of itself. */
 void seed_change(struct seed *sd);
+/* One group of the writer: new events, some of them changed or removed again, others behind them. */
+void seed_burst(struct seed *sd);

@@ -104,6 +104,8 @@ static void follow(struct seed *sd)
 	for (int round = 0; round < 6; round++) {
 		for (int i = 0; i < 60; i++)
 			seed_change(sd);
+		for (int i = 0; i < 10; i++)
+			seed_burst(sd);
 		ok(sound(ix), "round %d: index and store agree", round);
 	}
 	sum = digest(ix);
