@@ -102,7 +102,8 @@ struct str rest_now_text(struct http_req *r);
 struct str rest_field_error(struct http_req *r, const char *field, const char *message);
 
 /* Write one administrative row with its change record. A new one (*id == 0) gets its id, also in
-   *id, which must be the row's own member. ERR_EXISTS: a unique key belongs to another row. */
+   *id, which must be the row's own member. ERR_EXISTS: a unique key belongs to another row; ERR_NOENT: the
+   row was deleted meanwhile. */
 MUST_USE enum err rest_row_put(struct http_req *r, enum store_table tab, uint64_t *id,
 			       const void *row, struct uuid uuid, struct fail *f);
 MUST_USE enum err rest_row_del(struct http_req *r, enum store_table tab, uint64_t id,

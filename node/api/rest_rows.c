@@ -76,11 +76,20 @@ static enum err row_change(struct row_job *j, struct store_wtxn *w, enum change_
 	return store_change(w, &ch, f);
 }
 
+static bool is_there(const struct store_rtxn *t, enum store_table tab, uint64_t id)
+{
+	uint64_t at = id - 1;
+	return store_next(t, tab, &at, NULL, NULL) == ERR_OK && at == id;
+}
+
+/* A row that was deleted since it was read stays so: a key or account must not come to life again. */
 static enum err run_row_put(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	struct row_job *j = arg;
 	if (j->add)
 		*j->id = store_new_row_id(w, j->tab);
+	else if (!is_there(store_view(w), j->tab, *j->id))
+		return fail(f, ERR_NOENT, "deleted meanwhile");
 	TRY(store_put(w, j->tab, *j->id, j->row, f));
 	return row_change(j, w, j->add ? CHANGE_ADD : CHANGE_EDIT, f);
 }
