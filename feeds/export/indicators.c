@@ -256,7 +256,7 @@ static enum err sensor_put(struct export_run *r, const struct indicator *i)
 	if (st->gather)
 		return entry_add(st, &k, i);
 	st->run.out = seal_buf(r->out);
-	return st->run.format->item(&st->run, i);
+	return sensor_item(&st->run, i);
 }
 
 static enum err sensor_element(struct export_run *r, const struct rel_event *e,
@@ -289,7 +289,7 @@ static enum err gathered_put(struct sensor_state *st)
 		if (BUG(!ind_unpack((struct str){st->records.p + e->at, e->n}, &i)))
 			return ERR_BUG;
 		i.number = number_of(&e->key);
-		TRY(st->run.format->item(&st->run, &i));
+		TRY(sensor_item(&st->run, &i));
 	}
 	return ERR_OK;
 }

@@ -41,7 +41,10 @@ static const struct sensor_param params[] = {
 struct nft_state {
 	struct str family, table, set, timeout;
 	bool timed;
+	unsigned open, n; /* version of the command that is open, its elements */
 };
+
+#define ELEMENTS_MAX 10000
 
 static void set_name(struct sensor_run *r, unsigned version)
 {
@@ -82,22 +85,34 @@ static enum err nft_begin(struct sensor_run *r)
 	return buf_err(r->out);
 }
 
-/* One element a line: a line is then a change, and nft reads it as fast. */
-static enum err element(struct sensor_run *r, const char *verb, const struct indicator *i,
-			bool timed)
+static void address(struct sensor_run *r, const struct indicator *i, bool timed)
 {
 	const struct nft_state *st = r->state;
-	buf_puts(r->out, verb);
-	PUT(r->out, " element ");
-	set_name(r, i->addr_n == 4 ? 4 : 6);
-	PUT(r->out, " { ");
 	buf_str_add(r->out, i->value);
 	if (timed) {
 		PUT(r->out, " timeout ");
 		buf_str_add(r->out, st->timeout);
 		buf_putc(r->out, 's');
 	}
-	PUT(r->out, " }\n");
+}
+
+/* Many elements to a command: with one each, nft takes time that grows with the square of their number. */
+static enum err nft_frame(struct sensor_run *r, const struct indicator *i)
+{
+	struct nft_state *st = r->state;
+	unsigned version = i->addr_n == 4 ? 4 : 6;
+	if (st->open == version && st->n < ELEMENTS_MAX) {
+		PUT(r->out, ",\n");
+	} else {
+		if (st->open)
+			PUT(r->out, "\n}\n");
+		PUT(r->out, "add element ");
+		set_name(r, version);
+		PUT(r->out, " {\n");
+		st->open = version;
+		st->n = 0;
+	}
+	st->n++;
 	return buf_err(r->out);
 }
 
@@ -105,7 +120,28 @@ static enum err nft_item(struct sensor_run *r, const struct indicator *i)
 {
 	const struct nft_state *st = r->state;
 	r->entries++;
-	return element(r, "add", i, st->timed);
+	address(r, i, st->timed);
+	return buf_err(r->out);
+}
+
+static enum err nft_end(struct sensor_run *r)
+{
+	const struct nft_state *st = r->state;
+	if (st->open)
+		PUT(r->out, "\n}\n");
+	return buf_err(r->out);
+}
+
+/* A command for itself. */
+static enum err element(struct sensor_run *r, const char *verb, const struct indicator *i, bool timed)
+{
+	buf_puts(r->out, verb);
+	PUT(r->out, " element ");
+	set_name(r, i->addr_n == 4 ? 4 : 6);
+	PUT(r->out, " { ");
+	address(r, i, timed);
+	PUT(r->out, " }\n");
+	return buf_err(r->out);
 }
 
 /* Deleting what is not there (it timed out, or the file was loaded anew) would undo the transaction:
@@ -124,7 +160,9 @@ const struct sensor_format sensor_nftables = {
 	.params = params,
 	.state_size = sizeof(struct nft_state),
 	.begin = nft_begin,
+	.frame = nft_frame,
 	.item = nft_item,
+	.end = nft_end,
 	.change_begin = nft_read,
 	.change = nft_change,
 };

@@ -89,6 +89,13 @@ enum err sensor_begin(struct sensor_run *r)
 	return buf_err(r->out);
 }
 
+enum err sensor_item(struct sensor_run *r, const struct indicator *i)
+{
+	if (r->format->frame)
+		TRY(r->format->frame(r, i));
+	return r->format->item(r, i);
+}
+
 enum err sensor_end(struct sensor_run *r)
 {
 	if (r->format->end)

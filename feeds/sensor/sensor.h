@@ -58,6 +58,8 @@ struct sensor_format {
 	size_t state_size;
 	/* Each but item may be NULL. Errors are those of the buffer. */
 	enum err (*begin)(struct sensor_run *r);
+	/* What stands before an indicator in a whole file because of its place there; item() never knows it. */
+	enum err (*frame)(struct sensor_run *r, const struct indicator *i);
 	enum err (*item)(struct sensor_run *r, const struct indicator *i);
 	enum err (*end)(struct sensor_run *r);
 	/* Changes in the consumer's own form; GONE ones come first. NULL: lines with - and + before them. */
@@ -89,6 +91,7 @@ bool sensor_number(struct str v);
 
 /* Run a whole file over a state that the caller gives: begin, items, end, free. */
 MUST_USE enum err sensor_begin(struct sensor_run *r);
+MUST_USE enum err sensor_item(struct sensor_run *r, const struct indicator *i);
 MUST_USE enum err sensor_end(struct sensor_run *r);
 void sensor_free(struct sensor_run *r);
 /* Changes: begin, all that goes, all that comes, end, free. */

@@ -10,6 +10,7 @@
 #include "cli/follow_text.h"
 
 #define OUT_MAX ((size_t)1 << 20)
+#define ELEMENTS_MAX 10000
 #define TIMEOUT_MAX (366u * 86400)
 
 struct nft {
@@ -73,6 +74,10 @@ struct reading {
 	const struct nft *t;
 	struct buf out;
 	bool whole, timed, begun;
+	unsigned within; /* version of the command whose elements come, line by line */
+	bool more; /* another one must come */
+	bool add; /* of the command that is written, */
+	unsigned version, n; /* with so many elements as yet */
 };
 
 /* Lines that make the sets and empty them: ours are written instead. False: none of those. */
@@ -111,35 +116,87 @@ static void write_frame(struct reading *r)
 	r->begun = true;
 }
 
-/* "add element inet tocsin blocked4 { 192.0.2.1 timeout 60s }" */
-static const char *element(struct reading *r, struct str line)
+static void write_end(struct reading *r)
 {
-	struct str w[12];
-	struct follow_addr a;
-	uint64_t seconds = 0;
-	size_t n = follow_words(line, w, ARRAY_LEN(w));
-	bool add = n > 1 && str_is(w[0], "add");
-	if ((n != 8 && n != 10) || !str_is(w[1], "element") || (!add && !str_is(w[0], "delete")) ||
-	    !str_is(w[5], "{") || !str_is(w[n - 1], "}") || (!add && r->whole))
-		return "none of an nftables export";
-	unsigned version = our_set(r->t, w + 2);
-	if (!version)
-		return "of another table or set than --set says";
-	if (!follow_addr_read(w[6], &a) || a.version != version)
-		return "no address of its set";
-	if (n == 10 && (!add || !str_is(w[7], "timeout") || !str_has_suffix(w[8], STR("s")) ||
-			!str_u64(str_sub(w[8], 0, w[8].n - 1), &seconds) || !seconds || seconds > TIMEOUT_MAX))
-		return "none of an nftables export";
+	if (r->n)
+		buf_puts(&r->out, "\n}\n");
+	r->n = 0;
+}
+
+/* One command for many elements: with a command each, nft takes time that grows with their square. */
+static void write_element(struct reading *r, bool add, const struct follow_addr *a, uint64_t seconds)
+{
+	const struct nft *t = r->t;
 	if (r->whole && !r->begun)
 		write_frame(r);
-	buf_printf(&r->out, "%s element %s %s %s%u { %s", add ? "add" : "delete", r->t->family, r->t->table,
-		   r->t->set, version, a.text);
+	if (r->n && r->add == add && r->version == a->version && r->n < ELEMENTS_MAX) {
+		buf_puts(&r->out, ",\n");
+	} else {
+		write_end(r);
+		buf_printf(&r->out, "%s element %s %s %s%u {\n", add ? "add" : "delete", t->family, t->table,
+			   t->set, a->version);
+		r->add = add;
+		r->version = a->version;
+	}
+	r->n++;
+	buf_puts(&r->out, a->text);
 	if (seconds) {
 		buf_printf(&r->out, " timeout %llus", (unsigned long long)seconds);
 		follow_refresh(r->f, seconds);
 	}
-	buf_puts(&r->out, " }\n");
 	r->f->entries++;
+}
+
+static const char *const NONE = "none of an nftables export";
+
+/* "192.0.2.1", with " timeout 60s" behind it perhaps. */
+static const char *one(struct reading *r, bool add, unsigned version, const struct str *w, size_t n)
+{
+	struct follow_addr a;
+	uint64_t seconds = 0;
+	if (!follow_addr_read(w[0], &a) || a.version != version)
+		return "no address of its set";
+	if (n != 1 && (n != 3 || !add || !str_is(w[1], "timeout") || !str_has_suffix(w[2], STR("s")) ||
+		       !str_u64(str_sub(w[2], 0, w[2].n - 1), &seconds) || !seconds || seconds > TIMEOUT_MAX))
+		return NONE;
+	write_element(r, add, &a, seconds);
+	return NULL;
+}
+
+/* Lines of "add element inet tocsin blocked4 {": an address each, a comma behind all but the last, then "}". */
+static const char *within(struct reading *r, struct str line)
+{
+	struct str w[4];
+	if (str_is(line, "}")) {
+		r->within = 0;
+		return r->more ? NONE : NULL;
+	}
+	bool more = str_has_suffix(line, STR(","));
+	size_t n = follow_words(more ? str_sub(line, 0, line.n - 1) : line, w, ARRAY_LEN(w));
+	if (!r->more || !n)
+		return NONE;
+	r->more = more;
+	return one(r, true, r->within, w, n);
+}
+
+/* That, or "add element inet tocsin blocked4 { 192.0.2.1 timeout 60s }". */
+static const char *element(struct reading *r, struct str line)
+{
+	struct str w[12];
+	if (r->within)
+		return within(r, line);
+	size_t n = follow_words(line, w, ARRAY_LEN(w));
+	bool add = n > 1 && str_is(w[0], "add"), block = n == 6 && add && r->whole;
+	if ((!block && n != 8 && n != 10) || !str_is(w[1], "element") || (!add && !str_is(w[0], "delete")) ||
+	    !str_is(w[5], "{") || (!block && !str_is(w[n - 1], "}")) || (!add && r->whole))
+		return NONE;
+	unsigned version = our_set(r->t, w + 2);
+	if (!version)
+		return "of another table or set than --set says";
+	if (!block)
+		return one(r, add, version, w + 6, n - 7);
+	r->within = version;
+	r->more = true;
 	return NULL;
 }
 
@@ -151,7 +208,7 @@ static enum err rewrite(struct reading *r, const struct follow_set *s, int out)
 	if (!follow_lines_begin(&l, s->fd))
 		return fail(&r->f->fail, ERR_NOMEM, "out of memory");
 	while (e == ERR_OK && follow_lines_next(&l, &line)) {
-		const char *why = is_frame(r, line) ? NULL : element(r, line);
+		const char *why = !r->within && is_frame(r, line) ? NULL : element(r, line);
 		if (why)
 			e = follow_bad_line(r->f, &l, line, why);
 		else if (r->out.n > OUT_MAX / 2)
@@ -162,8 +219,11 @@ static enum err rewrite(struct reading *r, const struct follow_set *s, int out)
 		return e;
 	}
 	TRY(follow_lines_end(&l, &r->f->fail));
+	if (r->within)
+		return fail(&r->f->fail, ERR_PARSE, "the export breaks off, nothing was changed");
 	if (r->whole && !r->begun)
 		write_frame(r);
+	write_end(r);
 	return follow_put(r->f, out, &r->out);
 }
 

@@ -55,7 +55,7 @@ static enum err items_write(struct set_read *r, struct sensor_run *run, struct w
 	struct indicator i;
 	enum err e = sensor_begin(run);
 	while (e == ERR_OK && (e = set_read_next(r, &i)) == ERR_OK) {
-		e = run->format->item(run, &i);
+		e = sensor_item(run, &i);
 		if (e == ERR_OK && run->out->n >= PIECE)
 			e = flush(w, run->out, f);
 	}

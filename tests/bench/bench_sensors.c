@@ -147,7 +147,7 @@ static bool run(const struct sensor_row *row, struct tally *t)
 			struct indicator i;
 			uint32_t n;
 			memcpy(&n, rest.p, sizeof(n));
-			good = ind_unpack(str_sub(rest, sizeof(n), n), &i) && row->format->item(&r, &i) == ERR_OK;
+			good = ind_unpack(str_sub(rest, sizeof(n), n), &i) && sensor_item(&r, &i) == ERR_OK;
 			rest = str_sub(rest, sizeof(n) + n, rest.n);
 			t->records++;
 			if (out.n > 1u << 20)

@@ -119,7 +119,7 @@ static void file(struct ind_set *s, const struct set_rules *rules)
 	must(set_read_open(s, &r, &f), &f);
 	must(sensor_begin(&run), &f);
 	while (set_read_next(r, &i) == ERR_OK) {
-		must(rules->format->item(&run, &i), &f);
+		must(sensor_item(&run, &i), &f);
 		n++;
 		if (b.n > 256 << 10) {
 			bytes += b.n;

@@ -25,6 +25,7 @@ OWN = re.compile(r"(?<![\w./~-])/(?=(?:etc|var|opt|run|srv|usr/local)/)")  # pat
 checked = 0
 failures = []
 skipped = []
+pages = set()  # that were opened
 
 
 def ok(good, what, detail=""):
@@ -81,6 +82,7 @@ class Page:
         with open(os.path.join(DOC, name), encoding="utf-8") as f:
             self.text = f.read()
         self.name = name
+        pages.add(name)
         self.blocks = re.findall(r"^```([a-z0-9]+)\n(.*?)^```$", self.text, re.M | re.S)
 
     def of(self, language):

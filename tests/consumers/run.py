@@ -6,15 +6,21 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import agents  # noqa: E402
+import appliances  # noqa: E402
+import engines  # noqa: E402
 import machine  # noqa: E402
 import packets  # noqa: E402
 import published  # noqa: E402
 import proxies  # noqa: E402
 import resolvers  # noqa: E402
 import scanners  # noqa: E402
+import zones  # noqa: E402
 
 TOPICS = {f.__name__: f for f in (
-    proxies.squid, proxies.haproxy, proxies.nginx, resolvers.dnsmasq, resolvers.unbound, packets.nftables, packets.ipset, scanners.clamav, scanners.yara)}
+    zones.zones, proxies.squid, proxies.haproxy, proxies.nginx, resolvers.dnsmasq, resolvers.unbound, packets.nftables, packets.ipset, scanners.clamav, scanners.yara, engines.suricata, engines.snort3, engines.zeek,
+    agents.osquery, agents.wazuh, agents.kunai, agents.elastic, agents.splunk, agents.sigma, agents.bloom,
+    appliances.paloalto, appliances.fortinet, appliances.cisco, appliances.checkpoint, appliances.pf, appliances.plain)}
 
 
 def main():
@@ -32,6 +38,9 @@ def main():
                 except Exception:  # noqa: BLE001
                     machine.ok(False, name, traceback.format_exc())
                 print("# %s: %.1f s" % (name, time.monotonic() - start))
+            if not sys.argv[1:] and not machine.skipped:
+                every = {"sensors/" + p for p in os.listdir(os.path.join(machine.DOC, "sensors"))}
+                machine.same(sorted(every - machine.pages), [], "each page has been tried")
         finally:
             if machine.failures:
                 print("# " + hub.node.log_tail().replace("\n", "\n# "))

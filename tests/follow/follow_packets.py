@@ -131,7 +131,8 @@ BAD_NFT = [
     'add element inet tocsin blocked6 { ::/0 }', 'include "/etc/passwd"', 'add chain inet tocsin x { type filter hook input priority 0; policy drop; }',
     'add element inet tocsin blocked4 { 192.0.2.1 timeout 1s comment "x" }', 'add element inet tocsin blocked4 { $(id) }',
     'delete table inet tocsin', 'add element inet tocsin blocked4 { 192.0.2.1 }\\', '', 'x' * 70000,
-    'add element inet tocsin blocked4 { 192.0.2.1\x00 }', '# comment']
+    'add element inet tocsin blocked4 { 192.0.2.1\x00 }', '# comment', 'add element inet tocsin blocked4 {', '192.0.2.1', '}',
+    'add element inet tocsin blocked4 {\n192.0.2.1\n}; flush ruleset', 'add element inet tocsin blocked4 {\n192.0.2.1 }\n}']
 BAD_IPSET = [
     'destroy', 'flush', 'destroy other', 'add other 192.0.2.1 -exist', 'add tocsin4 0.0.0.0/0 -exist', 'swap tocsin4 other',
     'add tocsin4 192.0.2.1 comment "x" -exist', 'add tocsin4 2001:db8::1 -exist', 'quit', 'create x hash:ip', 'rename tocsin4 x',

@@ -1,7 +1,7 @@
 """
 The pages of contrib/doc/sensors: links lead somewhere, each format is told of, each page says what it was tried with and
 what its audience sees; the table of formats is current; fetch-list fetches from a server of our own. What the pages say
-is done in tests/consumers; what is not yet done there is given to the programs' own checkers here.
+is done in tests/consumers.
 """
 import hashlib
 import http.server
@@ -16,32 +16,6 @@ import consumers
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 PAGES = os.path.join(TOP, "contrib/doc/sensors")
-LISTS = re.compile(r"/var/lib/tocsin-lists/([a-z0-9-]+)((?:\+[a-z_]+=[a-z0-9]+)*)")
-
-
-def named(text, folder):
-    consumers.run(consumers.program("named-checkconf"), "-z", consumers.put(folder, "page.named", text))
-
-
-def knot(text, folder):
-    head = "server:\n    rundir: %s\ndatabase:\n    storage: %s\n" % (folder, folder)
-    consumers.run(consumers.program("knotc"), "-c", consumers.put(folder, "page.knot", head + text), "conf-check", quiet=("error", "warning"))
-
-
-def shell(text, folder):
-    consumers.run("/bin/sh", "-n", consumers.put(folder, "page.sh", text))
-
-
-def as_json(text, folder):
-    import json
-    json.loads(text)
-
-
-TRY = {"named": named, "knot": knot, "sh": shell, "json": as_json}
-
-
-def blocks(text):
-    return re.findall(r"^```([a-z]+)\n(.*?)^```$", text, re.M | re.S)
 
 
 def server_run(folder, check, skipped):
@@ -130,36 +104,22 @@ def server_run(folder, check, skipped):
     server.shutdown()
 
 
-def run(check, tool, formats, lists, folder, skipped):
+def run(check, formats, folder, skipped):
     told = set()
+    with open(os.path.join(PAGES, "README.md"), encoding="utf-8") as f:
+        index = f.read()
     for page in sorted(os.listdir(PAGES)):
         with open(os.path.join(PAGES, page), encoding="utf-8") as f:
             text = f.read()
         for link in re.findall(r"\]\(([a-z0-9]+\.md)\)", text):
             check(os.path.exists(os.path.join(PAGES, link)), "%s: no page %s" % (page, link))
+        if page != "README.md":
+            for words in ("**Audience and TLP.**", "\nTried with: ", "tocsin subscription add ", "tests/consumers"):
+                check(words in text, "%s says nothing of %r" % (page, words))
+            check("(%s)" % page in index, "%s: not in the README" % page)
         known = [n for n in re.findall(r"`([a-z0-9-]+)`", text) if n in formats]
         told |= set(known) if page != "README.md" else set()
-        for name, given in LISTS.findall(text):
-            told.add(name)
-        told |= set(re.findall(r"https://NODE/exports/([a-z0-9-]+)", text))
         told |= set(re.findall(r"^ *tocsin subscription add \S+ ([a-z0-9-]+)", text, re.M))
-        for word, block in blocks(text):
-            def made(m):
-                options = m.group(2).split("+")[1:]
-                path = os.path.join(folder, m.group(1) + m.group(2).replace("+", ".") + ".page")
-                if m.group(1) in formats and not os.path.exists(path):
-                    consumers.put(folder, path, tool("full", m.group(1), lists[1], *options)[0])
-                return path
-            if word not in TRY:
-                continue
-            block = LISTS.sub(made, block).replace("/var/lib/tocsin-lists/", folder + "/")
-            try:
-                TRY[word](block, folder)
-                check(True, "")
-            except consumers.Missing as e:
-                skipped.add("%s: %s" % (page, e))
-            except (consumers.Rejected, ValueError) as e:
-                check(False, "%s: %s: %s" % (page, word, e))
     told |= {"suricata-dataset-" + s for s in ("domain", "hostname", "user-agent", "ja3", "cert-sha1", "ip", "filename")}
     told |= {"suricata-file" + s for s in ("md5", "sha1", "sha256")}
     plain = {"values", "ip-list", "domain-list", "url-list", "hash-list", "suricata-dataset-md5", "suricata-dataset-sha256"}

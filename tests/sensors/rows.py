@@ -384,15 +384,24 @@ row("unbound", parse=unbound_lines, key=lambda k, v, p: [(k, v)], change=unbound
 
 
 def nft_lines(text, params):
-    out = Counter()
+    out, version = Counter(), None
     for l in lines_of(text):
-        m = re.fullmatch(r"add element (\w+) (\w+) (\w+)([46]) \{ (\S+)(?: timeout (\d+)s)? \}", l)
-        if m:
-            n = net(m.group(5))
-            need(n.version == int(m.group(4)) and (m.group(6) or "0") == params.get("timeout", "0"), l)
+        opens = re.fullmatch(r"add element (\w+) (\w+) (\w+)([46]) \{", l)
+        if version and l != "}":
+            m = re.fullmatch(r"(\S+?)(?: timeout (\d+)s)?(,?)", l)
+            n = net(m.group(1))
+            need(more and n.version == version and (m.group(2) or "0") == params.get("timeout", "0"), l)
+            more = bool(m.group(3))
             out[n] += 1
+        elif version:
+            need(not more, "a command ends behind a comma")
+            version = None
+        elif opens:
+            need(opens.group(3) == params.get("set", "blocked"), l)
+            version, more = int(opens.group(4)), True
         else:
             need(re.match(r"# |add table |add set |flush set ", l), l)
+    need(version is None, "a command is not ended")
     return out
 
 

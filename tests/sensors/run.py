@@ -147,7 +147,7 @@ def main():
                 check(False, "%s: %s: %s" % (name, type(e).__name__, e))
             slow.append((time.monotonic() - start, name))
         if not sys.argv[1:] or "pages" in sys.argv[1:]:
-            pages.run(check, tool, formats, lists, tmp, skipped)
+            pages.run(check, formats, tmp, skipped)
     for s in sorted(skipped):
         print("# not tried:", s)
     print("# slowest:", ", ".join("%s %.1f s" % (b, a) for a, b in sorted(slow, reverse=True)[:5]))

@@ -205,7 +205,7 @@ static void full(const struct sensor_format *f, struct list l, char **given)
 	struct sensor_run r = {.format = f, .opts = &opts, .out = &b};
 	ok_or_die(sensor_begin(&r), "begin");
 	for (size_t i = 0; i < l.n; i++) {
-		ok_or_die(f->item(&r, &l.v[i].i), "item");
+		ok_or_die(sensor_item(&r, &l.v[i].i), "item");
 		flush(&b, false);
 	}
 	ok_or_die(sensor_end(&r), "end");

@@ -203,7 +203,7 @@ static void run(const char *format, const char **given, const char *want, const 
 	struct sensor_opts opts = {.param = param, .user = given, .serial = 3, .name = STR("t")};
 	struct sensor_run r = {.format = sensor_find(str_c(format))->format, .opts = &opts, .out = &b};
 	ok(sensor_begin(&r) == ERR_OK && ind_make(arena, IND_IP, STR("192.0.2.1"), &i) &&
-		   r.format->item(&r, &i) == ERR_OK && sensor_end(&r) == ERR_OK,
+		   sensor_item(&r, &i) == ERR_OK && sensor_end(&r) == ERR_OK,
 	   "%s is written", format);
 	sensor_free(&r);
 	is_str(buf_cstr(&b), want, "%s as it should be", format);
@@ -230,7 +230,7 @@ static void test_formats(void)
 	    "flush set inet tocsin blocked4\n"
 	    "add set inet tocsin blocked6 { type ipv6_addr; flags interval,timeout; }\n"
 	    "flush set inet tocsin blocked6\n"
-	    "add element inet tocsin blocked4 { 192.0.2.1 timeout 60s }\n",
+	    "add element inet tocsin blocked4 {\n192.0.2.1 timeout 60s\n}\n",
 	    "add element inet tocsin blocked4 { 192.0.2.1 timeout 60s }\n"
 	    "delete element inet tocsin blocked4 { 192.0.2.1 }\n"
 	    "add element inet tocsin blocked4 { 192.0.2.1 timeout 60s }\n");
