@@ -70,6 +70,9 @@ struct export_opts {
 	/* any further parameter by name; absent when not given */
 	struct str (*param)(void *user, const char *name);
 	void *param_user;
+	/* each object of STIX in an envelope of TAXII, when it is written; NULL: nobody asks */
+	void (*stix_told)(void *user, const char *type, struct uuid u, int64_t modified_us);
+	void *stix_told_user;
 	struct taxii_page *taxii; /* of the exporter ".taxii" (taxii.h); outlives the run */
 	/* what the vocabularies say of a tag: appended what its namespace is about, and the tag itself
 	   in words; false: no vocabulary has it. NULL: there are none */

@@ -111,6 +111,8 @@ static bool wanted(void *user, struct buf *b, const struct stix2_object *o)
 	if (p->n == 1)
 		p->first_us = p->event_us;
 	p->last_us = p->event_us;
+	if (st->run->opts->stix_told)
+		st->run->opts->stix_told(st->run->opts->stix_told_user, o->type, o->uuid, version_of(o));
 	if (p->form == TAXII_OBJECTS)
 		return true;
 	record(b, p, o);

@@ -52,6 +52,7 @@ void stix_in_free(struct stix_in *s)
 	free(s->slots);
 	free(s->docs);
 	free(s->members);
+	free(s->taken_back);
 	free(s->dir);
 	free(s->info);
 	free(s);
@@ -304,6 +305,40 @@ static enum err event_write(struct stix_in *s, uint32_t report, const json_t *j,
 	return out_flush(s, PIECE, f);
 }
 
+/* The report is revoked, and so is all that it has here: the event is taken back. */
+static enum err taken_back(struct stix_in *s, uint32_t report, struct fail *f)
+{
+	bool all = s->objs[report].revoked;
+	for (uint32_t k = 0; k < s->n_members && all; k++)
+		all = s->objs[s->members[k]].revoked || s->objs[s->members[k]].class == CLASS_CLUSTER ||
+		      s->objs[s->members[k]].class == CLASS_SCO;
+	if (!all)
+		return ERR_OK;
+	if (s->n_taken_back == s->cap_taken_back) {
+		uint32_t cap = s->cap_taken_back ? s->cap_taken_back * 2 : 16;
+		void *v = reallocarray(s->taken_back, cap, sizeof(*s->taken_back));
+		if (!v)
+			return fail(f, ERR_NOMEM, "no memory");
+		s->taken_back = v;
+		s->cap_taken_back = cap;
+	}
+	s->taken_back[s->n_taken_back++] = s->event;
+	return ERR_OK;
+}
+
+bool stix_in_taken_back(const struct stix_in *s, uint32_t event)
+{
+	uint32_t lo = 0, hi = s->n_taken_back;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (s->taken_back[mid] < event)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < s->n_taken_back && s->taken_back[lo] == event;
+}
+
 static void event_next(struct stix_in *s)
 {
 	s->event++;
@@ -324,6 +359,8 @@ static enum err reports_write(struct stix_in *s, uint32_t n_reports, struct fail
 		enum err e = members_of(s, refs, f);
 		if (e == ERR_OK && n_reports == 1)
 			e = members_loose(s, f);
+		if (e == ERR_OK)
+			e = taken_back(s, i, f);
 		if (e == ERR_OK)
 			e = event_write(s, i, j, f);
 		json_decref(j);

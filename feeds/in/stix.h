@@ -58,6 +58,10 @@ typedef enum err (*stix_in_fn)(void *user, const void *p, size_t n, struct fail 
 MUST_USE enum err stix_in_end(struct stix_in *s, stix_in_fn fn, void *user, struct fail *f);
 struct stix_in_counts stix_in_counts(const struct stix_in *s);
 
+/* Is the event of this number (from 1, in the order of writing) revoked with all that the document has of it? Known
+   when it is written. */
+bool stix_in_taken_back(const struct stix_in *s, uint32_t event);
+
 /* What became of one object of the document. */
 struct stix_in_object {
 	struct str id; /* in the document */

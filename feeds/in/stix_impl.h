@@ -51,6 +51,7 @@ struct stix_obj {
 	bool labelled; /* MISP's labels: exported by one */
 	bool attribute; /* it was written as one, not as an object */
 	bool left_out; /* nothing of it is kept */
+	bool revoked;
 	struct str id; /* in the text */
 	struct uuid uuid; /* of the id, or made of it */
 	int64_t modified; /* seconds */
@@ -101,6 +102,8 @@ struct stix_in {
 
 	/* the event under way */
 	uint32_t event; /* its number */
+	uint32_t *taken_back; /* numbers of events that are revoked, ascending */
+	uint32_t n_taken_back, cap_taken_back;
 	struct uuid event_uuid;
 	int64_t event_time; /* seconds; 0: nobody tells */
 	struct buf out; /* of it, on its way to fn */

@@ -303,6 +303,7 @@ static enum err object_add(struct stix_in *s, struct str text, struct fail *f)
 	o->class = class_of(type);
 	o->uuid = stix_uuid_of(o->id.n ? o->id : text);
 	o->modified = stix_seconds(stix_json_str(j, "modified"));
+	o->revoked = json_is_true(json_object_get(j, "revoked"));
 	o->labelled = stix_label(j, "type").n || stix_label(j, "name").n || stix_label(j, "tool").n;
 	if (o->class == CLASS_CLUSTER && is_thing(j, type))
 		o->class = CLASS_THING;

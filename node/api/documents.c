@@ -31,6 +31,7 @@ struct documents {
 	struct origin origin;
 	struct fail why;
 	enum err err;
+	uint32_t n_events; /* that came so far */
 	bool counted; /* in under_way */
 };
 
@@ -174,6 +175,16 @@ static enum err known(struct http_req *r, struct uuid u, struct misp_event *e, s
 	return view_event(v, str_c(uuid_format(u, text)), r->arena, e, f);
 }
 
+/* What its maker has revoked, all of it, is deleted here. */
+static enum err take_back(struct documents *d, const struct misp_event *e, int64_t when,
+			  struct ingest_result *res, struct fail *f)
+{
+	if (when < e->timestamp)
+		return ERR_STALE;
+	res->outcome = INGEST_UPDATED;
+	return ingest_event_delete(&api_of(d->r)->ingest, e->id, false, &d->origin, f);
+}
+
 /* `there`: number of the event, if it is here. */
 static enum err save(struct documents *d, struct raw_event **raw, struct ingest_result *res, uint64_t *there,
 		     struct fail *f)
@@ -182,6 +193,9 @@ static enum err save(struct documents *d, struct raw_event **raw, struct ingest_
 	struct admit_facts facts = rest_facts(r);
 	struct misp_event e;
 	enum err err = known(r, raw_head(*raw)->uuid, &e, f);
+	bool revoked = d->stix && stix_in_taken_back(d->stix, d->n_events);
+	if (err == ERR_NOENT && revoked)
+		return ERR_STALE; /* there is nothing to be taken back */
 	if (err == ERR_NOENT) {
 		*f = (struct fail){0};
 		return ingest_event_add(&api_of(r)->ingest, raw, &d->origin, &facts, r->arena, res, f);
@@ -192,6 +206,8 @@ static enum err save(struct documents *d, struct raw_event **raw, struct ingest_
 		return fail(f, ERR_PERM, "The event is there, and you may not change it.");
 	if (e.is_protected)
 		return fail(f, ERR_PERM, "The event is protected: what changes it has to be signed.");
+	if (revoked)
+		return take_back(d, &e, raw_head(*raw)->timestamp, res, f);
 	facts.existing_local = !e.locked;
 	return ingest_event_edit(&api_of(r)->ingest, e.id, raw, &d->origin, &facts, r->arena, res, f);
 }
@@ -207,7 +223,7 @@ static enum err on_event(void *user, struct raw_event *given, struct fail *f)
 	if (!e)
 		return fail(f, ERR_LIMIT, "too many events");
 	e->uuid = raw_head(raw)->uuid;
-	e->timestamp = raw_head(raw)->timestamp;
+	d->n_events++;
 	enum err err = save(d, &raw, &res, &e->id, &why);
 	e->outcome = err == ERR_STALE ? INGEST_UNCHANGED : err == ERR_OK ? res.outcome : INGEST_REFUSED;
 	if (err == ERR_OK)

@@ -16,7 +16,6 @@ struct document_event {
 	enum ingest_outcome outcome;
 	enum err err; /* why it was refused */
 	bool waits; /* for a decision: in quarantine */
-	int64_t timestamp;
 	struct str why;
 	const struct ingest_problem *problems; /* parts that were refused; the request's */
 	uint32_t n_problems;

@@ -86,6 +86,8 @@ static enum err make(void *user, const struct egress_env *env, uint64_t event_id
 	case WAY_FEED:
 		return egress_feed(env, &x->who.aud, &export_misp_json, EXPORT_ONE_EVENT, &hit, 1,
 				   out, f);
+	case WAY_TAXII:
+		return egress_taxii_event(env, &(struct egress_taxii_event){&x->who.aud, event_id, NULL, NULL}, out, f);
 	case WAY_EXPORT:
 		return export_make(x, env, event_id, out, f);
 	case WAY_READ:

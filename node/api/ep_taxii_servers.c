@@ -1,9 +1,11 @@
 /*
- * ep_taxii_servers.c - /taxii_servers: TAXII 2.1 collections elsewhere that this node reads. Members as in MISP,
- * which only pushes; pulling is ours. The key is kept sealed, and never answered.
+ * ep_taxii_servers.c - /taxii_servers: TAXII 2.1 collections elsewhere that this node reads or writes to. Members
+ * as in MISP, which only pushes; pulling is ours. The key is kept sealed, and never answered.
  */
 #include "api/crud.h"
+#include "api/long_job.h"
 #include "sync/taxii_pull.h"
+#include "sync/taxii_push.h"
 
 static void server_fresh(struct http_req *r, void *row)
 {
@@ -40,6 +42,20 @@ static bool has_control(struct str s)
 	return false;
 }
 
+/* Who pushes says to whom: an audience of the policy. */
+static struct str audience_fault(struct http_req *r, const struct misp_taxii *s)
+{
+	struct audience aud;
+	struct fail why = {0};
+	if (!s->push && !s->audience.n)
+		return STR_NONE;
+	if (!s->audience.n)
+		return rest_field_error(r, "audience", "To push needs an audience of the policy.");
+	if (egress_export_audience(&api_of(r)->egress, s->audience, &aud, &why) != ERR_OK)
+		return rest_field_error(r, "audience", "The policy has no such audience to which things are exported.");
+	return STR_NONE;
+}
+
 static struct str server_fault(struct http_req *r, const json_t *body, void *row)
 {
 	struct misp_taxii *s = row;
@@ -56,22 +72,35 @@ static struct str server_fault(struct http_req *r, const json_t *body, void *row
 		return rest_field_error(r, "collection", "The id of a collection, a UUID.");
 	if (s->distribution > DIST_GROUP)
 		return rest_field_error(r, "distribution", "Options: 0, 1, 2, 3, 4");
-	return STR_NONE;
+	return audience_fault(r, s);
 }
 
 /* How the last pull went. */
 static void server_more(struct http_req *r, struct jsonw *w, const void *row, enum crud_act act)
 {
 	const struct misp_taxii *s = row;
+	struct taxii_push_state push = {0};
+	struct store_rtxn *t = NULL;
 	struct taxii_state st;
-	(void)r, (void)act;
+	struct fail why = {0};
+	(void)act;
 	taxii_state_read(s->state, &st);
+	if (store_read(api_of(r)->store, &t, &why) == ERR_OK) {
+		taxii_push_state(t, s->id, &push);
+		store_read_end(t);
+	}
 	jsonw_key(w, "tocsin");
 	jsonw_obj(w);
 	JSONW_KV(w, jsonw_c, "added_after", st.added_after);
 	JSONW_KV(w, jsonw_int, "last_try", st.last_try);
 	JSONW_KV(w, jsonw_int, "last_success", st.last_success);
 	JSONW_KV(w, jsonw_c, "last_error", st.last_error);
+	jsonw_key(w, "push");
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_int, "last_try", push.last_try);
+	JSONW_KV(w, jsonw_int, "last_success", push.last_success);
+	JSONW_KV(w, jsonw_c, "last_error", push.last_error);
+	jsonw_obj_end(w);
 	jsonw_obj_end(w);
 }
 
@@ -234,6 +263,94 @@ static enum err server_pull(struct http_req *r, struct fail *f)
 	return ERR_OK;
 }
 
+/* ---- pushing ---- */
+
+static void pushed_put(struct jsonw *w, const struct taxii_push_result *n)
+{
+	jsonw_key(w, "result");
+	jsonw_obj(w);
+	JSONW_KV(w, jsonw_uint, "events", n->looked);
+	JSONW_KV(w, jsonw_uint, "sent", n->sent);
+	JSONW_KV(w, jsonw_uint, "unchanged", n->unchanged);
+	JSONW_KV(w, jsonw_uint, "revoked", n->revoked);
+	JSONW_KV(w, jsonw_uint, "refused", n->refused);
+	JSONW_KV(w, jsonw_uint, "objects", n->objects);
+	JSONW_KV(w, jsonw_uint, "success", n->success);
+	JSONW_KV(w, jsonw_uint, "failure", n->failure);
+	JSONW_KV(w, jsonw_uint, "pending", n->pending);
+	JSONW_KV(w, jsonw_uint, "bytes", n->bytes);
+	jsonw_key(w, "problems");
+	jsonw_arr(w);
+	for (unsigned i = 0; i < n->n_problems; i++)
+		jsonw_c(w, n->problems[i]);
+	jsonw_arr_end(w);
+	jsonw_obj_end(w);
+}
+
+struct pushing {
+	struct taxii_push_opts o;
+	struct taxii_push_result res;
+	struct fail why;
+	enum err err;
+};
+
+static void push_job(struct long_job *j, void *arg)
+{
+	struct pushing *x = arg;
+	x->o.cancelled = long_job_cancelled(j);
+	x->err = taxii_push(&x->o, &x->res, &x->why);
+}
+
+static void push_answer(struct http_req *r, uint64_t id, const struct pushing *x)
+{
+	struct buf b = BUF(1 << 20);
+	struct jsonw w = jsonw_on(&b);
+	jsonw_obj(&w);
+	jsonw_key(&w, "saved");
+	jsonw_bool(&w, true);
+	jsonw_key(&w, "success");
+	jsonw_bool(&w, true);
+	JSONW_KV(&w, jsonw_c, "name", "Taxii push done.");
+	JSONW_KV(&w, jsonw_c, "message", "Taxii push done.");
+	JSONW_KV(&w, jsonw_str, "url", r->url);
+	JSONW_KV(&w, jsonw_str, "id", rest_id(r, id));
+	pushed_put(&w, &x->res);
+	jsonw_obj_end(&w);
+	rest_answer(r, 200, &b);
+}
+
+static enum err server_push(struct http_req *r, struct fail *f)
+{
+	struct api *api = api_of(r);
+	struct misp_taxii s;
+	json_t *body;
+	if (rest_named_params(r, &body, f) != ERR_OK || !crud_of_path(r, &server_kind, NULL, &s, f))
+		return ERR_OK;
+	struct pushing *x = calloc(1, sizeof(*x));
+	if (!x)
+		return fail(f, ERR_NOMEM, "no memory");
+	x->o = (struct taxii_push_opts){.in = &api->ingest,
+					.out = &api->egress,
+					.server_id = s.id,
+					.client = opts_of(r, s.id).client,
+					.key = api->peer_key,
+					.again = rest_flag(body, "again", false),
+					.disabled_too = true};
+	enum err e = long_job_here(&api->jobs, "taxii", s.id, push_job, x, f);
+	if (e == ERR_BUSY || (e == ERR_OK && x->err == ERR_BUSY)) {
+		reply_error(r, 409, "A push to this server is under way.");
+		e = ERR_OK;
+	} else if (e == ERR_OK && x->err != ERR_OK) {
+		reply_error(r, x->err == ERR_NOENT || x->err == ERR_PERM ? 400 : 502,
+			    "The push has ended early, after %llu events: %s",
+			    (unsigned long long)(x->res.sent + x->res.revoked), x->why.text);
+	} else if (e == ERR_OK) {
+		push_answer(r, s.id, x);
+	}
+	free(x);
+	return e;
+}
+
 #define ROW(name, how, where, fn, answer, body, text)                                               \
 	const struct endpoint ep_taxii_servers_##name = {                                           \
 		.methods = how,                                                                     \
@@ -245,10 +362,12 @@ static enum err server_pull(struct http_req *r, struct fail *f)
 		.takes = body,                                                                      \
 		.doc = text,                                                                        \
 	};
-ROW(index, HTTP_GET | HTTP_POST, "index", crud_index, "TaxiiServers", NULL, "TAXII collections that are read")
+ROW(index, HTTP_GET | HTTP_POST, "index", crud_index, "TaxiiServers", NULL,
+    "TAXII collections elsewhere that are read or written to")
 ROW(view, HTTP_GET | HTTP_POST, "view/:id", crud_view, "TaxiiServer", NULL, "One of them")
 ROW(add, HTTP_POST | HTTP_PUT, "add", crud_add, "TaxiiServer", "TaxiiServerIn",
-    "Add a collection: name, baseurl, api_root, collection, api_key, user, distribution, tag_id")
+    "Add a collection: name, baseurl, api_root, collection, api_key, user, distribution, tag_id; push and "
+    "audience")
 ROW(edit, HTTP_POST | HTTP_PUT, "edit/:id", crud_edit, "TaxiiServer", "TaxiiServerIn",
     "Change it; it is read from the beginning")
 ROW(delete, HTTP_POST | HTTP_DELETE, "delete/:id", crud_delete, "Saved", NULL, "Remove it; its events stay")
@@ -260,3 +379,5 @@ ROW(collections, HTTP_GET | HTTP_POST, "collectionsIndex/:id", collections_index
     "Collections of a stored server, as it tells them")
 ROW(pull, HTTP_POST, "pull/:id", server_pull, "TaxiiPulled", NULL,
     "Read what is new in the collection; `again`: from the beginning")
+ROW(push, HTTP_POST, "push/:id", server_push, "TaxiiPushed", NULL,
+    "Send published events, cut for the row's audience, that have changed since; `again`: all of them")

@@ -8,7 +8,7 @@
 
 const char *preview_way_name(enum preview_way w)
 {
-	static const char *const names[] = {"read", "push", "feed", "export"};
+	static const char *const names[] = {"read", "push", "feed", "taxii", "export"};
 	return names[w];
 }
 
@@ -152,6 +152,23 @@ static enum err take_row(const struct api *api, const struct store_rtxn *t, stru
 	return ERR_OK;
 }
 
+/* ---- TAXII servers ----------------------------------------------------------------------------- */
+
+static enum err take_taxii(const struct api *api, const struct store_rtxn *t, struct str name,
+			   struct arena *a, struct preview_who *who, struct fail *f)
+{
+	struct misp_taxii row;
+	uint64_t id = 0, wanted;
+	bool found = false, by_id = str_u64(name, &wanted);
+	while (!found && store_next(t, T_TAXII, &id, a, &row) == ERR_OK)
+		found = by_id ? id == wanted : str_eq_nocase(row.name, name);
+	if (!found)
+		return ERR_NOENT;
+	TRY(take_row(api, t, arena_str(a, row.audience), who, f));
+	who->way = WAY_TAXII;
+	return ERR_OK;
+}
+
 /* ------------------------------------------------------------------------------------------------- */
 
 static enum err find(const struct api *api, const struct store_rtxn *t, struct str name,
@@ -166,6 +183,8 @@ static enum err find(const struct api *api, const struct store_rtxn *t, struct s
 		TRY(peer_find(t, rest, &id));
 		return take_peer(api, id, who, f);
 	}
+	if (str_has_prefix(name, STR("taxii:")))
+		return take_taxii(api, t, str_sub(name, 6, name.n), a, who, f);
 	e = take_row(api, t, name, who, f);
 	if (e != ERR_NOENT)
 		return e;

@@ -11,6 +11,7 @@ enum preview_way {
 	WAY_READ, /* it asks for events (events/view): users, and peers that pull */
 	WAY_PUSH, /* we post events to it */
 	WAY_FEED, /* files of a published folder */
+	WAY_TAXII, /* envelopes for a TAXII server */
 	WAY_EXPORT, /* restSearch for an export or stream of the policy */
 };
 
@@ -25,9 +26,9 @@ struct preview_who {
 };
 
 /*
- * "user:EMAIL|ID", "peer:NAME|ID" (what we push there), or without prefix an audience of the policy,
- * a peer or a user, in this order. ERR_NOENT: there is none, in f's text what there is instead. Text
- * lives in `a`; who->link_env must stay where it is. Close it.
+ * "user:EMAIL|ID", "peer:NAME|ID" (what we push there), "taxii:NAME|ID" (likewise), or without prefix
+ * an audience of the policy, a peer or a user, in this order. ERR_NOENT: there is none, in f's text what
+ * there is instead. Text lives in `a`; who->link_env must stay where it is. Close it.
  */
 MUST_USE enum err preview_who(const struct api *api, struct str name, struct arena *a,
 			      struct preview_who *who, struct fail *f);

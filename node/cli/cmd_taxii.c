@@ -1,5 +1,5 @@
 /*
- * cmd_taxii.c - TAXII collections that the node reads: add, list, collections, pull, remove.
+ * cmd_taxii.c - TAXII collections that the node reads and writes to: add, list, collections, pull, push, remove.
  */
 #include <string.h>
 
@@ -36,6 +36,11 @@ int cmd_taxii_add(struct cli *c)
 	put(c, row, "user", "user");
 	put(c, row, "owner", "owner");
 	put(c, row, "distribution", "distribution");
+	put(c, row, "push", "audience");
+	if (cli_opt(c, "push"))
+		json_object_set_new(row, "push", json_true());
+	if (cli_opt(c, "push-only"))
+		json_object_set_new(row, "pull", json_false());
 	json_object_set_new(row, "publish", json_boolean(cli_opt(c, "publish") != NULL));
 	json_object_set_new(row, "enabled", json_boolean(!cli_opt(c, "disabled")));
 	if (c->argc == 3) {
@@ -52,7 +57,8 @@ int cmd_taxii_add(struct cli *c)
 	if (c->json)
 		return cli_print_json(j);
 	struct str id = cli_text_in(c, j, "TaxiiServer", "id");
-	cli_say(c, "collection %.*s added; now: tocsin taxii pull %.*s", STR_ARG(id), STR_ARG(id));
+	cli_say(c, "collection %.*s added; now: tocsin taxii %s %.*s", STR_ARG(id),
+		cli_opt(c, "push") ? "push" : "pull", STR_ARG(id));
 	return CLI_OK;
 }
 
@@ -120,6 +126,8 @@ static int pull_one(struct cli *c, const json_t *row, json_t *results)
 {
 	OWN(json) json_t *j = NULL;
 	struct str id = cli_text(c, row, "id"), name = cli_text(c, row, "name");
+	if (!c->argc && !json_is_true(json_object_get(row, "pull")))
+		return CLI_OK;
 	int code = call_json(c, "POST", arena_printf(c->arena, "/taxii_servers/pull/%.*s", STR_ARG(id)),
 			     json_pack("{s:b}", "again", cli_opt(c, "again") != NULL), &j);
 	const json_t *r = json_object_get(j, "result");
@@ -132,6 +140,36 @@ static int pull_one(struct cli *c, const json_t *row, json_t *results)
 		STR_ARG(term_number(c, rows_count(r, "refused"))), STR_ARG(term_number(c, rows_count(r, "failed"))));
 	json_array_append(results, (json_t *)r);
 	return rows_count(r, "refused") + rows_count(r, "failed") ? CLI_FINDING : CLI_OK;
+}
+
+static int push_one(struct cli *c, const json_t *row, json_t *results)
+{
+	OWN(json) json_t *j = NULL;
+	struct str id = cli_text(c, row, "id"), name = cli_text(c, row, "name");
+	if (!c->argc && !json_is_true(json_object_get(row, "push")))
+		return CLI_OK;
+	int code = call_json(c, "POST", arena_printf(c->arena, "/taxii_servers/push/%.*s", STR_ARG(id)),
+			     json_pack("{s:b}", "again", cli_opt(c, "again") != NULL), &j);
+	const json_t *r = json_object_get(j, "result"), *problem;
+	size_t i;
+	if (code != CLI_OK)
+		return code;
+	cli_say(c,
+		"%.*s: %.*s events sent, %.*s unchanged, %.*s revoked, %.*s refused; "
+		"%.*s objects taken, %.*s refused, %.*s pending",
+		STR_ARG(name), STR_ARG(term_number(c, rows_count(r, "sent"))),
+		STR_ARG(term_number(c, rows_count(r, "unchanged"))), STR_ARG(term_number(c, rows_count(r, "revoked"))),
+		STR_ARG(term_number(c, rows_count(r, "refused"))), STR_ARG(term_number(c, rows_count(r, "success"))),
+		STR_ARG(term_number(c, rows_count(r, "failure"))), STR_ARG(term_number(c, rows_count(r, "pending"))));
+	json_array_foreach(json_object_get(r, "problems"), i, problem)
+		cli_say(c, "  %s", json_string_value(problem));
+	json_array_append(results, (json_t *)r);
+	return rows_count(r, "refused") ? CLI_FINDING : CLI_OK;
+}
+
+int cmd_taxii_push(struct cli *c)
+{
+	return rows_each(c, &kind, push_one);
 }
 
 int cmd_taxii_pull(struct cli *c)

@@ -319,6 +319,20 @@ struct egress_taxii {
 MUST_USE enum err egress_taxii(struct view **v, struct egress_taxii *q, struct sealed **out,
 			       struct fail *f);
 
+/* One event in an envelope, for a server to which it is posted. */
+struct egress_taxii_event {
+	const struct audience *aud;
+	uint64_t event_id;
+	/* each object that is in it, in order; its version in microseconds */
+	void (*told)(void *user, const char *type, struct uuid u, int64_t modified_us);
+	void *user; /* lives as long as the stream */
+};
+MUST_USE enum err egress_taxii_event(const struct egress_env *env, const struct egress_taxii_event *q,
+				     struct sealed **out, struct fail *f);
+/* The audience of this name in the policy, to which things are exported; ERR_NOENT. */
+MUST_USE enum err egress_export_audience(const struct egress_env *env, struct str name,
+					 struct audience *out, struct fail *f);
+
 /* ---- many values -------------------------------------------------------------------------- */
 
 /* One of a list: a text, or what is wrong with what stood there (a literal). */

@@ -155,3 +155,40 @@ enum err egress_taxii(struct view **v, struct egress_taxii *q, struct sealed **o
 	eq.opts.no_proposals = eq.opts.no_related = true;
 	return egress_search(v, &eq, NULL, NULL, out, f);
 }
+
+enum err egress_taxii_event(const struct egress_env *env, const struct egress_taxii_event *q,
+			    struct sealed **out, struct fail *f)
+{
+	OWN(view) struct view *v = NULL;
+	const struct search_hit hit = {.event_id = q->event_id};
+	struct egress_query eq = {.exporter = &export_taxii,
+				  .hits = &hit,
+				  .n_hits = 1,
+				  .deleted_too = true,
+				  .allowed_list = true,
+				  .opts = {.scope = EXPORT_EVENTS,
+					   .base_url = env->base_url,
+					   .host_org_name = env->host_org_name,
+					   .node_uuid = store_node_uuid(env->store),
+					   .now = clock_now(),
+					   .include_sightings = true,
+					   .include_analyst = true,
+					   .no_proposals = true,
+					   .no_related = true,
+					   .stix_told = q->told,
+					   .stix_told_user = q->user}};
+	TRY(view_open_as(env, q->aud, &v, f));
+	return egress_search(&v, &eq, NULL, NULL, out, f);
+}
+
+enum err egress_export_audience(const struct egress_env *env, struct str name, struct audience *out,
+				struct fail *f)
+{
+	struct policy *p = env->policy(env->user);
+	enum err e = policy_audience_named(p, name, out);
+	policy_unref(p);
+	if (e == ERR_OK && out->kind != AUD_EXPORT && out->kind != AUD_STREAM && out->kind != AUD_FEED)
+		e = ERR_NOENT;
+	return e == ERR_OK ? e : fail(f, ERR_NOENT, "the policy has no audience %.*s to which things are exported",
+				      STR_ARG(name));
+}

@@ -483,6 +483,7 @@ static void index_progress(void *user, const char *step, uint64_t done, uint64_t
 static enum err start_feeds(struct node *n, struct fail *f)
 {
 	struct feed_schedule_opts o = {.in = &n->api.ingest,
+				       .out = &n->api.egress,
 				       .org_id = 1,
 				       .client = client_opts_of(n->conf),
 				       .max_event_bytes = n->conf->limit_event,

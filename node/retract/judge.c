@@ -22,7 +22,7 @@
 /* Rules that withhold an event without taking it back: what was given out before stays good. */
 static const char *const lasting[] = {"suspended", "unpublished", "link", "vuln_event_freeze"};
 
-static bool takes_back(const struct verdict *v)
+bool retract_takes_back(const struct verdict *v)
 {
 	for (size_t i = 0; i < ARRAY_LEN(lasting); i++)
 		if (strcmp(gate_rule_name(v->rule), lasting[i]) == 0)
@@ -288,7 +288,7 @@ static enum err judge_event(struct slice *s, const struct recipient *to, struct 
 	if (err == ERR_NOENT)
 		return event_row(s, to, p, "it was deleted here", f);
 	TRY(err);
-	if (takes_back(&verdict)) {
+	if (retract_takes_back(&verdict)) {
 		view_why(&verdict, why, sizeof(why));
 		return event_row(s, to, p, why, f);
 	}

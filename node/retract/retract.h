@@ -73,6 +73,9 @@ struct retraction {
 	struct str before; /* packed record of an element as the recipient had it; absent: unknown */
 };
 
+/* Does this verdict on an event that was given out mean that it may not be there any more? */
+bool retract_takes_back(const struct verdict *v);
+
 /* ---- the rows (book.c) ------------------------------------------------------------------------ */
 
 /* Texts are borrowed from the transaction. ERR_NOENT: none. */

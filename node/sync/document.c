@@ -51,6 +51,7 @@ enum err document_make(struct document *d, struct sealed **s, const char *spool_
 	}
 	if (e == ERR_OK) {
 		d->attributes = sealed_totals(*s)->attributes;
+		memcpy(d->digest, sealed_totals(*s)->digest, sizeof(d->digest));
 		d->receipt = sealed_receipt(*s);
 	}
 	sealed_free(MOVE(*s));

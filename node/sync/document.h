@@ -13,6 +13,7 @@ struct document {
 	struct buf head; /* the whole document when fd is -1, else empty */
 	int fd;
 	uint64_t size, at;
+	uint8_t digest[32]; /* SHA-256 */
 	uint64_t attributes; /* that it holds, deleted ones too */
 	struct receipt *receipt; /* to be intended before it is sent */
 };

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sync/taxii_pull.h"
+#include "sync/taxii_push.h"
 
 struct feed_schedule {
 	struct feed_schedule_opts o;
@@ -107,6 +108,48 @@ static enum err pull(struct feed_schedule *s, uint64_t id)
 	return e;
 }
 
+/* Likewise of those that are written to. */
+static uint64_t push_due(const struct feed_schedule *s)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(arena) struct arena *a = arena_new(4u << 20);
+	struct fail f = {0};
+	struct misp_taxii row;
+	uint64_t id = 0, best = 0;
+	int64_t now = clock_now(), best_due = INT64_MAX;
+	if (!a || !s->o.key || !s->o.out || !s->o.interval_s || store_read(s->o.in->store, &t, &f) != ERR_OK)
+		return 0;
+	while (store_next(t, T_TAXII, &id, a, &row) == ERR_OK) {
+		struct taxii_push_state st;
+		taxii_push_state(t, id, &st);
+		int64_t due = (st.last_try ? st.last_try : s->started) + (int64_t)s->o.interval_s;
+		if (row.enabled && row.push && due <= now && due < best_due) {
+			best = id;
+			best_due = due;
+		}
+		arena_reset(a);
+	}
+	return best;
+}
+
+static enum err push(struct feed_schedule *s, uint64_t id)
+{
+	struct taxii_push_opts o = {.in = s->o.in,
+				    .out = s->o.out,
+				    .server_id = id,
+				    .client = s->o.client,
+				    .key = s->o.key,
+				    .cancelled = &s->stop};
+	struct taxii_push_result *res = calloc(1, sizeof(*res));
+	struct fail f = {0};
+	enum err e = res ? taxii_push(&o, res, &f) : ERR_NOMEM;
+	if (e != ERR_OK && e != ERR_CANCELLED)
+		log_warn("sync", "taxii=%llu push err=%s detail=%s", (unsigned long long)id, err_name(e),
+			 log_val(str_c(f.text)));
+	free(res);
+	return e;
+}
+
 static void *run(void *arg)
 {
 	struct feed_schedule *s = arg;
@@ -119,6 +162,9 @@ static void *run(void *arg)
 			continue;
 		id = taxii_due(s);
 		if (id && pull(s, id) == ERR_OK)
+			continue;
+		id = push_due(s);
+		if (id && push(s, id) == ERR_OK)
 			continue;
 		struct timespec t;
 		clock_gettime(CLOCK_REALTIME, &t);

@@ -1,11 +1,13 @@
 /*
- * feed_schedule.h - a thread that fetches each enabled feed, and pulls each TAXII collection, when its
- * time has come.
+ * feed_schedule.h - a thread that fetches each enabled feed, and pulls from or pushes to each TAXII
+ * collection, when its time has come.
  */
 #pragma once
 
 #include "base/secretbox.h"
 #include "sync/feed_fetch.h"
+
+struct egress_env;
 
 struct feed_schedule_opts {
 	const struct ingest_env *in;
@@ -14,6 +16,7 @@ struct feed_schedule_opts {
 	uint64_t max_event_bytes;
 	const char *cache_dir; /* as for feed_fetch_run() */
 	uint64_t interval_s; /* of rows that have none of their own; 0: those are not fetched */
+	const struct egress_env *out; /* for pushes to TAXII servers; NULL: none are made */
 	const struct secret_key *key; /* of credentials for TAXII servers; NULL: those are not pulled */
 	unsigned tick_ms; /* how often rows are looked at [15 000] */
 };

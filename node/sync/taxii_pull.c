@@ -4,7 +4,6 @@
  */
 #include "sync/taxii_pull.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +14,13 @@
 #include "ingest/quarantine.h"
 #include "model/pack.h"
 #include "sync/taxii_envelope.h"
+#include "sync/taxii_http.h"
 
-#define TYPE "application/taxii+json;version=2.1"
 #define PAGE_BYTES (UINT64_C(1) << 30)
 #define PAGES_MAX 100000u
 #define EMPTY_MAX 100u /* pages without an object, one behind the other */
 #define PULL_MS (3600 * 1000) /* for all pages */
 #define PAGE_LIMIT 1000u
-#define DOCUMENT_MAX (4u << 20)
-#define URL_MAX_BYTES 6000u
 
 struct pull {
 	const struct taxii_pull_opts *o;
@@ -46,37 +43,6 @@ struct pull {
 };
 
 /* ---- the row ---- */
-
-static struct str bond(struct uuid row, char out[60])
-{
-	char text[UUID_TEXT_LEN + 1];
-	int n = snprintf(out, 60, "taxii/%s", uuid_format(row, text));
-	return (struct str){out, (size_t)n};
-}
-
-enum err taxii_key_seal(const struct secret_key *k, struct uuid row, struct str key,
-			struct buf *base64, struct fail *f)
-{
-	char b[60];
-	OWN(buf) struct buf sealed = BUF(16 << 10);
-	TRY(secret_seal(k, key, bond(row, b), &sealed, f));
-	base64_encode(base64, buf_str(&sealed));
-	return buf_err(base64);
-}
-
-static enum err key_open(const struct taxii_pull_opts *o, const struct misp_taxii *row, bool clear,
-			 struct buf *out, struct fail *f)
-{
-	char b[60];
-	OWN(buf) struct buf sealed = BUF(16 << 10);
-	if (!row->api_key.n || clear) {
-		buf_str_add(out, row->api_key);
-		return buf_err(out);
-	}
-	if (!base64_decode(&sealed, row->api_key))
-		return fail(f, ERR_CORRUPT, "the stored key cannot be read");
-	return secret_open(o->key, buf_str(&sealed), bond(row->uuid, b), out, f);
-}
 
 static void text_take(const json_t *j, const char *key, char *out, size_t n)
 {
@@ -162,44 +128,6 @@ static void state_note(struct pull *p, enum err e, const struct fail *why)
 
 /* ---- requests ---- */
 
-/* "https://host" of "https://host/path". */
-static struct str host_of(struct str url)
-{
-	ptrdiff_t at = str_find(url, STR("://"));
-	size_t i = at < 0 ? url.n : (size_t)at + 3;
-	while (i < url.n && url.p[i] != '/')
-		i++;
-	return str_sub(url, 0, i);
-}
-
-/* An API root may be an URL, a path on the host, or a name below the base. */
-static void root_put(struct buf *b, const struct misp_taxii *row)
-{
-	struct str root = str_trim(row->api_root), base = str_trim(row->baseurl);
-	if (!str_has_prefix(root, STR("http://")) && !str_has_prefix(root, STR("https://"))) {
-		buf_str_add(b, str_has_prefix(root, STR("/")) ? host_of(base) : base);
-		if (b->n && b->p[b->n - 1] != '/' && !str_has_prefix(root, STR("/")))
-			buf_putc(b, '/');
-	}
-	buf_str_add(b, root);
-	if (b->n && b->p[b->n - 1] != '/')
-		buf_putc(b, '/');
-}
-
-static void param_put(struct buf *b, const char *name, struct str v)
-{
-	buf_putc(b, str_chr(buf_str(b), '?') < 0 ? '?' : '&');
-	buf_puts(b, name);
-	buf_putc(b, '=');
-	for (size_t i = 0; i < v.n; i++) {
-		unsigned char c = (unsigned char)v.p[i];
-		if (isalnum(c) || strchr("-._~", c))
-			buf_putc(b, (char)c);
-		else
-			buf_printf(b, "%%%02X", c);
-	}
-}
-
 /* What of the collection is wanted: `match[type]` and the like, by name. */
 static void filters_put(struct buf *b, struct str filters)
 {
@@ -207,103 +135,26 @@ static void filters_put(struct buf *b, struct str filters)
 	const char *key;
 	json_object_foreach(j, key, v)
 		if (str_has_prefix(str_c(key), STR("match[")) && json_is_string(v))
-			param_put(b, key, str_c(json_string_value(v)));
+			taxii_param_put(b, key, str_c(json_string_value(v)));
 	json_decref(j);
-}
-
-static bool has_control(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 127)
-			return true;
-	return false;
-}
-
-/* Basic with a user; else as it stands when it names a scheme ("Token ..."), or as a bearer's. */
-static enum err authorization(struct buf *b, struct str user, struct str key, struct fail *f)
-{
-	OWN(buf) struct buf pair = BUF(16 << 10);
-	if (has_control(user) || has_control(key))
-		return fail(f, ERR_INVAL, "the credentials hold control characters");
-	buf_puts(b, "Authorization: ");
-	if (user.n) {
-		buf_str_add(&pair, user);
-		buf_putc(&pair, ':');
-		buf_str_add(&pair, key);
-		buf_puts(b, "Basic ");
-		base64_encode(b, buf_str(&pair));
-	} else {
-		if (str_chr(key, ' ') < 0)
-			buf_puts(b, "Bearer ");
-		buf_str_add(b, key);
-	}
-	return buf_err(b);
-}
-
-struct asked {
-	const char *url;
-	uint64_t max;
-	enum err (*data)(void *user, const void *p, size_t n, struct fail *f);
-	void (*header)(void *user, struct str name, struct str value);
-	void *user;
-};
-
-static enum err ask(const struct taxii_pull_opts *o, struct client *c, const struct misp_taxii *row,
-		    bool clear, const struct asked *q, struct client_res *res, struct fail *f)
-{
-	OWN(buf) struct buf key = BUF(16 << 10), auth = BUF(32 << 10);
-	const char *headers[2] = {"Accept: " TYPE};
-	struct client_req req = {.url = q->url,
-				 .headers = headers,
-				 .n_headers = 1,
-				 .max_bytes = q->max,
-				 .cancelled = o->cancelled,
-				 .data = q->data,
-				 .header = q->header,
-				 .user = q->user};
-	TRY(key_open(o, row, clear, &key, f));
-	if (key.n) {
-		TRY(authorization(&auth, row->user, buf_str(&key), f));
-		headers[req.n_headers++] = buf_cstr(&auth);
-	}
-	return client_call(c, &req, res, f);
-}
-
-/* ---- small documents ---- */
-
-static enum err keep(void *user, const void *p, size_t n, struct fail *f)
-{
-	struct buf *b = user;
-	buf_add(b, p, n);
-	return buf_err(b) == ERR_OK ? ERR_OK : fail(f, buf_err(b), "the answer is too long");
 }
 
 enum err taxii_ask(const struct taxii_pull_opts *o, const struct misp_taxii *row, bool clear_key,
 		   const char *path, json_t **out, struct fail *f)
 {
 	OWN(client) struct client *c = NULL;
-	OWN(buf) struct buf url = BUF(URL_MAX_BYTES), body = BUF(DOCUMENT_MAX);
-	struct client_res res = {0};
-	json_error_t why;
-	*out = NULL;
+	OWN(buf) struct buf url = BUF(TAXII_URL_MAX);
+	struct taxii_to to = {row, o->key, clear_key, o->cancelled};
 	if (*path) {
-		root_put(&url, row);
+		taxii_root_put(&url, row);
 		buf_puts(&url, path);
 	} else {
-		buf_str_add(&url, host_of(str_trim(row->baseurl)));
+		buf_str_add(&url, taxii_host_of(str_trim(row->baseurl)));
 		buf_puts(&url, "/taxii2/");
 	}
 	TRY(buf_err(&url));
 	TRY(client_new(&o->client, &c, f));
-	struct asked q = {buf_cstr(&url), DOCUMENT_MAX, keep, NULL, &body};
-	TRY(ask(o, c, row, clear_key, &q, &res, f));
-	*out = json_loadb(body.n ? body.p : "", body.n, 0, &why);
-	if (!json_is_object(*out)) {
-		json_decref(*out);
-		*out = NULL;
-		return fail(f, ERR_PEER, "the answer is no document of TAXII");
-	}
-	return ERR_OK;
+	return taxii_get(&to, c, buf_cstr(&url), out, NULL, f);
 }
 
 /* ---- pages ---- */
@@ -322,30 +173,32 @@ static void page_header(void *user, struct str name, struct str value)
 	value = str_trim(value);
 	/* dates of one form and zone are ordered like their texts */
 	if (str_eq_nocase(name, STR("x-taxii-date-added-last")) && value.n < sizeof(p->last_added) &&
-	    value.n >= 20 && value.p[value.n - 1] == 'Z' && !has_control(value))
+	    value.n >= 20 && value.p[value.n - 1] == 'Z' && !taxii_has_control(value))
 		snprintf(p->last_added, sizeof(p->last_added), "%.*s", STR_ARG(value));
 }
 
 static enum err page_get(struct pull *p, struct fail *f)
 {
-	OWN(buf) struct buf url = BUF(URL_MAX_BYTES * 2);
+	OWN(buf) struct buf url = BUF(TAXII_URL_MAX * 2);
 	struct client_res res = {0};
 	char limit[12];
 	snprintf(limit, sizeof(limit), "%u", PAGE_LIMIT);
-	root_put(&url, &p->row);
+	taxii_root_put(&url, &p->row);
 	buf_puts(&url, "collections/");
 	buf_str_add(&url, str_trim(p->row.collection));
 	buf_puts(&url, "/objects/");
-	param_put(&url, "limit", str_c(limit));
+	taxii_param_put(&url, "limit", str_c(limit));
 	if (p->state.added_after[0] && !p->o->again)
-		param_put(&url, "added_after", str_c(p->state.added_after));
+		taxii_param_put(&url, "added_after", str_c(p->state.added_after));
 	if (p->next[0])
-		param_put(&url, "next", str_c(p->next));
+		taxii_param_put(&url, "next", str_c(p->next));
 	filters_put(&url, p->row.filters);
 	TRY(buf_err(&url));
 	p->env = (struct taxii_envelope){0};
-	struct asked q = {buf_cstr(&url), PAGE_BYTES, page_data, page_header, p};
-	TRY(ask(p->o, p->client, &p->row, false, &q, &res, f));
+	struct taxii_to to = {&p->row, p->o->key, false, p->o->cancelled};
+	struct client_req req = {
+		.url = buf_cstr(&url), .max_bytes = PAGE_BYTES, .data = page_data, .header = page_header, .user = p};
+	TRY(taxii_call(&to, p->client, &req, &res, f));
 	if (!taxii_envelope_ok(&p->env))
 		return fail(f, ERR_PEER, "the answer is no envelope of TAXII");
 	return stix_in_document_end(p->stix, f);

@@ -11,6 +11,7 @@
 #include "base/secretbox.h"
 #include "feeds/in/stix.h"
 #include "sync/intake.h"
+#include "sync/taxii_http.h"
 
 struct taxii_pull_opts {
 	const struct ingest_env *in;
@@ -43,10 +44,6 @@ static inline struct str taxii_state_none(void)
 {
 	return STR("");
 }
-
-/* Credentials at rest; they belong to the row's UUID. */
-MUST_USE enum err taxii_key_seal(const struct secret_key *k, struct uuid row, struct str key,
-				 struct buf *base64, struct fail *f);
 
 /* One small document of a server: discovery ("") or what stands below an API root ("collections/"). The
    caller's (json_decref). `row` may be one that is not stored yet, its api_key in the clear. */

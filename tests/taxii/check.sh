@@ -8,4 +8,5 @@ TOCSIN=${TOCSIN:-${top_builddir:-$top}/tocsin}
 export TOCSIN
 "$py" "$here/server.py" || exit
 "$py" "$here/inbox.py" || exit
+"$py" "$here/push.py" || exit
 exec "$py" "$here/client.py"
