@@ -20,6 +20,8 @@ struct audit_queue;
 struct jsonw;
 struct vocabs;
 struct throttle;
+struct keyring;
+struct known_key;
 struct rates;
 struct session;
 struct audit_scope;
@@ -55,6 +57,7 @@ struct api {
 	pthread_mutex_t vocabs_lock;
 	struct audit_queue *audit; /* NULL: nothing is recorded */
 	struct throttle *throttle; /* back-off against guessing; NULL: none */
+	struct keyring *keys; /* that were good lately; NULL: none is remembered */
 	struct rates *rates; /* of roles; NULL: not counted */
 	atomic_uint hashing; /* passwords that are being digested */
 };
@@ -75,6 +78,7 @@ struct api_user {
 	struct caller caller;
 	const struct session *session; /* NULL: came with a key or over the socket */
 	struct audit_scope *scope; /* of a request that may change something */
+	struct known_key *known; /* what the texts belong to; NULL: to the request */
 	bool may; /* the endpoint is permitted */
 	struct str url; /* what answers say as `url`, when it is not the request's own */
 };
@@ -84,6 +88,8 @@ struct api_user {
 
 /* http_conf.auth. Key from Authorization or X-MISP-AUTH, or the local socket's credentials. */
 enum err api_auth(struct http_req *r, struct fail *f);
+/* http_conf.gone: let go of what the request held. */
+void api_gone(struct http_req *r);
 /* Digest under which an API key is stored. */
 struct sha256 api_key_digest(const struct api *api, struct str key);
 /* A new random key of 40 letters and digits. */

@@ -6,6 +6,7 @@
  */
 #include "api/audit.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -47,7 +48,7 @@ static bool is_read(enum audit_action a)
 	return a == AUDIT_read || a == AUDIT_export;
 }
 
-struct audit_class api_audit_class(const struct endpoint *ep)
+static struct audit_class class_of(const struct endpoint *ep)
 {
 	struct str path = str_c(ep->path), noun = part(&path), verb;
 	struct audit_class c = {.action = AUDIT_write, .kind = "other"};
@@ -78,6 +79,31 @@ struct audit_class api_audit_class(const struct endpoint *ep)
 		c.action = AUDIT_read;
 	c.changes = !is_read(c.action);
 	return c;
+}
+
+/* Words are compared once for each row, not once for each request. */
+static struct audit_class classes[] = {
+#define ENDPOINT(row) {0},
+#include "api/endpoints.inc"
+#undef ENDPOINT
+};
+static pthread_once_t classes_once = PTHREAD_ONCE_INIT;
+
+static void classes_fill(void)
+{
+	for (size_t i = 0; i < api_rows_n; i++)
+		classes[i] = class_of(api_rows[i]);
+}
+
+const struct audit_class *api_audit_class(const struct http_req *r)
+{
+	pthread_once(&classes_once, classes_fill);
+	return &classes[r->row];
+}
+
+struct audit_class api_audit_class_of(const struct endpoint *ep)
+{
+	return class_of(ep);
 }
 
 /* ---- who ---- */
@@ -198,9 +224,9 @@ static struct str keep(char *to, size_t max, struct str s)
 void api_audit_admitted(struct http_req *r)
 {
 	struct api_user *u = r->user;
-	struct audit_class class = api_audit_class(r->ep);
+	const struct audit_class *class = api_audit_class(r);
 	u->may = true;
-	if (!class.changes || !api_of(r)->audit)
+	if (!class->changes || !api_of(r)->audit)
 		return;
 	struct audit_scope *s = calloc(1, sizeof(*s));
 	if (!s)
@@ -208,8 +234,8 @@ void api_audit_admitted(struct http_req *r)
 	s->base.run = witness;
 	s->base.free = scope_free;
 	atomic_init(&s->base.refs, 1);
-	s->class = class;
-	s->e.action = class.action;
+	s->class = *class;
+	s->e.action = class->action;
 	s->e.who = who_of(r, u);
 	s->e.who.name = keep(s->name, sizeof(s->name), s->e.who.name);
 	s->e.who.address = keep(s->address, sizeof(s->address), s->e.who.address);
@@ -252,10 +278,10 @@ void api_audit_done(const struct http_req *r, const struct http_done *d)
 	const struct api_user *u = r->user;
 	if (!r->ep || !u || !api_of(r)->audit)
 		return;
-	struct audit_class class = api_audit_class(r->ep);
-	struct audit_entry e = {.action = class.action,
+	const struct audit_class *class = api_audit_class(r);
+	struct audit_entry e = {.action = class->action,
 				.who = api_audit_who(r),
-				.kind = class.kind,
+				.kind = class->kind,
 				.status = (unsigned)d->status,
 				.text = str_c(r->ep->path)};
 	if (d->status >= 400)
@@ -267,7 +293,7 @@ void api_audit_done(const struct http_req *r, const struct http_done *d)
 		login(r);
 	bool told = u->scope && atomic_load(&u->scope->recorded) && d->status < 400;
 	bool local = u->caller.kind == AUD_OPERATOR || u->caller.kind == AUD_MEMBER;
-	if (u->may && (class.changes ? told : !local))
+	if (u->may && (class->changes ? told : !local))
 		return; /* what peers read is in the ledger */
 	audit_later(api_of(r)->audit, &e);
 }

@@ -15,7 +15,9 @@ struct audit_class {
 	const char *kind;
 	bool changes; /* not merely read */
 };
-struct audit_class api_audit_class(const struct endpoint *ep);
+struct audit_class api_audit_class_of(const struct endpoint *ep);
+/* The same of the request's endpoint. */
+const struct audit_class *api_audit_class(const struct http_req *r);
 /* The caller as the log has him. Texts live as long as the request. */
 struct audit_who api_audit_who(const struct http_req *r);
 /* api_auth() has let the caller in: what he changes from here on is witnessed. */

@@ -11,6 +11,7 @@
 #include "api/auth.h"
 #include "api/client.h"
 #include "api/key_use.h"
+#include "api/keyring.h"
 #include "api/rates.h"
 #include "api/rest.h"
 #include "api/session.h"
@@ -22,7 +23,7 @@
 #include "metrics/metrics.h"
 #include "model/pack.h"
 
-#define KEY_LEN 40
+#define KEY_LEN API_KEY_LEN
 
 static const char text_failed[] =
 	"Authentication failed. Please make sure you pass the API key of an API enabled user along in "
@@ -102,30 +103,31 @@ struct caller account_caller(const struct misp_user *u, const struct misp_role *
 	};
 }
 
-enum err auth_load(struct http_req *r, const struct store_rtxn *t, uint64_t user_id,
-		   struct api_user *u, struct fail *f)
+/* User, role and organisation, copied into the arena. */
+static enum err account_load(struct arena *a, const struct store_rtxn *t, uint64_t user_id,
+			     struct api_user *u)
 {
 	struct misp_user user;
 	struct misp_role role;
 	struct misp_org org;
-	enum err e = store_get(t, T_USER, user_id, r->arena, &user);
-	if (e == ERR_OK)
-		e = store_get(t, T_ROLE, user.role_id, r->arena, &role);
-	if (e == ERR_OK)
-		e = store_get(t, T_ORG, user.org_id, r->arena, &org);
-	if (e == ERR_OK)
-		e = entity_copy(r->arena, &desc_misp_user, &user, &u->user);
-	if (e == ERR_OK)
-		e = entity_copy(r->arena, &desc_misp_role, &role, &u->role);
-	if (e == ERR_OK)
-		e = entity_copy(r->arena, &desc_misp_org, &org, &u->org);
-	if (e != ERR_OK)
-		return auth_refuse(r, f, text_failed);
+	TRY(store_get(t, T_USER, user_id, a, &user));
+	TRY(store_get(t, T_ROLE, user.role_id, a, &role));
+	TRY(store_get(t, T_ORG, user.org_id, a, &org));
+	TRY(entity_copy(a, &desc_misp_user, &user, &u->user));
+	TRY(entity_copy(a, &desc_misp_role, &role, &u->role));
+	TRY(entity_copy(a, &desc_misp_org, &org, &u->org));
 	u->perms = (uint32_t)u->role.perms;
 	if (u->key.read_only)
 		u->perms &= perm_auth | perm_audit;
 	u->caller = account_caller(&u->user, &u->role, &u->org);
 	return ERR_OK;
+}
+
+enum err auth_load(struct http_req *r, const struct store_rtxn *t, uint64_t user_id,
+		   struct api_user *u, struct fail *f)
+{
+	return account_load(r->arena, t, user_id, u) == ERR_OK ? ERR_OK :
+								 auth_refuse(r, f, text_failed);
 }
 
 const char *auth_account_fault(const struct misp_user *u)
@@ -152,16 +154,39 @@ static bool next_key(struct str *header, unsigned *n, struct str *key)
 }
 
 static enum err find_key(struct http_req *r, const struct store_rtxn *t, struct str key,
-			 struct misp_authkey *row)
+			 struct known_key *k)
 {
 	uint64_t id;
+	struct misp_authkey row;
 	struct sha256 d = api_key_digest(api_of(r), key);
 	struct str digest = {(const char *)d.b, sizeof(d.b)};
 	TRY(store_find(t, IX_AUTHKEY_DIGEST, digest, &id));
-	TRY(store_get(t, T_AUTHKEY, id, r->arena, row));
+	TRY(store_get(t, T_AUTHKEY, id, k->arena, &row));
 	/* the look-up is by a keyed digest; the comparison is constant-time all the same */
-	return row->digest.n == digest.n && ct_equal(row->digest.p, digest.p, digest.n) ? ERR_OK
-											 : ERR_NOENT;
+	if (row.digest.n != digest.n || !ct_equal(row.digest.p, digest.p, digest.n))
+		return ERR_NOENT;
+	return entity_copy(k->arena, &desc_misp_authkey, &row, &k->user.key);
+}
+
+/* Whose key it is, as the store has it now. ERR_NOENT: nobody's. */
+static enum err know_key(struct http_req *r, struct str key, struct known_key **out, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	OWN(known_key) struct known_key *k = NULL;
+	struct api *api = api_of(r);
+	*out = keyring_find(api->keys, key, store_version(api->store));
+	if (*out)
+		return ERR_OK;
+	TRY(store_read(api->store, &t, f));
+	k = known_key_new(key, store_read_version(t));
+	if (!k)
+		return fail(f, ERR_NOMEM, "no memory");
+	if (find_key(r, t, key, k) != ERR_OK)
+		return ERR_NOENT;
+	k->whole = account_load(k->arena, t, k->user.key.user_id, &k->user) == ERR_OK;
+	keyring_add(api->keys, k);
+	*out = MOVE(k);
+	return ERR_OK;
 }
 
 /* Why this key may not be used now, or NULL. */
@@ -226,12 +251,10 @@ enum err auth_nobody(struct http_req *r, struct fail *f, const char *text)
 
 /* The first key of the list that is good counts; when none is, what is wrong with the first one
    that somebody has. */
-static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct api_user *u,
-		       struct fail *f)
+static enum err by_key(struct http_req *r, struct api_user *u, struct fail *f)
 {
 	struct str header = req_header(r, "X-MISP-AUTH"), key, tried = STR_NONE;
 	const char *fault = NULL;
-	struct misp_authkey row;
 	bool good = false;
 	unsigned n = 0;
 	if (!header.p)
@@ -241,13 +264,22 @@ static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct ap
 	if (!str_trim(header).n)
 		return auth_nobody(r, f, text_failed);
 	while (!good && next_key(&header, &n, &key)) {
+		OWN(known_key) struct known_key *k = NULL;
 		tried = key;
-		if (find_key(r, t, key, &row) != ERR_OK)
+		enum err e = know_key(r, key, &k, f);
+		if (e == ERR_NOENT)
 			continue;
-		const char *why = key_fault(&row, &r->peer);
+		TRY(e);
+		const char *why = key_fault(&k->user.key, &r->peer);
 		good = !why;
-		if (good || !fault)
-			TRY(entity_copy(r->arena, &desc_misp_authkey, &row, &u->key));
+		if (good || !fault) {
+			known_key_unref(u->known);
+			if (good)
+				*u = k->user;
+			else
+				u->key = k->user.key;
+			u->known = MOVE(k);
+		}
 		if (!fault)
 			fault = why;
 	}
@@ -257,7 +289,8 @@ static enum err by_key(struct http_req *r, const struct store_rtxn *t, struct ap
 		metric_add(M_AUTH_REFUSED, METRIC_BY_KEY, 0, 1);
 		return auth_refuse(r, f, fault);
 	}
-	TRY(auth_load(r, t, u->key.user_id, u, f));
+	if (!u->known->whole)
+		return auth_refuse(r, f, text_failed);
 	fault = auth_account_fault(&u->user);
 	if (fault)
 		return auth_refuse(r, f, fault);
@@ -340,7 +373,7 @@ static enum err within_rate(struct http_req *r, const struct api_user *u, struct
 static bool permitted(const struct http_req *r, const struct api_user *u)
 {
 	return (u->perms & r->ep->auth) == r->ep->auth &&
-	       !(u->key.read_only && api_audit_class(r->ep).changes);
+	       !(u->key.read_only && api_audit_class(r)->changes);
 }
 
 enum err api_auth(struct http_req *r, struct fail *f)
@@ -353,15 +386,19 @@ enum err api_auth(struct http_req *r, struct fail *f)
 	if (!u)
 		return fail(f, ERR_NOMEM, "no memory");
 	client_resolve(r);
-	TRY(store_read(api_of(r)->store, &t, f));
-	if (!keyed && local_allowed(r))
+	bool local = !keyed && local_allowed(r), session = !keyed && !local && session_cookie(r, &token);
+	if (local || session)
+		TRY(store_read(api_of(r)->store, &t, f));
+	if (local)
 		e = by_socket(r, t, u, f);
-	else if (!keyed && session_cookie(r, &token))
+	else if (session)
 		e = auth_by_session(r, t, u, f);
 	else
-		e = by_key(r, t, u, f);
+		e = by_key(r, u, f);
 	if (e == ERR_AUTH)
 		api_audit_refused(r, u, f->text);
+	if (e != ERR_OK)
+		known_key_unref(MOVE(u->known));
 	TRY(e);
 	r->user = u;
 	if (!permitted(r, u))
@@ -370,4 +407,12 @@ enum err api_auth(struct http_req *r, struct fail *f)
 	TRY(within_rate(r, u, f));
 	api_audit_admitted(r);
 	return ERR_OK;
+}
+
+void api_gone(struct http_req *r)
+{
+	struct api_user *u = r->user;
+	api_audit_gone(r);
+	if (u)
+		known_key_unref(MOVE(u->known));
 }

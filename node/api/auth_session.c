@@ -83,7 +83,7 @@ enum err auth_session_may(struct http_req *r, const struct api_user *u, struct f
 {
 	if (!u->session)
 		return ERR_OK;
-	bool reads = (r->method & HTTP_READ) && !api_audit_class(r->ep).changes;
+	bool reads = (r->method & HTTP_READ) && !api_audit_class(r)->changes;
 	if (!reads && !is_meant(r, u)) {
 		metric_add(M_AUTH_REFUSED, METRIC_BY_SESSION, 0, 1);
 		return auth_refuse(r, f, "The request does not bring the token of your session.");

@@ -4,9 +4,6 @@
  * A feed whose audience is the public (TLP clear, class public) is open to everybody; any other
  * wants a key, and to those without one it looks like a feed that is not there.
  */
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "api/rest.h"
 #include "taxonomies/taxo.h"
 
@@ -44,16 +41,12 @@ static enum err feed_file(struct http_req *r, struct fail *f)
 	for (size_t i = 0; i < ARRAY_LEN(media); i++)
 		if (str_has_suffix(file, str_c(media[i].suffix)))
 			type = media[i].type;
-	int dir = known && plain_name(file) && plain_name(name) && api_of(r)->feeds_dir
-			  ? open(api_of(r)->feeds_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-			  : -1;
-	if (dir < 0) {
+	if (!known || !plain_name(file) || !plain_name(name) || !api_of(r)->feeds_dir) {
 		reply_error(r, 404, "Not Found");
 		return ERR_OK;
 	}
 	struct str path = arena_printf(r->arena, "%.*s/%.*s", STR_ARG(name), STR_ARG(file));
-	reply_path(r, dir, path.p ? path.p : "", type);
-	close(dir);
+	reply_path(r, api_of(r)->feeds_dir, path.p ? path.p : "", type);
 	return ERR_OK;
 }
 

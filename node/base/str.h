@@ -42,8 +42,13 @@ static inline bool str_empty(struct str a)
 
 /* Byte-wise order: negative, 0 or positive. */
 int str_cmp(struct str a, struct str b);
+/* Equality of `n` bytes without regard to ASCII case. */
+bool str_same_nocase(const char *a, const char *b, size_t n);
 /* Equality without regard to ASCII case. */
-bool str_eq_nocase(struct str a, struct str b);
+static inline bool str_eq_nocase(struct str a, struct str b)
+{
+	return a.n == b.n && str_same_nocase(a.p, b.p, a.n);
+}
 bool str_has_prefix(struct str s, struct str prefix);
 bool str_has_suffix(struct str s, struct str suffix);
 /* Offset of the first `c`, or -1. */

@@ -68,8 +68,7 @@ static void call_free(struct http_call *c)
 	decoder_free(c->decoder);
 	buf_free(&c->reply.extra);
 	buf_free(&c->reply.body);
-	if (c->reply.file.fd >= 0)
-		close(c->reply.file.fd);
+	file_drop(&c->reply.file);
 	buf_free(&c->body);
 	if (c->counted)
 		atomic_fetch_sub(&srv->bodies, c->counted);

@@ -10,6 +10,7 @@
 #include "http/internal.h"
 
 #define DRAIN_MAX 65536u
+#define COPIED_MAX 2048u /* shorter bodies stand behind their heads, in one segment */
 
 /* Is this answer the last thing on the connection? */
 static bool closes(struct conn *c, struct http_call *call)
@@ -49,10 +50,14 @@ static bool queue_body(struct conn *c, struct http_call *call)
 		return r->lit.n > 1024 ? outq_lit(&c->out, r->lit)
 				       : outq_copy(&c->out, r->lit.p, r->lit.n);
 	case REPLY_BUF:
-		if (r->body.n <= 2048)
+		if (r->body.n <= COPIED_MAX)
 			return outq_copy(&c->out, r->body.p ? r->body.p : "", r->body.n);
 		return outq_take(&c->out, &r->body);
 	case REPLY_FILE:
+		if (r->file.hot && r->file.length <= COPIED_MAX)
+			return outq_copy(&c->out, r->file.hot->bytes.p, r->file.length);
+		if (r->file.hot)
+			return outq_hotfile(&c->out, MOVE(r->file.hot));
 		fd = r->file.fd;
 		r->file.fd = -1;
 		return outq_file(&c->out, fd, r->file.offset, r->file.length);

@@ -247,6 +247,8 @@ void reply_none(struct http_call *c, int status);
 bool reply_head_write(struct http_call *c, struct outq *out, bool close);
 const char *http_reason(int status);
 void http_date(int64_t t, char out[40]);
+/* file.c: let go of it. */
+void file_drop(struct reply_file *f);
 /* reply.c: hand over the file in reply.file. */
 void reply_send_file(struct http_req *r, int status, const char *type);
 

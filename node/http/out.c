@@ -28,7 +28,9 @@ struct seg *seg_new(size_t lead, size_t room)
 
 void seg_free(struct seg *s)
 {
-	if (s->fd >= 0)
+	if (s->hot)
+		hotfile_unref(s->hot);
+	else if (s->fd >= 0)
 		close(s->fd);
 	free(s->memory);
 	free(s);
@@ -111,6 +113,23 @@ bool outq_file(struct outq *q, int fd, uint64_t offset, uint64_t n)
 	s->fd = fd;
 	s->pos = (off_t)offset;
 	s->n = n;
+	outq_seg(q, s);
+	return true;
+}
+
+bool outq_hotfile(struct outq *q, const struct hotfile *h)
+{
+	struct seg *s = h->size ? seg_new(0, 0) : NULL;
+
+	if (!s) {
+		bool empty = !h->size;
+		hotfile_unref(h);
+		return empty;
+	}
+	s->hot = h;
+	s->p = h->bytes.p;
+	s->fd = h->fd;
+	s->n = h->size;
 	outq_seg(q, s);
 	return true;
 }

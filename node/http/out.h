@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "base/hotfile.h"
 #include "base/str.h"
 
 /* A piece of output. Bytes are at p; memory belongs to the segment unless `borrowed`. */
@@ -20,6 +21,7 @@ struct seg {
 	size_t room;   /* unused bytes behind p + n, when the bytes are the segment's own */
 	char *memory;  /* free() this with the segment */
 	int fd;	       /* >= 0: `n` bytes of this file from `pos` on; closed with the segment */
+	const struct hotfile *hot; /* what p or fd belongs to; or NULL */
 	off_t pos;
 	char own[];
 };
@@ -39,6 +41,7 @@ bool outq_copy(struct outq *q, const void *p, size_t n) MUST_USE;
 bool outq_lit(struct outq *q, struct str s) MUST_USE;
 bool outq_take(struct outq *q, struct buf *b) MUST_USE;
 bool outq_file(struct outq *q, int fd, uint64_t offset, uint64_t n) MUST_USE; /* takes fd */
+bool outq_hotfile(struct outq *q, const struct hotfile *h) MUST_USE; /* all of it; takes the reference */
 void outq_seg(struct outq *q, struct seg *s);
 /* Write to a socket. Bytes written, or -1 with errno (EAGAIN; EIO when a file got shorter). */
 ssize_t outq_write(struct outq *q, int fd);

@@ -189,13 +189,16 @@ static int parse_request_line(struct str line, const struct parse_limits *lim,
 /* Headers that must not come twice, because recipients differ in which one they believe. */
 static bool is_single(struct str name)
 {
-	static const char *const names[] = {
-		"host",	      "content-length", "transfer-encoding", "content-type",
-		"content-encoding", "authorization",	"x-misp-auth",	     "expect",
-		"if-none-match",    "user-agent",	"range",
+	static const struct str names[] = {
+#define NAME(text) {text, sizeof(text) - 1}
+		NAME("host"),	      NAME("content-length"), NAME("transfer-encoding"),
+		NAME("content-type"), NAME("content-encoding"), NAME("authorization"),
+		NAME("x-misp-auth"),  NAME("expect"),	      NAME("if-none-match"),
+		NAME("user-agent"),   NAME("range"),
+#undef NAME
 	};
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (str_eq_nocase(name, str_c(names[i])))
+		if (str_eq_nocase(name, names[i]))
 			return true;
 	return false;
 }

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/hotfile.h"
 #include "base/str.h"
 #include "http/req.h"
 
@@ -86,6 +87,7 @@ void reply_stream(struct http_req *r, int status, const char *type, struct reply
 /* A file to send. `fd` is taken over (also on failure). */
 struct reply_file {
 	int fd;
+	const struct hotfile *hot; /* instead of fd, all of it: a reference, taken over likewise */
 	uint64_t offset, length;
 	const char *type;     /* media type, a literal */
 	const char *encoding; /* "gzip" if the file is a precompressed variant, else NULL */
@@ -95,10 +97,10 @@ struct reply_file {
 /* Send an open file (sendfile where possible); 304 when If-None-Match or -Modified-Since match. */
 void reply_file(struct http_req *r, int status, const struct reply_file *f);
 /*
- * Send `path` below the directory `dirfd` (no symlinks out of it, regular files only), choosing
+ * Send `path` below the folder `root` (no symlinks out of it, regular files only), choosing
  * `path`.gz if it exists and the client takes gzip. 404 when there is none.
  */
-void reply_path(struct http_req *r, int dirfd, const char *path, const char *type);
+void reply_path(struct http_req *r, const char *root, const char *path, const char *type);
 
 /* Does the client accept gzip in the answer? */
 bool req_accepts_gzip(const struct http_req *r);

@@ -64,6 +64,7 @@ struct http_req {
 	struct str body; /* whole and decompressed; empty when the row streams its body */
 	uint64_t body_size; /* decompressed bytes so far (streamed bodies) */
 	const struct endpoint *ep;
+	unsigned row; /* its number among the rows of the server */
 	struct http_peer peer;
 	struct arena *arena; /* for handlers; one thread at a time works on a request */
 	void *app;           /* http_conf.app */

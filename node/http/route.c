@@ -21,12 +21,18 @@ struct slot {
 	int first;	   /* row number; further rows of the same path by next[] */
 };
 
+struct exact {
+	struct str path; /* without the "*" */
+	bool open;	 /* it had one */
+	int row;
+};
+
 struct router {
 	const struct endpoint *const *rows;
 	size_t n, mask;
 	struct slot *slots;
 	int *next;   /* by row number: the next row with the same path, or ROW_NONE */
-	int *exact;  /* row numbers of EP_EXACT rows */
+	struct exact *exact; /* EP_EXACT rows */
 	size_t exact_n;
 };
 
@@ -90,7 +96,8 @@ static enum err add_row(struct router *rt, int row, struct fail *f)
 	if ((ep->flags & EP_STREAM_BODY) && !ep->body)
 		return fail(f, ERR_CONFIG, "endpoint %s: no body function", ep->path);
 	if (ep->flags & EP_EXACT) {
-		rt->exact[rt->exact_n++] = row;
+		bool open = path.p[path.n - 1] == '*';
+		rt->exact[rt->exact_n++] = (struct exact){{path.p, path.n - open}, open, row};
 		return ERR_OK;
 	}
 	if (!url_segment(&path, &controller))
@@ -200,18 +207,17 @@ static enum err decode_tail(struct http_req *r, struct str raw)
 static enum err match_exact(const struct router *rt, struct http_req *r, unsigned *allow)
 {
 	for (size_t i = 0; i < rt->exact_n; i++) {
-		const struct endpoint *ep = rt->rows[rt->exact[i]];
-		struct str p = str_c(ep->path);
-		bool open = p.p[p.n - 1] == '*';
+		const struct exact *x = &rt->exact[i];
+		const struct endpoint *ep = rt->rows[x->row];
 
-		p.n -= open;
-		if (open ? !str_has_prefix(r->url, p) : !str_eq(r->url, p))
+		if (x->open ? !str_has_prefix(r->url, x->path) : !str_eq(r->url, x->path))
 			continue;
 		*allow |= ep->methods;
 		if (!method_fits(ep, r->method))
 			continue;
 		r->ep = ep;
-		return open ? decode_tail(r, str_sub(r->url, p.n, SIZE_MAX)) : ERR_OK;
+		r->row = (unsigned)x->row;
+		return x->open ? decode_tail(r, str_sub(r->url, x->path.n, SIZE_MAX)) : ERR_OK;
 	}
 	return ERR_OK;
 }
@@ -284,8 +290,10 @@ static void pick_row(const struct router *rt, struct http_req *r, const char *ke
 		return;
 	for (int i = slot->first; i != ROW_NONE; i = rt->next[i]) {
 		*allow |= rt->rows[i]->methods;
-		if (!r->ep && method_fits(rt->rows[i], r->method))
-			r->ep = rt->rows[i];
+		if (r->ep || !method_fits(rt->rows[i], r->method))
+			continue;
+		r->ep = rt->rows[i];
+		r->row = (unsigned)i;
 	}
 }
 

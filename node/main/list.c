@@ -47,7 +47,7 @@ enum err list_endpoints(struct fail *f)
 		JSONW_KV(&w, jsonw_c, "path", e->path);
 		JSONW_KV(&w, jsonw_bool, "key_needed", !(e->flags & EP_NO_AUTH));
 		permissions(&w, e->auth);
-		JSONW_KV(&w, jsonw_bool, "changes", api_audit_class(e).changes);
+		JSONW_KV(&w, jsonw_bool, "changes", api_audit_class_of(e).changes);
 		JSONW_KV(&w, jsonw_c, "answer", e->shape ? e->shape : "");
 		JSONW_KV(&w, jsonw_c, "doc", e->doc ? e->doc : "");
 		jsonw_obj_end(&w);

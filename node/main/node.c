@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "api/audit.h"
+#include "api/keyring.h"
 #include "api/peer_rows.h"
 #include "api/rates.h"
 #include "api/throttle.h"
@@ -380,6 +381,7 @@ static void fill_api(struct node *n)
 	a->mail = n->mail;
 	a->audit = n->audit;
 	a->throttle = throttle_new(); /* without: no back-off, and nothing else is amiss */
+	a->keys = keyring_new();
 	a->rates = rates_new();
 	a->pages = search_pages_new(); /* without: deep pages take longer */
 	a->user = n;
@@ -465,7 +467,7 @@ static enum err make_server(struct node *n, struct fail *f)
 		.auth = api_auth,
 		.done = request_done,
 		.around = api_audit_around,
-		.gone = api_audit_gone,
+		.gone = api_gone,
 		.spool_dir = n->spool_dir,
 		.arena_max = c->limit_request_memory,
 	};
@@ -697,6 +699,7 @@ void node_stop(struct node *n)
 	order_free(MOVE(n->api.order));
 	throttle_free(MOVE(n->api.throttle));
 	rates_free(MOVE(n->api.rates));
+	keyring_free(MOVE(n->api.keys));
 	search_pages_free(MOVE(n->api.pages));
 	records_free(MOVE(n->api.egress.records));
 	lists_free(MOVE(n->api.egress.lists));

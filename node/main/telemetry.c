@@ -41,14 +41,6 @@ enum err telemetry_setup(struct fail *f)
 	return ERR_OK;
 }
 
-static unsigned endpoint_label(const struct endpoint *ep)
-{
-	for (size_t i = 0; ep && i < api_rows_n; i++)
-		if (api_rows[i] == ep)
-			return (unsigned)i + 1;
-	return 0;
-}
-
 static atomic_uint_fast64_t requests;
 
 uint64_t telemetry_requests(void)
@@ -58,7 +50,7 @@ uint64_t telemetry_requests(void)
 
 void telemetry_request(const struct http_req *r, const struct http_done *d)
 {
-	unsigned label = endpoint_label(r->ep);
+	unsigned label = r->ep ? r->row + 1 : 0;
 	atomic_fetch_add_explicit(&requests, 1, memory_order_relaxed);
 	metric_add(M_HTTP_REQUESTS, label, metric_status(d->status), 1);
 	metric_observe_us(M_HTTP_SECONDS, label, 0, d->micros > 0 ? (uint64_t)d->micros : 0);

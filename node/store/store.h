@@ -130,6 +130,10 @@ enum store_index {
 MUST_USE enum err store_read(struct store *s, struct store_rtxn **out, struct fail *f);
 void store_read_end(struct store_rtxn *t);
 OWN_DEFINE(store_rtxn, struct store_rtxn *, store_read_end(*p))
+/* Of the last commit of all, this process's or another's: any commit has another one. Without a transaction. */
+uint64_t store_version(const struct store *s);
+/* Of the commit that the snapshot is of. */
+uint64_t store_read_version(const struct store_rtxn *t);
 /* Sequence number of the last change that the snapshot holds. */
 uint64_t store_seq(const struct store_rtxn *t);
 

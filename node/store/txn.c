@@ -173,6 +173,18 @@ void store_read_end(struct store_rtxn *t)
 	pthread_mutex_unlock(&s->pool_lock);
 }
 
+uint64_t store_version(const struct store *s)
+{
+	MDB_envinfo info;
+
+	return mdb_env_info(s->env, &info) == 0 ? info.me_last_txnid : 0;
+}
+
+uint64_t store_read_version(const struct store_rtxn *t)
+{
+	return mdb_txn_id(t->txn);
+}
+
 void rtxn_pool_free(struct store *s)
 {
 	while (s->pool) {

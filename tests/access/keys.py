@@ -130,6 +130,37 @@ def accounts(w):
     refused(c.get(ME), 403, NO_KEY, "a role without keys")
 
 
+def at_once(w):
+    """What is taken from somebody who calls all the time is gone with his next call."""
+    role = w.role(permission="3", perm_auth=True)
+    uid, first, _ = w.user(role=role)
+    keys = [w.key(uid) for _ in range(3)]
+
+    def hot(key):
+        c = w.client(key)
+        return c, [c.get(ME).status for _ in range(10)] == [200] * 10
+
+    held = [hot(k["authkey_raw"]) for k in keys]
+    check(all(good for _, good in held), "keys that are used all the time")
+    must(w.admin.post("/auth_keys/delete/" + keys[0]["id"], {}))
+    refused(held[0][0].get(ME), 403, NO_KEY, "one is deleted")
+    must(w.admin.post("/auth_keys/edit/" + keys[1]["id"], {"allowed_ips": ["192.0.2.1"]}))
+    refused(held[1][0].get(ME), 403, "It is not possible to use this Auth key from your IP address",
+            "one is bound to an address")
+    c = held[2][0]
+    is_equal(c.post("/tags/add", {"name": "x"}).status, 403, "it may not make tags")
+    must(w.admin.post("/admin/roles/edit/" + role, {"perm_tag_editor": True}))
+    is_equal(c.post("/tags/add", {"name": "hot"}).status, 200, "it may from when its role says so")
+    must(w.admin.post("/admin/roles/edit/" + role, {"perm_tag_editor": False}))
+    is_equal(c.post("/tags/add", {"name": "hotter"}).status, 403, "and no more")
+    must(w.admin.post("/admin/users/edit/" + uid, {"disabled": True}))
+    refused(c.get(ME), 403, "Authentication failed. Your user account has been disabled.", "its user is disabled")
+    must(w.admin.post("/admin/users/edit/" + uid, {"disabled": False}))
+    is_equal([c.get(ME).status, w.client(first).get(ME).status], [200, 200], "and let in again")
+    must(w.admin.call("DELETE", "/admin/users/delete/" + uid))
+    refused(c.get(ME), 403, NO_KEY, "and deleted")
+
+
 def guessing(w):
     """Unknown keys are told to wait; good ones are not, from the same address."""
     _, good, _ = w.user()
@@ -144,5 +175,5 @@ def guessing(w):
     check(w.metric("tocsin_auth_waiting") >= 1, "who waits is counted")
 
 
-ALL = (headers, ends, read_only, addresses, is_used, accounts)
+ALL = (headers, ends, read_only, addresses, is_used, accounts, at_once)
 LAST = (guessing,)

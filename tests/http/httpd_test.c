@@ -21,7 +21,7 @@
 
 #define TEXT "text/plain"
 
-static int files_fd = -1;
+static const char *files_dir;
 static atomic_uint freed_ctx;
 
 static void nap_ms(uint64_t ms)
@@ -306,7 +306,7 @@ static enum err stream(struct http_req *r, struct fail *f)
 static enum err file(struct http_req *r, struct fail *f)
 {
 	(void)f;
-	reply_path(r, files_fd, arena_cstr(r->arena, r->tail), "application/octet-stream");
+	reply_path(r, files_dir, arena_cstr(r->arena, r->tail), "application/octet-stream");
 	return ERR_OK;
 }
 
@@ -455,7 +455,7 @@ int main(int argc, char **argv)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	parse_args(argc, argv, &conf, all, &files);
 	if (files)
-		files_fd = open(files, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		files_dir = files;
 	use[conf.listen_n++] = all[0];
 	if (conf.tls.cert_file)
 		use[conf.listen_n++] = all[1];
@@ -483,8 +483,6 @@ int main(int argc, char **argv)
 	http_server_stop(server, 3000);
 	http_server_free(server);
 	offload_free(pool);
-	if (files_fd >= 0)
-		close(files_fd);
 	printf("stopped\n");
 	return 0;
 }
