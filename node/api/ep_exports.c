@@ -9,10 +9,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "api/crud.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "conf/conf.h"
 #include "loop/offload.h"
 #include "subs/subs.h"
@@ -250,13 +250,15 @@ static void not_ready(struct http_req *r)
 }
 
 /* The row of this name as it is now; false: there is none that is enabled. */
-static bool row_named(struct http_req *r, struct str name, struct misp_subscr *row)
+static bool row_named(struct http_req *r, struct str name, struct misp_subscr *row, uint64_t *version)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct fail f = {0};
 	uint64_t id;
-	return store_read(api_of(r)->store, &t, &f) == ERR_OK &&
-	       store_find(t, IX_SUBSCR_NAME, name, &id) == ERR_OK &&
+	if (store_read(api_of(r)->store, &t, &f) != ERR_OK)
+		return false;
+	*version = store_read_version(t);
+	return store_find(t, IX_SUBSCR_NAME, name, &id) == ERR_OK &&
 	       store_get(t, T_SUBSCR, id, r->arena, row) == ERR_OK && row->enabled;
 }
 
@@ -269,7 +271,7 @@ static bool is_allowed(struct http_req *r, struct str audience, struct fail *f)
 	policy_unref(p);
 	if (known && is_public(&aud))
 		return true;
-	if (api_auth(r, f) != ERR_OK)
+	if (!me(r) && api_auth(r, f) != ERR_OK)
 		return false;
 	if (known && may_have(r, &aud))
 		return true;
@@ -283,12 +285,15 @@ static struct sub *sub_of(struct http_req *r, struct str name, struct fail *f)
 {
 	OWN(sub) struct sub *s = NULL;
 	struct misp_subscr row = {0};
-	bool there = row_named(r, name, &row);
+	uint64_t version = 0;
+	bool there = row_named(r, name, &row, &version);
 	if (!is_allowed(r, there ? row.audience : STR(""), f))
 		return NULL;
 	s = subs_get(api_of(r)->subs, name);
-	if (s && is_taken_up(r, &row, s))
+	if (s && is_taken_up(r, &row, s)) {
+		sub_note_taken(s, version);
 		return MOVE(s);
+	}
 	not_ready(r);
 	return NULL;
 }
@@ -298,34 +303,39 @@ static const char *media_of(const struct sub_conf *c)
 	return c->format->media;
 }
 
+/* The file, whose reference is taken over. */
+static void file_send(struct http_req *r, struct sub *s, const struct sub_file *file, bool gz)
+{
+	OWN(sub_conf) struct sub_conf *c = sub_conf(s);
+	char tag[64];
+	snprintf(tag, sizeof(tag), "\"%llu-%.16s%s\"", (unsigned long long)file->serial, file->sha256,
+		 gz ? "-gz" : "");
+	reply_header_u64(r, "X-Tocsin-Serial", file->serial);
+	reply_header_u64(r, "X-Tocsin-Entries", file->entries);
+	reply_header(r, "Cache-Control", STR("no-cache"));
+	reply_file(r, 200, &(struct reply_file){.fd = -1,
+						.hot = file->file,
+						.length = file->file->size,
+						.type = media_of(c),
+						.encoding = gz ? "gzip" : NULL,
+						.etag = arena_str(r->arena, str_c(tag)),
+						.mtime = file->changed});
+}
+
 /* The whole file. `change`: it stands in for a change that cannot be told. */
 static enum err whole_answer(struct http_req *r, struct sub *s, bool change, struct fail *f)
 {
-	OWN(sub_conf) struct sub_conf *c = sub_conf(s);
 	struct sub_file file;
-	char tag[64];
-	enum err e = sub_file(s, &file, f);
+	bool gz = req_accepts_gzip(r);
+	enum err e = sub_file(s, gz, &file, f);
 	if (e == ERR_AGAIN) {
 		not_ready(r);
 		return ERR_OK;
 	}
 	TRY(e);
-	bool gz = req_accepts_gzip(r);
-	snprintf(tag, sizeof(tag), "\"%llu-%.16s%s\"", (unsigned long long)file.serial, file.sha256,
-		 gz ? "-gz" : "");
-	reply_header_u64(r, "X-Tocsin-Serial", file.serial);
-	reply_header_u64(r, "X-Tocsin-Entries", file.entries);
 	if (change)
 		reply_header(r, "X-Tocsin-Change", STR("whole"));
-	reply_header(r, "Cache-Control", STR("no-cache"));
-	struct reply_file out = {.fd = gz ? file.gz : file.fd,
-				 .length = gz ? file.gz_bytes : file.bytes,
-				 .type = media_of(c),
-				 .encoding = gz ? "gzip" : NULL,
-				 .etag = arena_str(r->arena, str_c(tag)),
-				 .mtime = file.changed};
-	close(gz ? file.fd : file.gz);
-	reply_file(r, 200, &out);
+	file_send(r, s, &file, gz);
 	return ERR_OK;
 }
 
@@ -334,14 +344,13 @@ static enum err digest_answer(struct http_req *r, struct sub *s, struct str name
 {
 	struct sub_file file;
 	OWN(buf) struct buf b = BUF(512);
-	enum err e = sub_file(s, &file, f);
+	enum err e = sub_file(s, false, &file, f);
 	if (e == ERR_AGAIN) {
 		not_ready(r);
 		return ERR_OK;
 	}
 	TRY(e);
-	close(file.fd);
-	close(file.gz);
+	hotfile_unref(file.file);
 	reply_header_u64(r, "X-Tocsin-Serial", file.serial);
 	buf_printf(&b, "%s  %.*s\n", md5 ? file.md5 : file.sha256, STR_ARG(name));
 	reply_body(r, 200, "text/plain", &b);
@@ -387,7 +396,8 @@ static bool is_still_allowed(const struct waiting *x)
 {
 	struct misp_subscr row = {0};
 	struct audience aud;
-	if (!row_named(x->r, x->name, &row) || !is_taken_up(x->r, &row, x->w.sub))
+	uint64_t version;
+	if (!row_named(x->r, x->name, &row, &version) || !is_taken_up(x->r, &row, x->w.sub))
 		return false;
 	struct policy *p = api_of(x->r)->egress.policy(api_of(x->r)->egress.user);
 	bool known = policy_audience_named(p, row.audience, &aud) == ERR_OK && aud.kind == AUD_EXPORT;
@@ -445,7 +455,7 @@ static bool wait_for_change(struct http_req *r, struct sub **s, struct str name,
 	return true;
 }
 
-static enum err export_get(struct http_req *r, struct fail *f)
+static enum err export_make(struct http_req *r, struct fail *f)
 {
 	struct str name = r->tail, since = req_param(r, "since"), wait = req_param(r, "wait");
 	uint64_t from, seconds = 0;
@@ -465,10 +475,64 @@ static enum err export_get(struct http_req *r, struct fail *f)
 	return wait_for_change(r, &s, bare, from, seconds) ? ERR_OK : delta_answer(r, s, from, f);
 }
 
+/* ---- on the I/O thread, what takes no time ---- */
+
+struct export_job {
+	struct task task;
+	struct http_req *r;
+};
+
+static void export_job(struct task *t, bool dropped)
+{
+	struct export_job *j = CONTAINER_OF(t, struct export_job, task);
+	struct http_req *r = j->r;
+	struct fail f = {0};
+	enum err e = dropped || req_cancelled(r) ? ERR_CANCELLED : export_make(r, &f);
+	if (e != ERR_OK && !req_answered(r)) {
+		log_info("api", "event=export-failed err=%s detail=%s", err_name(e), log_val(str_c(f.text)));
+		reply_err(r, e);
+	}
+	req_release(r);
+}
+
+static enum err export_later(struct http_req *r, struct fail *f)
+{
+	struct export_job *j = ARENA_NEW(r->arena, struct export_job);
+	if (!j)
+		return fail(f, ERR_NOMEM, "no memory");
+	j->r = r;
+	j->task.run = export_job;
+	req_hold(r);
+	enum err e = offload_try(api_of(r)->workers, &j->task);
+	if (e != ERR_OK) {
+		reply_err(r, ERR_BUSY);
+		req_release(r);
+	}
+	return ERR_OK;
+}
+
+/* A file that is there, of a row that nobody can have changed since it was last looked at. */
+static enum err export_get(struct http_req *r, struct fail *f)
+{
+	struct api *api = api_of(r);
+	OWN(sub) struct sub *s = subs_get(api->subs, r->tail);
+	OWN(sub_conf) struct sub_conf *c = s ? sub_conf(s) : NULL;
+	bool gz = req_accepts_gzip(r);
+	struct sub_file file;
+	if (!s || r->query.n || r->named.n || !sub_was_taken(s, store_version(api->store)))
+		return export_later(r, f);
+	if (!is_allowed(r, str_c(c->audience), f))
+		return ERR_OK;
+	if (!sub_file_now(s, gz, &file))
+		return export_later(r, f);
+	file_send(r, s, &file, gz);
+	return ERR_OK;
+}
+
 const struct endpoint ep_exports = {
 	.methods = HTTP_GET,
 	.path = "/exports/*",
-	.flags = EP_NO_AUTH | EP_EXACT,
+	.flags = EP_NO_AUTH | EP_EXACT | EP_INLINE,
 	.run = export_get,
 	.shape = "Exported",
 	.doc = "What a subscription keeps: /exports/NAME, NAME.sha256 and NAME.md5; `since` asks for what has changed "

@@ -14,15 +14,14 @@ static bool is_space(char c)
 
 static struct str word(struct str *line)
 {
-	size_t n = 0, skip = 0;
-	while (skip < line->n && is_space(line->p[skip]))
-		skip++;
-	*line = str_sub(*line, skip, SIZE_MAX);
-	while (n < line->n && !is_space(line->p[n]) && line->p[n] != ';')
-		n++;
-	struct str w = str_sub(*line, 0, n);
-	*line = str_sub(*line, n, SIZE_MAX);
-	return w;
+	const char *p = line->p, *end = p + line->n;
+	while (p < end && is_space(*p))
+		p++;
+	const char *begin = p;
+	while (p < end && ((unsigned char)*p > ' ' || !is_space(*p)) && *p != ';')
+		p++;
+	*line = (struct str){p, (size_t)(end - p)};
+	return (struct str){begin, (size_t)(p - begin)};
 }
 
 static bool address(struct str w, int family, struct dns_line *out, size_t n)

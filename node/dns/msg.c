@@ -4,7 +4,8 @@
  */
 #include "dns/msg.h"
 
-#include "base/hash.h"
+#include <string.h>
+
 #include "base/own.h"
 
 enum {
@@ -65,6 +66,22 @@ static unsigned split(struct str name, uint8_t at[LABELS_MAX])
 	return n;
 }
 
+/* Mixes a label into the hash of what stands behind it. Whoever makes names collide gets messages that are a
+   little longer: each hit is compared. */
+static uint32_t mix(uint32_t h, const char *p, size_t n)
+{
+	uint64_t x = h ^ UINT64_C(0x9e3779b97f4a7c15), w;
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&w, p, 8);
+		x = (x ^ w) * UINT64_C(0xff51afd7ed558ccd);
+		x ^= x >> 32;
+	}
+	w = n;
+	memcpy((char *)&w + 1, p, n);
+	x = (x ^ w) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return (uint32_t)(x >> 32);
+}
+
 /* Write the name; room for all of it is there. */
 static void put_name(struct dns_msg *m, struct str name)
 {
@@ -74,7 +91,7 @@ static void put_name(struct dns_msg *m, struct str name)
 	struct dns_suffixes *s = m->suffixes;
 	uint32_t h[LABELS_MAX], last = 0;
 	for (unsigned i = n; i-- > 0;)
-		h[i] = last = (uint32_t)hash_64(name.p + at[i], 1u + (uint8_t)name.p[at[i]], last);
+		h[i] = last = mix(last, name.p + at[i], 1u + (uint8_t)name.p[at[i]]);
 	/* from the longest suffix on: what is not known will stand here, and only that is noted (a shorter one may
 	   have been forgotten where a longer one is known) */
 	for (unsigned i = 0; i < n && !pointer; i++) {

@@ -16,26 +16,21 @@ static uint8_t lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
 }
 
-/* One character of a label, escapes resolved; false at a broken escape. */
-static bool take(struct str *s, uint8_t *c, bool *dot)
+/* What stands behind a backslash; false at a broken escape. */
+static bool escape(struct str s, size_t *i, uint8_t *c)
 {
-	*c = (uint8_t)s->p[0];
-	*dot = *c == '.';
-	*s = str_sub(*s, 1, SIZE_MAX);
-	if (*c != '\\')
-		return true;
-	if (!s->n)
+	uint64_t v = 0;
+	if (*i >= s.n)
 		return false;
-	*c = (uint8_t)s->p[0];
+	*c = (uint8_t)s.p[*i];
 	if (*c < '0' || *c > '9') {
-		*s = str_sub(*s, 1, SIZE_MAX);
+		++*i;
 		return true;
 	}
-	uint64_t v = 0;
-	if (s->n < 3 || !str_u64(str_sub(*s, 0, 3), &v) || v > 255)
+	if (s.n - *i < 3 || !str_u64(str_sub(s, *i, 3), &v) || v > 255)
 		return false;
 	*c = (uint8_t)v;
-	*s = str_sub(*s, 3, SIZE_MAX);
+	*i += 3;
 	return true;
 }
 
@@ -59,9 +54,10 @@ bool dns_name_from(struct str text, const struct dns_name *origin, struct dns_na
 		return append_origin(NULL, out);
 	if (str_is(text, "@"))
 		return append_origin(origin, out);
-	while (text.n) {
-		uint8_t c;
-		if (!take(&text, &c, &dot))
+	for (size_t i = 0; i < text.n;) {
+		uint8_t c = (uint8_t)text.p[i++];
+		dot = c == '.';
+		if (c == '\\' && !escape(text, &i, &c))
 			return false;
 		if (dot) {
 			if (!label)

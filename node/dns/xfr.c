@@ -173,11 +173,14 @@ static bool is_sound(const struct dns_zone *z, const struct dns_record *r)
 {
 	struct str zone = dns_name_str(&z->name);
 	size_t at = 0;
-	if (r->owner.n <= zone.n || !dns_name_ok(r->owner))
+	if (r->owner.n <= zone.n || r->owner.n > DNS_NAME_MAX)
 		return false;
-	while (at < r->owner.n - zone.n)
-		at += 1u + (uint8_t)r->owner.p[at];
-	if (at != r->owner.n - zone.n || !str_eq(str_sub(r->owner, at, SIZE_MAX), zone))
+	for (uint8_t len; at < r->owner.n - zone.n; at += 1u + len) {
+		len = (uint8_t)r->owner.p[at];
+		if (!len || len > DNS_LABEL_MAX)
+			return false;
+	}
+	if (at != r->owner.n - zone.n || memcmp(r->owner.p + at, zone.p, zone.n) != 0)
 		return false;
 	return r->type == DNS_CNAME  ? dns_name_ok(r->rdata)
 	       : r->type == DNS_A    ? r->rdata.n == 4

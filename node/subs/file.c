@@ -105,65 +105,99 @@ static int folder_open(const struct sub *s, struct fail *f)
 	return fd;
 }
 
+/* ---- what is there may be given ---- */
+
+static void policy_now(const struct sub *s, char out[65])
+{
+	struct policy *p = s->env->policy(s->env->user);
+	snprintf(out, 65, "%s", policy_version(p));
+	policy_unref(p);
+}
+
+/* sub_read() has let it pass at this commit of the set, with the same policy before and after. */
+static void note_current(struct sub *s, const struct set_read *r, const char policy[65])
+{
+	char now[65];
+	policy_now(s, now);
+	s->made.version = strcmp(policy, now) == 0 ? set_read_version(r) : 0;
+	memcpy(s->made.policy, now, sizeof(now));
+}
+
+/* Nothing that sub_read() looks at is other than when it was noted. */
+static bool is_noted(struct sub *s)
+{
+	char policy[65];
+	if (!s->made.serial || !s->made.version || s->made.version != set_version(s->set))
+		return false;
+	policy_now(s, policy);
+	pthread_mutex_lock(&s->lock);
+	bool same = strcmp(s->conf->digest, s->made.conf) == 0;
+	pthread_mutex_unlock(&s->lock);
+	return same && strcmp(policy, s->made.policy) == 0;
+}
+
 enum err sub_make(struct sub *s, struct fail *f)
 {
 	OWN(set_read) struct set_read *r = NULL;
 	OWN(sub_conf) struct sub_conf *c = NULL;
+	char policy[65];
+	policy_now(s, policy);
 	TRY(sub_read(s, &r, &c, f));
-	if (s->made.serial == set_read_info(r).serial && strcmp(s->made.conf, c->digest) == 0)
-		return ERR_OK;
-	int fd = folder_open(s, f);
-	if (fd < 0)
-		return ERR_IO;
-	enum err e = whole_write(s, r, c, fd, f);
-	close(fd);
-	return e;
+	if (s->made.serial != set_read_info(r).serial || strcmp(s->made.conf, c->digest) != 0) {
+		int fd = folder_open(s, f);
+		if (fd < 0)
+			return ERR_IO;
+		enum err e = whole_write(s, r, c, fd, f);
+		close(fd);
+		TRY(e);
+	}
+	note_current(s, r, policy);
+	return ERR_OK;
 }
 
-static enum err made_open(struct sub *s, struct sub_file *out, struct fail *f)
+static enum err made_open(struct sub *s, bool packed, struct sub_file *out, struct fail *f)
 {
-	struct stat st = {0};
-	int dir = folder_open(s, f);
-	if (dir < 0)
-		return ERR_IO;
-	*out = (struct sub_file){.fd = openat(dir, NAME, O_RDONLY | O_CLOEXEC),
-				 .gz = openat(dir, NAME ".gz", O_RDONLY | O_CLOEXEC),
-				 .bytes = s->made.bytes,
-				 .serial = s->made.serial,
+	*out = (struct sub_file){.serial = s->made.serial,
 				 .entries = s->made.entries,
 				 .changed = s->made.changed};
-	close(dir);
-	if (out->fd < 0 || out->gz < 0 || fstat(out->gz, &st) < 0) {
-		if (out->fd >= 0)
-			close(out->fd);
-		if (out->gz >= 0)
-			close(out->gz);
+	if (hotfile_open(s->dir, packed ? NAME ".gz" : NAME, &out->file) != ERR_OK) {
 		s->made.serial = 0; /* somebody has been at the file */
 		return fail(f, ERR_IO, "the file of an export is not there");
 	}
-	out->gz_bytes = (uint64_t)st.st_size;
 	memcpy(out->md5, s->made.md5, sizeof(out->md5));
 	memcpy(out->sha256, s->made.sha256, sizeof(out->sha256));
 	return ERR_OK;
 }
 
-enum err sub_file(struct sub *s, struct sub_file *out, struct fail *f)
+enum err sub_file(struct sub *s, bool packed, struct sub_file *out, struct fail *f)
 {
 	pthread_mutex_lock(&s->making);
 	enum err e = sub_make(s, f);
 	if (e == ERR_OK)
-		e = made_open(s, out, f);
+		e = made_open(s, packed, out, f);
 	pthread_mutex_unlock(&s->making);
 	return e;
 }
 
+bool sub_file_now(struct sub *s, bool packed, struct sub_file *out)
+{
+	struct fail f = {0};
+	if (pthread_mutex_trylock(&s->making) != 0)
+		return false;
+	bool ok = is_noted(s) && made_open(s, packed, out, &f) == ERR_OK;
+	pthread_mutex_unlock(&s->making);
+	return ok;
+}
+
 /* ---- the folder of exports ---- */
 
-static enum err copy_into(struct outfile *to, int from, struct fail *f)
+static enum err copy_into(struct outfile *to, const struct hotfile *from, struct fail *f)
 {
 	char piece[64 << 10];
 	ssize_t n;
-	while ((n = read(from, piece, sizeof(piece))) > 0)
+	if (from->bytes.p)
+		return outfile_write(to, from->bytes.p, from->bytes.n, f);
+	for (off_t at = 0; (n = pread(from->fd, piece, sizeof(piece), at)) > 0; at += n)
 		TRY(outfile_write(to, piece, (size_t)n, f));
 	return n < 0 ? fail_errno(f, ERR_IO, errno, "cannot read an export") : ERR_OK;
 }
@@ -192,13 +226,13 @@ enum err sub_publish(struct sub *s, const char *dir, struct fail *f)
 	OWN(outfile) struct outfile *file = NULL;
 	struct sub_file made;
 	TRY(published_note(s, c->path, f));
-	TRY(sub_file(s, &made, f));
+	TRY(sub_file(s, false, &made, f));
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	enum err e = !packer  ? fail(f, ERR_NOMEM, "no memory")
 		     : fd < 0 ? fail_errno(f, ERR_IO, errno, "cannot open %s", dir)
 			      : outfile_new(fd, c->path, packer, &file, f);
 	if (e == ERR_OK)
-		e = copy_into(file, made.fd, f);
+		e = copy_into(file, made.file, f);
 	if (e == ERR_OK)
 		e = outfile_end(file, f);
 	if (e == ERR_OK)
@@ -211,8 +245,7 @@ enum err sub_publish(struct sub *s, const char *dir, struct fail *f)
 		e = note_write(fd, c->path, ".sha256", made.sha256, f);
 	if (fd >= 0)
 		close(fd);
-	close(made.fd);
-	close(made.gz);
+	hotfile_unref(made.file);
 	if (e == ERR_OK)
 		s->written = made.serial;
 	return e;

@@ -10,6 +10,9 @@ struct made {
 	uint64_t serial, bytes, gz_bytes, entries;
 	int64_t changed;
 	char md5[33], sha256[65], conf[65];
+	/* it was seen to be what may be given, of the set at this commit, under this policy */
+	uint64_t version;
+	char policy[65];
 };
 
 struct sub {
@@ -24,6 +27,7 @@ struct sub {
 	struct sub_status status;
 	pthread_mutex_t making; /* of the file */
 	struct made made;
+	atomic_uint_fast64_t taken; /* sub_note_taken() */
 	/* the keeper's own */
 	bool seen; /* while rows are compared with subscriptions */
 	uint64_t fill_next, fill_end; /* events that are still to be put, by id; none: fill_next > fill_end */

@@ -627,6 +627,17 @@ void set_read_close(struct set_read *r)
 	free(r);
 }
 
+uint64_t set_version(const struct ind_set *s)
+{
+	MDB_envinfo info;
+	return mdb_env_info(s->env, &info) == 0 ? info.me_last_txnid : 0;
+}
+
+uint64_t set_read_version(const struct set_read *r)
+{
+	return mdb_txn_id(r->txn);
+}
+
 struct set_info set_read_info(const struct set_read *r)
 {
 	return set_info_of(&r->head);

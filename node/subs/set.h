@@ -50,6 +50,8 @@ OWN_DEFINE(ind_set, struct ind_set *, set_close(*p))
 /* Other rules, while nobody writes: then everything has to be put again (set_refill). */
 void set_rule(struct ind_set *s, const struct set_rules *r);
 struct set_info set_info(struct ind_set *s);
+/* Of the last commit: any commit has another one. */
+uint64_t set_version(const struct ind_set *s);
 
 /* ---- writing: begin, then events and expiry, then commit or abort ---- */
 
@@ -94,6 +96,7 @@ MUST_USE enum err set_read_open(struct ind_set *s, struct set_read **out, struct
 void set_read_close(struct set_read *r);
 OWN_DEFINE(set_read, struct set_read *, set_read_close(*p))
 struct set_info set_read_info(const struct set_read *r);
+uint64_t set_read_version(const struct set_read *r);
 /* A note, as it lives in the snapshot; absent: none. */
 struct str set_read_note(const struct set_read *r, const char *name);
 /* The next indicator in the order of keys, from the first; ERR_NOENT behind the last. Its texts live

@@ -103,6 +103,16 @@ enum err sub_read(struct sub *s, struct set_read **out, struct sub_conf **conf, 
 	return ERR_OK;
 }
 
+void sub_note_taken(struct sub *s, uint64_t version)
+{
+	atomic_store(&s->taken, version);
+}
+
+bool sub_was_taken(const struct sub *s, uint64_t version)
+{
+	return version && atomic_load(&s->taken) == version;
+}
+
 void sub_status(struct sub *s, struct sub_status *out)
 {
 	OWN(set_read) struct set_read *r = NULL;

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/hotfile.h"
 #include "egress/egress.h"
 #include "subs/conf.h"
 
@@ -73,14 +74,24 @@ bool sub_may_show(struct sub *s, const struct set_read *r);
 /* ---- what consumers are given (file.c) ---- */
 
 struct sub_file {
-	int fd, gz; /* the caller's to close */
-	uint64_t bytes, gz_bytes, serial, entries;
+	const struct hotfile *file; /* as it is or packed; the caller's reference */
+	uint64_t serial, entries;
 	int64_t changed;
 	char md5[33], sha256[65];
 };
 /* The whole set in its format, as it is now: written when somebody asks for it and it has changed. May take as
    long as writing does: call from a worker. ERR_AGAIN: it is not ready. */
-MUST_USE enum err sub_file(struct sub *s, struct sub_file *out, struct fail *f);
+MUST_USE enum err sub_file(struct sub *s, bool packed, struct sub_file *out, struct fail *f);
+/* The same where the file is there and nothing has changed since it was last asked for; false: ask for it from a
+   worker. Does not wait. */
+bool sub_file_now(struct sub *s, bool packed, struct sub_file *out);
+
+/*
+ * The caller has seen, in the store's commit `version`, that the row of the subscription says what sub_conf()
+ * does. Whether that has been noted of this version: as long as nothing is written nobody has to look again.
+ */
+void sub_note_taken(struct sub *s, uint64_t version);
+bool sub_was_taken(const struct sub *s, uint64_t version);
 
 enum sub_delta_kind { SUB_NOTHING, SUB_LINES, SUB_OWN, SUB_WHOLE };
 struct sub_delta {

@@ -52,8 +52,8 @@ def run():
         all_of = ["n%d.example" % i for i in range(400)] + [SECRET]
         w.becomes("it", all_of, "a set with something amber")
         names = ["it.txt" + s for s in ("", ".gz", ".md5", ".sha256")]
-        wait_for(lambda: files_of(w) == names and SECRET in open(os.path.join(w.files, "it.txt"), encoding="utf-8").read())
-        same(files_of(w), names, "its file")
+        ok(wait_for(lambda: files_of(w) == names and
+                    SECRET in open(os.path.join(w.files, "it.txt"), encoding="utf-8").read()), "its file", files_of(w))
         serial, body = w.whole("it")
         turns = (("narrower TLP", lambda: w.reload(edge=EDGE.replace("amber+strict", "green"))),
                  ("no audience", lambda: w.reload(edge=None)),
