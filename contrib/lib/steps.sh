@@ -9,7 +9,8 @@ build_packages='autoconf automake make gcc libc6-dev pkg-config python3
 
 # What tests of formats talk to, by Debian package. Some of them start as services when they are installed, so
 # contrib/check installs them only where CI is set; elsewhere the tests of what is not there are skipped.
-test_packages='unbound knot bind9 bind9-utils pdns-recursor dnsmasq-base nftables ipset squid haproxy nginx clamav yara'
+test_packages='unbound knot bind9 bind9-utils pdns-recursor dnsmasq-base nftables ipset squid haproxy nginx clamav yara
+	sqlite3 iproute2'
 
 say() { printf '== %s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }

@@ -114,7 +114,7 @@ def run(check, formats, folder, skipped):
         for link in re.findall(r"\]\(([a-z0-9]+\.md)\)", text):
             check(os.path.exists(os.path.join(PAGES, link)), "%s: no page %s" % (page, link))
         if page != "README.md":
-            for words in ("**Audience and TLP.**", "\nTried with: ", "tocsin subscription add ", "tests/consumers"):
+            for words in ("**Audience and TLP.**", "\nTried with: ", "tocsin subscription add ", "`tests/consumers"):
                 check(words in text, "%s says nothing of %r" % (page, words))
             check("(%s)" % page in index, "%s: not in the README" % page)
         known = [n for n in re.findall(r"`([a-z0-9-]+)`", text) if n in formats]
