@@ -90,6 +90,11 @@ static bool reaches(const struct stance *st, const struct misp_analyst *n, bool 
 {
 	if (n->distribution == DIST_INHERIT) /* from something, or there is nothing to inherit */
 		return in_event || st->sees_all || (st->owner && !st->aud->push);
+	/* the host's own sensors get what stays in an organisation when that is the host, not when only
+	   the event is the host's */
+	if (n->distribution == DIST_ORG && is_published_kind(st->aud->kind) &&
+	    !uuid_eq(n->org_uuid, st->facts->host_org))
+		return false;
 	if (n->distribution == DIST_GROUP && st->aud->push && !st->sees_all)
 		return org_in_group(st->facts, n->sharing_group_id); /* the link is in it (4.10) */
 	return level_reaches(st, n->distribution, n->sharing_group_id, true);

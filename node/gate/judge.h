@@ -44,6 +44,8 @@ struct answer answer_because(struct answer a, struct buf *why, const char *fmt, 
 
 /* ---- MISP's visibility (visible.c) ---- */
 
+/* A feed, an export or a stream? */
+bool is_published_kind(enum audience_kind k);
 /* Does this level reach the audience? 5 reaches when it is not the event's own. */
 bool level_reaches(const struct stance *st, uint8_t distribution, uint64_t sharing_group_id,
 		   bool is_event);

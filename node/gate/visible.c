@@ -5,7 +5,7 @@
  */
 #include "gate/judge.h"
 
-static bool is_published_kind(enum audience_kind k)
+bool is_published_kind(enum audience_kind k)
 {
 	return k == AUD_FEED || k == AUD_EXPORT || k == AUD_STREAM;
 }

@@ -35,6 +35,7 @@ struct subs {
 	size_t n_waiters;
 	bool look, tidy;
 	atomic_bool stop;
+	atomic_uint_fast64_t rounds;
 };
 
 static const char *const state_names[] = {"filling", "ready", "failed"};
@@ -369,6 +370,14 @@ enum err subs_wait(struct subs *p, struct sub_waiter *w)
 	return e;
 }
 
+size_t subs_waiting(struct subs *p)
+{
+	pthread_mutex_lock(&p->lock);
+	size_t n = p->n_waiters;
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
 static bool is_due(const struct sub_waiter *w, int64_t now_ms)
 {
 	struct set_info i = set_info(w->sub->set);
@@ -417,6 +426,7 @@ static void *run(void *arg)
 			rows_read(p);
 		bool more = turn(p);
 		waiters_tell(p, false);
+		atomic_fetch_add(&p->rounds, !more);
 		pthread_mutex_lock(&p->lock);
 		if (!more)
 			doze(p);
@@ -471,6 +481,11 @@ void subs_look(struct subs *p)
 	p->look = true;
 	pthread_cond_signal(&p->wake);
 	pthread_mutex_unlock(&p->lock);
+}
+
+uint64_t subs_rounds(const struct subs *p)
+{
+	return atomic_load(&p->rounds);
 }
 
 void subs_quit(struct subs *p)

@@ -26,6 +26,11 @@ struct subs_opts {
 MUST_USE enum err subs_start(const struct subs_opts *o, struct subs **out, struct fail *f);
 /* Look now: a row or the policy has changed. Any thread, does not wait. */
 void subs_look(struct subs *s);
+/*
+ * How often the thread has looked at everything and found nothing more to do. What was in the store and the
+ * policy when it was asked is in the sets when it is two more. Any thread.
+ */
+uint64_t subs_rounds(const struct subs *s);
 /* End the thread and those who wait; what is asked from then on is answered by what there is. */
 void subs_quit(struct subs *s);
 /* When nobody asks any more. */
@@ -65,6 +70,8 @@ struct sub_waiter {
 	void (*fn)(struct sub_waiter *w);
 };
 MUST_USE enum err subs_wait(struct subs *s, struct sub_waiter *w);
+/* How many wait. Any thread. */
+size_t subs_waiting(struct subs *s);
 
 /* A snapshot of the set, to be read while the reference is held. ERR_AGAIN: it is not ready. */
 MUST_USE enum err sub_read(struct sub *s, struct set_read **out, struct sub_conf **conf, struct fail *f);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "feeds/export/export.h"
 #include "http/route.h"
 #include "tests/nonint/nonint.h"
 #include "tests/tap/tap.h"
@@ -129,6 +130,18 @@ static void put_tag(const struct asking *x, bool number, struct buf out[2])
 
 static void put_filter(const struct asking *x, struct buf out[2]);
 
+/* Of those that can be asked for; now and then one that there is not. */
+static const char *format_name(struct rng *r)
+{
+	unsigned n = 0, k;
+	while (export_rows[n])
+		n++;
+	k = rng_below(r, n + 1);
+	while (k < n && (!export_rows[k]->drops || export_rows[k]->name[0] == '.'))
+		k++;
+	return k >= n ? "nosuch" : export_rows[k]->name;
+}
+
 static void put_one(const struct asking *x, const char **p, struct buf out[2])
 {
 	static const struct {
@@ -136,10 +149,6 @@ static void put_one(const struct asking *x, const char **p, struct buf out[2])
 		enum kind k;
 	} things[] = {{'E', EVENT}, {'A', ATTR}, {'O', OBJECT}, {'F', REFERENCE}, {'R', REPORT},
 		      {'N', NOTE}, {'S', SIGHTING}, {'P', PROPOSAL}, {'C', CLUSTER}, {'G', GROUP}};
-	static const char *const formats[] = {"json", "csv", "text", "suricata", "snort", "rpz", "openioc", "hashes",
-					      "cache", "count", "hosts", "zeek", "kunai", "netfilter", "xml", "nosuch",
-					    "bro", "yara", "yara-json", "attack", "attack-navigator",
-					    "attack-sightings", "context", "context-markdown", "opendata"};
 	bool hidden = **p == '~';
 	*p += hidden;
 	char c = *(*p)++;
@@ -204,7 +213,7 @@ static void put_one(const struct asking *x, const char **p, struct buf out[2])
 			buf_printf(&out[s], "%u", k);
 		return;
 	case 'f':
-		both(out, formats[rng_below(x->r, ARRAY_LEN(formats))]);
+		both(out, format_name(x->r));
 		return;
 	case 'q':
 		put_filter(x, out);

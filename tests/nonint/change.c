@@ -2,6 +2,7 @@
  * change.c - what is hidden in a store that is asked already becomes another: what stands in both variants is
  * edited, what stands in one is deleted or added. Who may not see it must not notice.
  */
+#include "base/clock.h"
 #include "tests/nonint/fill.h"
 #include "tests/tap/tap.h"
 
@@ -94,6 +95,7 @@ void side_change(struct side *s, const struct model *m)
 	struct filling x = {.s = s, .m = m, .variant = 1, .rng = {m->seed * 4 + 3}, .later = true};
 	struct store *store = s->w.store;
 	struct fail why = {0};
+	clock_freeze((m->now - SETTLED) * 1000000, 1000000);
 	for (unsigned i = m->n; i-- > 0;)
 		/* MISP shows notes about what is not here, whatever that was */
 		if (goes(&x, i) && (!with_parent(&x, i) || (m->thing[i].kind == NOTE && m->policy == POLICY_COMPAT)))
@@ -123,4 +125,41 @@ void side_change(struct side *s, const struct model *m)
 			must(ingest_publish(&s->w.in, id_of(&x, i), true, &from_here, &why), &why, "publishing");
 	must(store_run(store, put_times, &x, &why), &why, "times");
 	side_numbers(s);
+	clock_freeze(m->now * 1000000, 1000000);
+}
+
+void side_add_hidden(struct side *s, const struct model *m, unsigned nth)
+{
+	struct filling x = {.s = s, .m = m};
+	struct rng r = {m->seed * 77u + nth};
+	const struct thing alpha = {.owner = ALPHA};
+	uint64_t groups[THINGS_MAX];
+	struct admit_facts facts = facts_of(&x, &alpha, groups);
+	struct fail why = {0};
+	char name[40], u[UUID_TEXT_LEN + 1];
+	OWN(buf) struct buf b = BUF(1 << 16);
+	snprintf(name, sizeof(name), "hidden %llu %u", (unsigned long long)m->seed, nth);
+	buf_printf(&b,
+		   "{\"Event\":{\"uuid\":\"%s\",\"info\":\"nqhidden\",\"distribution\":\"0\",\"threat_level_id\":\"1\","
+		   "\"analysis\":\"0\",\"date\":\"2020-01-01\",\"Tag\":[{\"name\":\"tlp:red\"}],\"Attribute\":[",
+		   uuid_format(uuid_v5(org_uuid(HOST), str_c(name)), u));
+	bool said[10] = {false}; /* none twice */
+	for (unsigned i = 0, n = 0; i < m->n; i++) {
+		unsigned v = m->thing[i].value;
+		char value[80];
+		if (m->thing[i].kind != ATTR || model_hidden(m, i) || (n && rng_chance(&r, 500)) ||
+		    (v < ARRAY_LEN(said) && said[v]))
+			continue;
+		if (v < ARRAY_LEN(said))
+			said[v] = true;
+		model_value(m, i, 0, value);
+		buf_printf(&b,
+			   "%s{\"type\":\"%s\",\"category\":\"%s\",\"to_ids\":true,\"value\":\"%s\"}",
+			   n++ ? "," : "", model_type(&m->thing[i]), model_category(&m->thing[i]), value);
+	}
+	buf_puts(&b, "]}}");
+	uint64_t id = world_add_with(&s->w, buf_cstr(&b), &facts);
+	if (!id)
+		bail_out("an event is not taken in: %s", buf_cstr(&b));
+	must(ingest_publish(&s->w.in, id, true, &from_here, &why), &why, "publishing");
 }

@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -34,10 +35,12 @@ static const struct {
 
 static const char key_secret[] = "an HMAC key of the test";
 
+static uint64_t filling_seed;
+
 void must(enum err e, const struct fail *f, const char *what)
 {
 	if (e != ERR_OK)
-		bail_out("%s: %s %s", what, err_name(e), f->text);
+		bail_out("seed %llu: %s: %s %s", (unsigned long long)filling_seed, what, err_name(e), f->text);
 }
 
 static bool is_hidden(const struct filling *x, unsigned i)
@@ -604,6 +607,35 @@ void add_parts(struct filling *x, unsigned i)
 		must(store_run(x->s->w.store, propose, &(struct proposing){x, i}, &why), &why, "a proposal");
 }
 
+struct uuid collection_uuid(void)
+{
+	return uuid_v5(org_uuid(HOST), STR("collection"));
+}
+
+/* Of tags that are seen and of those that are not. */
+static enum err put_collection(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	static const char *const names[] = {"nq:tag-1", "nq:tag-2", "nq:tag-3", "nq:deny", "tlp:red", "tlp:green"};
+	const struct filling *x = arg;
+	char text[120] = "[0";
+	uint64_t id;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		size_t n = strlen(text);
+		if ((x->m->seed + i) % 3 && store_find(store_view(w), IX_TAG_NAME, str_c(names[i]), &id) == ERR_OK)
+			snprintf(text + n, sizeof(text) - n, ",%llu", (unsigned long long)id);
+	}
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), "]");
+	struct misp_tagcoll c = {.id = store_new_row_id(w, T_TAGCOLL),
+				 .uuid = collection_uuid(),
+				 .user_id = 1,
+				 .org_id = 1,
+				 .name = STR("nqtags"),
+				 .description = STR("d"),
+				 .all_orgs = true,
+				 .tags = str_c(text)};
+	return store_put(w, T_TAGCOLL, c.id, &c, f);
+}
+
 /* ---- the side ---- */
 
 static void set_policy(struct side *s, const struct model *m)
@@ -611,9 +643,8 @@ static void set_policy(struct side *s, const struct model *m)
 	char path[128];
 	struct fail why = {0};
 	OWN(buf) struct buf b = BUF(1 << 16);
-	if (m->policy != POLICY_OWN)
+	if (!model_policy(m, &b))
 		return;
-	model_policy(m, &b);
 	snprintf(path, sizeof(path), "%s/policy.yaml", s->w.dir);
 	FILE *f = fopen(path, "we");
 	if (!f || fwrite(b.p, 1, b.n, f) != b.n || fclose(f) != 0)
@@ -650,6 +681,8 @@ static void set_api(struct side *s, const struct model *m)
 	a->metrics = no_metrics;
 	a->order = s->order;
 	a->max_event_bytes = 1 << 20;
+	a->feeds_dir = s->feeds;
+	a->subs = NULL;
 }
 
 void side_open(struct side *s, const struct model *m, unsigned variant)
@@ -657,10 +690,14 @@ void side_open(struct side *s, const struct model *m, unsigned variant)
 	static const char *const shipped[] = {"default", "misp-compat", "cn-rmsv", "default"};
 	struct fail why = {0};
 	struct api *api = s->api;
+	filling_seed = m->seed;
 	struct filling x = {s, m, variant, {m->seed * 4 + variant + 1}};
 	*s = (struct side){.api = api};
 	world_open(&s->w, shipped[m->policy]);
 	struct store *store = s->w.store;
+	snprintf(s->feeds, sizeof(s->feeds), "%s/feeds", s->w.dir);
+	if (mkdir(s->feeds, 0700) != 0)
+		bail_out("cannot make %s", s->feeds);
 	s->derived = derived_new();
 	s->order = order_new();
 	s->lists = lists_new(&(struct lists_conf){.store = store});
@@ -691,6 +728,7 @@ void side_open(struct side *s, const struct model *m, unsigned variant)
 			must(ingest_publish(&s->w.in, side_id(s, EVENT, model_uuid(m, i)), true, &from_here, &why),
 			     &why, "publishing");
 	must(store_run(store, put_times, &x, &why), &why, "times");
+	must(store_run(store, put_collection, &x, &why), &why, "a collection of tags");
 	side_numbers(s);
 }
 

@@ -104,6 +104,28 @@ static void marking(struct rng *r, struct thing *t, unsigned permille)
 		t->tag = (uint8_t)(1 + rng_below(r, 6));
 }
 
+bool model_published_kind(const struct model *m)
+{
+	return m->who == A_FEED || m->who == AN_EXPORT || m->who == A_STREAM;
+}
+
+/* What its row says. From another source of chance, so that worlds of users stay as they are. */
+static void make_row(struct model *m)
+{
+	struct rng *r = &(struct rng){m->seed ^ 0x5eed0f0a0d1e4ceu};
+	if (!model_published_kind(m))
+		return;
+	m->row = rng_chance(r, 600);
+	m->row_tlp = (uint8_t)rng_below(r, 5);
+	m->row_pap = (uint8_t)rng_below(r, 4);
+	m->row_class = (uint8_t)rng_below(r, ROW_OWN + 1);
+	m->row_profile = (uint8_t)rng_below(r, PROFILE_FULL + 1);
+	/* names and networks within others */
+	for (unsigned i = 0; i < m->n; i++)
+		if (m->thing[i].kind == ATTR && m->thing[i].value < 3 && m->thing[i].cat < 2 && rng_chance(r, 400))
+			m->thing[i].value += 3;
+}
+
 static struct thing *make_attr(struct model *m, struct rng *r, unsigned parent)
 {
 	struct thing *t = add(m, ATTR, parent);
@@ -232,6 +254,7 @@ void model_make(struct model *m, uint64_t seed)
 	}
 	for (unsigned i = 2 + rng_below(r, 4); i > 0; i--)
 		make_event(m, r);
+	make_row(m);
 	/* what is said twice in one event is refused, whoever may see the first */
 	for (unsigned i = 0; i < m->n; i++)
 		for (unsigned k = 0; k < i; k++)
@@ -250,7 +273,25 @@ static bool is_peer(const struct model *m)
 
 static bool is_published_kind(const struct model *m)
 {
-	return m->who == A_FEED || m->who == AN_EXPORT || m->who == A_STREAM;
+	return model_published_kind(m);
+}
+
+static enum row_class row_class(const struct model *m)
+{
+	return m->row ? (enum row_class)m->row_class : ROW_PUBLIC;
+}
+
+/* An export of class own: it gets what those of the host get. */
+static bool is_own_class(const struct model *m)
+{
+	return is_published_kind(m) && row_class(m) == ROW_OWN;
+}
+
+/* What lies below this level is not published. */
+static unsigned least_level(const struct model *m)
+{
+	static const unsigned least[] = {[ROW_PUBLIC] = 3, [ROW_SECTOR] = 3, [ROW_PARTNER] = 2, [ROW_OWN] = 1};
+	return least[row_class(m)];
 }
 
 static bool is_mine(const struct model *m, unsigned org)
@@ -277,6 +318,8 @@ static bool level_hides(const struct model *m, const struct thing *t, unsigned o
 {
 	if (is_mine(m, owner) && m->who != A_LINK)
 		return false;
+	if (is_own_class(m) && owner == HOST && t->dist == 0)
+		return false;
 	return t->dist == 0 || (t->dist == 4 && not_in_group(m, t));
 }
 
@@ -284,7 +327,7 @@ static bool level_hides(const struct model *m, const struct thing *t, unsigned o
 static unsigned profile(const struct model *m)
 {
 	if (is_published_kind(m))
-		return PROFILE_INDICATORS;
+		return m->row ? m->row_profile : PROFILE_INDICATORS;
 	if (compat(m) || (m->who != GAMMA_SYNC && m->who != A_LINK))
 		return PROFILE_FULL;
 	return m->policy == POLICY_OWN ? m->peer_profile : PROFILE_TECHNICAL;
@@ -294,8 +337,10 @@ static unsigned profile(const struct model *m)
 static unsigned tlp_above(const struct model *m, unsigned owner)
 {
 	bool member = !is_peer(m) && !is_published_kind(m);
-	if (is_published_kind(m))
+	if (is_published_kind(m) && row_class(m) == ROW_PUBLIC)
 		return 2; /* zero: up to clear */
+	if (is_published_kind(m))
+		return MIN(m->row_tlp + 2u, is_own_class(m) ? 5u : 4u);
 	if (compat(m))
 		return 6;
 	if (member)
@@ -326,7 +371,7 @@ static bool event_hidden(const struct model *m, const struct thing *t)
 		return true;
 	if (outside && !t->published && (!compat(m) || m->who != ALPHA_SYNC) && !is_mine(m, t->owner))
 		return !compat(m) || is_published_kind(m) || m->who == A_LINK;
-	if (is_published_kind(m) && t->dist < 3)
+	if (is_published_kind(m) && t->dist < least_level(m) && !(is_own_class(m) && t->owner == HOST))
 		return true;
 	if (tlp_of(m, t) >= tlp_above(m, t->owner) && (t->tlp || !is_published_kind(m)))
 		return true;
@@ -334,16 +379,16 @@ static bool event_hidden(const struct model *m, const struct thing *t)
 		return false;
 	if (m->policy == POLICY_OWN && (m->who == GAMMA_SYNC || m->who == A_LINK) && t->pap > m->peer_pap)
 		return true;
-	if (is_published_kind(m) && t->pap > 1)
+	if (is_published_kind(m) && t->pap > 1u + (m->row ? m->row_pap : 0))
 		return true;
 	if (compat(m))
 		return false;
 	/* an embargo of all classes: own is the owner's, the host's */
-	if (t->embargo == 1 && !is_mine(m, t->owner) && m->who != HOST_USER)
+	if (t->embargo == 1 && !is_mine(m, t->owner) && m->who != HOST_USER && !is_own_class(m))
 		return m->policy != POLICY_OWN || outside || m->who == BETA_USER || m->who == BETA_ADMIN;
-	if (t->embargo == 3 && is_published_kind(m))
+	if (t->embargo == 3 && is_published_kind(m) && row_class(m) == ROW_PUBLIC)
 		return true;
-	return m->policy == POLICY_OWN && m->deny_rule && t->deny && outside;
+	return m->policy == POLICY_OWN && m->deny_rule && t->deny && outside && !is_own_class(m);
 }
 
 static bool element_hidden(const struct model *m, const struct thing *t)
@@ -365,7 +410,9 @@ static bool element_hidden(const struct model *m, const struct thing *t)
 		return p <= PROFILE_TECHNICAL && outside;
 	if (t->kind != ATTR)
 		return false;
-	if (outside && !compat(m) && m->policy == POLICY_OWN && m->drop_rule &&
+	if (is_published_kind(m) && t->dist != 5 && t->dist < least_level(m) && !(is_own_class(m) && e->owner == HOST))
+		return true;
+	if (outside && !compat(m) && m->policy == POLICY_OWN && m->drop_rule && !is_own_class(m) &&
 	    strcmp(cats[t->cat].category, "Payload delivery") == 0)
 		return true;
 	if (p == PROFILE_INDICATORS)
@@ -492,15 +539,17 @@ void model_value(const struct model *m, unsigned i, unsigned variant, char out[8
 	const struct thing *t = &m->thing[i];
 	const char *type = model_type(t);
 	bool hidden = model_hidden(m, i);
-	uint64_t h = t->value < 10 ? mixed(m->seed, t->value, "shared") :
+	bool within = t->value >= 3 && t->value < 6; /* another one's */
+	uint64_t h = t->value < 10 ? mixed(m->seed, within ? t->value - 3u : t->value, "shared") :
 				     mixed(m->seed, i + (hidden ? 1000u * (variant + 1) : 0), "value");
 	unsigned a = (unsigned)h, b = (unsigned)(h >> 32);
 	if (strcmp(type, "ip-dst") == 0)
-		snprintf(out, 80, "%u.%u.%u.%u", 1 + a % 200, b % 250, b / 250 % 250, 1 + a / 200 % 250);
+		snprintf(out, 80, "%u.%u.%u.%u%s", 1 + a % 200, b % 250, b / 250 % 250,
+			 within ? 0 : 1 + a / 200 % 250, within ? "/24" : "");
 	else if (strcmp(type, "md5") == 0)
 		snprintf(out, 80, "%08x%08x%08x%08x", a, b, a ^ b, a + b);
 	else if (strcmp(type, "domain") == 0)
-		snprintf(out, 80, "nq%08x.example", a);
+		snprintf(out, 80, "%snq%08x.example", within ? "x." : "", a);
 	else if (strcmp(type, "url") == 0)
 		snprintf(out, 80, "http://nq%08x.example/%x", a, b & 0xff);
 	else
@@ -543,6 +592,7 @@ const char *model_type(const struct thing *t)
 	return cats[t->cat].type;
 }
 
+static const char *const profiles[] = {"indicators", "technical", "partner", "full"};
 static const char *const kind_names[KIND_COUNT] = {"event", "attribute", "object", "reference", "report", "note",
 						   "sighting", "proposal", "cluster", "group"};
 
@@ -579,18 +629,11 @@ void model_tell(const struct model *m, unsigned i, struct buf *out)
 			   model_exists(m, i, 1) ? " 1" : "");
 }
 
-void model_policy(const struct model *m, struct buf *out)
+static void put_own_policy(const struct model *m, struct buf *out)
 {
-	static const char *const profiles[] = {"indicators", "technical", "partner", "full"};
-	char u[UUID_TEXT_LEN + 1];
 	buf_printf(out, "default_tlp: %s\njurisdiction: CN\n", tlp_names[m->default_tlp - 1]);
 	if (m->strict_members)
 		buf_puts(out, "tlp_for_members: strict\n");
-	buf_printf(out,
-		   "audiences:\n  gamma: {kind: peer, org: %s, tlp: %s, pap: %s, class: partner, profile: %s,\n"
-		   "          jurisdiction: domestic}\n",
-		   uuid_format(org_uuid(GAMMA), u), tlp_names[m->peer_tlp - 1], pap_names[m->peer_pap - 1],
-		   profiles[m->peer_profile]);
 	if (!m->deny_rule && !m->drop_rule)
 		return;
 	buf_puts(out, "rules:\n");
@@ -600,4 +643,38 @@ void model_policy(const struct model *m, struct buf *out)
 	if (m->drop_rule)
 		buf_puts(out, "  - {name: no-payload, level: attribute, when: {category: [Payload delivery]}, "
 			      "effect: drop, to: ['*'], except: [own]}\n");
+}
+
+static void put_row(const struct model *m, struct buf *out)
+{
+	static const char *const classes[] = {"public", "sector", "partner", "own"};
+	static const char *const kinds[WHO_COUNT] = {[A_FEED] = "feed", [AN_EXPORT] = "export",
+						     [A_STREAM] = "stream"};
+	buf_printf(out, "  " AUDIENCE ": {kind: %s", kinds[m->who]);
+	if (m->row)
+		buf_printf(out, ", tlp: %s, pap: %s, class: %s, profile: %s", tlp_names[m->row_tlp],
+			   pap_names[m->row_pap], classes[m->row_class], profiles[m->row_profile]);
+	buf_puts(out, "}\n");
+}
+
+bool model_policy(const struct model *m, struct buf *out)
+{
+	static const char *const uses[POLICY_KINDS] = {[POLICY_COMPAT] = "misp-compat", [POLICY_RMSV] = "cn-rmsv"};
+	char u[UUID_TEXT_LEN + 1];
+	if (m->policy != POLICY_OWN && !is_published_kind(m))
+		return false;
+	if (m->policy == POLICY_OWN)
+		put_own_policy(m, out);
+	if (uses[m->policy])
+		buf_printf(out, "use: [%s]\n", uses[m->policy]);
+	buf_puts(out, "audiences:\n");
+	if (m->policy == POLICY_OWN)
+		buf_printf(out,
+			   "  gamma: {kind: peer, org: %s, tlp: %s, pap: %s, class: partner, profile: %s,\n"
+			   "          jurisdiction: domestic}\n",
+			   uuid_format(org_uuid(GAMMA), u), tlp_names[m->peer_tlp - 1],
+			   pap_names[m->peer_pap - 1], profiles[m->peer_profile]);
+	if (is_published_kind(m))
+		put_row(m, out);
+	return true;
 }

@@ -60,6 +60,9 @@ enum who { ALPHA_USER, BETA_USER, BETA_ADMIN, HOST_USER, GAMMA_SYNC, GAMMA_READE
 	   A_FEED = WHO_USERS, AN_EXPORT, A_STREAM, A_LINK, WHO_COUNT };
 extern const char *const who_names[WHO_COUNT];
 
+enum row_class { ROW_PUBLIC, ROW_SECTOR, ROW_PARTNER, ROW_OWN };
+#define AUDIENCE "nq" /* its name */
+
 struct model {
 	uint64_t seed;
 	struct thing thing[THINGS_MAX];
@@ -73,6 +76,9 @@ struct model {
 	bool strict_members;
 	bool deny_rule, drop_rule; /* rules of the policy: nq:deny, category "Payload delivery" */
 	uint8_t sightings_policy;
+	/* of a feed, export or stream: what its row in the policy says; false: nothing but its kind */
+	bool row;
+	uint8_t row_tlp, row_pap, row_class, row_profile; /* levels; enum row_class; enum strip_profile */
 	int64_t now;
 	enum who who; /* from whom things are hidden */
 };
@@ -94,8 +100,10 @@ const char *model_category(const struct thing *t);
 const char *model_type(const struct thing *t);
 /* "event 3 of ALPHA, level 0, ..." */
 void model_tell(const struct model *m, unsigned i, struct buf *out);
-/* The policy file of POLICY_OWN. */
-void model_policy(const struct model *m, struct buf *out);
+/* The policy file; false: the shipped one will do. */
+bool model_policy(const struct model *m, struct buf *out);
+/* Is it a feed, an export or a stream? */
+bool model_published_kind(const struct model *m);
 struct uuid org_uuid(enum org o);
 extern const char *const org_names[ORG_COUNT];
 extern const char *const tlp_names[5], *const pap_names[4];
@@ -113,12 +121,18 @@ struct numbers {
 	unsigned n;
 };
 
+#define SETTLED 10 /* seconds since the stores were filled: TAXII tells of none that is not over */
+
 struct side {
 	struct world w;
 	struct derived *derived;
 	struct order *order;
 	struct lists *lists;
 	struct numbers numbers;
+	struct subs *subs; /* exports.c; NULL: not running */
+	struct egress_env behind_gate; /* of its thread */
+	char feeds[96]; /* folder of feeds */
+	uint64_t watched; /* of the feed folder */
 	struct api *api; /* of the server: its members are set to this store */
 };
 void side_open(struct side *s, const struct model *m, unsigned variant);
@@ -130,7 +144,10 @@ extern const char *const user_keys[WHO_USERS], *const user_emails[WHO_USERS];
 
 /* ---- change.c: what is hidden in variant 0 becomes what it is in variant 1, in a store that is asked ---- */
 
+/* As if it had happened SETTLED seconds ago, when the stores were filled. */
 void side_change(struct side *s, const struct model *m);
+/* One more event that he may not see, with values that visible ones have, too. */
+void side_add_hidden(struct side *s, const struct model *m, unsigned nth);
 
 /* ---- line.c: servers of production, asked over loopback ---- */
 
@@ -161,7 +178,30 @@ bool outs_make(const struct model *m, struct side *s, unsigned k, struct buf *ou
 
 /* ---- folder.c: feed folders; the first side is changed by it ---- */
 
-bool folder_same(const struct model *m, struct side side[2], struct buf *story);
+bool folder_same(const struct model *m, struct side side[2], struct line *line[2], struct buf *story);
+
+/* ---- talk.c: a whole conversation as one text, to be compared ---- */
+
+/* GET and what came back; `head`: more lines of the request, each with its end. */
+void talk_get(struct line *l, const char *key, const char *path, const char *head, struct answer *a);
+/* Likewise, written down; `title` tells which. */
+void talk_put(struct buf *out, const char *title, const struct answer *a);
+/* What a header of the answer says; absent. */
+struct str talk_header(const struct answer *a, const char *name);
+/* Tell where two conversations differ. */
+void talk_tell(struct buf *story, const char *what, const struct buf *a, const struct buf *b, size_t at);
+
+/* ---- exports.c: export subscriptions; the first side is changed by it ---- */
+
+bool exports_same(const struct model *m, struct side side[2], struct line *line[2], struct line *waiting[2],
+		  struct buf *story, uint64_t *asked);
+
+/* ---- taxii.c: collections read to their end, page by page ---- */
+
+/* `tokens`: with those of next pages, which hold ids of the store. */
+void taxii_talk(const struct model *m, struct line *l, bool tokens, struct buf *out, uint64_t *asked);
+/* The one collection of tags that everybody may use. */
+struct uuid collection_uuid(void);
 
 /* ---- asks.c ---- */
 

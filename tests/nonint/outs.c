@@ -46,9 +46,7 @@ static void append(struct sealed *s, struct buf *out)
 static void make_export(const struct model *m, struct side *s, const struct exporter *x, unsigned scope,
 			struct buf *out)
 {
-	static const enum audience_kind kinds[] = {[A_FEED] = AUD_FEED, [AN_EXPORT] = AUD_EXPORT,
-						   [A_STREAM] = AUD_STREAM};
-	struct audience aud = {.kind = kinds[m->who]};
+	struct audience aud;
 	struct query query = {.scope = scope == EXPORT_ATTRIBUTES ? SCOPE_ATTRIBUTES : SCOPE_EVENTS};
 	const struct part_filter filter = {.live = true, .deleted = true, .attribute = true, .event = true,
 					   .uuid = true};
@@ -58,7 +56,8 @@ static void make_export(const struct model *m, struct side *s, const struct expo
 	struct search_result found = {0};
 	struct fail why = {0};
 	json_t *none = json_object();
-	snprintf(aud.name, sizeof(aud.name), "nq");
+	if (policy_audience_named(s->w.policy, STR(AUDIENCE), &aud) != ERR_OK)
+		bail_out("no audience");
 	if (query_parse(&query, query.scope, none, a, m->now, &why) != ERR_OK)
 		bail_out("no query: %s", why.text);
 	json_decref(none);
