@@ -84,7 +84,7 @@ static enum err below(struct http_req *r, struct fail *f)
 	OWN(view) struct view *v = NULL;
 	struct taxii_collection c;
 	struct str part[4] = {0};
-	size_t n = taxii_parts(r, part);
+	size_t n = taxii_parts(r->tail, part);
 	TRY(rest_view(r, &v, f));
 	enum err e = n >= 1 && n <= 4 ? taxii_collection(r, v, part[0], &c, f) : ERR_NOENT;
 	if (e == ERR_NOENT)

@@ -7,14 +7,17 @@
 #include "api/taxii.h"
 #include "api/taxii_status.h"
 
+#define COLLECTIONS "/taxii2/api/collections/"
+
 /* False: answered. Who it is and what he may is known; the body has not come yet. */
 static bool is_welcome(struct http_req *r)
 {
 	OWN(view) struct view *v = NULL;
 	struct fail f = {0};
 	struct taxii_collection c;
-	struct str part[4] = {0};
-	size_t n = taxii_parts(r, part);
+	struct str part[4] = {0}, head = STR(COLLECTIONS);
+	struct str rest = str_has_prefix(r->url, head) ? str_sub(r->url, head.n, SIZE_MAX) : STR_NONE;
+	size_t n = taxii_parts(rest, part);
 	if (!taxii_accepts(r))
 		return false;
 	enum err e = rest_view(r, &v, &f);
@@ -72,7 +75,7 @@ static enum err status(struct http_req *r, struct fail *f)
 	struct str part[4] = {0};
 	struct uuid id;
 	struct buf b = BUF(ANSWER_MAX);
-	size_t n = taxii_parts(r, part);
+	size_t n = taxii_parts(r->tail, part);
 	enum err e = n == 1 && uuid_parse(part[0], &id) ? taxii_status_put(r, id, &b, f) : ERR_NOENT;
 	if (e == ERR_NOENT)
 		return taxii_error(r, 404, "There is no such status, or it is somebody else's."), ERR_OK;
@@ -91,17 +94,18 @@ static enum err status_run(struct http_req *r, struct fail *f)
 	return taxii_accepts(r) ? taxii_run(r, status, f) : ERR_OK;
 }
 
-/* Never permitted: the answer says why. */
-static enum err delete_run(struct http_req *r, struct fail *f)
+/* Elsewhere nothing is written, and nothing is deleted at all: the answer says why. */
+static enum err refuse_run(struct http_req *r, struct fail *f)
 {
 	(void)f;
-	(void)is_welcome(r);
+	if (is_welcome(r)) /* not by these methods */
+		(void)taxii_no_such(r);
 	return ERR_OK;
 }
 
-const struct endpoint ep_taxii_write = {
+const struct endpoint ep_taxii_inbox = {
 	.methods = HTTP_POST,
-	.path = "/taxii2/api/collections/*",
+	.path = COLLECTIONS TAXII_INBOX_ID "/*",
 	.flags = EP_EXACT | EP_STREAM_BODY,
 	.rate = 1,
 	.body_cap = TAXII_CONTENT_MAX,
@@ -112,13 +116,13 @@ const struct endpoint ep_taxii_write = {
 	.takes = "StixBundle",
 	.doc = "TAXII 2.1: objects/ of the inbox: take in an envelope of STIX objects as events",
 };
-const struct endpoint ep_taxii_delete = {
-	.methods = HTTP_DELETE,
-	.path = "/taxii2/api/collections/*",
+const struct endpoint ep_taxii_write = {
+	.methods = HTTP_POST | HTTP_DELETE,
+	.path = "/taxii2/api/*",
 	.flags = EP_EXACT,
-	.run = delete_run,
+	.run = refuse_run,
 	.shape = "TaxiiAnswer",
-	.doc = "TAXII 2.1: objects are not deleted by it",
+	.doc = "TAXII 2.1: other collections are not written to, and objects are not deleted",
 };
 const struct endpoint ep_taxii_status = {
 	.methods = HTTP_GET,

@@ -72,9 +72,8 @@ enum err taxii_no_such(struct http_req *r)
 	return ERR_OK;
 }
 
-size_t taxii_parts(const struct http_req *r, struct str v[4])
+size_t taxii_parts(struct str rest, struct str v[4])
 {
-	struct str rest = r->tail;
 	size_t n = 0;
 	while (rest.p && n < 4) {
 		rest = str_split(rest, '/', &v[n]);
@@ -127,7 +126,6 @@ bool taxii_typed(struct http_req *r)
 
 /* The same on every node, so that it can stand in instructions. */
 #define ALL_ID "5a4e8c4e-7d0f-4a66-9a25-3d1c2f6b8e01"
-#define INBOX_ID "5a4e8c4e-7d0f-4a66-9a25-3d1c2f6b8e02"
 
 static struct taxii_collection everything(void)
 {
@@ -141,7 +139,7 @@ static struct taxii_collection everything(void)
 static struct taxii_collection inbox(void)
 {
 	struct uuid u;
-	(void)uuid_parse(STR(INBOX_ID), &u);
+	(void)uuid_parse(STR(TAXII_INBOX_ID), &u);
 	return (struct taxii_collection){.id = u,
 					 .title = STR("Inbox"),
 					 .description = STR("What is posted here is taken in as events"),

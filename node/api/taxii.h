@@ -6,6 +6,8 @@
 #include "api/rest.h"
 
 #define TAXII_TYPE "application/taxii+json;version=2.1"
+/* Of the collection that is written to: the same on every node, so that it can stand in instructions. */
+#define TAXII_INBOX_ID "5a4e8c4e-7d0f-4a66-9a25-3d1c2f6b8e02"
 #define TAXII_CONTENT_MAX ((uint64_t)64 << 20) /* of an envelope */
 
 /* Is the request one of TAXII? */
@@ -39,8 +41,8 @@ MUST_USE enum err taxii_collections(struct http_req *r, struct view *v, struct t
 MUST_USE enum err taxii_collection(struct http_req *r, struct view *v, struct str id,
 				   struct taxii_collection *out, struct fail *f);
 
-/* Parts of the path behind the row's; more than four: 5. */
-size_t taxii_parts(const struct http_req *r, struct str v[4]);
+/* Parts of a path, `rest` of the request's; more than four: 5. */
+size_t taxii_parts(struct str rest, struct str v[4]);
 /* 404 of what is not there, or may not be seen. */
 enum err taxii_no_such(struct http_req *r);
 
