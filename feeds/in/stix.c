@@ -345,6 +345,20 @@ static void event_next(struct stix_in *s)
 	s->n_members = 0;
 }
 
+/* Is all here that a report names? */
+static bool is_complete(const struct stix_in *s, struct str refs)
+{
+	struct scan at = {refs.p, refs.p ? refs.p + refs.n : NULL};
+	struct str v;
+	bool end = false, all = true;
+	if (!refs.p || !scan_enter(&at, '['))
+		return true;
+	while (all && scan_next(&at, NULL, &v, &end) && !end)
+		all = stix_find(s, scan_text(v)) != NO_OBJ;
+	return all;
+}
+
+/* n_reports 0: more is to come, and only those that are complete are written. */
 static enum err reports_write(struct stix_in *s, uint32_t n_reports, struct fail *f)
 {
 	for (uint32_t i = 0; i < s->n_objs; i++) {
@@ -352,12 +366,16 @@ static enum err reports_write(struct stix_in *s, uint32_t n_reports, struct fail
 		struct str refs;
 		if (o->class != CLASS_REPORT || o->old || o->used)
 			continue;
+		json_t *j = stix_load(s, i, &refs);
+		if (!n_reports && !is_complete(s, refs)) {
+			json_decref(j);
+			continue;
+		}
 		event_next(s);
 		o->used = true;
 		o->event = o->in_event = s->event;
-		json_t *j = stix_load(s, i, &refs);
 		enum err e = members_of(s, refs, f);
-		if (e == ERR_OK && n_reports == 1)
+		if (e == ERR_OK && n_reports == 1 && !s->opts.apart)
 			e = members_loose(s, f);
 		if (e == ERR_OK)
 			e = taken_back(s, i, f);
@@ -384,21 +402,78 @@ static void count_rest(struct stix_in *s)
 	s->counts.left_out_types = buf_str(&s->left_out);
 }
 
-enum err stix_in_end(struct stix_in *s, stix_in_fn fn, void *user, struct fail *f)
+static enum err index_all(struct stix_in *s, stix_in_fn fn, void *user, struct fail *f)
 {
-	uint32_t n_reports = 0;
 	s->fn = fn;
 	s->user = user;
 	if (s->text.n > s->document_at || !s->n_docs)
 		TRY(stix_in_document_end(s, f));
-	TRY(stix_index(s, f));
+	return stix_index(s, f);
+}
+
+uint64_t stix_in_bytes(const struct stix_in *s)
+{
+	return s->text.n;
+}
+
+static bool is_shared(const struct stix_obj *o)
+{
+	return o->class == CLASS_IDENTITY || o->class == CLASS_MARKING || o->class == CLASS_PASSED ||
+	       o->class == CLASS_CLUSTER;
+}
+
+/* What nothing was made of, and what others may need again. */
+static enum err rest_write(const struct stix_in *s, struct stix_in *rest, struct buf *shared,
+			   uint32_t *first, struct fail *f)
+{
+	bool any = false, any_shared = false;
+	*first = UINT32_MAX;
+	buf_puts(shared, "{\"objects\":[");
+	TRY(stix_in_feed(rest, "{\"objects\":[", 12, f));
+	for (uint32_t i = 0; i < s->n_objs; i++) {
+		const struct stix_obj *o = &s->objs[i];
+		bool open = !o->used && !o->event;
+		if (o->old || o->left_out || (!open && !is_shared(o)))
+			continue;
+		if (open && !is_shared(o))
+			*first = MIN(*first, o->doc);
+		TRY(stix_in_feed(rest, any ? ",\n" : "\n", any ? 2 : 1, f));
+		TRY(stix_in_feed(rest, s->all.p + o->at, o->n, f));
+		any = true;
+		if (!is_shared(o))
+			continue;
+		buf_puts(shared, any_shared ? ",\n" : "\n");
+		buf_add(shared, s->all.p + o->at, o->n);
+		any_shared = true;
+	}
+	buf_puts(shared, "]}\n");
+	TRY(stix_in_feed(rest, "]}\n", 3, f));
+	return stix_in_document_end(rest, f);
+}
+
+enum err stix_in_part(struct stix_in *s, struct stix_in *rest, struct buf *shared, uint32_t *first,
+		      stix_in_fn fn, void *user, struct fail *f)
+{
+	TRY(index_all(s, fn, user, f));
+	s->json = jsonw_on(&s->out);
+	jsonw_arr(&s->json);
+	TRY(reports_write(s, 0, f));
+	jsonw_arr_end(&s->json);
+	TRY(out_flush(s, 0, f));
+	return rest_write(s, rest, shared, first, f);
+}
+
+enum err stix_in_end(struct stix_in *s, stix_in_fn fn, void *user, struct fail *f)
+{
+	uint32_t n_reports = 0;
+	TRY(index_all(s, fn, user, f));
 	for (uint32_t i = 0; i < s->n_objs; i++)
 		n_reports += s->objs[i].class == CLASS_REPORT && !s->objs[i].old && !s->objs[i].used;
 	s->json = jsonw_on(&s->out);
 	jsonw_arr(&s->json);
 	TRY(reports_write(s, n_reports, f));
 	event_next(s);
-	if (n_reports != 1)
+	if (n_reports != 1 || s->opts.apart)
 		TRY(members_loose(s, f));
 	if (s->n_members)
 		TRY(event_write(s, NO_OBJ, NULL, f));

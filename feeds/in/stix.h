@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/own.h"
 #include "base/str.h"
@@ -25,6 +26,7 @@ struct stix_in_opts {
 	uint8_t distribution;
 	uint64_t sharing_group_id;
 	bool publish;
+	bool apart; /* what no report names never joins one, even if there is only one */
 	bool need_ids; /* an object without an id of its type is a fault of the document (ERR_INVAL) */
 };
 
@@ -57,6 +59,16 @@ MUST_USE enum err stix_in_document_end(struct stix_in *s, struct fail *f);
 typedef enum err (*stix_in_fn)(void *user, const void *p, size_t n, struct fail *f);
 MUST_USE enum err stix_in_end(struct stix_in *s, stix_in_fn fn, void *user, struct fail *f);
 struct stix_in_counts stix_in_counts(const struct stix_in *s);
+/* Bytes that came so far. */
+uint64_t stix_in_bytes(const struct stix_in *s);
+/*
+ * In place of stix_in_end(), when documents that belong to these are still to come: writes the events whose
+ * reports have all that they name, and hands what is left to `rest` (a new reader) as its first document; what
+ * several events may share goes there, too, and by itself into `shared` as a document. *first: the first
+ * document (from 0) of which something is left that nothing was made of; UINT32_MAX: none.
+ */
+MUST_USE enum err stix_in_part(struct stix_in *s, struct stix_in *rest, struct buf *shared,
+			       uint32_t *first, stix_in_fn fn, void *user, struct fail *f);
 
 /* Is the event of this number (from 1, in the order of writing) revoked with all that the document has of it? Known
    when it is written. */

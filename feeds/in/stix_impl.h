@@ -55,6 +55,7 @@ struct stix_obj {
 	struct str id; /* in the text */
 	struct uuid uuid; /* of the id, or made of it */
 	int64_t modified; /* seconds */
+	uint32_t doc; /* that it stands in, from 0 */
 	uint32_t event; /* number of the event that has it under its own UUID, from 1; 0: none yet */
 	uint32_t in_event; /* of the last event that took it up */
 };
@@ -85,6 +86,7 @@ struct stix_in {
 	struct spill text; /* all documents, behind each other */
 	uint64_t document_at; /* where the one at hand begins */
 	const char *doc; /* the one that is indexed, in `all` */
+	uint32_t doc_nth;
 	struct str all; /* the text, when it is complete */
 	struct stix_obj *objs;
 	uint32_t n_objs, cap_objs;

@@ -288,7 +288,8 @@ static enum err object_add(struct stix_in *s, struct str text, struct fail *f)
 	if (!grow((void **)&s->objs, s->n_objs, &s->cap_objs, STIX_OBJECTS_MAX, sizeof(*s->objs)))
 		return fail(f, ERR_LIMIT, "more than %u objects", STIX_OBJECTS_MAX);
 	struct stix_obj *o = &s->objs[s->n_objs];
-	*o = (struct stix_obj){.at = (uint64_t)(text.p - s->all.p), .n = (uint32_t)text.n};
+	*o = (struct stix_obj){
+		.at = (uint64_t)(text.p - s->all.p), .n = (uint32_t)text.n, .doc = s->doc_nth};
 	if (text.n > UINT32_MAX || !text.n || text.p[0] != '{')
 		return fault_at(s, text.p, f, ERR_PARSE, "is no object", s->n_objs + 1);
 	json_t *j = stix_tree(text, &refs, &too_large, f);
@@ -341,7 +342,7 @@ static enum err objects_add(struct stix_in *s, struct str list, struct fail *f)
 static enum err document_add(struct stix_in *s, struct str doc, struct fail *f)
 {
 	struct scan at = {doc.p, doc.p + doc.n}, in;
-	struct str whole, key, value, objects = STR_NONE, type = STR_NONE, id = STR_NONE;
+	struct str whole, key = STR_NONE, value, objects = STR_NONE, type = STR_NONE, id = STR_NONE;
 	bool end = false;
 	s->doc = doc.p;
 	if (!scan_value(&at, &whole) || !scan_is_end(&at))
@@ -366,7 +367,7 @@ static enum err document_add(struct stix_in *s, struct str doc, struct fail *f)
 	if (id.n && !s->bundle_id.n && id.n <= STIX_ID_MAX)
 		s->bundle_id = id;
 	if (!objects.p) /* an empty bundle or page; what is neither is not taken for one */
-		return type.n || str_find(whole, STR("\"more\"")) >= 0
+		return type.n || !key.p || str_find(whole, STR("\"more\"")) >= 0
 			       ? ERR_OK
 			       : fail(f, ERR_PARSE, "no STIX bundle: neither \"type\" nor \"objects\"");
 	return objects_add(s, objects, f);
@@ -468,6 +469,7 @@ enum err stix_index(struct stix_in *s, struct fail *f)
 	TRY(spill_all(&s->text, &s->all, f));
 	for (uint32_t i = 0; i < s->n_docs; i++) {
 		struct str doc = {s->all.p + s->docs[i].at, (size_t)(s->docs[i].end - s->docs[i].at)};
+		s->doc_nth = i;
 		TRY(document_add(s, doc, f));
 	}
 	TRY(slots_make(s, f));

@@ -132,6 +132,7 @@ static struct taxii_pull_opts opts_of(struct http_req *r, uint64_t id)
 				    .user_id = me(r)->user.id,
 				    .client = client_opts_of(api_of(r)->conf),
 				    .key = api_of(r)->peer_key,
+				    .batch_bytes = api_of(r)->conf->taxii_batch,
 				    .disabled_too = true};
 	o.client.user_agent = "tocsin/" PACKAGE_VERSION;
 	return o;
@@ -236,7 +237,12 @@ static enum err server_pull(struct http_req *r, struct fail *f)
 	o.again = rest_flag(body, "again", false);
 	enum err e = taxii_pull(&o, res, &why);
 	if (e != ERR_OK) {
-		reply_error(r, 502, "The pull has failed, and nothing was taken in: %s", why.text);
+		if (res->n.listed)
+			reply_error(r, 502,
+				    "The pull has ended early, after %llu events; the next one goes on there: %s",
+				    (unsigned long long)res->n.listed, why.text);
+		else
+			reply_error(r, 502, "The pull has failed, and nothing was taken in: %s", why.text);
 		return ERR_OK;
 	}
 	jsonw_obj(&w);

@@ -491,6 +491,7 @@ static enum err start_feeds(struct node *n, struct fail *f)
 				       .max_event_bytes = n->conf->limit_event,
 				       .cache_dir = n->conf->data_dir,
 				       .key = &n->peer_key,
+				       .taxii_batch = n->conf->taxii_batch,
 				       .interval_s = (uint64_t)n->conf->feed_interval / 1000};
 	o.client.user_agent = "tocsin/" PACKAGE_VERSION;
 	return feed_schedule_start(&o, &n->feeds, f);

@@ -97,6 +97,7 @@ static enum err pull(struct feed_schedule *s, uint64_t id)
 				    .user_id = s->o.user_id,
 				    .client = s->o.client,
 				    .key = s->o.key,
+				    .batch_bytes = s->o.taxii_batch,
 				    .cancelled = &s->stop};
 	struct taxii_pull_result *res = calloc(1, sizeof(*res));
 	struct fail f = {0};

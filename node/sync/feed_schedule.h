@@ -18,6 +18,7 @@ struct feed_schedule_opts {
 	uint64_t interval_s; /* of rows that have none of their own; 0: those are not fetched */
 	const struct egress_env *out; /* for pushes to TAXII servers; NULL: none are made */
 	const struct secret_key *key; /* of credentials for TAXII servers; NULL: those are not pulled */
+	uint64_t taxii_batch; /* bytes, as taxii_pull_opts.batch_bytes */
 	unsigned tick_ms; /* how often rows are looked at [15 000] */
 };
 

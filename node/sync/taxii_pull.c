@@ -1,6 +1,6 @@
 /*
- * taxii_pull.c - see taxii_pull.h. What the server chooses is bounded: bytes and objects by feeds/in/stix.h,
- * pages, empty pages and time here; a token that comes twice in a row ends the pull.
+ * taxii_pull.c - see taxii_pull.h. What the server chooses is bounded: bytes and objects by batches, pages, empty
+ * pages and time here; a token that comes twice in a row ends the pull.
  */
 #include "sync/taxii_pull.h"
 
@@ -16,7 +16,10 @@
 #include "sync/taxii_envelope.h"
 #include "sync/taxii_http.h"
 
-#define PAGE_BYTES (UINT64_C(1) << 30)
+#define PAGE_BYTES (UINT64_C(512) << 20)
+#define BATCH_BYTES (UINT64_C(256) << 20)
+#define BATCH_OBJECTS 1000000u
+#define SHARED_MAX ((size_t)4 << 20) /* identities, markings, clusters that outlive a pull */
 #define PAGES_MAX 100000u
 #define EMPTY_MAX 100u /* pages without an object, one behind the other */
 #define PULL_MS (3600 * 1000) /* for all pages */
@@ -37,7 +40,11 @@ struct pull {
 	struct ingest_stream *stream;
 	struct json_read *reader;
 	struct taxii_envelope env; /* of the page at hand */
-	uint64_t objects; /* of all pages, each as often as it comes */
+	uint64_t objects; /* of the batch at hand, each as often as it comes */
+	char **from; /* tokens of the pages that the reader has, by document */
+	size_t n_from, cap_from;
+	bool carried; /* from the batch before */
+	bool resumed; /* no page has come yet since the place that was kept */
 	char last_added[48]; /* newest date of all pages; "": none */
 	char next[TAXII_NEXT_MAX + 1];
 };
@@ -157,6 +164,119 @@ enum err taxii_ask(const struct taxii_pull_opts *o, const struct misp_taxii *row
 	return taxii_get(&to, c, buf_cstr(&url), out, NULL, f);
 }
 
+/* ---- where a pull goes on that broke off ---- */
+
+static struct str resume_key(const struct pull *p, char out[64])
+{
+	int n = snprintf(out, 64, "taxii/pull/%016llx", (unsigned long long)p->o->server_id);
+	return (struct str){out, (size_t)n};
+}
+
+/* A place is one in this collection, asked like this, from this date on. */
+static uint64_t where(const struct pull *p)
+{
+	OWN(buf) struct buf b = BUF(64 << 10);
+	taxii_root_put(&b, &p->row);
+	buf_str_add(&b, p->row.collection);
+	buf_str_add(&b, p->row.filters);
+	buf_puts(&b, p->state.added_after);
+	return hash_64(b.p, b.n, 0x7a71) >> 1;
+}
+
+struct kept {
+	struct str key, value; /* absent: away with it */
+};
+
+static enum err kept_write(struct store_wtxn *w, void *arg, struct fail *f)
+{
+	const struct kept *k = arg;
+	if (k->value.p)
+		return store_kv_put(w, k->key, k->value, f);
+	enum err e = store_kv_del(w, k->key, f);
+	return e == ERR_NOENT ? ERR_OK : e;
+}
+
+static void resume_forget(struct pull *p)
+{
+	char key[64];
+	struct fail f = {0};
+	struct kept k = {resume_key(p, key), STR_NONE};
+	if (store_run(p->o->in->store, kept_write, &k, &f) != ERR_OK)
+		log_warn("sync", "taxii=%llu place not forgotten: %s", (unsigned long long)p->o->server_id, f.text);
+}
+
+/* "<where> <date> <token>\n", and what later events may refer to. */
+static enum err resume_put(struct pull *p, const char *token, const struct buf *shared, struct fail *f)
+{
+	OWN(buf) struct buf b = BUF(SHARED_MAX + (8 << 10));
+	char key[64];
+	if (!token[0])
+		return ERR_OK;
+	buf_printf(&b, "%llu %s %s\n", (unsigned long long)where(p), p->last_added[0] ? p->last_added : "-", token);
+	if (buf_err(shared) == ERR_OK)
+		buf_str_add(&b, buf_str(shared));
+	TRY(buf_err(&b));
+	struct kept k = {resume_key(p, key), buf_str(&b)};
+	return store_run(p->o->in->store, kept_write, &k, f);
+}
+
+static enum err from_add(struct pull *p, const char *token, struct fail *f)
+{
+	if (p->n_from == p->cap_from) {
+		size_t cap = p->cap_from ? p->cap_from * 2 : 64;
+		char **v = reallocarray(p->from, cap, sizeof(*v));
+		if (!v)
+			return fail(f, ERR_NOMEM, "no memory");
+		p->from = v;
+		p->cap_from = cap;
+	}
+	p->from[p->n_from] = strdup(token);
+	return p->from[p->n_from++] ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+}
+
+static void from_clear(struct pull *p)
+{
+	for (size_t i = 0; i < p->n_from; i++)
+		free(p->from[i]);
+	p->n_from = 0;
+}
+
+/* The place that was kept, if it is one of this pull, and what goes with it. */
+static enum err resume_get(struct pull *p, struct buf *shared, struct fail *f)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	char key[64];
+	struct str v, line, at, date;
+	uint64_t hash;
+	TRY(store_read(p->o->in->store, &t, f));
+	if (store_kv_get(t, resume_key(p, key), &v) != ERR_OK)
+		return ERR_OK;
+	struct str rest = str_split(v, '\n', &line);
+	line = str_split(line, ' ', &at);
+	line = str_split(line, ' ', &date);
+	if (p->o->again || !str_u64(at, &hash) || hash != where(p) || line.n > TAXII_NEXT_MAX) {
+		store_read_end(MOVE(t));
+		resume_forget(p);
+		return ERR_OK;
+	}
+	snprintf(p->next, sizeof(p->next), "%.*s", STR_ARG(line));
+	if (date.n > 1)
+		snprintf(p->last_added, sizeof(p->last_added), "%.*s", STR_ARG(date));
+	p->resumed = true;
+	buf_str_add(shared, rest);
+	return buf_err(shared);
+}
+
+static enum err shared_feed(struct pull *p, struct str shared, struct fail *f)
+{
+	p->carried = shared.n != 0;
+	if (!shared.n)
+		return ERR_OK;
+	TRY(from_add(p, p->next, f));
+	TRY(stix_in_feed(p->stix, shared.p, shared.n, f));
+	return stix_in_document_end(p->stix, f);
+}
+
 /* ---- pages ---- */
 
 static enum err page_data(void *user, const void *data, size_t n, struct fail *f)
@@ -198,33 +318,15 @@ static enum err page_get(struct pull *p, struct fail *f)
 	struct taxii_to to = {&p->row, p->o->key, false, p->o->cancelled};
 	struct client_req req = {
 		.url = buf_cstr(&url), .max_bytes = PAGE_BYTES, .data = page_data, .header = page_header, .user = p};
-	TRY(taxii_call(&to, p->client, &req, &res, f));
+	TRY(from_add(p, p->next, f));
+	enum err e = taxii_call(&to, p->client, &req, &res, f);
+	if (e != ERR_OK && p->resumed && res.status >= 400 && res.status < 500 && e != ERR_AUTH)
+		resume_forget(p); /* the server knows the place no more: from the beginning, next time */
+	TRY(e);
+	p->resumed = false;
 	if (!taxii_envelope_ok(&p->env))
 		return fail(f, ERR_PEER, "the answer is no envelope of TAXII");
 	return stix_in_document_end(p->stix, f);
-}
-
-/* Nothing has come yet that could be taken in. */
-static enum err pages(struct pull *p, struct fail *f)
-{
-	int64_t end = clock_boot_ms() + PULL_MS;
-	unsigned empty = 0;
-	bool more = true;
-	while (more) {
-		TRY(page_get(p, f));
-		p->res->pages++;
-		more = p->env.more;
-		empty = p->env.objects ? 0 : empty + 1;
-		p->objects += p->env.objects;
-		if (more && (!p->env.next[0] || strcmp(p->env.next, p->next) == 0))
-			return fail(f, ERR_PEER, "the server says that there is more, and not where");
-		if (p->res->pages >= PAGES_MAX || empty >= EMPTY_MAX)
-			return fail(f, ERR_LIMIT, "the server's pages do not end");
-		if (clock_boot_ms() > end)
-			return fail(f, ERR_TIMEOUT, "the collection was not read within an hour");
-		snprintf(p->next, sizeof(p->next), "%s", p->env.next);
-	}
-	return ERR_OK;
 }
 
 /* ---- events ---- */
@@ -287,7 +389,42 @@ static enum err events_data(void *user, const void *data, size_t n, struct fail 
 	return json_read_feed(((struct pull *)user)->reader, data, n, f);
 }
 
-static enum err events(struct pull *p, struct fail *f)
+/* `apart`: there were others before, whose reports it does not know. */
+static struct stix_in *reader_of(const struct pull *p, bool apart)
+{
+	struct stix_in_opts so = {.spool_dir = p->o->in->spool_dir,
+				  .info = p->row.name,
+				  .has_distribution = true,
+				  .distribution = p->row.distribution,
+				  .sharing_group_id = p->row.sharing_group_id,
+				  .publish = p->row.publish,
+				  .apart = apart};
+	return stix_in_new(&so);
+}
+
+static void counts_add(struct pull *p)
+{
+	struct stix_in_counts n = stix_in_counts(p->stix), *sum = &p->res->stix;
+	sum->objects += n.objects;
+	sum->events += n.events;
+	sum->attributes += n.attributes;
+	sum->left_out += n.left_out;
+	sum->as_text += n.as_text;
+	sum->as_patterns += n.as_patterns;
+}
+
+/* Another reader in place of the one that has been read. */
+static void reader_next(struct pull *p, struct stix_in *next)
+{
+	counts_add(p);
+	stix_in_free(p->stix);
+	p->stix = next;
+	p->objects = 0;
+}
+
+/* All that there is is taken in (`rest` NULL), or what is complete of it. On return it is durable. */
+static enum err events(struct pull *p, struct stix_in *rest, struct buf *shared, uint32_t *first,
+		       struct fail *f)
 {
 	struct json_read_opts o = {.root = RAW_EVENT,
 				   .spool_dir = p->o->in->spool_dir,
@@ -297,7 +434,8 @@ static enum err events(struct pull *p, struct fail *f)
 	p->reader = json_read_new(&o, on_event, p);
 	enum err e = p->stream && p->reader ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 	if (e == ERR_OK)
-		e = stix_in_end(p->stix, events_data, p, f);
+		e = rest ? stix_in_part(p->stix, rest, shared, first, events_data, p, f)
+			 : stix_in_end(p->stix, events_data, p, f);
 	if (e == ERR_OK)
 		e = json_read_end(p->reader, f);
 	json_read_free(p->reader);
@@ -307,29 +445,89 @@ static enum err events(struct pull *p, struct fail *f)
 	return e;
 }
 
+/* What waits for later pages is too much itself: it does not wait. */
+static enum err rest_take(struct pull *p, struct fail *f)
+{
+	struct stix_in *next = reader_of(p, true);
+	if (!next)
+		return fail(f, ERR_NOMEM, "no memory");
+	enum err e = events(p, NULL, NULL, NULL, f);
+	reader_next(p, next);
+	return e;
+}
+
+static enum err batch_take(struct pull *p, uint64_t batch, struct fail *f)
+{
+	OWN(buf) struct buf shared = BUF(SHARED_MAX);
+	struct stix_in *rest = reader_of(p, true);
+	uint32_t first = UINT32_MAX;
+	char token[TAXII_NEXT_MAX + 1];
+	if (!rest)
+		return fail(f, ERR_NOMEM, "no memory");
+	enum err e = events(p, rest, &shared, &first, f);
+	reader_next(p, rest);
+	TRY(e);
+	p->carried = true;
+	if (stix_in_bytes(p->stix) > batch / 2) {
+		TRY(rest_take(p, f));
+		p->carried = false;
+		first = UINT32_MAX;
+	}
+	snprintf(token, sizeof(token), "%s", first < p->n_from ? p->from[first] : p->next);
+	from_clear(p);
+	if (stix_in_bytes(p->stix))
+		TRY(from_add(p, token, f));
+	return p->res->n.failed ? ERR_OK : resume_put(p, token, &shared, f);
+}
+
+static enum err pages(struct pull *p, struct fail *f)
+{
+	uint64_t batch = p->o->batch_bytes ? p->o->batch_bytes : BATCH_BYTES;
+	int64_t end = clock_boot_ms() + PULL_MS;
+	unsigned empty = 0;
+	bool more = true;
+	while (more) {
+		TRY(page_get(p, f));
+		p->res->pages++;
+		more = p->env.more;
+		empty = p->env.objects ? 0 : empty + 1;
+		p->objects += p->env.objects;
+		if (more && (!p->env.next[0] || strcmp(p->env.next, p->next) == 0))
+			return fail(f, ERR_PEER, "the server says that there is more, and not where");
+		if (p->res->pages >= PAGES_MAX || empty >= EMPTY_MAX)
+			return fail(f, ERR_LIMIT, "the server's pages do not end");
+		if (clock_boot_ms() > end)
+			return fail(f, ERR_TIMEOUT, "the collection was not read within an hour");
+		snprintf(p->next, sizeof(p->next), "%s", p->env.next);
+		if (more && (stix_in_bytes(p->stix) >= batch || p->objects >= BATCH_OBJECTS))
+			TRY(batch_take(p, batch, f));
+	}
+	return ERR_OK;
+}
+
 /* ---- a pull ---- */
 
 static enum err run(struct pull *p, struct fail *f)
 {
+	OWN(buf) struct buf shared = BUF(SHARED_MAX + (8 << 10));
 	p->a = arena_new(4u << 20);
 	if (!p->a)
 		return fail(f, ERR_NOMEM, "no memory");
 	TRY(row_read(p, f));
-	struct stix_in_opts so = {.spool_dir = p->o->in->spool_dir,
-				  .info = p->row.name,
-				  .has_distribution = true,
-				  .distribution = p->row.distribution,
-				  .sharing_group_id = p->row.sharing_group_id,
-				  .publish = p->row.publish};
 	p->opts = p->o->client;
 	p->opts.redirects = p->opts.redirects ? p->opts.redirects : 5;
 	p->opts.total_ms = p->opts.total_ms ? p->opts.total_ms : PULL_MS;
 	TRY(client_new(&p->opts, &p->client, f));
-	p->stix = stix_in_new(&so);
+	TRY(resume_get(p, &shared, f));
+	p->stix = reader_of(p, p->resumed);
 	if (!p->stix)
 		return fail(f, ERR_NOMEM, "no memory");
+	TRY(shared_feed(p, buf_str(&shared), f));
 	TRY(pages(p, f));
-	return p->objects ? events(p, f) : ERR_OK;
+	if (p->objects || p->carried)
+		TRY(events(p, NULL, NULL, NULL, f));
+	resume_forget(p);
+	return ERR_OK;
 }
 
 enum err taxii_pull(const struct taxii_pull_opts *o, struct taxii_pull_result *out, struct fail *f)
@@ -350,13 +548,13 @@ enum err taxii_pull(const struct taxii_pull_opts *o, struct taxii_pull_result *o
 				  .res = &out->n};
 	intake_init(&p->take);
 	enum err e = run(p, &mine);
-	if (p->stix) {
-		out->stix = stix_in_counts(p->stix);
-		out->stix.left_out_types = STR_NONE;
-	}
+	if (p->stix)
+		counts_add(p);
 	intake_log(&p->take, "taxii", o->server_id, e);
 	state_note(p, e, &mine);
 	stix_in_free(p->stix);
+	from_clear(p);
+	free(p->from);
 	client_free(p->client);
 	arena_free(p->a);
 	intake_done(&p->take);

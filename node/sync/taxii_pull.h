@@ -1,8 +1,9 @@
 /*
  * taxii_pull.h - a TAXII 2.1 collection elsewhere as a source: its STIX objects since the last time, as events.
  *
- * All pages are read before anything is taken in; when one fails, nothing is, and the next pull begins where
- * the last good one ended. Objects that are gone there stay here: TAXII does not tell of them.
+ * Pages are read until they are as long as a batch; then what is complete is taken in, the rest waits for what is
+ * still to come. A pull that breaks off goes on where its last batch ended. Objects that are gone there stay here:
+ * TAXII does not tell of them.
  */
 #pragma once
 
@@ -21,6 +22,7 @@ struct taxii_pull_opts {
 	const struct secret_key *key; /* of the stored credentials */
 	bool disabled_too; /* somebody asked for it by hand */
 	bool again; /* from the beginning */
+	uint64_t batch_bytes; /* [256 MiB] */
 	const atomic_bool *cancelled; /* NULL: never */
 };
 struct taxii_pull_result {

@@ -273,6 +273,96 @@ def test_hostile(near):
     web.shutdown()
 
 
+class Long(http.server.BaseHTTPRequestHandler):
+    """A collection of many pages that know nothing of events; tokens are numbers of pages."""
+    protocol_version = "HTTP/1.0"
+    pages, asked, fails_at, forgets = [], [], 0, False
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        cls = Long
+        query = self.path.partition("?")[2]
+        at = next((int(x[5:]) for x in query.split("&") if x.startswith("next=")), 0)
+        cls.asked.append((at, "added_after" in query))
+        if cls.fails_at and at >= cls.fails_at or cls.forgets and at:
+            code, doc = (400 if cls.forgets else 500), {"title": "not now"}
+        elif "added_after" in query:
+            code, doc = 200, {}
+        else:
+            code, doc = 200, dict({"objects": cls.pages[at]} if cls.pages[at] else {},
+                                  **({"more": True, "next": str(at + 1)} if at + 1 < len(cls.pages) else {}))
+        body = json.dumps(doc).encode()
+        self.send_response(code)
+        self.send_header("Content-Type", TYPE)
+        self.send_header("Content-Length", str(len(body)))
+        if code == 200 and doc:
+            self.send_header("X-TAXII-Date-Added-Last", "2026-01-01T00:00:%02d.000001Z" % at)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+MAKER = "identity--5c0a1e00-10c0-4000-8000-000000000001"
+EVENTS, PARTS, PAGE = 60, 20, 80
+
+
+def long_collection():
+    """One identity at the very beginning; reports behind their indicators, anywhere; some of no report at the end."""
+    objects = [{"type": "identity", "spec_version": "2.1", "id": MAKER, "created": "2026-01-01T00:00:00.000Z",
+                "modified": "2026-01-01T00:00:00.000Z", "name": "Far maker", "identity_class": "organization"}]
+    for e in range(EVENTS):
+        refs = [stix(e * 100 + i, created_by_ref=MAKER, description="d" * 450) for i in range(PARTS)]
+        objects += refs
+        objects.append({"type": "report", "spec_version": "2.1", "id": "report--5c0a1e00-10c0-4000-9000-%012d" % e,
+                        "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z", "created_by_ref": MAKER,
+                        "name": "long %d" % e, "published": "2026-01-01T00:00:00.000Z",
+                        "object_refs": [r["id"] for r in refs]})
+    objects += [stix(900000 + i) for i in range(3)]
+    return [objects[i:i + PAGE] for i in range(0, len(objects), PAGE)] + [[]]
+
+
+def test_long(node):
+    """More than a batch holds: taken in as it comes, gone on with where it broke off."""
+    d = node.client(timeout=300)
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Long)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    Long.pages = long_collection()
+    n = len(Long.pages)
+    ident = add(d, "http://127.0.0.1:%d" % web.server_port, name="long", api_root="/", collection=ANY).json()["TaxiiServer"]["id"]
+    Long.fails_at = n - 4
+    a = pull(d, ident)
+    there = len(d.post("/events/index", {"minimal": 1}).json())
+    ok(a.status == 502 and "ended early" in a.text() and 0 < there < EVENTS, "a pull that breaks off has taken in what came (%d)" % there, a.text())
+    st = row_of(d, ident)["tocsin"]
+    ok(not st["added_after"] and st["last_error"], "and is not done", st)
+    node.kill()
+    node.start()
+    d = node.client(timeout=300)
+    Long.forgets, Long.fails_at, Long.asked = True, 0, []
+    a = pull(d, ident)
+    ok(a.status == 502 and Long.asked[0][0] > 0, "a server that forgot its tokens ends the next one", Long.asked)
+    Long.fails_at, Long.forgets, Long.asked = n - 2, False, []
+    a = pull(d, ident)
+    ok(a.status == 502 and Long.asked[0][0] == 0, "which then begins again", (Long.asked[:2], a.text()))
+    Long.fails_at, Long.asked = 0, []
+    a = pull(d, ident)
+    ok(a.status == 200 and n - 6 < Long.asked[0][0] < n, "it goes on where its last batch ended", (n, Long.asked, a.text()))
+    evs = d.post("/events/restSearch", {"returnFormat": "json", "eventinfo": "long %"}).json()["response"]
+    evs = [e["Event"] for e in evs]
+    ok(len(evs) == EVENTS and all(len(e["Attribute"]) == PARTS for e in evs), "every event is there, whole, once",
+       (len(evs), sorted(len(e["Attribute"]) for e in evs)[:5]))
+    ok(all('misp-galaxy:producer="Far maker"' in {t["name"] for t in e["Tag"]} for e in evs),
+       "with its maker, who came on the first page", evs[-1].get("Tag"))
+    ok(len(d.post("/events/index", {"minimal": 1}).json()) == EVENTS + 1, "and what no report names is one more")
+    found = d.post("/attributes/restSearch", {"returnFormat": "json", "value": ["bad90000%d.example" % i for i in range(3)]}).json()["response"]["Attribute"]
+    ok(len(found) == 3, "with all of it", found)
+    Long.asked = []
+    a = pull(d, ident)
+    ok(a.status == 200 and Long.asked == [(0, True)], "then it asks for what is new", (Long.asked, a.text()))
+    web.shutdown()
+
+
 def main():
     if not nodelib.have_daemon():
         nodelib.skip("no daemon")
@@ -284,6 +374,9 @@ def main():
         test_failures(far, near, ident, made)
         ok(near.alive(), "the node is alive")
         near.stop()
+    with nodelib.Node(extra=extra + ["--set", "taxii.batch=64KiB"]) as node:
+        test_long(node)
+        node.stop()
     print("1..%d" % COUNT[0])
     return 1 if COUNT[1] else 0
 
