@@ -118,11 +118,20 @@ int cmd_feed_show(struct cli *c)
 {
 	static const struct {
 		const char *label, *member;
-	} rows[] = {{"number", "id"},		   {"provider", "provider"},	 {"at", "url"},
-		    {"format", "source_format"},   {"distribution", "distribution"},
-		    {"sharing group", "sharing_group_id"}, {"headers", "headers"}, {"settings", "settings"},
-		    {"rules", "rules"},		   {"tag", "tag_id"},		 {"tag collection", "tag_collection_id"},
-		    {"creator", "orgc_id"}};
+	} rows[] = {
+		{"number", "id"},
+		{"provider", "provider"},
+		{"at", "url"},
+		{"format", "source_format"},
+		{"distribution", "distribution"},
+		{"sharing group", "sharing_group_id"},
+		{"headers", "headers"},
+		{"settings", "settings"},
+		{"rules", "rules"},
+		{"tag", "tag_id"},
+		{"tag collection", "tag_collection_id"},
+		{"creator", "orgc_id"},
+	};
 	static const struct {
 		const char *member, *says;
 	} flags[] = {{"delta_merge", "what leaves the feed is deleted"},

@@ -82,8 +82,8 @@ int feed_place(struct cli *c, const char *given, json_t *feed)
 	if (!remote && strstr(given, "://"))
 		return cli_fail(c, CLI_FINDING, "%s: feeds are fetched by http:// and https:// only", given);
 	if (!remote && !realpath(given, path))
-		return cli_fail(c, CLI_FINDING, "%s: no such file or folder here (a URL begins with http:// or https://)",
-				given);
+		return cli_fail(c, CLI_FINDING,
+				"%s: no such file or folder here (a URL begins with http:// or https://)", given);
 	json_object_set_new(feed, "url", json_string(remote ? given : path));
 	json_object_set_new(feed, "input_source", json_string(remote ? "network" : "local"));
 	return CLI_OK;

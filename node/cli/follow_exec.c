@@ -31,7 +31,7 @@ static enum err exec_apply(struct follow *f, const struct follow_set *s)
 					  {NULL, NULL}};
 	snprintf(since, sizeof(since), "%llu", (unsigned long long)s->since);
 	snprintf(serial, sizeof(serial), "%llu", (unsigned long long)s->serial);
-	f->entries = follow_lines_count(s->fd);
+	f->entries = s->entries ? s->entries : follow_lines_count(s->fd);
 	return follow_shell(f, f->arg, s->fd, vars);
 }
 

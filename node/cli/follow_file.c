@@ -82,7 +82,7 @@ static enum err sync_folder(const struct follow *f)
 
 static enum err file_apply(struct follow *f, const struct follow_set *s)
 {
-	f->entries = follow_lines_count(s->fd);
+	f->entries = s->entries ? s->entries : follow_lines_count(s->fd);
 	TRY(dress(f, s->fd));
 	if (fsync(s->fd) < 0)
 		return fail_errno(&f->fail, ERR_IO, errno, "%s", f->spool_path);

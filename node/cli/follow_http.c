@@ -68,6 +68,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *user)
 		a->kind = FOLLOW_WHOLE;
 	} else if (header_is(line, "X-Tocsin-Serial", &v)) {
 		a->has_serial = str_u64(v, &a->serial);
+	} else if (header_is(line, "X-Tocsin-Entries", &v)) {
+		(void)!str_u64(v, &a->entries);
 	} else if (header_is(line, "X-Tocsin-Change", &v)) {
 		for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 			if (str_is(v, kinds[i].name))

@@ -11,6 +11,7 @@ struct follow_answer {
 	bool has_serial;
 	uint64_t serial; /* X-Tocsin-Serial */
 	enum follow_kind kind; /* X-Tocsin-Change; FOLLOW_WHOLE without one */
+	uint64_t entries; /* X-Tocsin-Entries; 0: not said */
 	unsigned retry_after_s; /* 0: not said */
 	uint64_t bytes;
 	struct sha256 digest; /* of the body */

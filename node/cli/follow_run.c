@@ -193,6 +193,7 @@ static enum err apply(struct round *r, const struct follow_answer *a)
 	struct follow_set s = {.kind = a->kind,
 			       .fd = r->spool,
 			       .bytes = a->bytes,
+			       .entries = a->entries,
 			       .since = r->st.serial,
 			       .serial = a->serial};
 	char mark[FOLLOW_MARK_MAX] = "";

@@ -20,6 +20,7 @@ struct follow_set {
 	enum follow_kind kind;
 	int fd; /* at its beginning */
 	uint64_t bytes;
+	uint64_t entries; /* of a whole set, where the node says it; 0: it does not */
 	uint64_t since, serial; /* since: of changes only */
 };
 
