@@ -263,6 +263,14 @@ static enum err touched_settle(struct set_write *w, struct fail *f)
 	return set_err(mdb_drop(w->txn, w->set->db[DB_touched], 0), f);
 }
 
+/* The second of the change, or the next one after the last: a count of commits would tell how much was looked
+   at between, of which a consumer sees nothing. */
+static void serial_step(struct set_head *h, int64_t now)
+{
+	h->serial = MAX(h->serial + 1, (uint64_t)MAX(now, 0));
+	h->changed = now;
+}
+
 enum err set_commit(struct set_write **pw, bool show, int64_t now, struct fail *f)
 {
 	OWN(set_write) struct set_write *w = MOVE(*pw);
@@ -270,11 +278,10 @@ enum err set_commit(struct set_write **pw, bool show, int64_t now, struct fail *
 	TRY(touched_settle(w, f));
 	if (show && !h->ready) {
 		h->ready = 1;
-		h->oldest = ++h->serial;
-		h->changed = now;
+		serial_step(h, now);
+		h->oldest = h->serial;
 	} else if (show && h->pending) {
-		h->serial++;
-		h->changed = now;
+		serial_step(h, now);
 	}
 	if (show)
 		h->pending = 0;

@@ -26,7 +26,7 @@ struct line *line_open(struct api *api, struct offload *workers)
 {
 	struct http_listen listen = {.host = "127.0.0.1"};
 	struct http_conf c = {.rows = api_rows, .rows_n = api_rows_n, .listen = &listen, .listen_n = 1,
-			      .io_threads = 1, .workers = workers, .app = api, .auth = api_auth,
+			      .io_threads = 1, .workers = workers, .app = api, .auth = api_auth, .gone = api_gone,
 			      .limits = {.requests_per_conn = UINT32_MAX, .pipeline = 32, .idle_ms = 1u << 30,
 					 .stall_ms = 1u << 30}};
 	struct fail f = {0};
