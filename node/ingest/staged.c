@@ -1,9 +1,12 @@
 /*
  * staged.c - big documents: written in jobs of bounded size under a body that no event names yet,
- * and named by one last small job (design section 5). A stage that is not finished is deleted at
- * the next start. An edit stages the whole new version: what is there is copied, the document is
- * merged into the copy, and the event is pointed at it.
+ * and named by one last small job (design section 5). The next step is prepared while the writer
+ * puts the one before. A stage that is not finished is deleted at the next start. An edit stages
+ * the whole new version: what is there is copied, the document is merged into the copy, and the
+ * event is pointed at it.
  */
+#include <errno.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -102,23 +105,119 @@ static void stage_drop(struct ingest_ctx *c)
 		log_warn("ingest", "stage not dropped, left for the next start");
 }
 
-static enum err one_pass(struct ingest_ctx *c, struct ingest_job *j, unsigned kinds, struct fail *f)
+/* A context of its own for what is prepared: the job at hand changes the other one. */
+struct ahead {
+	struct ingest_ctx c;
+	struct ingest_result out;
+	struct arena *arena; /* of `out` */
+};
+
+static enum err ahead_init(struct ahead *h, const struct ingest_ctx *c, struct fail *f)
+{
+	h->arena = arena_new(64u << 20);
+	ingest_ctx_init(&h->c, c->env, c->adm, c->facts, h->arena, &h->out);
+	h->c.adding = c->adding;
+	h->c.break_repeats = c->break_repeats;
+	return h->arena ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+}
+
+static void ahead_free(struct ahead *h)
+{
+	ingest_ctx_free(&h->c);
+	arena_free(h->arena);
+}
+
+/* What is prepared is next, with what was found to be wrong with it. No job is at work. */
+static void ahead_take(struct ahead *h, struct ingest_ctx *c)
+{
+	struct arena *used = c->arena;
+	c->arena = h->c.arena;
+	h->c.arena = used;
+	c->els = h->c.els;
+	c->index_of = h->c.index_of;
+	c->n = h->c.n;
+	c->has_vuln |= h->c.has_vuln;
+	c->out->refused += h->out.refused - h->out.n_problems;
+	for (uint32_t i = 0; i < h->out.n_problems; i++) {
+		struct ingest_problem p = h->out.problems[i];
+		uint32_t n = c->out->n_problems;
+		ingest_ctx_problem(c, p.index, p.errors.p);
+		if (c->out->n_problems == n)
+			continue;
+		p.errors = c->out->problems[n].errors;
+		p.relation = arena_str(c->out_arena, p.relation);
+		c->out->problems[n] = p;
+	}
+	for (size_t i = 0; i < h->c.objects.cap; i++) {
+		const struct ordmap_slot *o = &h->c.objects.v[i];
+		struct ordmap_slot *to = o->refused ? ingest_ordmap_at(&c->objects, o->ordinal, true) : NULL;
+		if (to)
+			to->refused = true;
+	}
+	ingest_ordmap_free(&h->c.objects);
+	h->out = (struct ingest_result){0};
+	arena_reset(h->arena);
+}
+
+struct landing {
+	sem_t sem;
+	enum err err;
+	struct fail why;
+};
+
+static void on_landed(void *arg, enum err e, const struct fail *why)
+{
+	struct landing *l = ((struct ingest_job *)arg)->user;
+	l->err = e;
+	l->why = *why;
+	sem_post(&l->sem);
+}
+
+/* Put what is prepared; meanwhile prepare the next step, if there is one. */
+static enum err put_and_prepare(struct ingest_ctx *c, struct ingest_job *j, struct ahead *h,
+				struct raw_cursor *cur, bool *end, struct fail *f)
+{
+	struct landing l = {.err = ERR_OK};
+	enum err e = ERR_OK;
+	sem_init(&l.sem, 0, 0);
+	j->user = &l;
+	ingest_job_begin(c, j);
+	enum err sent = store_submit(c->env->store, run_pass, on_landed, j);
+	if (sent == ERR_OK && !*end)
+		e = ingest_ctx_prepare(&h->c, cur, j->kinds, STAGE_STEP, end, f);
+	else if (sent != ERR_OK)
+		e = fail(f, sent, "the store takes no jobs");
+	while (sent == ERR_OK && sem_wait(&l.sem) && errno == EINTR)
+		;
+	sem_destroy(&l.sem);
+	if (sent == ERR_OK && l.err == ERR_OK)
+		j->first = false;
+	if (l.err != ERR_OK && f)
+		*f = l.why;
+	return l.err != ERR_OK ? l.err : e;
+}
+
+static enum err one_pass(struct ingest_ctx *c, struct ingest_job *j, struct ahead *h, unsigned kinds,
+			 struct fail *f)
 {
 	OWN(raw_cursor) struct raw_cursor *cur = raw_cursor_new(admitted_raw(c->adm));
-	bool end = false;
+	bool end = false, last = false;
 	if (!cur)
 		return fail(f, ERR_NOMEM, "no memory");
-	while (!end) {
-		TRY(ingest_ctx_prepare(c, cur, kinds, STAGE_STEP, &end, f));
-		j->kinds = kinds;
+	j->kinds = kinds;
+	TRY(ingest_ctx_prepare(&h->c, cur, kinds, STAGE_STEP, &end, f));
+	while (!last) {
+		last = end;
+		ahead_take(h, c);
 		if (c->n || j->first)
-			TRY(ingest_step(c, j, run_pass, f));
-		j->first = false;
+			TRY(put_and_prepare(c, j, h, cur, &end, f));
+		else if (!end)
+			TRY(ingest_ctx_prepare(&h->c, cur, kinds, STAGE_STEP, &end, f));
 	}
 	return ERR_OK;
 }
 
-static enum err all_passes(struct ingest_ctx *c, struct ingest_job *j, struct fail *f)
+static enum err passes_with(struct ingest_ctx *c, struct ingest_job *j, struct ahead *h, struct fail *f)
 {
 	struct raw_event *raw = admitted_raw(c->adm);
 	for (size_t i = 0; i < INGEST_PASSES; i++) {
@@ -126,10 +225,20 @@ static enum err all_passes(struct ingest_ctx *c, struct ingest_job *j, struct fa
 		for (unsigned k = 0; k < EL_COUNT; k++)
 			any |= (ingest_passes[i] & KIND(k)) && raw_count(raw, k);
 		if (any)
-			TRY(one_pass(c, j, ingest_passes[i], f));
+			TRY(one_pass(c, j, h, ingest_passes[i], f));
 	}
 	c->n = 0;
 	return ERR_OK;
+}
+
+static enum err all_passes(struct ingest_ctx *c, struct ingest_job *j, struct fail *f)
+{
+	struct ahead h;
+	enum err e = ahead_init(&h, c, f);
+	if (e == ERR_OK)
+		e = passes_with(c, j, &h, f);
+	ahead_free(&h);
+	return e;
 }
 
 /* ---- adding ---- */
