@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -276,6 +277,32 @@ static inline bool is_itself(unsigned char c)
 	return c >= ' ' && c < 0x80 && c != '"' && c != '\\';
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Is every byte of the word such a one? */
+static inline bool are_themselves(uint64_t w)
+{
+	uint64_t quote = w ^ EACH('"'), escape = w ^ EACH('\\');
+	uint64_t bad = w | (w - EACH(' ')) | ((quote - EACH(1)) & ~quote) | ((escape - EACH(1)) & ~escape);
+
+	return !(bad & EACH(0x80));
+}
+
+/* How many bytes from `p` on mean themselves. */
+static inline size_t run_of_themselves(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	for (uint64_t w; n - i >= sizeof(w); i += sizeof(w)) {
+		memcpy(&w, p + i, sizeof(w));
+		if (!are_themselves(w))
+			break;
+	}
+	while (i < n && is_itself((unsigned char)p[i]))
+		i++;
+	return i;
+}
+
 /*
  * An item of a list as most are: at hand with the comma before it, in ASCII, without escapes. False: what comes is
  * anything else, and nothing was used.
@@ -292,8 +319,8 @@ static bool common_item(struct value_list *l, struct arena *a, struct lookup_val
 		p++;
 	if (p == end || *p++ != '"')
 		return false;
-	for (from = p; p < end && is_itself((unsigned char)*p);)
-		p++;
+	from = p;
+	p += run_of_themselves(p, (size_t)(end - p));
 	if (p == end || *p != '"' || p - from > VALUE_LIST_VALUE_MAX)
 		return false;
 	out->error = NULL;

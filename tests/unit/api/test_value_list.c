@@ -90,10 +90,33 @@ static void lengths(void)
 	}
 }
 
+/* Each byte of ASCII at each place of two words: taken as it is, unless JSON wants it escaped. */
+static void bytes(void)
+{
+	OWN(buf) struct buf got = BUF(1 << 20);
+	unsigned wrong = 0;
+
+	for (unsigned c = 1; c < 0x80; c++)
+		for (size_t at = 0; at < 17; at++) {
+			char body[] = "[\"first\",\"0123456789abcdefg\",\"z\"]", *value = body + 10;
+			char want[] = "first\n0123456789abcdefg\nz\n";
+
+			if (c == '"' || c == '\\')
+				continue;
+			value[at] = want[6 + at] = (char)c;
+			list(STR("application/json"), str_c(body), &got);
+			wrong += (strcmp(got.p, c < ' ' ? "first\n!Not JSON.\n" : want) != 0);
+		}
+	is_uint(wrong, 0, "each byte at each place");
+	list(STR("application/json"), STR("[\"first\",\"01234\\\"56789abcdefg\",\"0123456789\\\\\"]"), &got);
+	is_str(got.p, "first\n01234\"56789abcdefg\n0123456789\\\n", "escapes inside of words");
+}
+
 int main(void)
 {
 	lists();
 	pieces();
 	lengths();
+	bytes();
 	return done_testing();
 }
