@@ -185,12 +185,26 @@ static bool make_line(struct arena *a, struct str v, struct indicator *out)
 	       str_utf8_ok(out->value);
 }
 
+/* The host in its ASCII form, as it is on the wire and in the logs; the rest as it is. */
+static struct str ascii_host(struct arena *a, struct str v)
+{
+	ptrdiff_t at = str_find(v, STR("://"));
+	size_t from = at < 0 ? 0 : (size_t)at + 3, end = from;
+	while (end < v.n && !strchr("/?#:", v.p[end]))
+		from = v.p[end++] == '@' ? end : from;
+	struct str host = str_sub(v, from, end - from);
+	if (ascii_only(host) || !(host = normalise_value(a, NORM_DOMAIN, host)).n)
+		return v;
+	return arena_printf(a, "%.*s%.*s%.*s", STR_ARG(str_sub(v, 0, from)), STR_ARG(host),
+			    STR_ARG(str_sub(v, end, v.n)));
+}
+
 /* White space and control characters cannot stand in a URL: RFC 3986 has them as %XX. */
 static bool make_url(struct arena *a, struct str v, struct indicator *out)
 {
 	OWN(buf) struct buf b = BUF(3 * 8192);
 	v = str_trim(v);
-	if (!v.n || v.n > 8192 || !str_utf8_ok(v))
+	if (!v.n || v.n > 8192 || !str_utf8_ok(v) || !(v = ascii_only(v) ? v : ascii_host(a, v)).p)
 		return false;
 	for (size_t i = 0; i < v.n; i++) {
 		unsigned char c = (unsigned char)v.p[i];

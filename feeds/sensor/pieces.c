@@ -150,13 +150,15 @@ bool piece_url_split(struct str url, struct piece_url *out)
 		return false;
 	if ((at = str_chr(v, '#')) >= 0)
 		v = str_sub(v, 0, (size_t)at);
-	out->rest = v;
 	while (end < v.n && v.p[end] != '/' && v.p[end] != '?')
 		end++;
 	struct str host = str_sub(v, 0, end);
 	out->path = str_sub(v, end, v.n);
+	if (!out->scheme.p && str_chr(host, '@') >= 0)
+		return false; /* "mailto:a@b" */
 	while ((at = str_chr(host, '@')) >= 0)
 		host = str_sub(host, (size_t)at + 1, host.n);
+	out->rest = (struct str){host.p, v.n - (size_t)(host.p - v.p)};
 	out->port = STR_NONE;
 	if (host.n && host.p[0] == '[') {
 		at = str_chr(host, ']');
@@ -168,7 +170,19 @@ bool piece_url_split(struct str url, struct piece_url *out)
 	} else {
 		out->port = str_split(host, ':', &out->host);
 	}
+	for (size_t i = 0; i < out->port.n; i++)
+		if (out->port.p[i] < '0' || out->port.p[i] > '9')
+			return false; /* "javascript:alert(1)" */
 	return out->host.n > 0;
+}
+
+bool piece_url_is_http(const struct piece_url *u)
+{
+	static const char *const schemes[] = {"http", "https", "hxxp", "hxxps", "ws", "wss"};
+	bool is = !u->scheme.p;
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+		is = is || str_eq_nocase(u->scheme, str_c(schemes[i]));
+	return is;
 }
 
 static const char hex_digits[] = "0123456789ABCDEF";

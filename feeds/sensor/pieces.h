@@ -60,11 +60,13 @@ static inline struct str piece_level(const struct piece_levels *l, const struct 
 
 /* Parts of a URL: views into it. `host` without port and brackets, `path` with the query, no fragment. */
 struct piece_url {
-	struct str scheme, host, port, path, rest; /* rest: all behind "scheme://" without the fragment */
+	struct str scheme, host, port, path, rest; /* rest: from the host on, without the fragment */
 };
-/* False: no host, or one that looks like a scheme. A URL without scheme begins with its host. User
-   information is passed over. */
+/* False: no host, one that looks like a scheme, no number behind its colon. A URL without scheme begins with
+   its host. User information is passed over: programs do not send it. */
 bool piece_url_split(struct str url, struct piece_url *out);
+/* Could it be seen in HTTP? */
+bool piece_url_is_http(const struct piece_url *u);
 /* Is it one address, not a network? */
 static inline bool piece_one_address(const struct indicator *i)
 {

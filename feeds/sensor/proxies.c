@@ -115,7 +115,7 @@ static enum err haproxy_item(struct sensor_run *r, const struct indicator *i)
 		return ERR_OK;
 	if (i->kind != IND_URL)
 		return piece_line(r, i->kind == IND_DOMAIN ? STR(".") : STR(""), i->value, after);
-	if (!piece_url_split(i->value, &u) || !ascii_only(u.host))
+	if (!piece_url_split(i->value, &u) || !piece_url_is_http(&u) || !ascii_only(u.host))
 		return piece_left_out(r);
 	bool six = str_chr(u.host, ':') >= 0;
 	if (six)

@@ -92,14 +92,17 @@ static bool rule_url(struct ids *s)
 	struct buf *b = s->r->out;
 	OWN(buf) struct buf path = BUF(64u << 10);
 	struct piece_url u;
-	if (!piece_url_split(s->i->value, &u) || u.host.n > 255)
+	if (!piece_url_split(s->i->value, &u) || !piece_url_is_http(&u) || u.host.n > 255)
 		return false;
 	if (!u.path.n || u.path.p[0] != '/')
 		buf_putc(&path, '/');
 	piece_percent(&path, u.path);
 	ids_open(s, STR("http"));
 	PUT(b, "http_header:field host; ");
-	ids_contents(s, u.host, "", true);
+	/* a port may stand behind it, so its length is not that of the field */
+	char first[20];
+	snprintf(first, sizeof(first), "depth %zu", MIN(u.host.n, (size_t)200));
+	ids_contents(s, u.host, first, true);
 	PUT(b, " http_raw_uri; ");
 	ids_contents(s, buf_str(&path), "", false);
 	buf_printf(b, " bufferlen:%zu;", path.n);

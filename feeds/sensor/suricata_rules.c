@@ -218,7 +218,7 @@ static bool rule_url(struct ids *s)
 	struct buf *b = s->r->out;
 	OWN(buf) struct buf path = BUF(64u << 10), host = BUF(64u << 10);
 	struct piece_url u;
-	if (!piece_url_split(s->i->value, &u))
+	if (!piece_url_split(s->i->value, &u) || !piece_url_is_http(&u))
 		return false;
 	for (size_t k = 0; k < u.host.n; k++)
 		buf_putc(&host, (char)(u.host.p[k] | (u.host.p[k] >= 'A' && u.host.p[k] <= 'Z' ? 0x20 : 0)));

@@ -9,7 +9,7 @@
 static bool url_put(struct buf *b, struct str url)
 {
 	struct piece_url u;
-	if (!piece_url_split(url, &u))
+	if (!piece_url_split(url, &u) || !piece_url_is_http(&u))
 		return false;
 	piece_percent(b, u.rest);
 	if (!u.path.n)

@@ -203,7 +203,7 @@ def suricata_key(kind, value, params):
             out.append(tuple(one + (["nocase"] if nocase else [])))
         return out
     if kind == "url":
-        parts = rows.url_split(value)
+        parts = rows.http_split(value)
         if not parts or size(parts[2]) > 255:
             return None
         host = "".join(c.lower() if c < "\x80" else c for c in parts[2])
@@ -238,13 +238,13 @@ def snort_key(kind, value, params):
                ("http", "http_header:field host", ",nocase", value, "bufferlen:%d" % len(value))]
         return out + ([("http", "http_header:field host", ",nocase", "." + value, "isdataat:!1,relative")] if kind == "domain" else [])
     if kind == "url":
-        parts = rows.url_split(value)
+        parts = rows.http_split(value)
         if not parts or size(parts[2]) > 255:
             return None
         path = percent(parts[4] if parts[4].startswith("/") else "/" + parts[4])
         if escaped(path) + escaped(parts[2]) > ROOM:
             return "maybe"
-        return [("http", "http_header:field host", ",nocase", parts[2], "http_raw_uri", path, "bufferlen:%d" % len(path))]
+        return [("http", "http_header:field host", ",nocase,depth %d" % min(size(parts[2]), 200), parts[2], "http_raw_uri", path, "bufferlen:%d" % len(path))]
     if escaped(value) > ROOM:
         return "maybe"
     return [("http", "http_header:field user-agent", value, "bufferlen:%d" % size(value))]

@@ -79,7 +79,10 @@ def url_split(url):
     rest = rest.split("#", 1)[0]
     host = re.split(r"[/?]", rest, maxsplit=1)[0]
     path = rest[len(host):]
+    if "@" in host and not m:  # mailto:a@b
+        return None
     host = host.rsplit("@", 1)[-1]
+    rest = host + path
     if host.startswith("["):
         if "]" not in host:
             return None
@@ -87,7 +90,13 @@ def url_split(url):
         port = after[1:] if after.startswith(":") else ""
     else:
         host, _, port = host.partition(":")
-    return (scheme, rest, host, port, path) if host else None
+    return (scheme, rest, host, port, path) if host and re.fullmatch("[0-9]*", port) else None
+
+
+def http_split(url):
+    """The same of what could be seen in HTTP."""
+    parts = url_split(url)
+    return parts if parts and parts[0].lower() in ("", "http", "https", "hxxp", "hxxps", "ws", "wss") else None
 
 
 # ---- values, plain lists ----
@@ -484,7 +493,7 @@ def site_key(refused, most):
     def key(kind, value, params):
         if kind != "url":
             return [value + "/"] + (["*.%s/" % value] if kind == "domain" else [])
-        parts = url_split(value)
+        parts = http_split(value)
         if any(c in value for c in refused) or not parts:
             return None
         line = percent(parts[1]) + ("" if parts[4] else "/")
@@ -582,7 +591,7 @@ def haproxy_key(kind, value, params):
     if kind != data:
         return []
     if data == "url":
-        parts = url_split(value)
+        parts = http_split(value)
         if not parts or not parts[2].isascii():
             return None
         host = parts[2].lower()

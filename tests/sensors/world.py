@@ -28,7 +28,7 @@ URLS = ["http://evil.example/", "http://evil.example", "https://evil.example/a/b
         "http://evil.example/%00%0a", "http://evil.example/a|b", "http://evil.example/\\..\\x", "http://evil.example/*", "http://*.evil.example/^",
         "http://evil.example/(a|b)+[c]{2}.d?e^f$", "http://b\u00fccher.example/\u00e9", "http://evil.example/\u202e", "http://evil.example/a\tb", "http://evil.example/a\nb",
         "http://evil.example/" + "x" * 240, "http://evil.example/" + "y" * 1500, "http://evil.example/" + "z" * 7000, "http://evil.example/" + ";" * 1500,
-        "http://evil.example/?q=1", "http://evil.example?q=1", "http://evil.example#x", "//evil.example/x", "-i", "--", "#x", "http://a,b/c,d", "http://a:b:c/", "javascript:alert(1)",
+        "http://evil.example/?q=1", "http://evil.example?q=1", "http://evil.example#x", "//evil.example/x", "-i", "--", "#x", "http://a,b/c,d", "http://a:b:c/", "javascript:alert(1)", "mailto:a@evil.example", "smb://192.0.2.9/share/x.exe", "https://u@b\u00fccher.example:8443/p", "b\u00fccher.example/x", "http://\u00fc\u00fc..x/",
         "http://evil.example/\"; sid:1; msg:\"", "http://evil.example/{a}<b>", "http://x/'\"'", "http://evil.example/\x00", "hxxp://evil.example/x", "http://evil.example/!\"#", "!evil.example/x"]
 
 LINES = SHELL + ["Mozilla/5.0 (X11; Linux; rv:1.0) \"x\"; sid:1", "C:\\Windows\\x41.exe", "/tmp/a b;c", "update.exe", "invoice.pdf.exe", "Re: your \"invoice\"; pay", "\u0444\u0430\u0439\u043b.doc"]

@@ -52,6 +52,8 @@ static const struct form {
 	{ATTR_HOSTNAME, "www.evil.example", "hostname www.evil.example"},
 	{ATTR_HOSTNAME, "*.evil.example", "domain evil.example"},
 	{ATTR_DOMAIN_IP, "evil.example|192.0.2.9", "domain evil.example, ip 192.0.2.9"},
+	{ATTR_URL, "http://b\xc3\xbc" "cher.example:81/\xc3\xbc", "url http://xn--bcher-kva.example:81/\xc3\xbc"},
+	{ATTR_URL, "u@b\xc3\xbc" "cher.example", "url u@xn--bcher-kva.example"},
 	{ATTR_URL, "http://evil.example/a b\"", "url http://evil.example/a%20b%22"},
 	{ATTR_MD5, "D41D8CD98F00B204E9800998ECF8427E", "md5 d41d8cd98f00b204e9800998ecf8427e"},
 	{ATTR_MD5, "d41d8cd98f00b204e9800998ecf8427", ""},
