@@ -115,12 +115,13 @@ static void put_hit(struct http_req *r, struct jsonw *w, const struct misp_feed 
 		    const struct value_cache_entry *v, size_t n)
 {
 	char uuid[UUID_TEXT_LEN + 1];
-	n = MIN(n, (size_t)EVENTS_MAX);
+	bool events = str_is(d->source_format, "misp"); /* values of other feeds come from no event */
+	n = events ? MIN(n, (size_t)EVENTS_MAX) : 0;
 	jsonw_obj(w);
 	jsonw_key(w, "Feed");
 	jsonw_obj(w);
 	put_feed(w, d);
-	JSONW_KV(w, jsonw_c, "type", "MISP Feed");
+	JSONW_KV(w, jsonw_c, "type", events ? "MISP Feed" : "Feed");
 	jsonw_key(w, "uuid");
 	jsonw_arr(w);
 	for (size_t i = 0; i < n; i++)
@@ -138,6 +139,14 @@ static void put_hit(struct http_req *r, struct jsonw *w, const struct misp_feed 
 		JSONW_KV(w, jsonw_str, "name", arena_printf(r->arena, "Event %s", uuid));
 		jsonw_obj_end(w);
 		arena_rewind(r->arena, m);
+	}
+	if (!events) {
+		jsonw_obj(w);
+		JSONW_KV(w, jsonw_str, "url",
+			 arena_printf(r->arena, "%.*s/feeds/previewIndex/%llu", STR_ARG(api_of(r)->base_url),
+				      (unsigned long long)d->id));
+		JSONW_KV(w, jsonw_str, "name", arena_printf(r->arena, "Feed %llu", (unsigned long long)d->id));
+		jsonw_obj_end(w);
 	}
 	jsonw_arr_end(w);
 	jsonw_obj_end(w);

@@ -1,6 +1,6 @@
 /*
  * ep_feed_defaults.c - the catalogue of public feeds (feeds/defaults): looking at it, and entering feeds of it,
- * switched off. A feed whose place is entered already is not entered again.
+ * or of a list of the same form, switched off. A feed whose place is entered already is not entered again.
  */
 #include "api/feeds.h"
 #include "feeds/defaults/defaults.h"
@@ -41,9 +41,11 @@ static struct str text(const json_t *o, const char *key)
 	return json_is_string(v) ? (struct str){json_string_value(v), json_string_length(v)} : STR_NONE;
 }
 
+/* true, 1, "1" */
 static bool flag(const json_t *o, const char *key)
 {
-	return json_is_true(json_object_get(o, key));
+	const json_t *v = json_object_get(o, key);
+	return json_is_true(v) || json_integer_value(v) == 1 || str_is(text(o, key), "1");
 }
 
 /* Texts are those of `o`. Nothing of it is ever switched on here. */
@@ -64,6 +66,8 @@ static struct misp_feed feed_of(const json_t *o)
 				  .lookup_visible = flag(o, "lookup_visible"),
 				  .fixed_event = flag(o, "fixed_event"),
 				  .delta_merge = flag(o, "delta_merge"),
+				  .publish = flag(o, "publish"),
+				  .headers = text(o, "headers"),
 				  .override_ids = flag(o, "override_ids")};
 }
 
@@ -73,6 +77,7 @@ struct entering {
 	const json_t *rows;
 	const json_t *names; /* of those that are wanted; NULL: all */
 	struct origin origin;
+	unsigned n, passed_over;
 };
 
 static bool wanted(const json_t *names, struct str name)
@@ -85,13 +90,18 @@ static bool wanted(const json_t *names, struct str name)
 	return !names;
 }
 
-static enum err enter_one(struct store_wtxn *w, const struct entering *x, const json_t *row, struct fail *f)
+static enum err enter_one(struct store_wtxn *w, struct entering *x, const json_t *row, struct fail *f)
 {
 	struct misp_feed d = feed_of(json_object_get(row, "Feed"));
 	const json_t *tag = json_object_get(row, "Tag");
-	if (!wanted(x->names, d.name) || find_place(store_view(w), d.url))
+	if (!wanted(x->names, d.name))
 		return ERR_OK;
-	if (tag) {
+	if (find_place(store_view(w), d.url)) {
+		x->passed_over++;
+		return ERR_OK;
+	}
+	x->n++;
+	if (text(tag, "name").n) {
 		struct misp_tagref ref = {.name = text(tag, "name"),
 					  .colour = text(tag, "colour"),
 					  .exportable = flag(tag, "exportable")};
@@ -110,9 +120,10 @@ static enum err enter_one(struct store_wtxn *w, const struct entering *x, const 
 /* One job: two who ask at the same time enter nothing twice. */
 static enum err enter(struct store_wtxn *w, void *arg, struct fail *f)
 {
-	const struct entering *x = arg;
+	struct entering *x = arg;
 	size_t i;
 	const json_t *row;
+	x->n = x->passed_over = 0;
 	json_array_foreach(x->rows, i, row)
 		TRY(enter_one(w, x, row, f));
 	return ERR_OK;
@@ -159,13 +170,59 @@ static enum err load(struct http_req *r, struct fail *f)
 	const json_t *names = json_object_get(body, "names");
 	if (!(rows = catalogue()))
 		return fail(f, ERR_NOMEM, "no memory");
-	struct entering x = {rows, names, rest_origin(r)};
+	struct entering x = {.rows = rows, .names = names, .origin = rest_origin(r)};
 	bool known = names_known(r, names, rows);
 	enum err e = known ? rest_write(r, enter, &x, f) : ERR_OK;
 	json_decref(rows);
 	TRY(e);
 	if (known)
 		rest_saved(r, STR_NONE, "Default feed metadata loaded.");
+	return ERR_OK;
+}
+
+/* ---- a list of others ---- */
+
+/* What another node told of its feeds (sync-protocol.md 9.4): settings and rules as texts, as /feeds/index has
+   them, or as what these hold. */
+static bool row_made(json_t *row)
+{
+	static const char *const inner[] = {"settings", "rules"};
+	json_t *feed = json_object_get(row, "Feed");
+	if (text(feed, "provider").p && !text(feed, "source_format").n)
+		json_object_set_new(feed, "source_format", json_string("misp"));
+	for (size_t i = 0; i < ARRAY_LEN(inner); i++) {
+		const json_t *v = json_object_get(feed, inner[i]);
+		char *s = json_is_object(v) ? json_dumps(v, JSON_COMPACT) : NULL;
+		if (s)
+			json_object_set_new(feed, inner[i], json_string(s));
+		free(s);
+	}
+	struct str url = text(feed, "url");
+	return text(feed, "name").n && text(feed, "provider").n &&
+	       (str_has_prefix(url, STR("http://")) || str_has_prefix(url, STR("https://")));
+}
+
+static enum err import(struct http_req *r, struct fail *f)
+{
+	json_t *body, *row;
+	size_t i;
+	if (rest_json(r, "Feed", &body, f) != ERR_OK)
+		return ERR_OK;
+	if (!json_is_array(body) || !json_array_size(body) || json_array_size(body) > NAMES_MAX) {
+		reply_error(r, 405, "A list of feeds is needed, each {\"Feed\": {..}, \"Tag\": {..}}, at most %u.",
+			    NAMES_MAX);
+		return ERR_OK;
+	}
+	json_array_foreach(body, i, row)
+		if (!row_made(row)) {
+			reply_error(r, 403,
+				    "Feed %zu of the list lacks its name or provider, or a URL of http or https.",
+				    i + 1);
+			return ERR_OK;
+		}
+	struct entering x = {.rows = body, .origin = rest_origin(r)};
+	TRY(rest_write(r, enter, &x, f));
+	rest_saved(r, STR_NONE, "%u new feeds added, switched off; %u are there already.", x.n, x.passed_over);
 	return ERR_OK;
 }
 
@@ -213,4 +270,13 @@ const struct endpoint ep_feeds_catalogue = {
 	.run = show,
 	.shape = "FeedCatalogue",
 	.doc = "The catalogue of public feeds, and which of them are entered (our own)",
+};
+const struct endpoint ep_feeds_import = {
+	.methods = HTTP_POST,
+	.path = "/feeds/importFeeds",
+	.auth = perm_site_admin,
+	.run = import,
+	.shape = "Saved",
+	.takes = "FeedList",
+	.doc = "Enter a list of feeds, as /feeds/index of another node gives it, switched off, where they are missing",
 };

@@ -4,6 +4,7 @@
 #include "api/feeds.h"
 #include "api/intake_lines.h"
 #include "api/long_job.h"
+#include "api/shapes.h"
 #include "feeds/cache/cache.h"
 #include "sync/feed_stats.h"
 
@@ -81,6 +82,21 @@ static void feed_more(struct http_req *r, struct jsonw *w, const void *row, enum
 		shape_state(r, w, row);
 }
 
+/* Its tag, as MISP's list has it; names of tags that nobody else may know are for the operator. */
+static void feed_beside(struct http_req *r, struct jsonw *w, const void *row, enum crud_act act)
+{
+	OWN(store_rtxn) struct store_rtxn *t = NULL;
+	const struct misp_feed *d = row;
+	struct misp_tag tag;
+	struct fail why = {0};
+	if (act != CRUD_INDEX || !d->tag_id || !may(r, perm_site_admin) ||
+	    store_read(api_of(r)->store, &t, &why) != ERR_OK ||
+	    store_get(t, T_TAG, d->tag_id, r->arena, &tag) != ERR_OK)
+		return;
+	jsonw_key(w, "Tag");
+	shape_tag(w, &tag);
+}
+
 static bool feed_visible(struct http_req *r, const void *row)
 {
 	const struct misp_feed *d = row;
@@ -153,6 +169,7 @@ static const struct crud feed_kind = {
 	.fault = feed_fault,
 	.may_go = feed_may_go,
 	.more = feed_more,
+	.beside = feed_beside,
 };
 
 static enum err set_enabled(struct http_req *r, bool on, struct fail *f)

@@ -218,6 +218,11 @@ static enum err zip_check(struct unpack *u, bool sizes_known, struct fail *f)
 
 static enum err zip_end(struct unpack *u, struct fail *f)
 {
+	if (!(u->flags & LATER) && u->last_of_name == '/' && !u->written && u->folders++ < FOLDERS_MAX) {
+		u->at = AT_HEAD; /* a folder, packed like a file */
+		u->n_have = 0;
+		return ERR_OK;
+	}
 	if (!(u->flags & LATER))
 		return zip_check(u, true, f);
 	u->at = AT_CHECK;

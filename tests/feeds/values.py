@@ -174,6 +174,25 @@ def main():
             u.fetch()
             ok(u.row()["event_id"] == e["id"], "target_event, " + name, u.row())
         ok(len(u.live()) == 2, "both into the event that was there", u.live())
+        c.post("/feeds/edit/%s" % u.id, {"Feed": {"caching_enabled": True}})
+        c.post("/feeds/cacheFeeds/%s" % u.id)
+        hit = c.post("/feeds/searchCaches", {"value": u.live()[0]}).json()
+        ok(len(hit) == 1 and hit[0]["Feed"]["uuid"] == [] and hit[0]["Feed"]["direct_urls"][0]["url"].endswith("/feeds/previewIndex/" + u.id),
+           "a cached value of a feed without events names the feed", hit)
+        told = [f for f in c.get("/feeds/index").json() if f["Feed"]["name"] == "v"]
+        told[0]["Feed"].update(url="https://feed.example.org/other.csv", enabled=True)
+        told += [{"Feed": {"name": "w", "provider": "w", "url": "https://feed.example.org/misp", "settings": {"disable_correlation": "1"}},
+                  "Tag": {"name": "from:w", "colour": "#112233", "exportable": True}}]
+        r = c.post("/feeds/importFeeds", told)
+        ok(r.status == 200 and "2 new feeds" in r.text() and "0 new feeds" in c.post("/feeds/importFeeds", told).text(), "feeds of another node", r.text())
+        rows = {f["Feed"]["url"]: f for f in c.get("/feeds/index").json()}
+        new = rows["https://feed.example.org/misp"]
+        ok(new["Tag"]["name"] == "from:w" and new["Feed"]["source_format"] == "misp" and "disable_correlation" in new["Feed"]["settings"],
+           "with settings and tag", new)
+        new = rows["https://feed.example.org/other.csv"]["Feed"]
+        ok(not new["enabled"] and new["delta_merge"] and new["publish"] and '"value":"2"' in new["settings"], "switched off", new)
+        for bad in ({}, [], [{"Feed": {"name": "x"}}], [{"Feed": {"name": "x", "provider": "y", "url": "file:///etc/passwd"}}]):
+            ok(c.post("/feeds/importFeeds", bad).status in (403, 405), "no list of feeds: %s" % bad)
         row = {"name": "x", "provider": "x", "url": url, "source_format": "csv"}
         for member, bad in (("settings", {"csv": {"value": "a,0"}}), ("settings", {"common": {"excluderegex": "/(/"}}),
                             ("headers", "no colon"), ("target_event", "999999"),

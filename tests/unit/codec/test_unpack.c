@@ -55,7 +55,7 @@ static void put(struct buf *b, uint64_t v, unsigned n)
 
 struct zip {
 	const char *name;
-	bool deflated, later, signature, big, folder_first, encrypted, bad_crc;
+	bool deflated, later, signature, big, folder_first, folder_packed, encrypted, bad_crc;
 };
 
 static void zip(struct buf *out, const struct zip *z, struct str s)
@@ -67,13 +67,19 @@ static void zip(struct buf *out, const struct zip *z, struct str s)
 		gzip(&gz, s); /* its middle is a raw stream */
 		packed = str_sub(buf_str(&gz), 10, gz.n - 18);
 	}
-	if (z->folder_first) {
+	if (z->folder_first || z->folder_packed) {
 		put(out, 0x04034b50, 4);
 		put(out, 20, 2);
-		put(out, 0, 20);
+		put(out, 0, 2);
+		put(out, z->folder_packed ? 8 : 0, 2);
+		put(out, 0, 8);
+		put(out, z->folder_packed ? 2 : 0, 4);
+		put(out, 0, 4);
 		put(out, 2, 2);
 		put(out, 0, 2);
 		buf_puts(out, "d/");
+		if (z->folder_packed)
+			put(out, 0x0003, 2); /* an empty stream */
 	}
 	if (z->big) {
 		put(&extra, 0x5455, 2);
@@ -119,6 +125,7 @@ static const struct {
 	{"with its signature", {.name = "a.csv", .deflated = true, .later = true, .signature = true}, ERR_OK},
 	{"sizes of 8 bytes", {.name = "a.csv", .big = true}, ERR_OK},
 	{"a folder first", {.name = "d/a.csv", .deflated = true, .folder_first = true}, ERR_OK},
+	{"a folder first, deflated", {.name = "d/a.csv", .deflated = true, .folder_packed = true}, ERR_OK},
 	{"encrypted", {.name = "a.csv", .encrypted = true}, ERR_UNSUPPORTED},
 	{"stored without a size", {.name = "a.csv", .later = true}, ERR_UNSUPPORTED},
 	{"a wrong checksum", {.name = "a.csv", .bad_crc = true}, ERR_PARSE},
