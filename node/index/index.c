@@ -182,6 +182,11 @@ void index_close(struct index *ix)
 	dispose(ix);
 }
 
+uint64_t index_seq(const struct index *ix)
+{
+	return atomic_load_explicit(&ix->shown, memory_order_acquire);
+}
+
 bool index_sound(const struct index *ix)
 {
 	return !atomic_load(&ix->broken);

@@ -56,6 +56,12 @@ typedef bool (*index_tagged_fn)(void *user, uint64_t event_id, uint64_t object_i
 MUST_USE enum err index_tagged(struct index *ix, uint64_t tag_id, bool events, index_tagged_fn fn,
 			       void *user);
 
+/*
+ * The change up to which searches find everything. A commit is in the store before it is here: who reads the
+ * change log and then searches goes no further than this, asked before the log is read.
+ */
+uint64_t index_seq(const struct index *ix);
+
 /* Rows (for search/): see index/rows.h. */
 struct index_stats {
 	uint64_t rows, live, values, uuids, bytes, seq, rebuilds;

@@ -96,6 +96,7 @@ struct index {
 	_Atomic uint32_t events, els; /* published */
 	struct ix_made *zones;
 	atomic_uint_fast64_t turn; /* odd: changes are being applied */
+	atomic_uint_fast64_t shown; /* readers see what changes up to here did */
 	atomic_uint_fast64_t seq, live, rebuilds, values, uuids;
 	atomic_bool broken; /* an update was lost: nothing is vouched for until a rebuild */
 

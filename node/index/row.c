@@ -22,6 +22,7 @@ void index_publish(struct index *ix)
 	atomic_store_explicit(&ix->els, ix->n_els, memory_order_release);
 	atomic_store_explicit(&ix->snap, (uint64_t)ix->gen << 32 | ix->n_rows,
 			      memory_order_release);
+	atomic_store_explicit(&ix->shown, atomic_load(&ix->seq), memory_order_release);
 }
 
 /* ---- table entries -------------------------------------------------------------------------- */

@@ -252,12 +252,12 @@ static enum err log_read(struct step *st, struct todo *v, size_t *n, bool *all, 
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	struct change c;
-	uint64_t seq = st->seq;
-	enum err e;
+	uint64_t seq = st->seq, found = MAX(index_seq(st->env->index), seq);
+	enum err e = ERR_OK;
 	*n = 0;
 	*more = false;
 	TRY(store_read(st->env->store, &t, f));
-	while ((e = store_change_next(t, &seq, &c)) == ERR_OK) {
+	while (seq < found && (e = store_change_next(t, &seq, &c)) == ERR_OK) {
 		struct todo x;
 		if (decides(st->conf, &c)) {
 			*all = true;
@@ -276,7 +276,7 @@ static enum err log_read(struct step *st, struct todo *v, size_t *n, bool *all, 
 	}
 	if (e != ERR_NOENT && e != ERR_OK)
 		return fail(f, e, "reading the change log");
-	st->seq = *more ? seq - 1 : store_seq(t);
+	st->seq = *more ? seq - 1 : found;
 	unique(v, n);
 	return ERR_OK;
 }
@@ -298,15 +298,15 @@ static enum err fill_begin(struct step *st, bool hide, bool clear, struct fail *
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	OWN(arena) struct arena *a = arena_new(16u << 20);
 	struct misp_event ev;
-	uint64_t last = UINT64_MAX;
+	uint64_t last = UINT64_MAX, found = index_seq(st->env->index);
 	if (!a)
 		return fail(f, ERR_NOMEM, "no memory");
 	TRY(store_read(st->env->store, &t, f));
-	/* what comes after this is followed by the log */
+	/* what comes after this is followed by the log, and what no search finds yet */
 	enum err e = store_prev(t, T_EVENT, &last, a, &ev);
 	if (e != ERR_OK && e != ERR_NOENT)
 		return fail(f, e, "reading events");
-	st->seq = store_seq(t);
+	st->seq = MIN(found, store_seq(t));
 	st->s->fill_next = 1;
 	st->s->fill_end = e == ERR_OK ? last : 0;
 	pthread_mutex_lock(&st->s->lock);

@@ -9,7 +9,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import subsworld as world  # noqa: E402
 
-TOPICS = ("formats", "rules", "doors", "turns", "crashes")
+TOPICS = ("formats", "rules", "doors", "turns", "late", "crashes")
 
 
 def main():
