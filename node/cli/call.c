@@ -219,10 +219,28 @@ static struct str fields_text(struct cli *c, json_t *errors)
 	return b.n ? arena_str(c->arena, buf_str(&b)) : STR_NONE;
 }
 
+/* MISP's messages are written for pages: &quot; is a quote. */
+static struct str unescaped(struct cli *c, struct str s)
+{
+	static const struct {
+		const char *entity;
+		char is;
+	} known[] = {{"&quot;", '"'}, {"&#039;", '\''}, {"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}};
+	OWN(buf) struct buf b = BUF(1u << 16);
+	while (s.n) {
+		size_t i = 0;
+		while (i < ARRAY_LEN(known) && !str_has_prefix(s, str_c(known[i].entity)))
+			i++;
+		buf_putc(&b, i < ARRAY_LEN(known) ? known[i].is : s.p[0]);
+		s = str_sub(s, i < ARRAY_LEN(known) ? strlen(known[i].entity) : 1, s.n);
+	}
+	return arena_str(c->arena, buf_str(&b));
+}
+
 /* {"errors":..} or {"message":..} of MISP's error documents, as one line. */
 static struct str error_text(struct cli *c, struct str answer)
 {
-	OWN(json) json_t *j = json_loadb(answer.p, answer.n, 0, NULL);
+	OWN(json) json_t *j = json_loadb(answer.p, answer.n, JSON_ALLOW_NUL, NULL);
 	json_t *errors = json_object_get(j, "errors");
 	struct str text = cli_text(c, j, "message");
 	if (json_is_string(errors)) {
@@ -233,7 +251,7 @@ static struct str error_text(struct cli *c, struct str answer)
 		text = arena_printf(c->arena, "%.*s%s%.*s", STR_ARG(text), fields.p ? ": " : " ",
 				    STR_ARG(fields.p ? fields : str_c(s ? s : "")));
 	}
-	return text.n ? text : str_sub(str_trim(answer), 0, 400);
+	return text.n ? unescaped(c, text) : str_sub(str_trim(answer), 0, 400);
 }
 
 int call_refused(struct cli *c, const struct call *k)
@@ -326,7 +344,7 @@ int call_json(struct cli *c, const char *method, struct str path, json_t *body, 
 	*out = NULL;
 	int code = call_perform(c, &k);
 	if (code == CLI_OK) {
-		*out = json_loadb(buf_str(&k.answer).p, k.answer.n, JSON_DECODE_ANY, &e);
+		*out = json_loadb(buf_str(&k.answer).p, k.answer.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
 		if (!*out)
 			code = cli_fail(c, CLI_UNREACHED, "the node answered what is not JSON: %s", e.text);
 	}

@@ -67,7 +67,7 @@ static struct str came_from(struct cli *c, struct str id)
 	struct call k = {.path = arena_printf(c->arena, "/tocsin/origin/%.*s", STR_ARG(id))};
 	OWN(json) json_t *j = NULL;
 	if (call_quietly(c, &k))
-		j = json_loadb(k.answer.p, k.answer.n, 0, NULL);
+		j = json_loadb(k.answer.p, k.answer.n, JSON_ALLOW_NUL, NULL);
 	buf_free(&k.answer);
 	if (!j)
 		return STR_NONE;

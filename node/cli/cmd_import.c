@@ -117,7 +117,7 @@ static uint64_t stored_events(struct import *im)
 	struct call k = {.path = STR("/tocsin/status")};
 	uint64_t n = 0;
 	if (call_quietly(im->eye, &k)) {
-		OWN(json) json_t *j = json_loadb(buf_str(&k.answer).p, k.answer.n, 0, NULL);
+		OWN(json) json_t *j = json_loadb(buf_str(&k.answer).p, k.answer.n, JSON_ALLOW_NUL, NULL);
 		n = count(json_object_get(j, "store"), "events");
 	}
 	buf_free(&k.answer);
@@ -207,7 +207,7 @@ static int one_file(struct import *im, const char *name)
 	int code = call_perform(c, &k);
 	OWN(json) json_t *j = NULL;
 	if (code == CLI_OK) {
-		j = json_loadb(buf_str(&k.answer).p, k.answer.n, 0, NULL);
+		j = json_loadb(buf_str(&k.answer).p, k.answer.n, JSON_ALLOW_NUL, NULL);
 		if (is_count(j))
 			add_up(im, j);
 		else

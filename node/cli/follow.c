@@ -57,7 +57,7 @@ static void show_problem(struct trail *t, json_t *p)
 
 static bool line(struct trail *t, struct str s)
 {
-	OWN(json) json_t *j = s.n ? json_loadb(s.p, s.n, 0, NULL) : NULL;
+	OWN(json) json_t *j = s.n ? json_loadb(s.p, s.n, JSON_ALLOW_NUL, NULL) : NULL;
 	json_t *o;
 	if ((o = json_object_get(j, "progress")))
 		show_progress(t, o);

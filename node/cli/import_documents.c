@@ -59,7 +59,9 @@ int import_documents(struct import_job *j)
 			 .upload = j->file,
 			 .gzip = j->gzip};
 	int code = call_perform(c, &k);
-	OWN(json) json_t *r = code == CLI_OK ? json_loadb(buf_str(&k.answer).p, k.answer.n, 0, NULL) : NULL;
+	OWN(json) json_t *r = NULL;
+	if (code == CLI_OK)
+		r = json_loadb(buf_str(&k.answer).p, k.answer.n, JSON_ALLOW_NUL, NULL);
 	buf_free(&k.answer);
 	if (!r)
 		return code;

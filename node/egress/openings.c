@@ -69,6 +69,7 @@ struct openings {
 	size_t n_tags;
 	bool again; /* scan everything once more */
 	bool elements; /* look at all elements with such a tag again */
+	bool late; /* and once more: the index was behind the log */
 };
 
 /* ---- heap, the soonest first ---- */
@@ -399,14 +400,15 @@ static bool tagged_attr(void *user, uint64_t event_id, uint64_t object_id, uint6
 	return t->err == ERR_OK;
 }
 
-static enum err scan_elements(struct openings *o, struct view *v)
+/* `found`: the index's place before the log was read; what the log has beyond it may not be found yet. */
+static enum err scan_elements(struct openings *o, struct view *v, uint64_t found)
 {
 	struct tagged t = {o, v, ERR_OK};
 	o->element_heap.n = 0;
 	for (size_t i = 0; i < o->n_tags && t.err == ERR_OK; i++)
 		TRY(index_tagged(o->env->index, o->tags[i], false, tagged_attr, &t));
 	if (t.err == ERR_OK)
-		o->elements = false;
+		o->elements = o->late = o->seq > found;
 	return t.err;
 }
 
@@ -459,7 +461,7 @@ static void pass_end(struct pass *p)
 static enum err scan_all(struct openings *o, struct fail *f)
 {
 	struct pass *p = calloc(1, sizeof(*p));
-	uint64_t id = 0;
+	uint64_t id = 0, found = index_seq(o->env->index);
 	if (!p)
 		return fail(f, ERR_NOMEM, "no memory");
 	enum err e = pass_begin(o, p, f);
@@ -474,7 +476,7 @@ static enum err scan_all(struct openings *o, struct fail *f)
 		if (e == ERR_OK)
 			e = scan_tags(o, p->view);
 		if (e == ERR_OK && !policy_is_misp_compat(p->policy))
-			e = scan_elements(o, p->view);
+			e = scan_elements(o, p->view, found);
 	}
 	pass_end(p);
 	free(p);
@@ -486,7 +488,7 @@ static enum err log_grew(struct openings *o, bool *grew, struct fail *f)
 {
 	OWN(store_rtxn) struct store_rtxn *t = NULL;
 	TRY(store_read(o->env->store, &t, f));
-	*grew = store_seq(t) != o->seq;
+	*grew = store_seq(t) != o->seq || o->late;
 	return ERR_OK;
 }
 
@@ -511,7 +513,7 @@ static enum err follow(struct openings *o, struct fail *f)
 		return ERR_OK;
 	struct pass *p = calloc(1, sizeof(*p));
 	struct change c;
-	uint64_t last = 0;
+	uint64_t last = 0, found = index_seq(o->env->index);
 	if (!p)
 		return fail(f, ERR_NOMEM, "no memory");
 	enum err e = pass_begin(o, p, f);
@@ -527,7 +529,7 @@ static enum err follow(struct openings *o, struct fail *f)
 	}
 	e = e == ERR_NOENT ? ERR_OK : e;
 	if (e == ERR_OK && o->elements && !compat)
-		e = scan_elements(o, p->view);
+		e = scan_elements(o, p->view, found);
 	pass_end(p);
 	free(p);
 	return e == ERR_NOENT ? ERR_OK : e;

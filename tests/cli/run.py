@@ -430,6 +430,10 @@ def lists(n, t):
     for wrong in (["--event", "99999"], ["--type", "gull"], ["--columns", "0"], ["--exclude", "/(/"], ["--distribution", "4"],
                   ["--warninglists", "gull"]):
         t.want(1, "import", "--as", "csv", table, *wrong)
+    d = t.want(1, "import", "--as", "list", "--dry-run", "-", stdin=b"1.2.3.4\na\0b c\n")
+    check("1 values" in d.out and "stopped" not in d.err, "a line with NUL is told like others", d)
+    d = t.want(1, "import", "--as", "stix2", "-", stdin=b'{"a": 1}')
+    check("&quot;" not in d.err and '"objects"' in d.err, "errors are for people, not for pages", d)
     t.want(1, "import", "--as", "list", os.devnull)
     t.want(1, "import", "--as", "list", os.path.join(n.folder, "missing"))
     for as_ in names:
