@@ -46,6 +46,7 @@ static const struct {
 	{409, "Not as things stand", NULL, false},
 	{413, "Too long", NULL, true},
 	{415, "Not of a media type that is taken here", "/users/login " TAXII_PATHS, false},
+	{422, "Read, and not to be taken", TAXII_PATHS, true},
 	{429, "Too many requests; `Retry-After` tells how long to wait", NULL, false},
 	{500, "A protected event could not be signed",
 	 "/events/view/ /cryptographicKeys/", false},
@@ -227,12 +228,18 @@ static json_t *refusal_taxii(size_t i)
 	return json_pack("{s:s,s:o}", "description", refusals[i].text, "content", content);
 }
 
+/* Taken, and told how it went: what is posted to a collection. */
+static const char *success_of(const struct endpoint *ep)
+{
+	return ep->shape && !strcmp(ep->shape, "TaxiiStatus") && ep->methods & HTTP_POST ? "202" : "200";
+}
+
 static json_t *responses(const struct endpoint *ep, bool body)
 {
 	bool taxii = begins_like(ep->path, TAXII_PATHS);
 	const struct schema_row *row = schema_find(ep->shape);
 	json_t *all = json_object();
-	json_object_set_new(all, "200",
+	json_object_set_new(all, success_of(ep),
 			    json_pack("{s:s,s:o*}", "description", row ? row->doc : "Not described",
 				      "content", content_of(ep->shape)));
 	json_object_set_new(all, "304", ref("responses", "304"));
