@@ -528,6 +528,8 @@ static enum err row_read(struct pusher *p, struct fail *f)
 	TRY(entity_copy(p->a, &desc_misp_taxii, &row, &p->row));
 	if ((!row.enabled || !row.push) && !p->o->disabled_too)
 		return fail(f, ERR_PERM, "pushing to the TAXII server is switched off");
+	if (!p->row.audience.n)
+		return fail(f, ERR_NOENT, "no audience of the policy is named for it");
 	TRY(egress_export_audience(p->o->out, p->row.audience, &p->aud, f));
 	taxii_root_put(&where, &p->row);
 	buf_str_add(&where, str_trim(p->row.collection));
