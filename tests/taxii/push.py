@@ -115,8 +115,12 @@ def test_node(near, far, c, d):
     st = c.get("/taxii_servers/view/" + ident).json()["TaxiiServer"]["tocsin"]["push"]
     ok(st["last_success"] > 0 and st["last_error"] == "", "the row says how it went", st)
     test_tool(near)
-    a = c.get("/tocsin/preview?audience=taxii:far&event=" + evs[0]["uuid"])
-    ok(a.status == 200 and "soc" in a.text() + "soc", "it can be previewed", a.text())
+    rows = [json.loads(x) for x in c.get("/tocsin/preview?audience=taxii:far").text().splitlines()]
+    by = {x["item"]["uuid"]: x["item"]["sent"] for x in rows if "item" in x}
+    ok([by.get(e["uuid"]) for e in (evs[0], evs[1], red, mine)] == [True, True, False, False] and
+       rows[-1]["result"]["way"] == "taxii" and rows[-1]["result"]["sent"] == 2, "it can be previewed", rows[-1])
+    a = c.get("/tocsin/preview?audience=taxii:nobody")
+    ok(a.status == 404, "of a server that is not there there is nothing to preview", a.text())
     return ident, evs
 
 
