@@ -237,6 +237,9 @@ def run():
                 op = ch.rnd.choice(ch.OPS)
                 op(ch)
                 done.append(op.__name__)
+            if step == STEPS - 1:  # each format is told of something that is new
+                ch.add(2 * len(sensors.ALL))
+                done.append("all kinds")
             # the last one looks at all; before that each is looked at now and then, over several changes
             look = all_of if step in (0, STEPS - 1) else ch.rnd.sample(all_of, 20)
             for x in look:
@@ -244,6 +247,8 @@ def run():
                 if fault:
                     faults[x.fmt].append("%d (%s): %s" % (step, ", ".join(done), fault))
         for x in all_of:
+            if not x.deltas + x.wholes:
+                faults[x.fmt].append("was never told of a change")
             ok(not faults[x.fmt], "%s: %d changes, %d times the whole, %d times nothing" % (x.fmt, x.deltas, x.wholes, x.nothings), "\n".join(faults[x.fmt][:4]))
         lines = sum(x.deltas for x in all_of)
         ok(lines > len(all_of), "%d changes in all" % lines)
