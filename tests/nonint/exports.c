@@ -76,6 +76,32 @@ static void make_filter(struct exporting *x, char out[400])
 	}
 }
 
+static struct misp_subscr row_of(const struct sub_row *row)
+{
+	return (struct misp_subscr){.uuid = uuid_v5(org_uuid(HOST), str_c(row->name)),
+				    .name = str_c(row->name),
+				    .audience = STR(AUDIENCE),
+				    .format = str_c(row->format),
+				    .options = str_c(row->options),
+				    .filter = str_c(row->filter),
+				    .max_entries = row->max_entries,
+				    .priority = str_c(row->priority),
+				    .max_age = row->max_age,
+				    .decay_model = row->decay_model,
+				    .enabled = true,
+				    .path = str_c(row->path)};
+}
+
+/* Filters that attributes do not have are refused: all, then. */
+static void take_good(struct sub_row *row)
+{
+	const struct misp_subscr s = row_of(row);
+	OWN(sub_conf) struct sub_conf *c = NULL;
+	struct fail why = {0};
+	if (sub_conf_read(&s, STR("https://node.example"), STR("Host"), &c, NULL, &why) != ERR_OK)
+		snprintf(row->filter, sizeof(row->filter), "{}");
+}
+
 static void make_row(struct exporting *x, unsigned k)
 {
 	static const char *const priorities[] = {"newest", "severest", "last_seen"};
@@ -95,26 +121,15 @@ static void make_row(struct exporting *x, unsigned k)
 	row->max_age = rng_chance(&x->rng, 300) ? (uint64_t)(x->m->now - WHEN) - 50000 + rng_below(&x->rng, 250000) : 0;
 	row->decay_model = full && rng_chance(&x->rng, 300);
 	row->path = k == 0 ? "set.txt" : "";
+	take_good(row);
 }
 
 static enum err put_rows(struct store_wtxn *w, void *arg, struct fail *f)
 {
 	const struct exporting *x = arg;
 	for (unsigned i = 0; i < SUBS; i++) {
-		const struct sub_row *row = &x->row[i];
-		struct misp_subscr s = {.id = store_new_row_id(w, T_SUBSCR),
-					.uuid = uuid_v5(org_uuid(HOST), str_c(row->name)),
-					.name = str_c(row->name),
-					.audience = STR(AUDIENCE),
-					.format = str_c(row->format),
-					.options = str_c(row->options),
-					.filter = str_c(row->filter),
-					.max_entries = row->max_entries,
-					.priority = str_c(row->priority),
-					.max_age = row->max_age,
-					.decay_model = row->decay_model,
-					.enabled = true,
-					.path = str_c(row->path)};
+		struct misp_subscr s = row_of(&x->row[i]);
+		s.id = store_new_row_id(w, T_SUBSCR);
 		TRY(store_put(w, T_SUBSCR, s.id, &s, f));
 	}
 	return ERR_OK;
