@@ -13,6 +13,7 @@ import argparse
 import math
 import os
 import random
+import re
 import socket
 import statistics
 import sys
@@ -25,7 +26,9 @@ import node as lib  # noqa: E402
 EVENTS, ATTRIBUTES = 20, 100
 HEAD = ("| question | hidden, us | absent, us | difference | of the fastest tenth | A | z |\n"
         "| --- | --- | --- | --- | --- | --- | --- |\n")
-POLICY = "default_tlp: amber\njurisdiction: CN\n"
+POLICY = ("default_tlp: amber\njurisdiction: CN\n"
+          "audiences:\n  shut: {kind: export, tlp: green, class: partner, profile: full}\n")
+TAXII = "/taxii2/api/collections/5a4e8c4e-7d0f-4a66-9a25-3d1c2f6b8e01/objects/"
 
 
 class Line:
@@ -39,7 +42,7 @@ class Line:
     def ask(self, method, path, body=b""):
         """(nanoseconds, answer without what names the thing)."""
         data = (f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {self.key}\r\nUser-Agent: PyMISP\r\n"
-                f"Accept: application/json\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                f"Accept: application/json, application/taxii+json\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
                 ).encode() + body
         t0 = time.perf_counter_ns()
         self.sock.sendall(data)
@@ -73,7 +76,7 @@ def rank_test(a, b):
 
 
 def fill(node):
-    """Hidden things: [(event id, uuid, attribute id, uuid, value, object uuid)]"""
+    """Hidden things: [(event id, uuid, attribute id, uuid, value, object uuid, export)]"""
     admin, out = node.client(), []
     for e in range(EVENTS):
         attrs = [{"type": "domain", "uuid": str(uuid.uuid4()), "value": f"h{e}-{i}.example"}
@@ -90,7 +93,10 @@ def fill(node):
             sys.exit(f"events/add: {got.status} {got.text()[:300]}")
         event = got.json()["Event"]
         for a in event["Attribute"]:
-            out.append((event["id"], event["uuid"], a["id"], a["uuid"], a["value"], obj))
+            out.append((event["id"], event["uuid"], a["id"], a["uuid"], a["value"], obj, "shut"))
+    got = admin.post("/tocsin/subscriptions/add", {"name": "shut", "format": "domain-list", "audience": "shut"})
+    if got.status != 200:
+        sys.exit(f"subscriptions/add: {got.status} {got.text()[:300]}")
     return out
 
 
@@ -115,6 +121,9 @@ PROBES = {
     "events/restSearch by value": lambda t: ("POST", "/events/restSearch", f'{{"value":"{t[4]}"}}'.encode()),
     "events/restSearch by UUID": lambda t: ("POST", "/events/restSearch", f'{{"uuid":"{t[1]}"}}'.encode()),
     "values/lookup": lambda t: ("GET", f"/values/lookup/{t[4]}", b""),
+    "taxii2, a report by id": lambda t: ("GET", TAXII + f"report--{t[1]}/", b""),
+    "taxii2, an indicator by id": lambda t: ("GET", TAXII + f"indicator--{t[3]}/", b""),
+    "exports of others": lambda t: ("GET", "/exports/" + t[6], b""),
     "sightings/add by value": lambda t: ("POST", "/sightings/add", f'{{"value":"{t[4]}"}}'.encode()),
 }
 
@@ -125,14 +134,15 @@ def absent(hidden):
     for t in hidden:
         for k in (0, 1, 5):
             new.setdefault(t[k], str(int(t[k]) + 9 * 10 ** len(t[k])) if k == 0 else str(uuid.uuid4()))
-        out.append((new[t[0]], new[t[1]], str(90000 + int(t[2])), str(uuid.uuid4()), "a" + t[4][1:], new[t[5]]))
+        out.append((new[t[0]], new[t[1]], str(90000 + int(t[2])), str(uuid.uuid4()), "a" + t[4][1:], new[t[5]],
+                    "shot"))
     return out
 
 
 def neutral(answer, thing):
     status, body = answer
     for word in sorted(thing, key=len, reverse=True):
-        body = body.replace(word.encode(), b"#")
+        body = re.sub(rb"(?<![0-9A-Za-z])" + re.escape(word.encode()) + rb"(?![0-9A-Za-z])", b"#", body)
     return status, body
 
 
