@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/jsonw.h"
 #include "feeds/sensor/pieces.h"
+#include "model/ascii.h"
 
 /* ---- Elastic ---- */
 
@@ -198,7 +199,11 @@ static enum err ecs_item(struct sensor_run *r, const struct indicator *i)
 	if (ind_tlp_name(i->tlp)[0]) {
 		jsonw_key(&w, "marking");
 		jsonw_obj(&w);
-		JSONW_KV(&w, jsonw_c, "tlp", ind_tlp_name(i->tlp));
+		char tlp[16] = ""; /* the schema has them in capitals: CLEAR, AMBER+STRICT */
+		const char *name = ind_tlp_name(i->tlp);
+		for (size_t k = 0; name[k] && k < sizeof(tlp) - 1; k++)
+			tlp[k] = ascii_to_upper(name[k]);
+		JSONW_KV(&w, jsonw_c, "tlp", tlp);
 		jsonw_obj_end(&w);
 	}
 	time_kv(&w, "first_seen", i->first_seen);

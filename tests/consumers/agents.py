@@ -171,7 +171,7 @@ def elastic(hub, root):
     m.fetch()
     ok({"evil.example", "quiet.example"} <= bulk.names() and "red.example" not in bulk.names(), "elastic.md: documents are in the index", (bulk.names(), bulk.faults))
     marks = {d["threat"]["indicator"].get("url", {}).get("domain"): d["threat"]["indicator"].get("marking") for d in bulk.docs.values()}
-    same(marks["evil.example"], {"tlp": "green"}, "elastic.md: with their marking")
+    same(marks["evil.example"], {"tlp": "GREEN"}, "elastic.md: with their marking")
     with Follow(m, m.page.follows()[0]) as f:
         number = hub.event(("domain", "new.example"))
         ok(wait_for(lambda: "new.example" in bulk.names()), "elastic.md: followed, a document comes", f.said())

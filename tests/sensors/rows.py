@@ -789,7 +789,7 @@ def ecs_document(l):
     need(d["event"]["kind"] == "enrichment" and d["event"]["category"] == ["threat"] and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", d["@timestamp"]), l)
     i = d["threat"]["indicator"]
     t = i["type"]
-    need(i.get("marking", {}).get("tlp", "clear") in ("clear", "green", "amber", "amber+strict", "red"), l)
+    need(i.get("marking", {}).get("tlp", "CLEAR") in ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"), l)
     if t in ("ipv4-addr", "ipv6-addr"):
         if "network" in i:
             return ("ip", str(net(i["network"])), None), d["event"]["id"]
