@@ -45,8 +45,9 @@ static enum err feed_file(struct http_req *r, struct fail *f)
 		reply_error(r, 404, "Not Found");
 		return ERR_OK;
 	}
-	struct str path = arena_printf(r->arena, "%.*s/%.*s", STR_ARG(name), STR_ARG(file));
-	reply_path(r, api_of(r)->feeds_dir, path.p ? path.p : "", type);
+	/* as it stands in the request: the name of the feed, a slash, the file */
+	const char *path = arena_cstr(r->arena, r->tail);
+	reply_path(r, api_of(r)->feeds_dir, path ? path : "", type);
 	return ERR_OK;
 }
 

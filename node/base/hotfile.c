@@ -351,15 +351,18 @@ static bool name_it(struct entry *e, uint64_t hash, const char *full, size_t n)
 enum err hotfile_open(const char *root, const char *path, const struct hotfile **out)
 {
 	char full[PATH_LEN];
-	int n = snprintf(full, sizeof(full), "%s/%s", root, path);
+	size_t root_n = strlen(root), path_n = strlen(path), n = root_n + 1 + path_n;
 	struct entry *e;
 
 	*out = NULL;
-	if (n < 0 || (size_t)n >= sizeof(full))
+	if (n >= sizeof(full))
 		return ERR_NOENT;
+	memcpy(full, root, root_n);
+	full[root_n] = '/';
+	memcpy(full + root_n + 1, path, path_n + 1);
 	pthread_once(&once, prepare);
-	uint64_t hash = hash_64(full, (size_t)n, 0);
-	e = find(hash, full, (size_t)n);
+	uint64_t hash = hash_64(full, n, 0);
+	e = find(hash, full, n);
 	if (e && is_there(e, full)) {
 		*out = &e->h;
 		return ERR_OK;
@@ -372,7 +375,7 @@ enum err hotfile_open(const char *root, const char *path, const struct hotfile *
 	if (fd < 0)
 		return errno == EACCES || errno == EPERM ? ERR_PERM : ERR_NOENT;
 	TRY(entry_new(fd, &e));
-	if (name_it(e, hash, full, (size_t)n))
+	if (name_it(e, hash, full, n))
 		keep(e);
 	*out = &e->h;
 	return ERR_OK;

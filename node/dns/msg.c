@@ -17,7 +17,13 @@ enum {
 
 void dns_msg_begin(struct dns_msg *m, uint8_t *p, size_t max, struct dns_suffixes *suffixes)
 {
-	*m = (struct dns_msg){.p = p, .n = DNS_HEAD, .max = max, .suffixes = suffixes};
+	m->p = p;
+	m->n = DNS_HEAD;
+	m->max = max;
+	m->suffixes = suffixes;
+	memset(m->counts, 0, sizeof(m->counts));
+	m->last.n = 0;
+	m->last_at = 0;
 	memset(p, 0, DNS_HEAD);
 	if (suffixes && ++suffixes->round == 0) {
 		memset(suffixes, 0, sizeof(*suffixes));
@@ -114,6 +120,24 @@ static void put_name(struct dns_msg *m, struct str name)
 	}
 }
 
+/* The owner of a record. A wildcard of the name before points to it at once. */
+static void put_owner(struct dns_msg *m, struct str name)
+{
+	if (m->last_at && name.n == m->last.n + 2u && name.p[0] == 1 && name.p[1] == '*' &&
+	    memcmp(name.p + 2, m->last.b, m->last.n) == 0) {
+		memcpy(m->p + m->n, name.p, 2);
+		dns_put16(m->p + m->n + 2, (uint16_t)(0xc000 | m->last_at));
+		m->n += 4;
+		return;
+	}
+	m->last_at = m->suffixes && m->n < POINTER_MAX && name.n <= sizeof(m->last.b) ? (uint16_t)m->n : 0;
+	if (m->last_at) {
+		memcpy(m->last.b, name.p, name.n);
+		m->last.n = (uint8_t)name.n;
+	}
+	put_name(m, name);
+}
+
 void dns_msg_question(struct dns_msg *m, struct str question)
 {
 	if (m->max - m->n < question.n)
@@ -137,7 +161,7 @@ bool dns_msg_record(struct dns_msg *m, enum dns_section s, const struct dns_reco
 	/* as long as it is uncompressed: near the end of a message it does not matter */
 	if (m->max - m->n < r->owner.n + RECORD_HEAD + r->rdata.n || m->counts[s] == UINT16_MAX)
 		return false;
-	put_name(m, r->owner);
+	put_owner(m, r->owner);
 	uint8_t *head = m->p + m->n;
 	dns_put16(head, r->type);
 	dns_put16(head + 2, DNS_IN);

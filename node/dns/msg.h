@@ -22,6 +22,9 @@ struct dns_msg {
 	size_t n, max;
 	struct dns_suffixes *suffixes; /* the caller's, zero at first; NULL: compress nothing */
 	uint16_t counts[4];
+	/* the owner of the record before, and where it stands: mostly the next one is "*." before it */
+	struct dns_name last;
+	uint16_t last_at; /* 0: nowhere */
 };
 
 enum dns_section { DNS_ANSWER = 1, DNS_AUTHORITY, DNS_ADDITIONAL };

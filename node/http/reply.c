@@ -61,9 +61,12 @@ void reply_header(struct http_req *r, const char *name, struct str value)
 void reply_header_u64(struct http_req *r, const char *name, uint64_t value)
 {
 	char t[24];
+	size_t at = sizeof(t);
 
-	snprintf(t, sizeof(t), "%llu", (unsigned long long)value);
-	reply_header(r, name, str_c(t));
+	do
+		t[--at] = (char)('0' + value % 10);
+	while (value /= 10);
+	reply_header(r, name, (struct str){t + at, sizeof(t) - at});
 }
 
 bool req_accepts_gzip(const struct http_req *r)

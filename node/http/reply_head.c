@@ -4,7 +4,7 @@
  * Decides the framing: length, chunks, or the end of the connection. Invariant: exactly one of
  * them, and none where the status forbids a body.
  */
-#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "http/internal.h"
@@ -55,15 +55,32 @@ const char *http_reason(int status)
 	return "Status";
 }
 
+static void two(char *to, int v)
+{
+	to[0] = (char)('0' + v / 10 % 10);
+	to[1] = (char)('0' + v % 10);
+}
+
+/* For each answer with a file: not by printf(). */
 void http_date(int64_t t, char out[40])
 {
 	static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 	static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
 					   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+	static const char form[] = "Day, 00 Mon 0000 00:00:00 GMT";
 	struct clock_civil c = clock_to_civil(t);
 
-	snprintf(out, 40, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[c.weekday % 7], c.day,
-		 months[(c.month - 1) % 12], c.year, c.hour, c.minute, c.second);
+	if (c.year < 0 || c.year > 9999)
+		c = clock_to_civil(0);
+	memcpy(out, form, sizeof(form));
+	memcpy(out, days[c.weekday % 7], 3);
+	two(out + 5, c.day);
+	memcpy(out + 8, months[(c.month - 1) % 12], 3);
+	two(out + 12, c.year / 100);
+	two(out + 14, c.year % 100);
+	two(out + 17, c.hour);
+	two(out + 20, c.minute);
+	two(out + 23, c.second);
 }
 
 /* The Date header's text, made once a second. */

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/hotfile.h"
 #include "base/log.h"
 #include "http/internal.h"
 
@@ -55,6 +56,8 @@ static void on_tick(void *arg)
 	io->now_ms = clock_boot_ms();
 	if (!io->stopping)
 		listen_start(io); /* those that ran out of descriptors */
+	if (!io->number)
+		hotfile_tidy();
 	for (struct conn *c = io->conns, *next; c; c = next) {
 		next = c->next;
 		conn_tick(c);

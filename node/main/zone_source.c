@@ -40,6 +40,8 @@ struct rows {
 	struct buf lines, other; /* of the item at hand, and of how it was or is */
 	size_t at; /* in `lines` */
 	struct dns_line line;
+	struct str before; /* the line that is in it, without its end; absent: none of these lines */
+	struct dns_name wild; /* the owner of the line before below "*" */
 	unsigned looked; /* rows since it was looked whether they may be given */
 	uint64_t unread; /* lines that are no records */
 	/* changes only: all that goes, then all that comes */
@@ -239,7 +241,22 @@ static enum err lines_next(struct rows *r, struct fail *f)
 {
 	enum err e = r->changes ? change_lines(r) : whole_lines(r);
 	r->at = 0;
+	r->before = STR_NONE;
 	return e == ERR_OK || e == ERR_NOENT ? e : fail(f, e, "reading a set");
+}
+
+/* Mostly a name is followed by the wildcard below it, with the same data: that needs no reading. */
+static bool is_wild_of(struct rows *r, struct str line)
+{
+	size_t n = r->line.owner.n;
+	if (!r->before.p || line.n != r->before.n + 2 || line.p[0] != '*' || line.p[1] != '.' ||
+	    memcmp(line.p + 2, r->before.p, r->before.n) != 0 || n + 2 > DNS_NAME_MAX)
+		return false;
+	r->wild.b[0] = 1;
+	r->wild.b[1] = '*';
+	memcpy(r->wild.b + 2, r->line.owner.b, n);
+	r->wild.n = (uint8_t)(n + 2);
+	return true;
 }
 
 static enum err source_next(struct dns_rows *base, struct dns_record *out, struct fail *f)
@@ -255,11 +272,19 @@ static enum err source_next(struct dns_rows *base, struct dns_record *out, struc
 		}
 		str_split(rest, '\n', &line);
 		r->at += MIN(line.n + 1, rest.n);
-		if (dns_line_read(line, &s->zone, s->ttl, &r->line))
+		if (is_wild_of(r, line)) {
+			*out = r->line.r;
+			out->owner = dns_name_str(&r->wild);
 			break;
+		}
+		r->before = STR_NONE;
+		if (dns_line_read(line, &s->zone, s->ttl, &r->line)) {
+			r->before = line;
+			*out = r->line.r;
+			break;
+		}
 		r->unread++;
 	}
-	*out = r->line.r;
 	out->removed = r->changes && !r->adding;
 	out->serial = r->base.of->serial;
 	return ERR_OK;

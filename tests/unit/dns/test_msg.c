@@ -34,6 +34,36 @@ static const char *const names[][2] = {
 	{"x.", "garden.example."},
 };
 
+/* Names, each with the wildcard below it, and now and then one without, until the message is full. */
+static void pairs(void)
+{
+	struct dns_msg m;
+	struct dns_name n;
+	char text[2][80];
+	unsigned made = 0, read = 0, k = 0;
+	dns_msg_begin(&m, space, sizeof(space), &suffixes);
+	dns_msg_head(&m, 7, DNS_QR);
+	for (bool more = true; more; made += more) {
+		k = made;
+		snprintf(text[0], sizeof(text[0]), "%sn%u.d%u.pairs.example.rpz.test.",
+			 k % 2 && k % 7 ? "*." : "", k / 2, k / 2 % 50);
+		more = add(&m, text[0], k % 11 ? "." : "rpz-drop.");
+	}
+	dns_msg_end(&m);
+	struct str msg = {(char *)space, m.n};
+	bool fine = true;
+	for (size_t at = DNS_HEAD; fine && at < m.n; read++) {
+		snprintf(text[1], sizeof(text[1]), "%sn%u.d%u.pairs.example.rpz.test.",
+			 read % 2 && read % 7 ? "*." : "", read / 2, read / 2 % 50);
+		struct dns_name owner = name(text[1]), target = name(read % 11 ? "." : "rpz-drop.");
+		fine = dns_name_read(msg, &at, &n) && dns_name_eq(&n, &owner);
+		at += 10;
+		fine = fine && dns_name_read(msg, &at, &n) && dns_name_eq(&n, &target);
+	}
+	ok(fine && made > 2000, "all of %u records come back", made);
+	is_uint(read, made, "and no more");
+}
+
 static void round_trip(void)
 {
 	struct dns_msg m;
@@ -156,6 +186,7 @@ static void shared_places(void)
 int main(void)
 {
 	round_trip();
+	pairs();
 	next_message();
 	full();
 	shared_places();
