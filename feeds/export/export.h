@@ -49,6 +49,7 @@ struct part_filter {
 struct export_opts {
 	unsigned scope; /* one of enum export_scope */
 	struct str base_url, host_org_name;
+	const char *spool_dir; /* for what has to wait; NULL: memory, and little of it */
 	struct uuid node_uuid;
 	uint64_t nids_sid; /* of the user */
 	int64_t now;
@@ -124,6 +125,8 @@ struct exporter {
 	enum err (*galaxy)(struct export_run *r, const struct rel_galaxy *g);
 	enum err (*cluster)(struct export_run *r, const struct rel_cluster *c);
 	enum err (*end)(struct export_run *r);
+	/* behind end, likewise */
+	enum err (*end_more)(struct export_run *r, bool *more);
 	void (*free_state)(void *state);
 };
 

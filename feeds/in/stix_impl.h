@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/jsonw.h"
-#include "feeds/in/spill.h"
+#include "base/spill.h"
 #include "feeds/in/stix.h"
 #include "model/types.h"
 

@@ -114,7 +114,7 @@ void search_headers(struct http_req *r, const struct exporter *x, const struct q
 	reply_header_u64(r, "X-Skipped-Elements-Count", found->skipped);
 	if (q->scope == SCOPE_EVENTS) {
 		struct str id = STR("list");
-		if (q->eventid.any.n == 1 && names_a_file(q->eventid.any.v[0]))
+		if (q->eventid.any.n == 1 && !q->eventid_list && names_a_file(q->eventid.any.v[0]))
 			id = q->eventid.any.v[0];
 		else if (!q->eventid.any.n && q->eventid.none.n == 1)
 			id = STR(""); /* all but one has no name, as recorded */
@@ -143,10 +143,12 @@ static enum err only_types(struct arena *a, const struct exporter *x, struct que
 }
 
 /* Objects have one format of their own. */
-static const struct exporter *format_of(enum search_scope scope, struct str name)
+static const struct exporter *format_of(enum search_scope scope, struct str name, bool takes_json)
 {
 	if (!name.n || str_is(name, "download"))
 		name = STR("json");
+	if (str_is(name, "stix") && takes_json)
+		name = STR("stix-json");
 	if (scope == SCOPE_OBJECTS)
 		return str_is(name, "json") ? &export_objects : NULL;
 	return export_find(name);
@@ -161,7 +163,7 @@ enum err rest_search_way(struct search_way *w, struct fail *f)
 	if (!q)
 		return fail(f, ERR_NOMEM, "no memory");
 	TRY(query_parse(q, w->scope, w->params, w->a, clock_now(), f));
-	const struct exporter *x = format_of(w->scope, q->return_format);
+	const struct exporter *x = format_of(w->scope, q->return_format, w->takes_json);
 	if (!x || !(x->scopes & xscope))
 		return fail(f, ERR_NOENT, "Invalid output format.");
 	TRY(only_types(w->a, x, q));
@@ -169,6 +171,7 @@ enum err rest_search_way(struct search_way *w, struct fail *f)
 		q->to_ids = q->to_ids_output = 2;
 	if (x->restrictive && !q->published_given)
 		q->published = 2;
+	q->eventid_list = json_is_array(json_object_get(w->params, "eventid"));
 	w->q = q;
 	w->eq = (struct egress_query){.query = q, .exporter = x, .opts = w->base};
 	struct egress_query *eq = &w->eq;
@@ -305,6 +308,9 @@ enum err search_answer(struct http_req *r, enum search_scope scope, json_t *para
 		return fail(f, ERR_NOMEM, "no memory");
 	*w = (struct search_way){
 		.scope = scope, .params = params, .a = r->arena, .base = rest_export_opts(r, 0)};
+	struct str accept = req_header(r, "Accept");
+	w->takes_json = r->ext.p ? str_is(r->ext, "json")
+				 : str_find_nocase(accept, STR("application/json")) >= 0 && !rest_wants_xml(r);
 	struct fail why = {0};
 	enum err e = rest_search_way(w, &why);
 	w->eq.caches_dir = rest_caches_dir(r);
@@ -409,7 +415,7 @@ const struct endpoint ep_events_restsearch = {
 	.shape = "Export",
 	.takes = "EventSearch",
 	.doc = "Search events; returnFormat chooses the export",
-	.missing = "return formats stix and stix2; attack and context are small pages of their own",
+	.missing = "attack and context are small pages of their own",
 };
 const struct endpoint ep_attributes_restsearch = {
 	.methods = HTTP_GET | HTTP_POST,
@@ -420,7 +426,7 @@ const struct endpoint ep_attributes_restsearch = {
 	.shape = "Export",
 	.takes = "AttributeSearch",
 	.doc = "Search attributes; returnFormat chooses the export",
-	.missing = "return formats stix and stix2; attack and context are small pages of their own",
+	.missing = "attack and context are small pages of their own",
 };
 const struct endpoint ep_objects_restsearch = {
 	.methods = HTTP_GET | HTTP_POST,

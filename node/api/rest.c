@@ -302,6 +302,7 @@ struct export_opts rest_opts_of(const struct api *api, unsigned scope, uint64_t 
 		.scope = scope,
 		.base_url = api->base_url,
 		.host_org_name = api->egress.host_org_name,
+		.spool_dir = api->ingest.spool_dir,
 		.node_uuid = store_node_uuid(api->store),
 		.nids_sid = nids_sid,
 		.now = clock_now(),

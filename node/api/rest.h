@@ -187,6 +187,7 @@ struct search_way {
 	struct export_opts base;
 	struct query *q; /* made */
 	struct egress_query eq;
+	bool takes_json; /* formats of which there are two are meant as JSON */
 };
 /* ERR_INVAL: a parameter is wrong, in f's text; ERR_NOENT: there is no such format. */
 MUST_USE enum err rest_search_way(struct search_way *w, struct fail *f);

@@ -156,6 +156,7 @@ static enum run_section section_of(enum run_state s)
 	case RUN_GONE_ATTRS:
 	case RUN_EVENT_MORE:
 	case RUN_END:
+	case RUN_END_MORE:
 	case RUN_DONE:
 		break;
 	}

@@ -533,8 +533,15 @@ enum err run_step(struct run *r, size_t want, struct fail *f)
 	case RUN_EVENT_MORE:
 		return event_more(r);
 	case RUN_END:
-		r->state = RUN_DONE;
+		r->state = r->exporter->end_more ? RUN_END_MORE : RUN_DONE;
 		return r->exporter->end ? r->exporter->end(&r->out) : ERR_OK;
+	case RUN_END_MORE: {
+		bool more = false;
+		TRY(r->exporter->end_more(&r->out, &more));
+		if (!more)
+			r->state = RUN_DONE;
+		return ERR_OK;
+	}
 	case RUN_DONE:
 		break;
 	}

@@ -26,6 +26,7 @@ enum run_state {
 	RUN_EVENT_END,
 	RUN_EVENT_MORE, /* what the exporter still has to say of it, in pieces */
 	RUN_END,
+	RUN_END_MORE,
 	RUN_DONE,
 };
 

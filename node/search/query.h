@@ -50,6 +50,7 @@ typedef uint8_t query_flag;
 struct query {
 	enum search_scope scope;
 	struct str return_format; /* default "json" */
+	bool eventid_list; /* given as a list, be it of one: answers are named after a single one */
 	struct query_filter value, value1, value2, type, category, object_relation, comment, uuid,
 		eventid, tags, event_tags, org, org_nationality, org_sector, org_local, sharinggroup,
 		eventinfo, object_name, object_template_uuid, object_template_version,

@@ -263,8 +263,8 @@ def calls(row, world, who):
 
 
 FORMATS = ["json", "csv", "text", "suricata", "snort", "hashes", "cache", "count", "openioc", "hosts",
-           "netfilter", "xml", "stix2", "kunai", "rpz", "bro", "yara", "yara-json", "attack", "attack-navigator", "attack-sightings",
-           "context", "context-markdown", "opendata"]
+           "netfilter", "xml", "stix", "stix-json", "stix2", "kunai", "rpz", "bro", "yara", "yara-json", "attack",
+           "attack-navigator", "attack-sightings", "context", "context-markdown", "opendata"]
 
 
 def searches():

@@ -26,6 +26,14 @@ VOLATILE = [
     (re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?(?=</(published|last))"),
      b"TIME"),
 ]
+# STIX 1: its ids and the times of what has none
+VOLATILE += [
+    (re.compile(rb'timestamp="[^"]*\.\d{6}(\+00:00)?"'), b'timestamp=""'),
+    (re.compile(rb'(?<=^\t id="ORGNAME:STIXPackage-)[0-9a-f-]{36}', re.M), b"ID"),
+    (re.compile(rb'(?<=<incident:External_ID source="MISP Event">)\d+'), b"ID"),
+    (re.compile(rb"(?<=<incident:Incident_Reported precision=.second.>)[^<]*"), b"TIME"),
+    (re.compile(rb'(?<=xmlns:ORGNAME=")[^"]*'), b"BASE"),
+]
 # pages of HTML that no node copies
 NOT_COPIED = ("attack", "context")
 

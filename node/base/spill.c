@@ -1,7 +1,7 @@
 /*
  * spill.c - see spill.h. The file is written in pieces of a MiB, and mapped to be read.
  */
-#include "feeds/in/spill.h"
+#include "base/spill.h"
 
 #include <errno.h>
 #include <fcntl.h>
