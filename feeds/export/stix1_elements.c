@@ -329,9 +329,9 @@ enum err stix1_object_open(struct stix1 *w, const struct misp_object *o)
 	w->object.name = arena_str(w->a, o->name);
 	w->object.meta = arena_str(w->a, o->meta_category.n ? o->meta_category : STR("misc"));
 	w->object.comment = arena_str(w->a, o->comment);
-	w->object.text = o->comment.n	    ? w->object.comment
-			 : o->description.n ? arena_str(w->a, o->description)
-					    : arena_printf(w->a, "%.*s object", STR_ARG(o->name));
+	w->object.description = o->description.n ? arena_str(w->a, o->description)
+						 : arena_printf(w->a, "%.*s object", STR_ARG(o->name));
+	w->object.text = o->comment.n ? w->object.comment : w->object.description;
 	w->object.shape = stix1_shape_of(o->name);
 	w->object.ttps = stix1_root(w, S1_INDICATED_TTPS);
 	w->object.coas = stix1_root(w, S1_SUGGESTED_COAS);

@@ -78,7 +78,7 @@ struct stix1 {
 		bool open, to_ids, deleted;
 		struct uuid uuid;
 		int64_t timestamp;
-		struct str name, meta, comment, text; /* in `a` */
+		struct str name, meta, comment, description, text; /* in `a`; text: the best of both */
 		const struct stix1_shape *shape;
 		struct stix1_node *root; /* properties, or the list of a composition, or the thing */
 		struct stix1_node *list; /* observables of its artifacts */

@@ -544,7 +544,7 @@ void stix1_shape_begin(struct stix1 *w)
 	}
 	if (!*s->name) {
 		stix1_text(w, w->object.root, S1_A_CUSTOM_NAME, w->object.name);
-		stix1_text(w, w->object.root, S1_CUSTOM_DESCRIPTION, w->object.text);
+		stix1_text(w, w->object.root, S1_CUSTOM_DESCRIPTION, w->object.description);
 	}
 }
 

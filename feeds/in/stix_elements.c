@@ -175,6 +175,26 @@ static const struct object_template *template_of(struct str name)
 	return NULL;
 }
 
+struct str stix_template_uuid(struct str name, char text[UUID_TEXT_LEN + 1])
+{
+	static const struct uuid unnamed = {{0x6e, 0x1b, 0x0a, 0x52, 0x44, 0x0c, 0x4b, 0x57, 0x9e, 0x20, 0x5a,
+					     0x61, 0x90, 0x3c, 0x1d, 0x08}};
+	const struct object_template *t = template_of(name);
+	return str_c(t ? t->uuid : uuid_format(uuid_v5(unnamed, name), text));
+}
+
+struct str stix_template_version(struct str name)
+{
+	const struct object_template *t = template_of(name);
+	return str_c(t ? t->version : "1");
+}
+
+struct str stix_template_meta(struct str name)
+{
+	const struct object_template *t = template_of(name);
+	return str_c(t ? t->meta : "misc");
+}
+
 static struct str or_else(struct str a, struct str b)
 {
 	return a.n ? a : b;
@@ -183,8 +203,6 @@ static struct str or_else(struct str a, struct str b)
 /* Up to its attributes. */
 static void object_open(struct stix_in *s, const struct source *src, struct uuid uuid, struct str name)
 {
-	static const struct uuid unnamed = {{0x6e, 0x1b, 0x0a, 0x52, 0x44, 0x0c, 0x4b, 0x57, 0x9e, 0x20, 0x5a,
-					     0x61, 0x90, 0x3c, 0x1d, 0x08}};
 	const struct object_template *t = template_of(name);
 	const json_t *j = src->j;
 	struct jsonw *w = &s->objects;
@@ -198,7 +216,7 @@ static void object_open(struct stix_in *s, const struct source *src, struct uuid
 	JSONW_KV(w, jsonw_str, "description", or_else(stix_x_str(j, "x_misp_description"), STR("")));
 	struct str template = stix_x_str(j, "x_misp_template_uuid");
 	if (!template.n)
-		template = str_c(t ? t->uuid : uuid_format(uuid_v5(unnamed, name), text));
+		template = stix_template_uuid(name, text);
 	JSONW_KV(w, jsonw_str, "template_uuid", template);
 	JSONW_KV(w, jsonw_str, "template_version",
 		 or_else(stix_x_str(j, "x_misp_template_version"), str_c(t ? t->version : "1")));

@@ -200,6 +200,10 @@ void stix_scos_free(struct stix_scos *x);
 
 /* UUID of what is made of an object in the event under way. */
 struct uuid stix_element_uuid(const struct stix_in *s, uint32_t i);
+/* What MISP's templates are called here: UUID (of one that is not known: made of its name), version, meta-category. */
+struct str stix_template_uuid(struct str name, char text[UUID_TEXT_LEN + 1]);
+struct str stix_template_version(struct str name);
+struct str stix_template_meta(struct str name);
 /* An attribute or MISP object of one STIX object. */
 void stix_element(struct stix_in *s, uint32_t i);
 struct stix_attr {

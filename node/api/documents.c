@@ -12,18 +12,55 @@
 #include "base/log.h"
 #include "feeds/in/openioc.h"
 #include "feeds/in/stix.h"
+#include "feeds/in/stix1.h"
 #include "ingest/quarantine.h"
 
 /* Objects of a document are trees of up to 100 MB, one at a time. */
 #define AT_ONCE 6u
 static atomic_uint under_way;
 
-static const char *const names[DOCUMENT_FORMATS] = {[DOCUMENT_STIX2] = "stix2",
-						    [DOCUMENT_OPENIOC] = "openioc"};
+/* ---- readers ---- */
+
+#define READER(name)                                                                                \
+	static enum err name##_feed(void *in, const void *p, size_t n, struct fail *f)              \
+	{                                                                                           \
+		return name##_in_feed(in, p, n, f);                                                 \
+	}                                                                                           \
+	static enum err name##_end(void *in, stix_in_fn fn, void *user, struct fail *f)             \
+	{                                                                                           \
+		return name##_in_end(in, fn, user, f);                                              \
+	}                                                                                           \
+	static struct stix_in_counts name##_counts(const void *in)                                  \
+	{                                                                                           \
+		return name##_in_counts(in);                                                        \
+	}                                                                                           \
+	static void name##_free(void *in)                                                           \
+	{                                                                                           \
+		name##_in_free(in);                                                                 \
+	}
+READER(stix)
+READER(stix1)
+READER(openioc)
+#undef READER
+
+struct reader {
+	const char *name;
+	enum err (*feed)(void *in, const void *p, size_t n, struct fail *f);
+	enum err (*end)(void *in, stix_in_fn fn, void *user, struct fail *f);
+	struct stix_in_counts (*counts)(const void *in);
+	void (*free)(void *in);
+};
+#define ROW(name, fn) {name, fn##_feed, fn##_end, fn##_counts, fn##_free}
+static const struct reader readers[DOCUMENT_FORMATS] = {
+	[DOCUMENT_STIX2] = ROW("stix2", stix),
+	[DOCUMENT_STIX1] = ROW("stix1", stix1),
+	[DOCUMENT_OPENIOC] = ROW("openioc", openioc),
+};
+#undef ROW
 
 struct documents {
-	struct stix_in *stix;       /* one of them */
-	struct openioc_in *openioc;
+	enum document_format format;
+	void *in; /* of readers[format] */
 	struct hash_ctx *digest;
 	struct json_read *reader;
 	struct http_req *r;
@@ -35,10 +72,16 @@ struct documents {
 	bool counted; /* in under_way */
 };
 
+/* The reader of STIX 2, which tells more than the others; NULL: it is none. */
+static struct stix_in *stix_of(const struct documents *d)
+{
+	return d->format == DOCUMENT_STIX2 ? d->in : NULL;
+}
+
 bool document_format_of(struct str name, enum document_format *out)
 {
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (str_is(name, names[i])) {
+	for (size_t i = 0; i < ARRAY_LEN(readers); i++)
+		if (str_is(name, readers[i].name)) {
 			*out = (enum document_format)i;
 			return true;
 		}
@@ -48,8 +91,8 @@ bool document_format_of(struct str name, enum document_format *out)
 static void documents_free(void *ctx)
 {
 	struct documents *d = ctx;
-	stix_in_free(d->stix);
-	openioc_in_free(d->openioc);
+	if (d->in)
+		readers[d->format].free(d->in);
 	hash_abort(d->digest);
 	json_read_free(d->reader);
 	if (d->counted)
@@ -102,23 +145,34 @@ static bool target(struct documents *d, struct http_req *r, struct openioc_in_op
 
 static bool reader_new(struct documents *d, struct http_req *r)
 {
-	const enum document_format *arg = r->ep->arg;
-	enum document_format format = DOCUMENT_STIX2;
 	struct stix_in_opts o = options(r, false);
 	struct openioc_in_opts x = {.info = o.info,
 				    .has_distribution = o.has_distribution,
 				    .distribution = o.distribution,
 				    .sharing_group_id = o.sharing_group_id,
 				    .publish = o.publish};
-	if (arg)
-		format = *arg;
-	else if (!document_format_of(req_query(r, "as"), &format))
-		d->err = fail(&d->why, ERR_INVAL, "as is stix2 or openioc.");
-	if (format == DOCUMENT_OPENIOC && target(d, r, &x))
-		d->openioc = openioc_in_new(&x);
+	if (d->format == DOCUMENT_OPENIOC)
+		d->in = target(d, r, &x) ? openioc_in_new(&x) : NULL;
 	else
-		d->stix = stix_in_new(&o);
-	return d->openioc || d->stix;
+		d->in = d->format == DOCUMENT_STIX1 ? (void *)stix1_in_new(&o) : (void *)stix_in_new(&o);
+	return d->in || d->err != ERR_OK;
+}
+
+/* By the path, by ?as, or by what is said of it. */
+static void format_choose(struct documents *d, struct http_req *r)
+{
+	const enum document_format *arg = r->ep->arg;
+	struct str version = req_arg(r, "version");
+	d->format = DOCUMENT_STIX2;
+	if (arg)
+		d->format = *arg;
+	else if (!document_format_of(req_query(r, "as"), &d->format))
+		d->err = fail(&d->why, ERR_INVAL, "as is stix2, stix1 or openioc.");
+	if (arg && d->format == DOCUMENT_STIX2 && version.n && version.p[0] == '1')
+		d->format = DOCUMENT_STIX1;
+	else if (arg && d->format == DOCUMENT_STIX2 && !version.n &&
+		 (rest_wants_xml(r) || str_find_nocase(req_header(r, "Content-Type"), STR("xml")) >= 0))
+		d->format = DOCUMENT_STIX1;
 }
 
 static struct documents *begin(struct http_req *r)
@@ -139,7 +193,11 @@ static struct documents *begin(struct http_req *r)
 enum err document_begin(struct http_req *r, struct fail *f)
 {
 	struct documents *d = begin(r);
-	return d && reader_new(d, r) && d->digest ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+	if (!d)
+		return fail(f, ERR_NOMEM, "no memory");
+	format_choose(d, r);
+	bool fine = d->digest && (d->err != ERR_OK || reader_new(d, r));
+	return fine ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }
 
 enum err document_begin_stix(struct http_req *r, bool publish, struct fail *f)
@@ -149,8 +207,9 @@ enum err document_begin_stix(struct http_req *r, bool publish, struct fail *f)
 		return fail(f, ERR_NOMEM, "no memory");
 	struct stix_in_opts o = options(r, publish);
 	o.need_ids = true;
-	d->stix = stix_in_new(&o);
-	return d->stix && d->digest ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
+	d->format = DOCUMENT_STIX2;
+	d->in = stix_in_new(&o);
+	return d->in && d->digest ? ERR_OK : fail(f, ERR_NOMEM, "no memory");
 }
 
 enum err document_body(struct http_req *r, struct str bytes, struct fail *f)
@@ -159,8 +218,7 @@ enum err document_body(struct http_req *r, struct str bytes, struct fail *f)
 	(void)f;
 	hash_add(d->digest, bytes.p, bytes.n);
 	if (d->err == ERR_OK)
-		d->err = d->stix ? stix_in_feed(d->stix, bytes.p, bytes.n, &d->why)
-				 : openioc_in_feed(d->openioc, bytes.p, bytes.n, &d->why);
+		d->err = readers[d->format].feed(d->in, bytes.p, bytes.n, &d->why);
 	return ERR_OK;
 }
 
@@ -193,7 +251,7 @@ static enum err save(struct documents *d, struct raw_event **raw, struct ingest_
 	struct admit_facts facts = rest_facts(r);
 	struct misp_event e;
 	enum err err = known(r, raw_head(*raw)->uuid, &e, f);
-	bool revoked = d->stix && stix_in_taken_back(d->stix, d->n_events);
+	bool revoked = stix_of(d) && stix_in_taken_back(stix_of(d), d->n_events);
 	if (err == ERR_NOENT && revoked)
 		return ERR_STALE; /* there is nothing to be taken back */
 	if (err == ERR_NOENT) {
@@ -277,14 +335,14 @@ enum err document_take(struct http_req *r, struct document_result *out, struct f
 	d->reader = json_read_new(&o, on_event, d);
 	if (!d->reader)
 		return fail(f, ERR_NOMEM, "no memory");
-	TRY(d->stix ? stix_in_end(d->stix, on_bytes, d, f) : openioc_in_end(d->openioc, on_bytes, d, f));
+	TRY(readers[d->format].end(d->in, on_bytes, d, f));
 	return json_read_end(d->reader, f);
 }
 
 void document_counts(struct http_req *r, struct jsonw *w)
 {
 	const struct documents *d = r->ctx;
-	struct stix_in_counts c = d->stix ? stix_in_counts(d->stix) : openioc_in_counts(d->openioc);
+	struct stix_in_counts c = readers[d->format].counts(d->in);
 	jsonw_obj(w);
 	JSONW_KV(w, jsonw_uint, "objects", c.objects);
 	JSONW_KV(w, jsonw_uint, "older_versions", c.older);
@@ -304,11 +362,11 @@ void document_counts(struct http_req *r, struct jsonw *w)
 bool document_object(struct http_req *r, uint32_t *i, struct stix_in_object *out)
 {
 	const struct documents *d = r->ctx;
-	return d->stix && stix_in_object(d->stix, i, out);
+	return stix_of(d) && stix_in_object(stix_of(d), i, out);
 }
 
 void document_version(struct http_req *r, uint32_t i, char out[40])
 {
 	const struct documents *d = r->ctx;
-	stix_in_version(d->stix, i, out);
+	stix_in_version(stix_of(d), i, out);
 }

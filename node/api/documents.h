@@ -6,7 +6,7 @@
 #include "api/rest.h"
 #include "feeds/in/stix.h"
 
-enum document_format { DOCUMENT_STIX2, DOCUMENT_OPENIOC, DOCUMENT_FORMATS };
+enum document_format { DOCUMENT_STIX2, DOCUMENT_STIX1, DOCUMENT_OPENIOC, DOCUMENT_FORMATS };
 /* "stix2", ...; false: none. */
 bool document_format_of(struct str name, enum document_format *out);
 
@@ -31,7 +31,8 @@ struct document_result {
 	struct fail why;
 };
 
-/* Body of a row with EP_STREAM_BODY. The row's `arg` is its format, or NULL: what ?as names. */
+/* Body of a row with EP_STREAM_BODY. The row's `arg` is its format, or NULL: what ?as names. Where
+   STIX is meant, version 1 in the path, or no version and XML, is STIX 1. */
 MUST_USE enum err document_begin(struct http_req *r, struct fail *f);
 /* The same for STIX, each object of which has to have an id; published unless the request says otherwise. */
 MUST_USE enum err document_begin_stix(struct http_req *r, bool publish, struct fail *f);

@@ -1,6 +1,7 @@
 /*
- * ep_import_documents.c - POST /events/upload_stix/2 and /events/addIOC as MISP has them, and /tocsin/importDocument,
- * which tells what was read and what was not. No recording shows upload_stix; PyMISP takes the event out of its answer.
+ * ep_import_documents.c - POST /events/upload_stix/1, /2 and /events/addIOC as MISP has them, and
+ * /tocsin/importDocument, which tells what was read and what was not. No recording shows upload_stix; PyMISP takes
+ * the event out of its answer.
  */
 #include "api/documents.h"
 #include "api/rest.h"
@@ -83,9 +84,13 @@ static enum err upload(struct http_req *r, const char *action, struct fail *f)
 
 static enum err upload_stix(struct http_req *r, struct fail *f)
 {
+	static const char *const versions[] = {"1", "1.1", "1.1.1", "1.2", "2", "2.0", "2.1"};
 	struct str version = req_arg(r, "version");
-	if (version.n && !str_is(version, "2") && !str_is(version, "2.0") && !str_is(version, "2.1")) {
-		reply_error(r, 405, "Only STIX 2.0 and 2.1 are read here: /events/upload_stix/2.");
+	bool known = !version.n;
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++)
+		known |= str_is(version, versions[i]);
+	if (!known) {
+		reply_error(r, 405, "STIX 1 and 2 are read here: /events/upload_stix/1 and /events/upload_stix/2.");
 		return ERR_OK;
 	}
 	return upload(r, "upload_stix", f);
@@ -153,8 +158,9 @@ const struct endpoint ep_events_upload_stix = {
 	.arg = &stix2,
 	.shape = "Event",
 	.takes = "StixBundle",
-	.doc = "Take in a STIX 2.0 or 2.1 bundle (version 2): each report or grouping is an event; X-Import-Result "
-	       "counts what was read, kept as text or left out",
+	.doc = "Take in a STIX 2.0 or 2.1 bundle (version 2), each report or grouping of which is an event, or "
+	       "a STIX 1 package (version 1, XML), each incident of which is; X-Import-Result counts what was "
+	       "read, kept as text or left out",
 };
 const struct endpoint ep_events_add_ioc = {
 	.methods = HTTP_POST,
@@ -183,6 +189,6 @@ const struct endpoint ep_tocsin_import_document = {
 	.run = import_document,
 	.shape = "ImportDocument",
 	.takes = "StixBundle",
-	.doc = "Events of a document (stix2 or openioc, named by ?as): how many came in, and what was read, kept as "
-	       "text or left out (publish, distribution, sharing_group_id, info)",
+	.doc = "Events of a document (stix2, stix1 or openioc, named by ?as): how many came in, and what "
+	       "was read, kept as text or left out (publish, distribution, sharing_group_id, info)",
 };

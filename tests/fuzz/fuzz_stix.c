@@ -1,6 +1,6 @@
 /*
- * fuzz_stix.c - any bytes as a STIX bundle (first byte even) or an OpenIOC document: the same events however they are
- * cut, in JSON that can be read, of attributes that would be taken, each UUID once.
+ * fuzz_stix.c - any bytes as a STIX bundle, an OpenIOC document or a STIX 1 package (by the first byte): the
+ * same events however they are cut, in JSON that can be read, of attributes that would be taken, each UUID once.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "feeds/in/openioc.h"
 #include "feeds/in/stix.h"
+#include "feeds/in/stix1.h"
 #include "model/types.h"
 #include "model/validate.h"
 
@@ -47,6 +48,15 @@ static enum err openioc(struct str doc, size_t step, struct buf *out)
 	for (; doc.n; doc = str_sub(doc, step, doc.n))
 		TRY(openioc_in_feed(s, doc.p, MIN(step, doc.n), &f));
 	return openioc_in_end(s, keep, out, &f);
+}
+
+static enum err stix1(struct str doc, size_t step, struct buf *out)
+{
+	OWN(stix1_in) struct stix1_in *s = stix1_in_new(&(struct stix_in_opts){0});
+	struct fail f = {0};
+	for (; doc.n; doc = str_sub(doc, step, doc.n))
+		TRY(stix1_in_feed(s, doc.p, MIN(step, doc.n), &f));
+	return stix1_in_end(s, keep, out, &f);
 }
 
 static void attributes(const json_t *of)
@@ -92,7 +102,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size || size > 1 << 16)
 		return 0;
 	struct str doc = {(const char *)data + 1, size - 1};
-	enum err (*read)(struct str, size_t, struct buf *) = data[0] & 1 ? openioc : stix;
+	static enum err (*const readers[])(struct str, size_t, struct buf *) = {stix, openioc, stix1};
+	/* even, odd: as the corpus has it; '2', '6', ...: packages */
+	enum err (*read)(struct str, size_t, struct buf *) =
+		data[0] % 4 == 2 ? readers[2] : readers[data[0] & 1];
 	OWN(buf) struct buf whole = BUF(64 << 20), cut = BUF(64 << 20);
 	enum err a = read(doc, size, &whole);
 	enum err b = read(doc, data[size / 2] % 13 + 1u, &cut);

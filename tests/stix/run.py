@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 sys.path.insert(0, HERE)
 import node as nodelib  # noqa: E402
 import readback  # noqa: E402
+import stix1  # noqa: E402
 import world  # noqa: E402
 
 COUNT = [0, 0]
@@ -139,6 +140,17 @@ def test_out(one, two, folder):
        "the same event, the same bytes")
 
 
+def test_stix1(one, two):
+    """The same events by STIX 1; they are on the second node by STIX 2 already, and go first."""
+    uuids = [(name, world.STATIC % n) for name, n in
+             (("all types", 900002), ("hostile values", 900000), ("what was seen", 950002), ("files", 900001))]
+    for name, uuid in uuids:
+        two.post("/events/delete/" + uuid, {})
+        two.post("/eventBlocklists/delete/" + uuid, {})
+    stix1.test(ok, one, two, event, uuids)
+    stix1.refused(ok, two)
+
+
 def test_old_version(one):
     """2.0 has neither notes nor versions of UUIDs but the fourth; else it is the same."""
     uuid = world.typed()["Event"]["uuid"]
@@ -263,6 +275,7 @@ def main():
         one, two = first.client(timeout=300), second.client(timeout=300)
         test_out(one, two, folder)
         test_old_version(one)
+        test_stix1(one, two)
         test_properties(one)
         test_foreign(two)
         test_refused(two)
