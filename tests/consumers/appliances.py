@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 import rows
-from machine import Page, free_port, need, ok, program, same, wait_for
+from machine import TOP, Page, free_port, need, ok, program, same, wait_for
 from published import SAMPLE, Consumer, digest
 
 LIST = "/var/lib/tocsin-lists/"
@@ -126,4 +126,22 @@ def plain(hub, root):
     m.turns("bad-names", "name", lambda: b"\nnew.example\n" in b"\n" + m.read(LIST + "bad-names"), fetch=lambda: m.fetch("curl", by_curl))
 
 
-__all__ = ["paloalto", "fortinet", "cisco", "checkpoint", "pf", "plain"]
+def units(hub, root):
+    """The timer of the README: systemd takes the units, and what the service starts fetches."""
+    m = Consumer(hub, root, "sensors/plain.md")
+    if hub.api.get("/exports/bad-names").status == 404:  # else plain() was here
+        m.at_node(m.page)
+    m.write("/etc/tocsin/fetch/plain", m.put(m.page.at_consumer()[0]))
+    for name in ("tocsin-fetch@.service", "tocsin-fetch@.timer"):
+        with open(TOP + "/contrib/systemd/" + name, encoding="utf-8") as f:
+            text = m.write("/run/units/" + name, f.read())
+        if name.endswith("service"):
+            start = re.search(r"^ExecStart=(.*)$", open(text, encoding="utf-8").read(), re.M).group(1).replace("%i", "plain")
+    m.run(start, "tocsin-fetch@.service: what it starts")
+    ok(b"evil.example" in m.read(LIST + "bad-names"), "tocsin-fetch@.service: fetches")
+    need("systemd-analyze")
+    p = m.sh("systemd-analyze verify --man=no /run/units/tocsin-fetch@.service /run/units/tocsin-fetch@.timer")
+    ok(p.returncode == 0 and "tocsin-fetch" not in p.stdout, "tocsin-fetch@: systemd-analyze verify", p.stdout)
+
+
+__all__ = ["paloalto", "fortinet", "cisco", "checkpoint", "pf", "plain", "units"]

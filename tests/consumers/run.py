@@ -21,7 +21,7 @@ import zones  # noqa: E402
 TOPICS = {f.__name__: f for f in (
     zones.zones, proxies.squid, proxies.haproxy, proxies.nginx, resolvers.dnsmasq, resolvers.unbound, packets.nftables, packets.ipset, scanners.clamav, scanners.yara, engines.suricata, engines.snort3, engines.zeek,
     agents.osquery, agents.wazuh, agents.kunai, agents.elastic, agents.splunk, agents.sigma, agents.bloom,
-    appliances.paloalto, appliances.fortinet, appliances.cisco, appliances.checkpoint, appliances.pf, appliances.plain, readers.misp, readers.taxii)}
+    appliances.paloalto, appliances.fortinet, appliances.cisco, appliances.checkpoint, appliances.pf, appliances.plain, appliances.units, readers.misp, readers.taxii)}
 
 
 def main():
