@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "feeds/export/stix1_impl.h"
 
 #define TREE_MAX ((size_t)512 << 20)
@@ -301,9 +300,10 @@ static enum err begin(struct export_run *r, bool json)
 		buf_putc(b, '{');
 	else
 		namespaces_put(w, b);
-	char fraction[16];
-	snprintf(fraction, sizeof(fraction), ".%06u", (unsigned)(clock_now_us() % 1000000));
-	package_open(w, b, uuid_random(), r->opts->now, fraction);
+	/* the same each time, as what is asked for is: a later time is a newer version of it */
+	static const struct uuid space = {{0x91, 0x3c, 0x52, 0x0e, 0x6b, 0x1d, 0x4f, 0x88, 0xa2, 0x47, 0x0d, 0x39, 0xe5,
+					   0x74, 0x1b, 0xc6}};
+	package_open(w, b, uuid_v5(space, str_c(w->prefix)), r->opts->now, ".000000");
 	bool was = w->attributes;
 	w->attributes = true; /* the outer package stands at the edge */
 	header(w, b, r->opts->host_org_name);
