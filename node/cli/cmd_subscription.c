@@ -202,8 +202,9 @@ static int say_state(struct cli *c, const json_t *row)
 	if (!str_is(state, "ready"))
 		cli_say(c, "%.*s is saved: %.*s", STR_ARG(name), STR_ARG(state_text(c, row)));
 	else
-		cli_say(c, "%.*s holds %.*s entries, serial %.*s; now: tocsin subscription get %.*s",
+		cli_say(c, "%.*s holds %.*s entr%s, serial %.*s; now: tocsin subscription get %.*s",
 			STR_ARG(name), STR_ARG(amount(c, row, "entries")),
+			str_is(amount(c, row, "entries"), "1") ? "y" : "ies",
 			STR_ARG(cli_text(c, row, "serial")), STR_ARG(name));
 	return CLI_OK;
 }

@@ -170,12 +170,12 @@ static void tell_applied(struct round *r, const struct follow_set *s, int64_t ms
 	unsigned long long n = (unsigned long long)f->entries, to = (unsigned long long)s->serial;
 	if (s->kind == FOLLOW_WHOLE)
 		follow_tell(f, FOLLOW_TELL, "applied", facts(s, f->entries, ms),
-			    "serial %llu: the whole set, %llu entries, is in %s (%lld ms)", to, n,
-			    f->target->name, (long long)ms);
+			    "serial %llu: the whole set, %llu entr%s, is in %s (%lld ms)", to, n,
+			    n == 1 ? "y" : "ies", f->target->name, (long long)ms);
 	else
 		follow_tell(f, FOLLOW_TELL, "applied", facts(s, f->entries, ms),
-			    "serial %llu to %llu: %llu changes are in %s (%lld ms)",
-			    (unsigned long long)s->since, to, n, f->target->name, (long long)ms);
+			    "serial %llu to %llu: %llu %s in %s (%lld ms)", (unsigned long long)s->since,
+			    to, n, n == 1 ? "change is" : "changes are", f->target->name, (long long)ms);
 	follow_notify("STATUS=Serial %llu is in %s", to, f->target->name);
 }
 

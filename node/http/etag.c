@@ -42,8 +42,8 @@ bool req_none_match(const struct http_req *r, struct str etag)
 	while (list.p) {
 		struct str item;
 		list = str_split(list, ',', &item);
-		if (want.n && str_eq(plain_tag(item), want))
-			return true;
+		if (want.n && (str_eq(plain_tag(item), want) || str_is(str_trim(item), "*")))
+			return true; /* "*": any that there is (RFC 9110, 13.1.2) */
 	}
 	return false;
 }

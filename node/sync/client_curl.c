@@ -319,8 +319,8 @@ static enum err silence_check(struct call *k, struct fail *f)
 		return ERR_OK;
 	if (!ours && moved - k->moved < (uint64_t)STALL_RATE * stall / 1000)
 		return fail(f, ERR_TIMEOUT,
-			    moved == k->moved ? "the peer was silent for %u s"
-					      : "the peer was slower than 64 bytes a second for %u s",
+			    moved == k->moved ? "the server was silent for %u s"
+					      : "the server was slower than 64 bytes a second for %u s",
 			    (stall + 999) / 1000);
 	k->since_ms = now;
 	k->moved = moved;
@@ -455,7 +455,7 @@ static bool same_place(CURLU *from, CURLU *to)
 static enum err place_fail(CURLU *to, struct fail *f, enum err e, const char *why)
 {
 	char *scheme = part(to, CURLUPART_SCHEME), *host = part(to, CURLUPART_HOST);
-	enum err err = fail(f, e, "the peer redirects to %.20s://%.200s: %s", scheme ? scheme : "",
+	enum err err = fail(f, e, "the server redirects to %.20s://%.200s: %s", scheme ? scheme : "",
 			    host ? host : "", why);
 	curl_free(scheme);
 	curl_free(host);
@@ -487,7 +487,7 @@ static enum err redirect(struct call *k, struct fail *f)
 	enum err e = curl_url_set(to, CURLUPART_URL, k->location, CURLU_NON_SUPPORT_SCHEME) ==
 				     CURLUE_OK
 			     ? redirect_check(k, to, f)
-			     : fail(f, ERR_PEER, "the peer redirects to what is no URL");
+			     : fail(f, ERR_PEER, "the server redirects to what is no URL");
 	if (e == ERR_OK && body_sent(k) && !whole.p)
 		e = client_body_rewind(&k->body, f);
 	curl_url_cleanup(k->url);
@@ -564,7 +564,7 @@ static enum err call_run(struct call *k, struct fail *f)
 	enum err e = status_error(k->res, f);
 	if (e == ERR_AUTH && k->elsewhere)
 		return place_fail(k->url, f, e,
-				  "the API key is not sent to another host; if the peer has moved, "
+				  "the API key is not sent to another host; if the server has moved, "
 				  "change its URL");
 	return e;
 }

@@ -11,18 +11,18 @@ static const struct {
 	long result;
 	const char *text;
 } verify_texts[] = {
-	{9, "the peer's certificate is not valid yet: is the clock right, here and there?"},
-	{10, "the peer's certificate has expired: it has to be renewed there"},
-	{18, "the peer's certificate is signed by itself: give it as the peer's CA file (cert_file), or "
+	{9, "the server's certificate is not valid yet: is the clock right, here and there?"},
+	{10, "the server's certificate has expired: it has to be renewed there"},
+	{18, "the server's certificate is signed by itself: give it as the server's CA file (cert_file), or "
 	     "pin its key"},
-	{19, "the peer's certificate comes from a CA that is not trusted here: give that CA's "
-	     "certificate as the peer's CA file (cert_file), or pin the peer's key"},
-	{20, "the peer's certificate comes from a CA that is not trusted here: give that CA's "
-	     "certificate as the peer's CA file (cert_file), or pin the peer's key"},
-	{21, "the peer sends its certificate without those between it and its CA: they have to be added "
-	     "there, or given here as the peer's CA file (cert_file)"},
-	{23, "the peer's certificate has been revoked"},
-	{26, "the peer's certificate is not meant for servers"},
+	{19, "the server's certificate comes from a CA that is not trusted here: give that CA's "
+	     "certificate as the server's CA file (cert_file), or pin the server's key"},
+	{20, "the server's certificate comes from a CA that is not trusted here: give that CA's "
+	     "certificate as the server's CA file (cert_file), or pin the server's key"},
+	{21, "the server sends its certificate without those between it and its CA: they have to be added "
+	     "there, or given here as the server's CA file (cert_file)"},
+	{23, "the server's certificate has been revoked"},
+	{26, "the server's certificate is not meant for servers"},
 };
 
 static enum err verify_error(const struct transfer *t, struct fail *f)
@@ -32,10 +32,10 @@ static enum err verify_error(const struct transfer *t, struct fail *f)
 			return fail(f, ERR_NET, "%s", verify_texts[i].text);
 	if (strstr(t->error, "subject name") || t->verify == 62 || t->verify == 64)
 		return fail(f, ERR_NET,
-			    "the peer's certificate is for another name: use the name that it was "
-			    "issued for in the peer's URL (%s)",
+			    "the server's certificate is for another name: use the name that it was "
+			    "issued for in the server's URL (%s)",
 			    t->error);
-	return fail(f, ERR_NET, "the peer's certificate is not accepted: %s", t->error);
+	return fail(f, ERR_NET, "the server's certificate is not accepted: %s", t->error);
 }
 
 /* What a TLS library says, by a part of its text. */
@@ -45,17 +45,17 @@ static const struct {
 	const char *text;
 } tls_texts[] = {
 	{"certificate required", ERR_NET,
-	 "the peer wants a client certificate: give one with its key (client_cert_file)"},
+	 "the server wants a client certificate: give one with its key (client_cert_file)"},
 	{"alert handshake failure", ERR_NET,
-	 "the peer ends the TLS handshake: it may want a client certificate (client_cert_file), or "
+	 "the server ends the TLS handshake: it may want a client certificate (client_cert_file), or "
 	 "speak no TLS of ours"},
-	{"alert bad certificate", ERR_NET, "the peer does not accept our client certificate"},
-	{"alert unknown ca", ERR_NET, "the peer does not know the CA of our client certificate"},
+	{"alert bad certificate", ERR_NET, "the server does not accept our client certificate"},
+	{"alert unknown ca", ERR_NET, "the server does not know the CA of our client certificate"},
 	{"alert certificate expired", ERR_NET, "our client certificate has expired"},
 	{"wrong version number", ERR_NET,
-	 "the peer does not speak TLS on this port: is it http:// and not https://?"},
+	 "the server does not speak TLS on this port: is it http:// and not https://?"},
 	{"HTTP/0.9", ERR_PEER,
-	 "the peer does not answer in HTTP: is it https:// and not http://, or another port?"},
+	 "the server does not answer in HTTP: is it https:// and not http://, or another port?"},
 };
 
 /* TLS 1.3 lets a client send before the server has said what it makes of its certificate, or that it
@@ -64,7 +64,7 @@ static enum err broken_error(const struct transfer *t, const char *text, struct 
 {
 	if (t->status == 0 && strncmp(t->req.url, "https:", 6) == 0)
 		return fail(f, ERR_NET,
-			    "the connection broke before an answer came: the peer may %s client "
+			    "the connection broke before an answer came: the server may %s client "
 			    "certificate (client_cert_file) (%s)",
 			    t->req.opts->cert_file ? "not accept our" : "want a", text);
 	return fail(f, ERR_NET, "the connection broke (%s)", text);
@@ -85,7 +85,7 @@ enum err transfer_error(const struct transfer *t, struct fail *f)
 		return verify_error(t, f);
 	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
 		return fail(f, ERR_NET,
-			    "the peer's public key is not the pinned one: it has a new certificate "
+			    "the server's public key is not the pinned one: it has a new certificate "
 			    "(then change the pin), or somebody is in between");
 	case CURLE_SSL_CACERT_BADFILE:
 		return fail(f, ERR_NET,
@@ -113,11 +113,11 @@ enum err transfer_error(const struct transfer *t, struct fail *f)
 	case CURLE_GOT_NOTHING:
 		if (t->req.opts->cert_file)
 			return broken_error(t, text, f);
-		return fail(f, ERR_NET, "the peer closed the connection without an answer");
+		return fail(f, ERR_NET, "the server closed the connection without an answer");
 	case CURLE_ABORTED_BY_CALLBACK:
 		return fail(f, ERR_CANCELLED, "cancelled");
 	case CURLE_WEIRD_SERVER_REPLY:
-		return fail(f, ERR_PEER, "the peer does not answer in HTTP (%s)", text);
+		return fail(f, ERR_PEER, "the server does not answer in HTTP (%s)", text);
 	default:
 		return fail(f, ERR_NET, "%s", text);
 	}

@@ -106,7 +106,7 @@ def exec_target():
         os.unlink(log)
         e.set(names('c.example'))
         p = once(node, folder, 'exec:cat >/dev/null; echo fine', '--whole', env=env, state='said')
-        ok('said: fine' in p.err and '1 entries' in p.err, 'what a command prints is told, and how much it was given', p.err)
+        ok('said: fine' in p.err and '1 entry' in p.err, 'what a command prints is told, and how much it was given', p.err)
         bad = once(node, folder, to + '; echo no; exit 9')
         ok(bad.returncode == 1 and 'ended with 9' in bad.err, 'a command that fails is told', bad.err)
 

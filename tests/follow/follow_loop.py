@@ -135,7 +135,7 @@ def told():
         ok(notify.recv(400).startswith(b'STATUS=Serial 101'), 'and what serial is there')
         p.terminate()
         err = p.communicate(timeout=60)[1].decode()
-        ok('following at' in err and 'serial 101: the whole set, 1 entries, is in file' in err and
+        ok('following at' in err and 'serial 101: the whole set, 1 entry, is in file' in err and
            'stopped at serial 101' in err and 'secret' not in err, 'lines for people, without values', err)
         p = once(node, folder, 'file:' + folder('list'), '--json')
         event = json.loads(p.out)

@@ -442,7 +442,7 @@ def etags():
         tag = '"%s"' % hashlib.sha1(plain.body).hexdigest()
         a = s.get("/test/show/1", "User-Agent: MISP\r\nIf-None-Match:\r\n")
         same((a.status, a.headers["etag"]), (200, tag), "empty If-None-Match")
-        for sent in (tag, tag[:-1] + '-gzip"', tag[:-1] + '-br"', '"x", ' + tag):
+        for sent in (tag, tag[:-1] + '-gzip"', tag[:-1] + '-br"', '"x", ' + tag, '*'):
             with s.connect() as c:
                 c.send("GET /test/show/1 HTTP/1.1\r\nHost: x\r\nUser-Agent: MISP\r\n"
                        "If-None-Match: %s\r\n\r\n" % sent + NEXT)

@@ -164,6 +164,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         if self.path == "/early":
             self.answer(413, b"not so much", Connection="close")
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_WR)
+            while self.connection.recv(65536):
+                pass  # closing with bytes unread would reset the connection, and the answer with it
             self.close_connection = True
             return
         body = self.body()

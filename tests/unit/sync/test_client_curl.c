@@ -269,9 +269,9 @@ static void test_limits(void)
 	is_err(call(&hasty, "/stall", REQ(.url = NULL)), ERR_TIMEOUT, "a server that goes silent");
 	ok(clock_boot_ms() - t < 8000, "is given up");
 	is_err(call(&hasty, "/silent", REQ(.url = NULL)), ERR_TIMEOUT, "one that never answers");
-	is_str(last.text, "the peer was silent for 2 s", "which is said");
+	is_str(last.text, "the server was silent for 2 s", "which is said");
 	is_err(call(&hasty, "/drip", REQ(.url = NULL)), ERR_TIMEOUT, "one that drips");
-	is_str(last.text, "the peer was slower than 64 bytes a second for 1 s", "likewise");
+	is_str(last.text, "the server was slower than 64 bytes a second for 1 s", "likewise");
 	is_err(call(&hasty, "/stall", REQ(.total_ms = 300)), ERR_TIMEOUT, "time for all of it");
 }
 
