@@ -3,11 +3,9 @@ import hashlib
 import ipaddress
 import re
 import sys
-import urllib.error
-import urllib.request
 
 import rows
-from machine import TOP, Page, free_port, need, ok, program, same, wait_for
+from machine import TOP, Page, ask, free_port, need, ok, program, same, wait_for
 from published import SAMPLE, Consumer, digest
 
 LIST = "/var/lib/tocsin-lists/"
@@ -31,11 +29,8 @@ class Beside:
 
     def fetched(self, name):
         """As a firewall does: no header of ours."""
-        try:
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open("http://127.0.0.1:%d/lists/%s" % (self.port, name), timeout=20) as r:
-                return r.read().decode()
-        except (OSError, urllib.error.URLError):
-            return None
+        status, body = ask(self.port, "127.0.0.1:%d" % self.port, "/lists/" + name)
+        return body.decode() if status == 200 else None
 
     def entries(self, name, format_=None):
         return {str(k) for k in rows.ROWS[format_ or name].parse(self.fetched(name), {})}

@@ -1,5 +1,6 @@
 """machine.py - a node with an export audience, and a machine of its own in a folder: pages of the manual are run on
 both as they are written, with other hosts, keys and paths."""
+import http.client
 import os
 import re
 import shutil
@@ -328,6 +329,24 @@ class Upstream:
 
     def close(self):
         self.socket.close()
+
+
+def ask(port, host, path="/", whole=None, **headers):
+    """Status and body of an answer of a consumer, or of a server beside it; None while there is none."""
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    c.is_no_node = True
+    try:
+        c.putrequest("GET", whole or path, skip_host=True)
+        c.putheader("Host", host)
+        for k, v in headers.items():
+            c.putheader(k, v)
+        c.endheaders()
+        r = c.getresponse()
+        return r.status, r.read()
+    except (OSError, http.client.HTTPException):
+        return None, b""
+    finally:
+        c.close()
 
 
 def lookup(port, name):

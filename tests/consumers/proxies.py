@@ -1,10 +1,9 @@
 """proxies.py - Squid, HAProxy and nginx deny what is listed to a client, and nothing else."""
-import http.client
 import http.server
 import os
 import threading
 
-from machine import free_port, need, ok, program, same, wait_for
+from machine import ask, free_port, need, ok, program, same, wait_for
 from published import Consumer
 
 
@@ -30,23 +29,6 @@ class Origin:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
-
-
-def ask(port, host, path="/", whole=None, **headers):
-    """Status (and body) of an answer; None while there is none."""
-    c = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        c.putrequest("GET", whole or path, skip_host=True)
-        c.putheader("Host", host)
-        for k, v in headers.items():
-            c.putheader(k, v)
-        c.endheaders()
-        r = c.getresponse()
-        return r.status, r.read()
-    except (OSError, http.client.HTTPException):
-        return None, b""
-    finally:
-        c.close()
 
 
 def squid(hub, root):
