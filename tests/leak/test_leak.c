@@ -512,7 +512,9 @@ static void searches_are_silent(struct farm *f)
 /* Local numbers are masked: what stands behind one of these. Times of this run likewise. */
 static const char *const id_keys[] = {"\"id\":\"", "\"id\":", "_id\":\"", "_id\":", "sid:", "MISP e", "<id>", "_id>",
 				      "events\\/view\\/", "events/view/",
-				      "publish_timestamp\":\""};
+				      "publish_timestamp\":\"",
+				      /* STIX 1: what the incident is known as */
+				      "\"MISP Event\",\"value\":\"", "source=\"MISP Event\">"};
 
 static bool is_id(const struct buf *b, const char *digits, size_t n)
 {
